@@ -1,0 +1,397 @@
+"""X12 text as columns: envelopes, delimiters, segments and elements, without an object per segment.
+
+A file is cut at its ISA headers (each names its own delimiters), then at transaction boundaries into pieces of a few
+megabytes. In each piece the delimiters are replaced by four control characters, so that files of different payers
+can be read side by side, and `Segments` finds every delimiter in one pass. A column is then an index into the buffer:
+which segments, which element, and an Arrow or NumPy array comes back.
+
+    ISA*00*...*:~ST*835*0001~CLP*A1*1*250*200~SE*3*0001~
+
+    >>> s = Segments(normalize(b"CLP*A1*1*250.5*200~", Delimiters(b"*", b":", b"^", b"~")))
+    >>> s.text(s.span(s.where(b"CLP"), 1)).to_pylist(), s.cents(s.span(s.where(b"CLP"), 3))[0].tolist()
+    (['A1'], [25050])
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Control characters that stand for the delimiters after `normalize`. Element and segment differ in one bit only, so
+# one comparison finds both.
+COMPONENT, REPEAT, ELEMENT, SEGMENT = b"\x1c", b"\x1d", b"\x1e", b"\x1f"
+_PAD = SEGMENT * 8  # a word of eight bytes can be read before the first and after the last token
+
+PIECE_BYTES = 2_000_000  # 0.5 MB and 8 MB pieces were slower
+
+_HEADER = re.compile(rb"ISA([^A-Za-z0-9\s])(?:(?:(?!\1)[\s\S]){0,60}\1){15}")
+_NO_ENVELOPE = re.compile(
+    rb"(?:^|[\s~'|])ST([^A-Za-z0-9\s])(\d{3})\1[^\r\n]{1,60}?(\s*[^A-Za-z0-9\s]|[\r\n]+)\s*(?:BPR|BHT|BGN|AK1)\1"
+)
+
+_ZEROS, _SIXES, _HIGH = 0x3030303030303030, 0x7676767676767676, 0x8080808080808080
+_MONEY_TYPE = pa.decimal128(14, 2)
+
+
+class Delimiters(NamedTuple):
+    """The four delimiters of an interchange, one byte each."""
+
+    element: bytes
+    component: bytes
+    repeat: bytes
+    segment: bytes
+
+
+class Interchange(NamedTuple):
+    """Where an interchange stands in its file and how it is delimited; `headed` is false where the ISA is missing."""
+
+    start: int
+    stop: int
+    delimiters: Delimiters
+    headed: bool
+
+
+class Span(NamedTuple):
+    """Start and end offsets of values in a buffer; -1 where there is no such value."""
+
+    start: np.ndarray
+    stop: np.ndarray
+
+
+def plain(data: bytes) -> bytes:
+    """The bytes without a byte order mark, as UTF-8 whatever they were encoded in (UTF-16, UTF-8, Windows-1252)."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").encode()
+    if data[:3] == b"\xef\xbb\xbf":
+        data = data[3:]
+    if data.isascii():
+        return data
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace").encode()
+    return data
+
+
+def interchanges(data: bytes) -> list[Interchange]:
+    """Every interchange of a file, delimiters read from each ISA by counting its sixteen separators.
+
+    A fixed width is not trusted: some senders pad the ISA otherwise. A name such as NARCISA starts nothing. A file
+    without an ISA whose first transaction can still be told is one interchange with `headed` false.
+    """
+    found = []
+    at = data.find(b"ISA")
+    while at >= 0:
+        head = _HEADER.match(data, at)
+        if head and not data[max(at - 1, 0) : at].isalnum():
+            found.append((at, _delimiters(head, data)))
+        at = data.find(b"ISA", at + 3)
+    if not found:
+        return _without_header(data)
+    stops = [start for start, _ in found[1:]] + [len(data)]
+    return [Interchange(start, stop, marks, True) for (start, marks), stop in zip(found, stops, strict=True)]
+
+
+def _delimiters(head: re.Match, data: bytes) -> Delimiters:
+    element, fields = head[1], head[0].split(head[1])
+    rest = data[head.end() : head.end() + 8]
+    component, after = rest[:1], rest[1:].lstrip(b" ")[:2]
+    if component in (b"\r", b"\n", b""):  # ISA16 left out, and the line end closes the segment
+        component, after = b":", rest
+    elif after[:1].isalnum():  # ISA16 left out: what follows the separator closes the segment
+        component, after = b":", component
+    segment = b"\n" if after == b"\r\n" else after[:1] or b"~"
+    # Until 4010 the eleventh element named the standard ("U"); since 5010 it is the repetition separator.
+    repeat = fields[11] if len(fields[11]) == 1 and not fields[11].isalnum() else b"^"
+    return Delimiters(element, component, REPEAT if repeat in (element, component, segment) else repeat, segment)
+
+
+def _without_header(data: bytes) -> list[Interchange]:
+    head = _NO_ENVELOPE.search(data)
+    if not head:
+        return []
+    segment = head[3].strip() or b"\n"
+    component = b">" if data.count(b"HC>") > data.count(b"HC:") else b":"
+    start = data.rfind(segment, 0, head.start() + 1) + 1
+    group = data.rfind(b"GS" + head[1], 0, head.start() + 2)
+    marks = Delimiters(head[1], component, b"^", segment[:1])
+    return [Interchange(group if group >= 0 else start, len(data), marks, False)]
+
+
+def normalize(data: bytes, marks: Delimiters) -> bytes:
+    """The text with its delimiters replaced by the four control characters and its line breaks taken out.
+
+    Line breaks carry nothing in X12 but where they end segments; files wrapped at 80 columns become whole again.
+    """
+    table = bytearray(bytes.maketrans(bytes(range(32)), b" " * 32))
+    for mark, stand_in in zip(marks, (ELEMENT, COMPONENT, REPEAT, SEGMENT), strict=True):
+        table[mark[0]] = stand_in[0]
+    drop = bytes(b for b in b"\r\n" if b not in b"".join(marks))
+    return data.translate(bytes(table), drop)
+
+
+def pieces(data: bytes, part: Interchange, *, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
+    """The interchange, normalized, in pieces that end where a transaction ends."""
+    at, marks = part.start, part.delimiters
+    while at < part.stop:
+        stop = _next_transaction(data, at + piece_bytes, part.stop, marks)
+        yield normalize(data[at:stop], marks)
+        at = stop
+
+
+def _next_transaction(data: bytes, at: int, stop: int, marks: Delimiters) -> int:
+    pattern = re.compile(re.escape(marks.segment) + rb"\s*ST" + re.escape(marks.element))
+    found = pattern.search(data, at, stop) if at < stop else None
+    return found.start() + 1 if found else stop
+
+
+class Segments:
+    """The segments of one normalized text, as arrays.
+
+    `count[i]` is the number of elements of segment i (the tag not counted), `number[i]` its place in the text from 1.
+    Blank segments, which stray terminators leave behind, have a number but are not listed.
+    """
+
+    def __init__(self, text: bytes):
+        if not text.endswith(SEGMENT):
+            text += SEGMENT
+        self.text_bytes = _PAD + text + _PAD
+        self.buffer = np.frombuffer(self.text_bytes, np.uint8)
+        self.marks = np.flatnonzero((self.buffer | 1) == 0x1F).astype(np.int32)
+        ends = np.flatnonzero(self.buffer[self.marks] == 0x1F).astype(np.int32)
+        # the pads give blank segments at both ends; a segment runs from after one segment mark to the next
+        self.first = ends[:-1] + 1  # index of the mark that ends the tag
+        self.last = ends[1:]  # index of the mark that ends the segment
+        start = self.marks[ends[:-1]] + 1
+        start = self._after_blanks(start, self.marks[self.first])
+        filled = start < self.marks[self.first]
+        self.number = np.flatnonzero(filled) - (len(_PAD) - 2)
+        self.first, self.last, self.start = self.first[filled], self.last[filled], start[filled]
+        self.count = self.last - self.first
+        words = np.ndarray(len(self.text_bytes) - 7, "<u8", self.text_bytes, strides=(1,))
+        self.words = words
+        self.head = words[self.start]
+        self._components: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def _after_blanks(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        for _ in range(80):
+            blank = (self.buffer[start] == 0x20) & (start < stop)
+            if not blank.any():
+                break
+            start = start + blank
+        return start
+
+    def where(self, tag: bytes) -> np.ndarray:
+        """Indices of the segments with this beginning: `b"CLP"`, or with a qualifier `b"NM1*QC"` (up to 7 bytes)."""
+        want = tag.replace(b"*", ELEMENT)
+        if len(want) < 8 and b"*" not in tag:
+            want += ELEMENT
+        mask = (1 << (8 * len(want))) - 1
+        return np.flatnonzero((self.head & np.uint64(mask)) == np.uint64(int.from_bytes(want, "little")))
+
+    def flags(self, tag: bytes) -> np.ndarray:
+        """A mask over all segments, true for those with this tag."""
+        mask = np.zeros(len(self), bool)
+        mask[self.where(tag)] = True
+        return mask
+
+    def tag(self, segment: int) -> str:
+        """The tag of one segment, for messages; never its content."""
+        end = min(int(self.marks[self.first[segment]]), int(self.start[segment]) + 3)
+        return self.text_bytes[int(self.start[segment]) : end].decode("ascii", "replace")
+
+    def span(self, segments: np.ndarray, element: int) -> Span:
+        """Offsets of the given element of the given segments; a segment of -1 or a missing element gives -1."""
+        safe = np.maximum(segments, 0)
+        if not len(self):
+            nothing = np.full(len(segments), -1, np.int32)
+            return Span(nothing, nothing)
+        there = (segments >= 0) & (self.count[safe] >= element)
+        mark = np.where(there, self.first[safe] + element, 0)
+        start = np.where(there, self.marks[mark - 1] + 1, -1)
+        stop = np.where(there, self.marks[mark], -1)
+        empty = start == stop
+        if empty.any():
+            start, stop = np.where(empty, -1, start), np.where(empty, -1, stop)
+        return Span(start, stop)
+
+    def each(self, segments: np.ndarray, elements: np.ndarray) -> Span:
+        """Like `span`, with an element of its own for each segment."""
+        if not len(segments):
+            return Span(segments, segments)
+        there = self.count[segments] >= elements
+        mark = np.where(there, self.first[segments] + elements, 1)
+        start, stop = self.marks[mark - 1] + 1, self.marks[mark]
+        there &= stop > start
+        return Span(np.where(there, start, -1), np.where(there, stop, -1))
+
+    def component(self, span: Span, position: int) -> Span:
+        """The given component (from 0) of composite elements."""
+        if self._components is None:
+            self._components = np.flatnonzero(self.buffer == COMPONENT[0]).astype(np.int32)
+        cuts = self._components
+        if not len(cuts):
+            return span if position == 0 else Span(np.full_like(span.start, -1), np.full_like(span.stop, -1))
+        low, high = np.searchsorted(cuts, span.start), np.searchsorted(cuts, span.stop)
+        inside = high - low
+        there = (span.start >= 0) & (inside >= position)
+        last = len(cuts) - 1
+        start = span.start if position == 0 else cuts[np.minimum(low + position - 1, last)] + 1
+        stop = np.where(inside > position, cuts[np.minimum(low + position, last)], span.stop)
+        there &= stop > start
+        return Span(np.where(there, start, -1), np.where(there, stop, -1))
+
+    def text(self, span: Span) -> pa.StringArray:
+        """The values as an Arrow string array, null where missing; trailing blanks are cut.
+
+        The buffer itself is the Arrow array's data: offsets are starts and ends in turn, every second value is
+        taken. That needs spans in the order of the text, which holds where segments are in order.
+        """
+        missing = span.start < 0
+        stop = np.maximum.accumulate(np.where(missing, 0, span.stop)) if len(span.stop) else span.stop
+        start = np.where(missing, stop, span.start)
+        if len(start) and (start[1:] < stop[:-1]).any():
+            return self._text_unordered(span)
+        offsets = np.empty(2 * len(start) + 1, np.int32)
+        offsets[0:-1:2], offsets[1::2] = start, stop
+        offsets[-1] = stop[-1] if len(stop) else 0
+        whole = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(self.text_bytes))
+        taken = whole.take(pa.array(np.arange(0, 2 * len(start), 2), mask=missing))
+        blanks = self.buffer[np.maximum(span.stop - 1, 0)] == 0x20
+        return pc.utf8_rtrim_whitespace(taken) if (blanks & ~missing).any() else taken
+
+    def _text_unordered(self, span: Span) -> pa.StringArray:
+        order = np.argsort(span.start, kind="stable")
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        distinct, position = np.unique(span.start[order], return_index=True)
+        rows = order[position]
+        values = self.text(Span(span.start[rows], span.stop[rows]))
+        return values.take(pa.array(np.searchsorted(distinct, span.start)))
+
+    def cents(self, span: Span) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Amounts as whole cents: (cents, there, bad).
+
+        `there` is false where the element is missing or blank, `bad` is true where it is not an amount with at most
+        two decimals that are not zero. Eight digits are read with three multiplications; longer ones one by one.
+        """
+        start, stop, there = span.start, span.stop, span.start >= 0
+        negative = there & (self.buffer[start] == 0x2D)
+        point = [there & (self.buffer[np.maximum(stop - k, 0)] == 0x2E) & (stop - k >= start) for k in (1, 2, 3)]
+        places = np.where(point[2], 3, np.where(point[1], 2, np.where(point[0], 1, 0)))
+        whole, good = self._digits(start + negative, stop - places)
+        tenths = np.where(places >= 2, self.buffer[np.maximum(stop - places + 1, 0)].astype(np.int64) - 48, 0)
+        hundredths = np.where(places == 3, self.buffer[np.maximum(stop - 1, 0)].astype(np.int64) - 48, 0)
+        good &= (tenths >= 0) & (tenths <= 9) & (hundredths >= 0) & (hundredths <= 9)
+        good &= (stop - start - negative) > (places > 0)
+        cents = whole * 100 + tenths * 10 + hundredths
+        cents = np.where(negative, -cents, cents)
+        bad = there & ~good
+        if bad.any():
+            there, bad = there.copy(), bad.copy()
+            for i in np.flatnonzero(bad):
+                cents[i], there[i], bad[i] = self._one_amount(int(start[i]), int(stop[i]), 100)
+        cents[~there | bad] = 0
+        return cents, there & ~bad, bad
+
+    def _digits(self, start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        length = stop - start
+        good = (length >= 0) & (length <= 8)
+        shift = np.where(good, 8 * (8 - length), 0).astype(np.uint64)
+        keep = np.where(length <= 0, np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF) << np.minimum(shift, np.uint64(63)))
+        word = (self.words[np.maximum(stop - 8, 0)] ^ np.uint64(_ZEROS)) & keep
+        good &= (((word + np.uint64(_SIXES)) | word) & np.uint64(_HIGH)) == 0
+        return _eight_digits(word).astype(np.int64), good
+
+    def _one_amount(self, start: int, stop: int, scale: int) -> tuple[int, bool, bool]:
+        value = self.text_bytes[start:stop].decode("ascii", "replace").strip()
+        if not value:
+            return 0, False, False
+        if not re.fullmatch(r"[+-]?(\d{1,13}(\.\d*)?|\.\d+)", value):
+            return 0, True, True
+        try:
+            scaled = Decimal(value) * scale
+        except InvalidOperation:
+            return 0, True, True
+        return (int(scaled), True, False) if scaled == int(scaled) and abs(scaled) < 10**14 else (0, True, True)
+
+    def money(self, span: Span) -> tuple[pa.Array, np.ndarray]:
+        """Amounts as decimal dollars, and a mask of those that could not be read."""
+        cents, there, bad = self.cents(span)
+        return decimals(cents, there), bad
+
+    def quantity(self, span: Span) -> pa.Array:
+        """Quantities with up to three decimals; null where missing or not a number."""
+        whole, good = self._digits(span.start, span.stop)
+        there = span.start >= 0
+        good &= there & (span.stop > span.start)
+        milli = whole * 1000
+        for i in np.flatnonzero(there & ~good):
+            milli[i], there[i], bad = self._one_amount(int(span.start[i]), int(span.stop[i]), 1000)
+            there[i] &= not bad
+        return decimals(np.where(there, milli, 0), there, pa.decimal128(15, 3))
+
+    def days(self, span: Span) -> tuple[np.ndarray, np.ndarray]:
+        """Dates written CCYYMMDD (or a range, of which the first) as days since 1970; -1 where missing, and a bad mask.
+
+        >>> s = Segments(normalize(b"DTM*472*20260228~", Delimiters(b"*", b":", b"^", b"~")))
+        >>> s.days(s.span(s.where(b"DTM"), 2))[0].astype("datetime64[D]").astype(str).tolist()
+        ['2026-02-28']
+        """
+        there = span.start >= 0
+        word = self.words[np.maximum(span.start, 0)] ^ np.uint64(_ZEROS)
+        good = there & (span.stop - span.start >= 8)
+        good &= (((word + np.uint64(_SIXES)) | word) & np.uint64(_HIGH)) == 0
+        number = np.where(good, _eight_digits(word).astype(np.int64), 19700101)
+        year, month, day = number // 10000, number // 100 % 100, number % 100
+        good &= (year >= 1900) & (year < 2200) & (month >= 1) & (month <= 12)
+        index = np.where(good, (year - 1900) * 12 + month - 1, 0)
+        good &= (day >= 1) & (day <= _MONTH_LENGTH[index])
+        return np.where(good, _MONTH_START[index] + day - 1, -1), there & ~good
+
+    def last_before(self, marked: np.ndarray, segments: np.ndarray) -> np.ndarray:
+        """For each of `segments`, the last of `marked` that stands before it; -1 where there is none."""
+        if not len(marked):
+            return np.full(len(segments), -1)
+        place = np.searchsorted(marked, segments) - 1
+        return np.where(place >= 0, marked[place], -1)
+
+
+def _eight_digits(word: np.ndarray) -> np.ndarray:
+    """Eight digits, the first in the lowest byte, as a number."""
+    word = (word * np.uint64(10) + (word >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    word = (word * np.uint64(100) + (word >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    return (word * np.uint64(10000) + (word >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+
+
+_FIRST_DAYS = np.arange("1900-01", "2200-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
+_MONTH_START, _MONTH_LENGTH = _FIRST_DAYS[:-1], np.diff(_FIRST_DAYS)
+
+
+def decimals(scaled: np.ndarray, there: np.ndarray, type_: pa.DataType = _MONEY_TYPE) -> pa.Array:
+    """Whole numbers of the smallest unit (cents) as an Arrow decimal array, null where not `there`."""
+    words = np.empty((len(scaled), 2), np.int64)
+    words[:, 0], words[:, 1] = scaled, scaled >> 63
+    valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(type_, len(scaled), [valid, pa.py_buffer(words)])
+
+
+def dates(days: np.ndarray) -> pa.Array:
+    """Days since 1970 as an Arrow date array, null where -1 (the last day of 1969 is nobody's date of service)."""
+    return pa.array(days.astype(np.int32), pa.int32(), mask=days == -1).cast(pa.date32())
+
+
+def first_of(parents: np.ndarray, segments: np.ndarray, parent_count: int) -> np.ndarray:
+    """For each parent the first of its segments, -1 where it has none; both arrays in the order of the text."""
+    found = np.full(parent_count, -1)
+    found[parents[::-1]] = segments[::-1]
+    return found
