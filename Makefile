@@ -1,0 +1,49 @@
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help env demo test format lab bench lock clean
+
+help:  ## Say what can be made
+	@grep -E '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+env: $(READY)  ## Make the environment in .venv
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found on the path."; exit 2; }
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv -q --clear --python "$(PYTHON)" .venv && \
+		uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	else \
+		"$(PYTHON)" -m venv --clear .venv && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)  ## Make a synthetic practice, read it and show its report
+	@$(BIN)/rcm demo
+
+test: $(READY)  ## Check style, run every test, execute every notebook
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest -q
+
+format: $(READY)  ## Put the code into shape
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+
+lab: $(READY)  ## Open JupyterLab on the notebooks
+	@$(BIN)/rcm lab
+
+bench: $(READY)  ## Print speed ratios against bytes and peers
+	@$(BIN)/python bench/run.py
+
+lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean:  ## Remove the environment, caches and rendered reports
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store

@@ -1,0 +1,201 @@
+"""KPIs as data: each measure is a numerator over a denominator, with its month basis, definition and source.
+
+`measure(con)` gives every measure, month and segment in one long table:
+
+    measure              basis           month    dimension   segment  numerator  denominator  value  lower  upper
+    initial_denial_rate  decision_month  2026-10  all         all      151        1224         .1234  .1061  .1429
+    initial_denial_rate  decision_month  2026-10  payer_name  UNISON   31         160          .1938  .1402  .2617
+    write_off_amount     posting_month   2026-10  leaf        cob      2310.00                 2310.00
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import duckdb
+
+Z95 = 1.959963984540054  # two-sided 95 %
+MATURITY_DAYS = 90  # a submission or service month is judged this long after its end (DOMAIN.md 3.3)
+BASES = {"decision_month": "first_decided_on", "submission_month": "submitted_on", "service_month": "service_date",
+         "posting_month": "posted_on"}  # fmt: skip
+CLAIM_DIMENSIONS = ("payer_name", "location", "rendering_npi")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One KPI. `numerator` and `denominator` are SQL over the rows of `source`; a median has no numerator."""
+
+    name: str
+    label: str
+    unit: str  # share, USD or days
+    source: str
+    numerator: str
+    denominator: str | None
+    bases: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    good: str  # up, down or none
+    definition: str
+    cited: str
+    counts: bool = True  # the numerator counts cases, so that a Wilson interval holds
+
+
+CLAIMS = "claims"
+FIRST_LINES = (
+    "(SELECT c.*, r.claim_number IS NOT NULL AND NOT r.is_partial AS line_denied FROM decided_lines l "
+    "JOIN first_decisions f USING (remittance_id) JOIN claims c USING (claim_number) "
+    "LEFT JOIN refused_lines r ON r.remittance_id = l.remittance_id AND r.line_number = l.line_number)"
+)
+POSTINGS = (
+    "(SELECT p.*, p.known_on AS posted_on, c.payer_name AS claim_payer FROM posting_classes p "
+    "JOIN claims c USING (claim_number))"
+)
+WRITE_OFFS = "(SELECT w.*, c.payer_name, c.location, c.rendering_npi FROM write_offs w JOIN claims c USING (claim_number))"
+OPEN_STATES = "('submitted', 'accepted', 'resubmitted', 'denied_open', 'rejected')"
+
+MEASURES = (
+    Measure("initial_denial_rate", "Initial denial rate", "share", CLAIMS,
+            "CASE WHEN initially_denied THEN 1 ELSE 0 END", "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END",
+            ("decision_month", "submission_month", "service_month"), CLAIM_DIMENSIONS, "down",
+            "Claims with at least one service line denied in their first decision, over claims with a first decision. "
+            "Denied: nothing paid on the line and refusing reason codes, any group, outweigh the patient's share. "
+            "Duplicates, bundling and other-payer refusals are included. Claims without a decision are in neither.",
+            "task force metrics by claim, DOMAIN.md 3.1 [9][13]"),
+    Measure("initial_denial_rate_amount", "Initial denial rate, dollars", "share", CLAIMS,
+            "denied_amount", "CASE WHEN first_decided_on IS NOT NULL THEN charge ELSE 0 END",
+            ("decision_month", "submission_month", "service_month"), CLAIM_DIMENSIONS, "down",
+            "Charges of the lines denied in the first decision, over the charges of claims with a first decision.",
+            "task force metrics by dollars, DOMAIN.md 3.1 [9]", counts=False),
+    Measure("line_denial_rate", "Line denial rate", "share", FIRST_LINES,
+            "CASE WHEN line_denied THEN 1 ELSE 0 END", "1", ("decision_month",), CLAIM_DIMENSIONS, "down",
+            "Service lines denied in the claim's first decision, over service lines in it.",
+            "stated best practice for reporting, DOMAIN.md 3.1 [9][13]"),
+    Measure("final_denial_rate", "Final denial rate", "share", CLAIMS,
+            "CASE WHEN ever_denied AND state IN ('written_off', 'open_past_window') THEN 1 ELSE 0 END",
+            "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END", ("decision_month", "service_month"),
+            CLAIM_DIMENSIONS, "down",
+            "Claims denied and then written off, or open past the correction and appeal windows, over claims with a "
+            "first decision. Young months are not complete.", "DOMAIN.md 3.3"),
+    Measure("rejection_rate", "Rejection rate", "share", CLAIMS,
+            "CASE WHEN rejected THEN 1 ELSE 0 END", "CASE WHEN acknowledged THEN 1 ELSE 0 END",
+            ("submission_month",), CLAIM_DIMENSIONS, "down",
+            "Claims rejected at least once by a 277CA (A3, A6, A7, A8), over claims acknowledged.", "DOMAIN.md 3.3, 5.1"),
+    Measure("overturn_rate", "Overturn rate", "share", CLAIMS,
+            "CASE WHEN initially_denied AND paid > 0 THEN 1 ELSE 0 END",
+            f"CASE WHEN initially_denied AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
+            ("decision_month",), CLAIM_DIMENSIONS, "up",
+            "Initially denied claims that were paid something later, over initially denied claims that are settled; "
+            "a claim with other lines paid at first counts as overturned too.", "DOMAIN.md 3.1 [10]"),
+    Measure("net_collection_rate", "Net collection rate", "share", POSTINGS,
+            "CASE WHEN kind IN ('payment', 'refund') THEN -amount ELSE 0 END",
+            "CASE WHEN kind = 'charge' OR (kind IN ('adjustment', 'write_off') AND told_leaf IN ('contractual', 'regulatory')) "
+            "THEN amount ELSE 0 END", ("posting_month",), (), "up",
+            "Payments less refunds, over charges less contractual and regulatory allowances posted in the month. It "
+            "compares payments with the charges of other months, so read several months together.",
+            "AAFP adjusted collection rate, DOMAIN.md 3.2 [14]", counts=False),
+    Measure("write_off_amount", "Write-offs", "USD", WRITE_OFFS, "amount", None, ("posting_month",),
+            ("root", "leaf", "payer_name", "location"), "down",
+            "Adjustments and write-offs posted by the practice, by leaf and root.", "DOMAIN.md 4.1", counts=False),
+    Measure("avoidable_write_off_share", "Avoidable share of write-offs", "share", WRITE_OFFS,
+            "CASE WHEN root = 'unnecessary' THEN amount ELSE 0 END",
+            "CASE WHEN leaf NOT IN ('contractual', 'regulatory') THEN amount ELSE 0 END", ("posting_month",),
+            ("payer_name", "location"), "down",
+            "Unnecessary write-offs, bad debt included, over all write-offs other than contractual and regulatory "
+            "allowances.", "DOMAIN.md 3.3", counts=False),
+    Measure("denial_write_off_share", "Denial write-offs, share of net revenue", "share",
+            "(SELECT posted_on, amount AS lost, 0 AS net FROM write_offs WHERE root = 'unnecessary' AND leaf <> 'bad_debt' "
+            f"UNION ALL SELECT posted_on, 0, amount FROM {POSTINGS} WHERE kind = 'charge' OR (kind IN ('adjustment', 'write_off') "
+            "AND told_leaf IN ('contractual', 'regulatory')))",
+            "lost", "net", ("posting_month",), (), "down",
+            "Unnecessary write-offs without bad debt, over charges less contractual and regulatory allowances posted "
+            "in the month.", "aligned with MAP AR-6, DOMAIN.md 3.1 [9][13]", counts=False),
+    Measure("days_to_submit", "Days from service to first claim", "days", CLAIMS,
+            "date_diff('day', service_date, submitted_on)", None, ("submission_month",), CLAIM_DIMENSIONS, "down",
+            "Median days from the first day of service to the first submission; bounds are the quartiles.",
+            "DOMAIN.md 3.3", counts=False),
+    Measure("days_to_decision", "Days from claim to first decision", "days", CLAIMS,
+            "date_diff('day', submitted_on, first_decided_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
+            "Median days from the first submission to the first decision; bounds are the quartiles.",
+            "DOMAIN.md 3.2 [25]", counts=False),
+    Measure("days_to_resolution", "Days from first denial to settlement", "days",
+            "(SELECT * FROM claims WHERE initially_denied)",
+            "date_diff('day', first_decided_on, closed_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
+            "Median days from the first denial to the settlement of the claim, settled claims only; bounds are the "
+            "quartiles.", "DOMAIN.md 3.1 [10]", counts=False),
+)  # fmt: skip
+
+
+def wilson(numerator: pd.Series, denominator: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """95 % score interval of a share (Wilson 1927); missing where the denominator is 0.
+
+    >>> [round(float(bound[0]), 4) for bound in wilson(pd.Series([10.0]), pd.Series([100.0]))]
+    [0.0552, 0.1744]
+    """
+    n = denominator.astype(float).where(denominator.astype(float) > 0)
+    share = numerator.astype(float) / n
+    middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    return (middle - half).clip(0, 1), (middle + half).clip(0, 1)
+
+
+def measure(con: duckdb.DuckDBPyConnection, *, as_of: date, names: tuple[str, ...] = ()) -> pd.DataFrame:
+    """All measures (or those named) by month and segment, from a connection on which `claims.derive` has run.
+
+    Money is exact in the engine and becomes a float here, at the border to pandas. Raises KeyError for an unknown name.
+    """
+    known = {m.name: m for m in MEASURES}
+    chosen = [known[name] for name in names] if names else list(MEASURES)
+    parts = [_rows(con, m, basis) for m in chosen for basis in m.bases]
+    table = pd.concat(parts, ignore_index=True)
+    lower, upper = wilson(table["numerator"].where(table["counts"]), table["denominator"].where(table["counts"]))
+    table["lower"], table["upper"] = table["lower"].fillna(lower), table["upper"].fillna(upper)
+    table["complete"] = _complete(table, as_of)
+    columns = ["measure", "basis", "month", "dimension", "segment", "numerator", "denominator", "value", "lower", "upper",
+               "complete"]  # fmt: skip
+    return table.sort_values(columns[:5], ignore_index=True)[columns]
+
+
+def _rows(con: duckdb.DuckDBPyConnection, m: Measure, basis: str) -> pd.DataFrame:
+    day = BASES[basis]
+    parts = []
+    for dimension in ("all", *m.dimensions):
+        segment = "'all'" if dimension == "all" else f"coalesce(CAST({dimension} AS VARCHAR), 'unknown')"
+        parts.append(
+            f"SELECT '{dimension}' AS dimension, strftime({day}, '%Y-%m') AS month, {segment} AS segment, {_figures(m)} "
+            f"FROM {m.source} t WHERE {day} IS NOT NULL GROUP BY ALL"
+        )
+    table = con.execute(" UNION ALL ".join(parts)).df()
+    figures = ["numerator", "denominator", "value", "lower", "upper"]
+    table[figures] = table[figures].astype(float)
+    table = table[table["denominator"].isna() | (table["denominator"] != 0)]
+    return table.assign(measure=m.name, basis=basis, counts=m.counts)
+
+
+def _figures(m: Measure) -> str:
+    if m.unit == "days":
+        quartiles = [f"quantile_cont({m.numerator}, {q})" for q in (0.5, 0.25, 0.75)]
+        return (f"NULL::DOUBLE AS numerator, count({m.numerator}) AS denominator, {quartiles[0]} AS value, "
+                f"{quartiles[1]} AS lower, {quartiles[2]} AS upper")  # fmt: skip
+    if m.denominator is None:
+        return (f"sum({m.numerator}) AS numerator, NULL::DOUBLE AS denominator, sum({m.numerator}) AS value, "
+                "NULL::DOUBLE AS lower, NULL::DOUBLE AS upper")  # fmt: skip
+    value = f"CAST(sum({m.numerator}) AS DOUBLE) / nullif(CAST(sum({m.denominator}) AS DOUBLE), 0)"
+    return (f"sum({m.numerator}) AS numerator, sum({m.denominator}) AS denominator, {value} AS value, "
+            "NULL::DOUBLE AS lower, NULL::DOUBLE AS upper")  # fmt: skip
+
+
+def _complete(table: pd.DataFrame, as_of: date) -> pd.Series:
+    """Whether the month is over, and, for cohorts by submission or service, old enough to be judged."""
+    ends = {month: _month_end(month) for month in table["month"].unique()}
+    wait = table["basis"].isin(["submission_month", "service_month"]).map({True: MATURITY_DAYS, False: 0})
+    return pd.Series([ends[m] + timedelta(days=w) <= as_of for m, w in zip(table["month"], wait, strict=True)], table.index)
+
+
+def _month_end(month: str) -> date:
+    year, number = int(month[:4]), int(month[5:7])
+    return date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
