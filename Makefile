@@ -14,7 +14,7 @@ env: $(READY)  ## Make the environment in .venv
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found on the path."; exit 2; }
 	@if command -v uv >/dev/null 2>&1; then \
-		uv venv -q --clear --python "$(PYTHON)" .venv && \
+		rm -rf .venv && uv venv -q --python "$(PYTHON)" .venv && \
 		uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
 		uv pip install -q --python $(BIN)/python --no-deps -e .; \
 	else \

@@ -159,6 +159,9 @@ STEPS: tuple[tuple[str, str], ...] = (
     """),
     ("decision_summary", """
         SELECT d.claim_number, sum(d.paid) AS paid,
+            max(CASE WHEN d.remittance_id = f.remittance_id THEN d.paid END) AS paid_first,
+            sum(CASE WHEN d.payer_id IS NOT DISTINCT FROM o.payer_id AND d.remittance_id <> f.remittance_id
+                THEN d.paid ELSE 0 END) AS paid_later,
             max(CASE WHEN d.counts THEN coalesce(d.charge, 0) END) AS charge,
             min_by(d.payer_id, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_id,
             min_by(d.payer_name, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_name,
@@ -168,6 +171,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             min(d.service_date) AS service_date, min(d.place_of_service) AS place_of_service,
             min(d.patient_key) AS patient_key
         FROM decisions d LEFT JOIN first_decisions f USING (claim_number)
+        LEFT JOIN decisions o ON o.remittance_id = f.remittance_id
         GROUP BY d.claim_number
     """),
     # Contractual cuts and patient share as the latest decision of each payer left them
@@ -297,6 +301,7 @@ STEPS: tuple[tuple[str, str], ...] = (
                 s.submitted_on, f.first_decided_on, f.last_decided_on, s.last_submitted_on,
                 coalesce(s.charge, d.charge, l.charge) AS charge, c.allowed,
                 coalesce(d.paid, l.insurance_paid, 0.00) AS paid,
+                coalesce(d.paid_later > 0 OR (d.paid_first = 0 AND d.paid > 0), false) AS paid_after_first,
                 coalesce(c.patient_share, 0.00) AS patient_share,
                 coalesce(a.ever_rejected, false) AS rejected, a.last_rejected, a.last_rejected_on, a.statuses,
                 coalesce(x.initially_denied, false) AS initially_denied, coalesce(x.ever_denied, false) AS ever_denied,
@@ -354,7 +359,7 @@ STEPS: tuple[tuple[str, str], ...] = (
                 AND owed <= 0 THEN greatest(coalesce(last_decided_on, DATE '1900-01-01'), coalesce(last_posted_on, DATE '1900-01-01'))
                 END AS closed_on,
             owed AS open_balance, written_off, write_off_leaf, write_off_root, 'same_claim_number' AS link_rule,
-            patient_key, ever_denied, last_denied_on, last_decided_on, statuses > 0 AS acknowledged, in_ledger
+            paid_after_first, patient_key, ever_denied, last_denied_on, last_decided_on, statuses > 0 AS acknowledged, in_ledger
         FROM stated
     """),
     ("denials", """

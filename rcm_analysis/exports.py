@@ -42,7 +42,7 @@ AMOUNTS = {"charge": "charge_amount", "payment": "payment_amount", "adjustment":
 # ours -> how billing systems call it, letters and digits only, most telling first
 HEADERS: dict[str, tuple[str, ...]] = {
     "claim_number": ("claimnumber", "claimid", "claimno", "claim", "claimnum", "patientcontrolnumber", "pcn",
-                     "accountnumber", "accountno", "acctno", "acct", "account", "visitid", "visitnumber", "encounter",
+                     "accountnumber", "accountno", "acctno", "acct", "account", "visitid", "visitnumber", "visitno", "visit", "encounter",
                      "encounterid", "encounternumber", "invoice", "invoicenumber", "invoiceno", "ticket",
                      "ticketnumber", "tripnumber", "runnumber", "voucher", "superbill"),
     "patient_name": ("patientname", "patient", "ptname", "guarantor", "guarantorname", "membername", "name",

@@ -86,11 +86,11 @@ MEASURES = (
             ("submission_month",), CLAIM_DIMENSIONS, "down",
             "Claims rejected at least once by a 277CA (A3, A6, A7, A8), over claims acknowledged.", "DOMAIN.md 3.3, 5.1"),
     Measure("overturn_rate", "Overturn rate", "share", CLAIMS,
-            "CASE WHEN initially_denied AND paid > 0 THEN 1 ELSE 0 END",
+            f"CASE WHEN initially_denied AND paid_after_first AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             f"CASE WHEN initially_denied AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             ("decision_month",), CLAIM_DIMENSIONS, "up",
-            "Initially denied claims that were paid something later, over initially denied claims that are settled; "
-            "a claim with other lines paid at first counts as overturned too.", "DOMAIN.md 3.1 [10]"),
+            "Initially denied claims that the same payer paid something later, or that anybody paid after a first "
+            "decision of nothing, over initially denied claims that are settled.", "DOMAIN.md 3.1 [10]"),
     Measure("net_collection_rate", "Net collection rate", "share", POSTINGS,
             "CASE WHEN kind IN ('payment', 'refund') THEN -amount ELSE 0 END",
             "CASE WHEN kind = 'charge' OR (kind IN ('adjustment', 'write_off') AND told_leaf IN ('contractual', 'regulatory')) "
@@ -139,7 +139,8 @@ def wilson(numerator: pd.Series, denominator: pd.Series) -> tuple[pd.Series, pd.
     n = denominator.astype(float).where(denominator.astype(float) > 0)
     share = numerator.astype(float) / n
     middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    spread = share.clip(0, 1) * (1 - share.clip(0, 1)) / n + Z95**2 / (4 * n**2)
+    half = Z95 / (1 + Z95**2 / n) * np.sqrt(spread)
     return (middle - half).clip(0, 1), (middle + half).clip(0, 1)
 
 

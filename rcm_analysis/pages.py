@@ -1,0 +1,249 @@
+"""What notebooks call to show an answer: findings, key figures, tables, figures, definitions.
+
+Each object displays itself in JupyterLab and carries its content along in the notebook's output, so that `reports`
+can collect findings for the index and tables for `tables/*.csv` from the executed notebook alone. All text is escaped.
+
+    Finding("147 of 1,211 claims decided in October 2026 were denied at first (12.1%).", rank=1)
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+FINDING_MIME = "application/vnd.rcm.finding+json"
+TABLE_MIME = "application/vnd.rcm.table+json"
+FIGURE_MIME = "application/vnd.rcm.figure+json"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+KINDS = ("answer", "caution", "action")
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+
+
+def usd(value: Any, *, cents: bool = False) -> str:
+    """Dollars for a sentence: $1,234, with cents if asked; a dash where there is no value."""
+    if _missing(value):
+        return "–"
+    number = float(value)
+    text = f"${abs(number):,.2f}" if cents else f"${abs(number):,.0f}"
+    return f"−{text}" if number < 0 and text.strip("$0.,") else text
+
+
+def share(value: Any) -> str:
+    """A share 0–1 as percent with one place: 12.1%."""
+    return "–" if _missing(value) else f"{float(value) * 100:.1f}%"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands separators."""
+    return "–" if _missing(value) else f"{float(value):,.0f}"
+
+
+def days(value: Any) -> str:
+    """Days with at most one decimal."""
+    return "–" if _missing(value) else f"{float(value):,.1f}".removesuffix(".0")
+
+
+def month_name(month: str) -> str:
+    """`2026-10` as October 2026."""
+    return f"{MONTHS[int(month[5:7]) - 1]} {month[:4]}"
+
+
+def words(name: Any) -> str:
+    """A code name in plain words: `timely_filing` as timely filing."""
+    return "not named" if _missing(name) else str(name).replace("_", " ")
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days,
+           "text": lambda v: "" if _missing(v) else str(v), "words": words,
+           "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
+NUMERIC = ("usd", "usd0", "share", "count", "days")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence with numbers in it. `rank` orders the index (1 first); `amount_usd` breaks ties."""
+
+    sentence: str
+    rank: int = 50
+    kind: str = "answer"
+    amount_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        content = {"sentence": self.sentence, "rank": self.rank, "kind": self.kind, "amount_usd": self.amount_usd}
+        return {"text/html": f'<p class="finding {self.kind}">{html.escape(self.sentence)}</p>',
+                "text/plain": self.sentence, FINDING_MIME: content}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Three to five key figures in a row: (label, value as text, note)."""
+
+    figures: Sequence[tuple[str, str, str]]
+    headline: bool = False  # shown on the index too
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        content = {"numbers": [list(figure) for figure in self.figures]} if self.headline else {}
+        bundle = {"text/html": tiles(self.figures), "text/plain": "\n".join(f"{a}: {b} ({c})" for a, b, c in self.figures)}
+        return {**bundle, FINDING_MIME: content} if content else bundle
+
+
+def tiles(figures: Sequence[Sequence[str]]) -> str:
+    """Key figures as HTML."""
+    cells = "".join(
+        f'<div class="tile"><dt>{html.escape(label)}</dt><dd><strong>{html.escape(value)}</strong>'
+        f"<span>{html.escape(note)}</span></dd></div>"
+        for label, value, note in figures
+    )
+    return f'<dl class="tiles">{cells}</dl>'
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column is shown: its heading, its unit (a key of `FORMATS`) and a definition for the tooltip."""
+
+    label: str
+    unit: str = "text"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the first `rows` rows on the page, all of them in `tables/<name>.csv`."""
+
+    frame: pd.DataFrame
+    name: str
+    title: str
+    columns: dict[str, Column]
+    rows: int = 15
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        missing = set(self.columns) - set(self.frame.columns)
+        if missing:
+            raise KeyError(f"table {self.name} has no column {', '.join(sorted(missing))}")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/html": self.html(), "text/plain": f"{self.title}: {len(self.frame)} rows",
+                TABLE_MIME: {"name": self.name, "title": self.title, "csv": csv_text(self.frame[list(self.columns)])}}  # fmt: skip
+
+    def html(self) -> str:
+        heads = "".join(_head(column) for column in self.columns.values())
+        shown = self.frame.head(self.rows)
+        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in shown[list(self.columns)].itertuples(index=False, name=None))
+        rest = f"{len(shown)} of {len(self.frame):,} rows; " if len(self.frame) > len(shown) else ""
+        foot = html.escape(f"{self.note + ' ' if self.note else ''}{rest}all in tables/{self.name}.csv")
+        return (f'<div class="table"><table><caption>{html.escape(self.title)}</caption><thead><tr>{heads}</tr></thead>'
+                f"<tbody>{body}</tbody></table><p class=\"note\">{foot}</p></div>")  # fmt: skip
+
+    def _cells(self, row: tuple) -> str:
+        cells = []
+        for i, (value, column) in enumerate(zip(row, self.columns.values(), strict=True)):
+            text = html.escape(FORMATS[column.unit](value))
+            tag = 'th scope="row"' if i == 0 else "td"
+            number = ' class="n"' if column.unit in NUMERIC else ""
+            cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
+        return "".join(cells)
+
+
+def _head(column: Column) -> str:
+    label = html.escape(column.label)
+    label = f'<abbr title="{html.escape(column.note)}">{label}</abbr>' if column.note else label
+    number = ' class="n"' if column.unit in NUMERIC else ""
+    return f'<th scope="col"{number}>{label}</th>'
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """The frame as CSV: ISO dates, plain numbers, and text that a spreadsheet would take for a formula defused."""
+    safe = frame.copy()
+    for name in safe.columns:
+        if not (pd.api.types.is_numeric_dtype(safe[name]) or pd.api.types.is_bool_dtype(safe[name])):
+            safe[name] = [_defused(value) for value in safe[name]]
+    out = io.StringIO()
+    safe.to_csv(out, index=False, lineterminator="\n", date_format="%Y-%m-%d", float_format="%.10g")
+    return out.getvalue()
+
+
+def _defused(value: Any) -> Any:
+    if isinstance(value, datetime | date) or value is None:
+        return value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+@dataclass
+class Figure:
+    """A matplotlib figure as inline SVG with alternative text and caption; `data` is the table behind it."""
+
+    fig: MatplotlibFigure
+    name: str
+    alt: str
+    caption: str
+    data: pd.DataFrame | None = None
+    svg: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if not self.alt.strip():
+            raise ValueError(f"figure {self.name} needs a text that says what it shows")
+        self.svg = _svg(self.fig, self.name)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        figure = (f'<figure role="img" aria-label="{html.escape(self.alt)}">{self.svg}'
+                  f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")  # fmt: skip
+        bundle = {"text/html": figure, "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
+        if self.data is not None:
+            bundle[TABLE_MIME] = {"name": self.name, "title": self.caption, "csv": csv_text(self.data)}
+        return bundle
+
+
+def _svg(fig: MatplotlibFigure, name: str) -> str:
+    """The figure's SVG without date and with ids of its own, so that several fit on one page; closes the figure."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    out = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        fig.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r' xmlns:xlink="[^"]*"| xmlns="[^"]*"', "", text).replace("xlink:href", "href")
+    prefix = re.sub(r"\W", "-", name)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Terms at the end of a page: (term, definition, source)."""
+
+    terms: Sequence[tuple[str, str, str]]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        items = "".join(
+            f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)} <cite>{html.escape(source)}</cite></dd>"
+            for term, text, source in self.terms
+        )
+        return {"text/html": f'<details class="definitions" open><summary>Definitions and sources</summary><dl>{items}</dl></details>',
+                "text/plain": json.dumps([term for term, *_ in self.terms])}  # fmt: skip

@@ -1,0 +1,308 @@
+"""Notebooks -> a report: run by papermill, rendered to self-contained HTML, published whole or not at all.
+
+    reports/out/riverbend/2026-10/index.html, 02_denial_overview.html, tables/*.csv, executed/*.ipynb, manifest.json
+
+A run that fails leaves the last good report in place and its own remains beside it in `2026-10.failed`, with the
+failing cell named in the manifest.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from rcm_analysis import pages
+
+CELL_TIMEOUT_S = 600
+VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
+
+
+class ReportError(Exception):
+    """A report that can't be run as asked; the message says what to change."""
+
+
+@dataclass
+class Status:
+    """What became of one notebook."""
+
+    notebook: str
+    ok: bool
+    seconds: float
+    message: str = ""
+
+
+@dataclass
+class Result:
+    """A rendered report: its folder (of the failed run, if one failed), its index and each notebook's status."""
+
+    folder: Path
+    index: Path | None
+    statuses: list[Status] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return all(status.ok for status in self.statuses)
+
+
+def parameters_of(notebook: Path) -> dict[str, Any]:
+    """Names and defaults in the cell tagged `parameters`. Raises ReportError when there is no such cell."""
+    content = json.loads(notebook.read_text("utf-8"))
+    for cell in content["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            found = {}
+            for node in ast.parse("".join(cell["source"])).body:
+                target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+                found[target.id] = ast.literal_eval(node.value)
+            return found
+    raise ReportError(f"{notebook.name} has no cell tagged parameters")
+
+
+def render(
+    *, practice: str, period: str, as_of: date, store: Path, out: Path, notebooks: list[Path], months: int = 24, jobs: int = 1,
+    provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
+    extra_parameters: dict[str, Any] | None = None,
+) -> Result:  # fmt: skip
+    """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
+
+    `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest.
+    Raises ReportError for unknown parameters, before anything is run.
+    """
+    parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
+                  **(extra_parameters or {})}  # fmt: skip
+    for notebook in notebooks:
+        unknown = sorted(set(parameters) - set(parameters_of(notebook)))
+        if unknown:
+            raise ReportError(f"{notebook.name} has no parameter {', '.join(unknown)}; "
+                              f"it has {', '.join(parameters_of(notebook))}")  # fmt: skip
+    final = out / practice / period
+    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _lock(final.parent):
+        work = final.with_name(f".{period}.building-{os.getpid()}")
+        shutil.rmtree(work, ignore_errors=True)
+        (work / "executed").mkdir(parents=True, mode=0o700)
+        (work / "tables").mkdir()
+        statuses = _run_all(notebooks, work / "executed", parameters, jobs, progress)
+        context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {}}
+        _write_pages(work, notebooks, statuses, parameters, context)
+        return _publish(work, final, statuses)
+
+
+def _publish(work: Path, final: Path, statuses: list[Status]) -> Result:
+    failed = final.with_name(f"{final.name}.failed")
+    shutil.rmtree(failed, ignore_errors=True)
+    if not all(status.ok for status in statuses):
+        work.rename(failed)
+        return Result(failed, None, statuses)
+    aside = final.with_name(f".{final.name}.old-{os.getpid()}")
+    if final.exists():
+        final.rename(aside)
+    work.rename(final)
+    shutil.rmtree(aside, ignore_errors=True)
+    return Result(final, final / "index.html", statuses)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    with open(folder / ".lock", "w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows has no fcntl; the rename still publishes whole folders
+            pass
+        except OSError:
+            raise ReportError(f"another report of {folder.name} is being rendered; wait until it has ended") from None
+        yield
+
+
+# --- running -------------------------------------------------------------------------------------------------------
+
+
+def _run_all(notebooks: list[Path], folder: Path, parameters: dict, jobs: int, progress) -> list[Status]:
+    tasks = [(notebook, folder / notebook.name, parameters) for notebook in notebooks]
+    if jobs <= 1 or len(tasks) == 1:
+        return [_told(_run(*task), progress) for task in tasks]
+    import multiprocessing
+
+    # spawned, not forked: a fork would carry over threads of Arrow and DuckDB
+    with ProcessPoolExecutor(min(jobs, len(tasks)), multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(_run, *task) for task in tasks]
+        return [_told(future.result(), progress) for future in futures]
+
+
+def _told(status: Status, progress: Callable[[str, bool], None] | None) -> Status:
+    if progress:
+        progress(status.notebook, status.ok)
+    return status
+
+
+def _run(notebook: Path, output: Path, parameters: dict[str, Any]) -> Status:
+    """Runs one notebook; every way to fail gives a message that names the cell and quotes no data."""
+    os.umask(0o077)
+    # jsonschema compiles a grammar of this package when it is imported, one to two seconds for nothing we use
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillException
+
+    begun = time.perf_counter()
+    message = ""
+    try:
+        papermill.execute_notebook(str(notebook.resolve()), str(output.resolve()), parameters=parameters, kernel_name="python3",
+                                   progress_bar=False, log_output=False, execution_timeout=CELL_TIMEOUT_S)  # fmt: skip
+    except PapermillException as error:
+        message = f"cell {getattr(error, 'exec_count', '?')} failed: {getattr(error, 'ename', type(error).__name__)}"
+    except DeadKernelError:
+        message = "the kernel died; is there enough memory?"
+    except CellTimeoutError:
+        message = f"a cell ran longer than {CELL_TIMEOUT_S} seconds"
+    message = message or problem_of(json.loads(output.read_text("utf-8")))
+    return Status(notebook.stem, not message, round(time.perf_counter() - begun, 2), message)
+
+
+def problem_of(content: dict[str, Any]) -> str:
+    """What forbids publishing an executed notebook: an error, a cell that did not run, a figure that got lost."""
+    for number, cell in enumerate(content["cells"], 1):
+        if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
+            continue
+        if cell.get("execution_count") is None:
+            return f"cell {number} did not run"
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                return f"cell {number} failed: {output['ename']}"
+            data = output.get("data", {})
+            plain = "".join(data.get("text/plain", ""))
+            if re.match(r"<?Figure\b", plain) and not {"image/png", "image/svg+xml", "text/html"} & set(data):
+                return f"cell {number} lost its figure"
+    return ""
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+
+def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], parameters: dict, context: dict) -> None:
+    rendered = [_page(work, notebook, context) for notebook, status in zip(notebooks, statuses, strict=True) if status.ok]
+    findings = [finding for page in rendered for finding in page["findings"]]
+    findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
+    template = _environment().get_template("index.html")
+    numbers = next((page["numbers"] for page in rendered if page["numbers"]), [])
+    text = template.render(**_shared(context), tiles=pages.tiles(numbers), findings=findings[:7], pages=rendered)
+    (work / "index.html").write_text(text, "utf-8")
+    manifest = {
+        "practice": context["practice"], "period": context["period"], "as_of": context["as_of"].isoformat(),
+        "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"],
+        "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
+        "notebooks": [vars(status) for status in statuses],
+        "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],
+    }  # fmt: skip
+    (work / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
+    """Writes one page and its tables; gives title, answer, picture, findings and key figures for the index."""
+    content = json.loads((work / "executed" / notebook.name).read_text("utf-8"))
+    collected = _collect(content)
+    for table in collected["tables"]:
+        _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
+    title, body = _title_and_body(content)
+    name = f"{notebook.stem}.html"
+    text = _environment().get_template("page.html").render(
+        **_shared(context), title=title, body=body, answers="", contents=_contents(body)
+    )  # fmt: skip
+    (work / name).write_text(text, "utf-8")
+    for finding in collected["findings"]:
+        finding["page"] = name
+    answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
+    return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
+            "findings": collected["findings"], "numbers": collected["numbers"]}  # fmt: skip
+
+
+def _collect(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"findings": [], "tables": [], "numbers": [], "picture": ""}
+    for cell in content["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            finding = data.get(pages.FINDING_MIME, {})
+            if "sentence" in finding:
+                found["findings"].append(dict(finding))
+            found["numbers"] = finding.get("numbers") or found["numbers"]
+            if pages.TABLE_MIME in data:
+                found["tables"].append(data[pages.TABLE_MIME])
+            if pages.FIGURE_MIME in data and not found["picture"]:
+                found["picture"] = "".join(data["text/html"])
+    return found
+
+
+def _write_table(path: Path, text: str) -> None:
+    if path.exists() and path.read_text("utf-8") != text:
+        raise ReportError(f"two notebooks write different tables named {path.stem}")
+    path.write_text(text, "utf-8")
+
+
+def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
+    """The notebook's first heading, and the rest as HTML without code."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import nbformat
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    config = Config()
+    config.HTMLExporter.exclude_input = True
+    config.HTMLExporter.exclude_output_prompt = True
+    config.HTMLExporter.exclude_input_prompt = True
+    config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
+    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(nbformat.from_dict(content))
+    heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.S)
+    title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
+    body = body.replace(heading[0], "", 1) if heading else body
+    return title, re.sub(r"<(script|style)\b.*?</\1>", "", body, flags=re.S)
+
+
+def _contents(body: str) -> list[tuple[str, str]]:
+    found = re.findall(r'<h2[^>]*\bid="([^"]+)"[^>]*>(.*?)</h2>', body, re.S)
+    return [(id_, html.unescape(re.sub(r"<[^>]+>", "", text)).rstrip("¶").strip()) for id_, text in found]
+
+
+def _small(picture: str, prefix: str) -> str:
+    """The page's first figure once more for the index, with ids of its own."""
+    picture = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', picture)
+    picture = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', picture)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", picture)
+
+
+def _shared(context: dict[str, Any]) -> dict[str, Any]:
+    provenance = context["provenance"]
+    parts = [f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of'].isoformat()}"]
+    parts += [f"{name}: {value}" for name, value in provenance.items()]
+    parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
+    return {"practice": context["practice"], "period_name": pages.month_name(context["period"]),
+            "css": (resources.files("rcm_analysis") / "templates" / "style.css").read_text("utf-8"),
+            "provenance": " · ".join(parts)}  # fmt: skip
+
+
+def _environment() -> Any:
+    import jinja2
+
+    return jinja2.Environment(loader=jinja2.PackageLoader("rcm_analysis", "templates"), autoescape=True)
