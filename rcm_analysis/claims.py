@@ -174,7 +174,8 @@ STEPS: tuple[tuple[str, str], ...] = (
         LEFT JOIN decisions o ON o.remittance_id = f.remittance_id
         GROUP BY d.claim_number
     """),
-    # Contractual cuts and patient share as the latest decision of each payer left them
+    # Patient share as the latest decision left it; contractual cuts by line, the largest of its decisions, since a line
+    # denied and sent again is cut once
     ("current_amounts", """
         WITH latest AS (
             SELECT remittance_id, claim_number, coalesce(payer_order, 'P') AS payer_order FROM (
@@ -182,19 +183,21 @@ STEPS: tuple[tuple[str, str], ...] = (
                     ORDER BY known_on DESC, remittance_id DESC) AS place FROM decisions WHERE counts)
             WHERE place = 1),
         per_payer AS (
-            SELECT l.claim_number, l.payer_order, sum(a.contractual) AS contractual, sum(a.patient_share) AS patient_share
+            SELECT l.claim_number, l.payer_order, sum(a.patient_share) AS patient_share
             FROM latest l JOIN line_amounts a USING (remittance_id) GROUP BY l.claim_number, l.payer_order),
         allowed AS (
             SELECT l.claim_number, sum(r.allowed) AS allowed
             FROM latest l JOIN remittance_lines r USING (remittance_id) WHERE l.payer_order = 'P' GROUP BY l.claim_number),
-        largest AS (
-            SELECT d.claim_number, max(t.contractual) AS contractual FROM decisions d
-            JOIN (SELECT remittance_id, sum(contractual) AS contractual FROM line_amounts GROUP BY remittance_id) t
-                USING (remittance_id) WHERE d.counts GROUP BY d.claim_number)
+        cut AS (
+            SELECT claim_number, sum(contractual) AS contractual FROM (
+                SELECT d.claim_number, coalesce(d.payer_order, 'P') AS payer_order, a.line_number,
+                    max(a.contractual) AS contractual
+                FROM decisions d JOIN line_amounts a USING (remittance_id) WHERE d.counts GROUP BY 1, 2, 3)
+            GROUP BY claim_number)
         SELECT p.claim_number, max(a.allowed) AS allowed,
             min_by(p.patient_share, CASE p.payer_order WHEN 'T' THEN 0 WHEN 'S' THEN 1 ELSE 2 END) AS patient_share,
-            greatest(sum(p.contractual), max(g.contractual)) AS contractual
-        FROM per_payer p LEFT JOIN allowed a USING (claim_number) LEFT JOIN largest g USING (claim_number)
+            max(g.contractual) AS contractual
+        FROM per_payer p LEFT JOIN allowed a USING (claim_number) LEFT JOIN cut g USING (claim_number)
         GROUP BY p.claim_number
     """),
     ("denial_summary", """

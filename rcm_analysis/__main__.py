@@ -1,0 +1,3 @@
+from rcm_analysis.cli import main
+
+main()

@@ -1,0 +1,305 @@
+"""The command line: arguments and calls, nothing else. Heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
+    "Denial trend analytics: read a practice's 835, 837 and 277CA files and its ledger, and render a denial report. "
+    "Begin with: rcm demo"), pretty_exceptions_enable=False)  # fmt: skip
+
+DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder that holds every practice's data.")]
+PracticeOption = Annotated[str, typer.Option("--practice", "-p", help="Practice, in small letters and hyphens: riverbend-ems.")]
+STORE = Path("data/store")
+OUT = Path("reports/out")
+
+
+def main() -> None:
+    """Runs a command; a user's error gives one line and exit code 2, not a traceback."""
+    from rcm_analysis.exports import MappingError
+    from rcm_analysis.reports import ReportError
+    from rcm_analysis.store import StoreError
+
+    try:
+        app()
+    except (StoreError, ReportError, MappingError) as error:
+        typer.echo(f"rcm: {error}", err=True)
+        sys.exit(USAGE)
+
+
+@app.command()
+def demo(
+    claims: Annotated[int, typer.Option(help="Claims in the synthetic practice.", min=200)] = 20_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same practice.")] = 7,
+    store: StoreOption = STORE,
+    jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
+) -> None:
+    """Make a synthetic practice with known truth, ingest it and render its report.
+
+    Writes EDI files and a ledger under data/demo, with the truth beside them.
+    """
+    from rcm_analysis import demo as demo_
+
+    folder = Path("data/demo")
+    _say(f"writing {claims:,} claims of a synthetic practice to {folder}")
+    made = demo_.write_practice(folder, claims=claims, seed=seed)
+    _say(f"wrote {made['files']:,} files with {made['remittances']:,} claim payments")
+    code = _ingest([folder / "edi", folder / "ledger.csv"], demo_.PRACTICE, None, store)
+    code = max(code, _report(demo_.PRACTICE, None, None, store, OUT, [], 24, jobs))
+    raise typer.Exit(code)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders, .zip or .gz; what they hold is told from their content.")],
+    practice: PracticeOption,
+    mapping: Annotated[Path | None, typer.Option(help="TOML file that names the columns of a ledger export.")] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Read a practice's files into the store; the same bytes twice change nothing.
+
+    Example: rcm ingest data/inbox/riverbend --practice riverbend
+    """
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        typer.echo(f"rcm: there is no {', '.join(missing)}", err=True)
+        raise typer.Exit(USAGE)
+    raise typer.Exit(_ingest(paths, practice, mapping, store))
+
+
+def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path) -> int:
+    from rcm_analysis import exports, intake
+    from rcm_analysis.store import Practice
+
+    told = exports.read_mapping(mapping) if mapping else None
+    with _bar("reading files") as progress:
+        outcome = intake.ingest(Practice(store, practice), paths, mapping=told, progress=progress)
+    for status in ("accepted", "partly", "rejected", "known"):
+        files = outcome.of_status(status)
+        if files:
+            _say(f"{status:>9}: {len(files):,} files, {_sum(files, 'claims'):,} claims, {_sum(files, 'lines'):,} lines, "
+                 f"${_sum(files, 'charge'):,.2f} charged, ${_sum(files, 'paid'):,.2f} paid")  # fmt: skip
+    bad = outcome.of_status("partly") + outcome.of_status("rejected")
+    for file in bad[:20]:
+        _say(f"  {file['name']}: {file['reason']}")
+    if len(bad) > 20:
+        _say(f"  and {len(bad) - 20:,} more; rcm files --practice {practice} lists them all")
+    if not outcome.files:
+        _say("no files were found")
+    return PARTLY if bad else DONE
+
+
+def _sum(rows: list[dict], name: str):
+    return sum(row.get(name) or 0 for row in rows)
+
+
+@app.command()
+def report(
+    practice: PracticeOption,
+    period: Annotated[str | None, typer.Option(help="Month of the report, YYYY-MM; the last whole month by default.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; end of the period by default.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Notebooks to render, by number or name.")] = None,
+    months: Annotated[int, typer.Option(help="Months looked back.", min=3)] = 24,
+    jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
+    store: StoreOption = STORE,
+    out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
+) -> None:
+    """Render the notebooks for a practice and month into reports/out/PRACTICE/PERIOD.
+
+    Example: rcm report --practice riverbend --period 2026-10
+    """
+    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs))
+
+
+def _report(practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int) -> int:
+    from rcm_analysis import reports
+
+    day, period = _dates(practice, period, as_of, store)
+    notebooks = _notebooks(only)
+    with _bar("rendering") as progress:
+        done = iter(range(1, len(notebooks) + 1))
+        result = reports.render(
+            practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
+            provenance=_provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
+        )  # fmt: skip
+    for status in result.statuses:
+        if not status.ok:
+            _say(f"{status.notebook}: {status.message}")
+    if not result.ok:
+        _say(f"the report was not published; what was made is in {result.folder}")
+        return FAILED
+    typer.echo(result.index.resolve().as_uri())
+    return DONE
+
+
+def _dates(practice: str, period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
+    """As-of day and period: given, or the last whole month that the practice's files reach."""
+    from rcm_analysis.store import Practice, StoreError
+    from rcm_analysis.summaries import last_month, window
+
+    try:
+        day = date.fromisoformat(as_of) if as_of else None
+        if period and not as_of:
+            day = window(date(int(period[:4]) + int(period[5:7]) // 12, int(period[5:7]) % 12 + 1, 1), 1)[1]
+    except ValueError:
+        typer.echo("rcm: dates are written 2026-10-31 and periods 2026-10", err=True)
+        raise typer.Exit(USAGE) from None
+    if day is None:
+        known = [row for row in Practice(store, practice).files()["last_known_on"].to_pylist() if row]
+        if not known:
+            raise StoreError(f"there is nothing of {practice} in {store}; ingest its files first")
+        day = window(max(known), 1)[1]
+    return day, period or last_month(day)
+
+
+def _notebooks(only: list[str]) -> list[Path]:
+    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    chosen = [path for path in found if not only or any(path.stem.startswith(name) or name in path.stem for name in only)]
+    if not chosen:
+        typer.echo(f"rcm: no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}", err=True)
+        raise typer.Exit(USAGE)
+    return chosen
+
+
+def _provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
+    from rcm_analysis.store import Practice
+
+    place = Practice(store, practice)
+    files = [row for row in place.files().to_pylist() if row["status"] != "rejected"]
+    seen = [row for row in files if row["first_known_on"] and row["first_known_on"] <= as_of]
+    if not seen:
+        return {"batches": ", ".join(place.batches())}
+    return {"files": f"{len(seen):,}", "dates": f"{min(r['first_known_on'] for r in seen)} to {min(max(r['last_known_on'] for r in seen), as_of)}",
+            "batches": ", ".join(place.batches())}  # fmt: skip
+
+
+@app.command()
+def export(
+    table: Annotated[str, typer.Argument(help="claims, denials, write_offs, measures, or a fact table such as remittances.")],
+    practice: PracticeOption,
+    out: Annotated[Path, typer.Option(help="File to write; .parquet, .csv or .xlsx.")],
+    as_of: Annotated[str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Write one table to a file.
+
+    Example: rcm export claims --practice riverbend --out claims.xlsx
+    """
+    from rcm_analysis import tables
+
+    if out.suffix not in tables.SUFFIXES or table not in tables.names():
+        known = ", ".join(tables.names())
+        typer.echo(f"rcm: tables are {known}; files end in {', '.join(tables.SUFFIXES)}", err=True)
+        raise typer.Exit(USAGE)
+    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    rows = tables.export(table, practice=practice, store=store, as_of=day, out=out)
+    _say(f"wrote {rows:,} rows to {out}")
+
+
+def _newest(practice: str, store: Path) -> date:
+    from rcm_analysis.store import Practice, StoreError
+
+    known = [day for day in Practice(store, practice).files()["last_known_on"].to_pylist() if day]
+    if not known:
+        raise StoreError(f"there is nothing of {practice} in {store}; ingest its files first")
+    return max(known)
+
+
+@app.command()
+def practices(store: StoreOption = STORE) -> None:
+    """List the practices in the store with what is there."""
+    from rcm_analysis import store as store_
+
+    names = store_.practices(store)
+    rows = []
+    for name in names:
+        files = [row for row in store_.Practice(store, name).files().to_pylist()]
+        good = [row for row in files if row["first_known_on"]]
+        rows.append([name, f"{len(good):,}", f"{len(files) - len(good):,}", f"{_sum(good, 'claims'):,}",
+                     str(min((r["first_known_on"] for r in good), default="")), str(max((r["last_known_on"] for r in good), default=""))])  # fmt: skip
+    _print(["practice", "files", "rejected", "claims", "from", "to"], rows, "no practice yet; begin with rcm demo or rcm ingest")
+
+
+@app.command()
+def files(practice: PracticeOption, store: StoreOption = STORE,
+          rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False) -> None:  # fmt: skip
+    """List a practice's files: dates covered, counts, what was rejected and why."""
+    from rcm_analysis.store import Practice
+
+    rows = [row for row in Practice(store, practice).files().to_pylist() if not rejected or row["status"] != "accepted"]
+    shown = [[r["name"], r["kind"], r["status"], f"{r['claims']:,}", f"{r['charge']:,.2f}", f"{r['paid']:,.2f}",
+              str(r["first_known_on"] or ""), r["reason"] or ""] for r in rows]  # fmt: skip
+    _print(["file", "kind", "status", "claims", "charged", "paid", "from", "why"], shown, f"no files of {practice}")
+
+
+@app.command()
+def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
+           yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:  # fmt: skip
+    """Delete everything of a practice, its reports included."""
+    import shutil
+
+    from rcm_analysis.store import Practice
+
+    if not yes and not typer.confirm(f"Delete the data and the reports of {practice}?"):
+        raise typer.Exit(FAILED)
+    Practice(store, practice).forget()
+    shutil.rmtree(out / practice, ignore_errors=True)
+    _say(f"{practice} is forgotten")
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab on the notebooks."""
+    import subprocess
+
+    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}"]))
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _print(header: list[str], rows: list[list[str]], empty: str) -> None:
+    if not rows:
+        _say(empty)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*header, box=None)
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+    else:
+        for row in [header, *rows]:
+            typer.echo("\t".join(row))
+
+
+class _bar:
+    """Progress: a bar on a terminal, nothing but the results elsewhere."""
+
+    def __init__(self, what: str):
+        self.what = what
+
+    def __enter__(self):
+        if not sys.stderr.isatty():
+            return lambda done, total, name: None
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.progress = Progress(console=Console(stderr=True), transient=True)
+        self.progress.start()
+        task = self.progress.add_task(self.what, total=None)
+        return lambda done, total, name: self.progress.update(task, completed=done, total=total)
+
+    def __exit__(self, *error) -> None:
+        if hasattr(self, "progress"):
+            self.progress.stop()

@@ -1,0 +1,209 @@
+"""The tables and sentences behind the first three notebooks: can the data be trusted, what is denied, what is given up.
+
+Every function takes a connection on which `claims.derive` has run and gives a small pandas table; money becomes a
+float here, at the border, after exact sums.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rcm_analysis.measures import wilson
+
+if TYPE_CHECKING:
+    import duckdb
+
+RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
+
+
+def last_month(as_of: date) -> str:
+    """The last whole month known on a day: the day's own month when it is the month's last day.
+
+    >>> last_month(date(2026, 10, 31)), last_month(date(2026, 10, 30))
+    ('2026-10', '2026-09')
+    """
+    whole = as_of if (as_of + timedelta(days=1)).day == 1 else as_of.replace(day=1) - timedelta(days=1)
+    return f"{whole:%Y-%m}"
+
+
+def window(as_of: date, months: int) -> tuple[date, date]:
+    """First and last day of the last `months` whole months."""
+    month = last_month(as_of)
+    year, number = int(month[:4]), int(month[5:7])
+    last = date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
+    total = year * 12 + number - months
+    return date(total // 12, total % 12 + 1, 1), last
+
+
+def _between(column: str, as_of: date, months: int) -> str:
+    first, last = window(as_of, months)
+    return f"{column} BETWEEN DATE '{first}' AND DATE '{last}'"
+
+
+def _frame(con: duckdb.DuckDBPyConnection, sql: str, money: tuple[str, ...] = ()) -> pd.DataFrame:
+    table = con.execute(sql).df()
+    return table.astype({name: float for name in money})
+
+
+# --- can the data be trusted ---------------------------------------------------------------------------------------
+
+
+def files_by_kind(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """kind, status, files, claims, charge, paid, first and last date, one row per kind and status."""
+    return _frame(con, "SELECT kind, status, count(*) AS files, sum(claims) AS claims, sum(charge) AS charge, sum(paid) AS paid, "
+                  "min(first_known_on) AS first_day, max(last_known_on) AS last_day FROM files GROUP BY kind, status "
+                  "ORDER BY status, kind", ("charge", "paid"))  # fmt: skip
+
+
+def balance(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """level (line, claim, transaction), rule, items, balanced, share, difference in USD (DOMAIN.md 5.5)."""
+    levels = (
+        ("service line", "charge − adjustments = payment", "SELECT coalesce(charge, 0) - adjusted - coalesce(paid, 0) AS d FROM remittance_lines"),
+        ("claim", "charge − adjustments = payment", "SELECT coalesce(charge, 0) - adjusted - coalesce(paid, 0) AS d FROM remittances"),
+        ("transaction", "payments − provider adjustments = check", "SELECT claims_paid - provider_adjusted - coalesce(paid, 0) AS d FROM payments"),
+    )  # fmt: skip
+    parts = [
+        f"SELECT {i} AS place, '{level}' AS level, '{rule}' AS rule, count(*) AS items, "
+        f"count(*) FILTER (WHERE d = 0) AS balanced, coalesce(sum(abs(d)), 0) AS difference FROM ({sql})"
+        for i, (level, rule, sql) in enumerate(levels)
+    ]
+    table = _frame(con, " UNION ALL ".join(parts) + " ORDER BY place", ("difference",)).drop(columns="place")
+    return table.assign(share=table["balanced"] / table["items"].where(table["items"] > 0))
+
+
+def unbalanced(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Claim payments that do not balance, largest difference first."""
+    return _frame(con, "SELECT r.claim_number, r.payer_name, r.known_on, r.charge, r.adjusted, r.paid, "
+                  "coalesce(r.charge, 0) - r.adjusted - coalesce(r.paid, 0) AS difference, f.name AS file, r.segment "
+                  "FROM remittances r LEFT JOIN files f USING (file_id) "
+                  "WHERE coalesce(r.charge, 0) - r.adjusted - coalesce(r.paid, 0) <> 0 ORDER BY abs(difference) DESC, claim_number",
+                  ("charge", "adjusted", "paid", "difference"))  # fmt: skip
+
+
+def coverage(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """payer_name, month, week (its Monday), decisions: how many claim payments came in, to see gaps."""
+    return _frame(con, "SELECT payer_name, strftime(known_on, '%Y-%m') AS month, date_trunc('week', known_on)::DATE AS week, "
+                  f"count(*) AS decisions FROM decisions WHERE {_between('known_on', as_of, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+
+
+def matching(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
+    """What does not match between claims, acknowledgments, remittances and ledger: what, claims, charge, meaning."""
+    old = f"c.submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY"
+    rows = (
+        ("claims sent, no decision after 60 days", f"c.submitted_on IS NOT NULL AND c.first_decided_on IS NULL AND {old} AND c.state <> 'rejected'",
+         "remittance missing or on paper, or the payer never answered"),
+        ("claims sent, never acknowledged after 60 days", f"c.submitted_on IS NOT NULL AND NOT coalesce(c.acknowledged, false) AND {old}",
+         "277CA files missing, or the claim never arrived"),
+        ("rejected and not sent again", "c.state = 'rejected'", "the filing clock is running"),
+        ("decisions on claims never seen", "c.submitted_on IS NULL AND c.first_decided_on IS NOT NULL", "837 files missing, or another system billed"),
+        ("in EDI, not in the ledger", "NOT c.in_ledger AND (c.submitted_on IS NOT NULL OR c.first_decided_on IS NOT NULL)", "ledger export incomplete"),
+        ("in the ledger only", "c.in_ledger AND c.submitted_on IS NULL AND c.first_decided_on IS NULL", "self-pay, paper, or EDI files missing"),
+    )  # fmt: skip
+    parts = [f"SELECT {i} AS place, '{what}' AS what, count(*) AS claims, coalesce(sum(charge), 0) AS charge, '{why}' AS meaning "
+             f"FROM claims c WHERE {where}" for i, (what, where, why) in enumerate(rows)]  # fmt: skip
+    return _frame(con, " UNION ALL ".join(parts) + " ORDER BY place", ("charge",)).drop(columns="place")
+
+
+def repeated_payments(con: duckdb.DuckDBPyConnection) -> int:
+    """Claim payments that came twice in different files and are counted once."""
+    return int(con.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0])
+
+
+def rejects(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Files, claims, rows and values not accepted, with place, reason and advice."""
+    return _frame(con, "SELECT name, level, place, reason, advice FROM rejects ORDER BY name, place, reason")
+
+
+# --- what is denied ------------------------------------------------------------------------------------------------
+
+
+def denied_by(con: duckdb.DuckDBPyConnection, dimension: str, *, as_of: date, months: int) -> pd.DataFrame:
+    """Initial denials by a column of `claims`: decided, denied, rate, lower, upper, denied_amount, share of denials."""
+    table = _frame(con, f"SELECT coalesce({dimension}, 'not named') AS segment, count(*) AS decided, "
+                   "count(*) FILTER (WHERE initially_denied) AS denied, sum(denied_amount) AS denied_amount "
+                   f"FROM claims WHERE {_between('first_decided_on', as_of, months)} GROUP BY 1", ("denied_amount",))  # fmt: skip
+    lower, upper = wilson(table["denied"], table["decided"])
+    table = table.assign(rate=table["denied"] / table["decided"], lower=lower, upper=upper,
+                         share=table["denied"] / max(table["denied"].sum(), 1))  # fmt: skip
+    return table.sort_values(["denied", "segment"], ascending=[False, True], ignore_index=True)
+
+
+def denial_reasons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """First denials by category: claims, denied_amount, share, top code, owner and fix of the most frequent code."""
+    table = _frame(con, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, mode(c.carc) AS carc, "
+                   "mode(t.owner) AS owner, mode(t.fix) AS fix, sum(CASE WHEN t.preventable = 'yes' THEN 1 ELSE 0 END) AS preventable "
+                   f"FROM claims c LEFT JOIN carc t ON t.carc = c.carc WHERE c.initially_denied AND {_between('c.first_decided_on', as_of, months)} "
+                   "GROUP BY c.category", ("denied_amount",))  # fmt: skip
+    table = table.assign(share=table["claims"] / max(table["claims"].sum(), 1))
+    return table.sort_values(["claims", "category"], ascending=[False, True], ignore_index=True)
+
+
+def payer_by_category(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """payer_name, category, denied: initial denials for the heat map."""
+    return _frame(con, "SELECT payer_name, category, count(*) AS denied FROM claims WHERE initially_denied AND "
+                  f"{_between('first_decided_on', as_of, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+
+
+def waterfall(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Where initially denied charges went: outcome, claims, amount; the outcomes add up to what was denied.
+
+    A claim's denied charges go to one outcome by its state: paid later is recovered, written off or past the window
+    is lost, moved to the patient, else still open.
+    """
+    outcome = (f"CASE WHEN state IN ('written_off', 'open_past_window') THEN '{LOST}' WHEN paid_after_first THEN '{RECOVERED}' "
+               f"WHEN state IN ('denied_open', 'resubmitted', 'partially_paid') AND open_balance > 0 THEN '{OPEN}' "
+               f"WHEN state = 'patient' OR patient_share > 0 THEN '{PATIENT}' "
+               f"WHEN written_off > 0 THEN '{LOST}' ELSE '{OPEN}' END")  # fmt: skip
+    table = _frame(con, f"SELECT {outcome} AS outcome, count(*) AS claims, sum(denied_amount) AS amount FROM claims "
+                   f"WHERE initially_denied AND {_between('first_decided_on', as_of, months)} GROUP BY 1", ("amount",))  # fmt: skip
+    table = table.set_index("outcome").reindex([RECOVERED, PATIENT, OPEN, LOST], fill_value=0).reset_index()
+    return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01))
+
+
+def largest_open(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Open denied claims by balance: what to work first until there is a risk model."""
+    return _frame(con, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
+                  "WHERE state IN ('denied_open', 'resubmitted') AND ever_denied ORDER BY open_balance DESC, claim_number",
+                  ("open_balance",))  # fmt: skip
+
+
+# --- what is given up ----------------------------------------------------------------------------------------------
+
+
+def write_offs_by_leaf(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """root, leaf, label, postings, claims, amount, share of all, owner, fix; contractual and regulatory included."""
+    table = _frame(con, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
+                   "sum(amount) AS amount, any_value(f.owner) AS owner, any_value(f.fix) AS fix FROM write_offs w "
+                   f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', as_of, months)} GROUP BY w.root, w.leaf, f.label",
+                   ("amount",))  # fmt: skip
+    return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01)).sort_values(
+        ["amount", "leaf"], ascending=[False, True], ignore_index=True
+    )
+
+
+def write_offs_by_month(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """month, root, amount without contractual and regulatory allowances."""
+    return _frame(con, "SELECT strftime(posted_on, '%Y-%m') AS month, root, sum(amount) AS amount FROM write_offs "
+                  f"WHERE leaf NOT IN ('contractual', 'regulatory') AND {_between('posted_on', as_of, months)} "
+                  "GROUP BY ALL ORDER BY ALL", ("amount",))  # fmt: skip
+
+
+def write_offs_by_payer(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """payer_name, unnecessary, other and the share unnecessary, without contractual and regulatory allowances."""
+    table = _frame(con, "SELECT coalesce(c.payer_name, 'not named') AS payer_name, "
+                   "coalesce(sum(w.amount) FILTER (WHERE w.root = 'unnecessary'), 0) AS unnecessary, "
+                   "coalesce(sum(w.amount) FILTER (WHERE w.root <> 'unnecessary'), 0) AS other "
+                   "FROM write_offs w JOIN claims c USING (claim_number) WHERE w.leaf NOT IN ('contractual', 'regulatory') "
+                   f"AND {_between('w.posted_on', as_of, months)} GROUP BY 1", ("unnecessary", "other"))  # fmt: skip
+    table = table.assign(share=table["unnecessary"] / (table["unnecessary"] + table["other"]).where(lambda t: t != 0))
+    return table.sort_values(["unnecessary", "payer_name"], ascending=[False, True], ignore_index=True)
+
+
+def mismatches(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Denials that the ledger posted as contractual: claim, date, amount, the practice's words, the remittance's category."""
+    return _frame(con, "SELECT w.claim_number, c.payer_name, w.posted_on, w.amount, w.code, w.reason, w.remit_category, w.leaf "
+                  f"FROM write_offs w JOIN claims c USING (claim_number) WHERE w.mismatch AND {_between('w.posted_on', as_of, months)} "
+                  "ORDER BY w.amount DESC, w.claim_number", ("amount",))  # fmt: skip

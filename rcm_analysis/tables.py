@@ -1,0 +1,62 @@
+"""One table to a file: Parquet, CSV or Excel, with text that a spreadsheet would run as a formula made harmless."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from rcm_analysis import claims, measures, schema
+from rcm_analysis.pages import csv_text
+
+SUFFIXES = (".parquet", ".csv", ".xlsx")
+
+
+def names() -> list[str]:
+    """The tables that can be exported."""
+    return [*claims.DERIVED, "measures", *schema.TABLES]
+
+
+def export(table: str, *, practice: str, store: Path, as_of: date, out: Path) -> int:
+    """Writes the table as known on the day; gives the number of rows. Money stays decimal in Parquet."""
+    con = claims.open_practice(store, practice, as_of=as_of)
+    if table == "measures":
+        frame = measures.measure(con, as_of=as_of)
+        con.register("measures", frame)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".parquet":
+        path = str(out).replace("'", "''")
+        con.execute(f"COPY (SELECT * FROM {table}) TO '{path}' (FORMAT parquet)")
+    elif out.suffix == ".csv":
+        out.write_text(csv_text(con.execute(f"SELECT * FROM {table}").df()), "utf-8")
+    else:
+        _write_workbook(con.execute(f"SELECT * FROM {table}"), table, out)
+    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def _write_workbook(result, table: str, out: Path) -> None:
+    """Typed cells, frozen header, filters; strings stay strings."""
+    import datetime as dt
+
+    import xlsxwriter
+
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(str(out), options) as book:
+        book.set_properties({"created": dt.datetime(2000, 1, 1)})
+        sheet = book.add_worksheet(table[:31])
+        money, day, head = (book.add_format(f) for f in ({"num_format": "#,##0.00"}, {"num_format": "yyyy-mm-dd"}, {"bold": True}))
+        header = [column[0] for column in result.description]
+        sheet.write_row(0, 0, header, head)
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(0, len(header) - 1, 16)
+        rows = result.fetchall()
+        for i, row in enumerate(rows, 1):
+            for j, value in enumerate(row):
+                if value is None:
+                    continue
+                if isinstance(value, dt.date):
+                    sheet.write_datetime(i, j, dt.datetime(value.year, value.month, value.day), day)
+                elif isinstance(value, str):
+                    sheet.write_string(i, j, value)
+                else:
+                    sheet.write(i, j, value, money if type(value).__name__ == "Decimal" else None)
+        sheet.autofilter(0, 0, max(len(rows), 1), len(header) - 1)
