@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from rcm_analysis.errors import RcmError
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
     "Denial trend analytics: read a practice's 835, 837 and 277CA files and its ledger, and render a denial report. "
     "Begin with: rcm demo"), pretty_exceptions_enable=False)  # fmt: skip
@@ -22,13 +24,9 @@ OUT = Path("reports/out")
 
 def main() -> None:
     """Runs a command; a user's error gives one line and exit code 2, not a traceback."""
-    from rcm_analysis.exports import MappingError
-    from rcm_analysis.reports import ReportError
-    from rcm_analysis.store import StoreError
-
     try:
         app()
-    except (StoreError, ReportError, MappingError) as error:
+    except RcmError as error:
         typer.echo(f"rcm: {error}", err=True)
         sys.exit(USAGE)
 

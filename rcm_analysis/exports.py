@@ -32,6 +32,7 @@ import pyarrow as pa
 
 from rcm_analysis import codes, schema, x12
 from rcm_analysis.envelopes import Note
+from rcm_analysis.errors import RcmError
 from rcm_analysis.privacy import without_names
 
 KINDS = ("ledger",)
@@ -86,7 +87,7 @@ _DATE_FORMATS = ("%m/%d/%Y", "%Y-%m-%d", "%m/%d/%y", "%m-%d-%Y", "%Y%m%d", "%d-%
                  "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%Y-%m-%dT%H:%M:%S")  # fmt: skip
 
 
-class MappingError(Exception):
+class MappingError(RcmError):
     """A mapping file that can't be used; the message says which entry and why."""
 
 

@@ -27,12 +27,13 @@ from pathlib import Path
 from typing import Any
 
 from rcm_analysis import pages
+from rcm_analysis.errors import RcmError
 
 CELL_TIMEOUT_S = 600
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
 
 
-class ReportError(Exception):
+class ReportError(RcmError):
     """A report that can't be run as asked; the message says what to change."""
 
 

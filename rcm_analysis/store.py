@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rcm_analysis import schema
+from rcm_analysis.errors import RcmError
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +33,7 @@ DEFAULT = Path("data/store")
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 
 
-class StoreError(Exception):
+class StoreError(RcmError):
     """Something about the store that a user can mend; the message says how."""
 
 
