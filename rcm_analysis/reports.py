@@ -274,7 +274,7 @@ def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
     config.HTMLExporter.exclude_output_prompt = True
     config.HTMLExporter.exclude_input_prompt = True
     config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
-    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(nbformat.from_dict(content))
+    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(nbformat.reads(json.dumps(content), as_version=4))
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.S)
     title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
     body = body.replace(heading[0], "", 1) if heading else body
