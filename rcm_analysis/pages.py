@@ -97,13 +97,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Three to five key figures in a row: (label, value as text, note)."""
+    """Three to five key figures in a row: (label, value as text, note). `headline` are those the index shows too."""
 
     figures: Sequence[tuple[str, str, str]]
-    headline: bool = False  # shown on the index too
+    headline: tuple[int, ...] = ()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        content = {"numbers": [list(figure) for figure in self.figures]} if self.headline else {}
+        content = {"numbers": [list(self.figures[i]) for i in self.headline]} if self.headline else {}
         bundle = {"text/html": tiles(self.figures), "text/plain": "\n".join(f"{a}: {b} ({c})" for a, b, c in self.figures)}
         return {**bundle, FINDING_MIME: content} if content else bundle
 

@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -164,8 +165,11 @@ def _run(notebook: Path, output: Path, parameters: dict[str, Any]) -> Status:
     begun = time.perf_counter()
     message = ""
     try:
-        papermill.execute_notebook(str(notebook.resolve()), str(output.resolve()), parameters=parameters, kernel_name="python3",
-                                   progress_bar=False, log_output=False, execution_timeout=CELL_TIMEOUT_S)  # fmt: skip
+        with _kernel_sockets() as config:
+            papermill.execute_notebook(
+                str(notebook.resolve()), str(output.resolve()), parameters=parameters, kernel_name="python3", progress_bar=False,
+                log_output=False, execution_timeout=CELL_TIMEOUT_S, config=config,
+            )  # fmt: skip
     except PapermillException as error:
         message = f"cell {getattr(error, 'exec_count', '?')} failed: {getattr(error, 'ename', type(error).__name__)}"
     except DeadKernelError:
@@ -174,6 +178,18 @@ def _run(notebook: Path, output: Path, parameters: dict[str, Any]) -> Status:
         message = f"a cell ran longer than {CELL_TIMEOUT_S} seconds"
     message = message or problem_of(json.loads(output.read_text("utf-8")))
     return Status(notebook.stem, not message, round(time.perf_counter() - begun, 2), message)
+
+
+@contextmanager
+def _kernel_sockets() -> Iterator[Any]:
+    """Kernel traffic over sockets in a folder of our own, since over TCP anybody on the machine could read along."""
+    from traitlets.config import Config
+
+    if sys.platform == "win32":  # no such sockets there
+        yield Config()
+        return
+    with tempfile.TemporaryDirectory(prefix="rcm-") as folder:  # the default folder may be too long for a socket's name
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
 
 
 def problem_of(content: dict[str, Any]) -> str:
@@ -201,7 +217,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     findings = [finding for page in rendered for finding in page["findings"]]
     findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
     template = _environment().get_template("index.html")
-    numbers = next((page["numbers"] for page in rendered if page["numbers"]), [])
+    numbers = [number for page in rendered for number in page["numbers"]]
     text = template.render(**_shared(context), tiles=pages.tiles(numbers), findings=findings[:7], pages=rendered)
     (work / "index.html").write_text(text, "utf-8")
     manifest = {
@@ -229,9 +245,10 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
         _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
     title, body = _title_and_body(content)
     name = f"{notebook.stem}.html"
+    answers, body = _before_sections(body)
     text = _environment().get_template("page.html").render(
-        **_shared(context), title=title, body=body, answers="", contents=_contents(body)
-    )  # fmt: skip
+        **_shared(context), title=title, answers=answers, body=body, contents=_contents(body)
+    )
     (work / name).write_text(text, "utf-8")
     for finding in collected["findings"]:
         finding["page"] = name
@@ -248,7 +265,7 @@ def _collect(content: dict[str, Any]) -> dict[str, Any]:
             finding = data.get(pages.FINDING_MIME, {})
             if "sentence" in finding:
                 found["findings"].append(dict(finding))
-            found["numbers"] = finding.get("numbers") or found["numbers"]
+            found["numbers"] += finding.get("numbers", [])
             if pages.TABLE_MIME in data:
                 found["tables"].append(data[pages.TABLE_MIME])
             if pages.FIGURE_MIME in data and not found["picture"]:
@@ -279,6 +296,12 @@ def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
     title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
     body = body.replace(heading[0], "", 1) if heading else body
     return title, re.sub(r"<(script|style)\b.*?</\1>", "", body, flags=re.S)
+
+
+def _before_sections(body: str) -> tuple[str, str]:
+    """The answers at the top, and the sections that show their evidence."""
+    at = body.find("<h2")
+    return (body, "") if at < 0 else (body[:at], body[at:])
 
 
 def _contents(body: str) -> list[tuple[str, str]]:

@@ -1,0 +1,71 @@
+"""Shared fixtures: a small demo practice, made once, and the authors' shared test material where it is there."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from rcm_analysis import claims, demo, intake
+from rcm_analysis.store import Practice
+
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+ROOT = Path(__file__).resolve().parent.parent
+AS_OF = date(2026, 10, 31)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared, test material that is not part of the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    demo.write_practice(folder, claims=3000, months=24, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_store(demo_folder, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("store")
+    outcome = intake.ingest(Practice(root, "riverbend"), [demo_folder / "edi", demo_folder / "ledger.csv"])
+    assert {file["status"] for file in outcome.files} == {"accepted"}
+    return root
+
+
+@pytest.fixture(scope="session")
+def demo_con(demo_store):
+    return claims.open_practice(demo_store, "riverbend", as_of=AS_OF)
+
+
+def remittance(*segments: str, paid: str = "0") -> bytes:
+    """An 835 around the given claim segments, with honest counts."""
+    body = [f"BPR*I*{paid}*C*ACH*CCP*01*071000013*DA*1*1**01*061000104*DA*7*20260305", "TRN*1*CHECK1*1999999999",
+            "DTM*405*20260305", "N1*PR*ACME HEALTH*XV*77001", "N1*PE*CLINIC*XX*1522003506", "LX*1", *segments]  # fmt: skip
+    return envelope("HP", "835", "005010X221A1", body)
+
+
+def envelope(group: str, code: str, version: str, body: list[str]) -> bytes:
+    isa = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260305*0630*^*00501*000000001*0*P*:"
+    inside = [f"ST*{code}*0001", *body, f"SE*{len(body) + 2}*0001"]
+    segments = [isa, f"GS*{group}*S*R*20260305*0630*1*X*{version}", *inside, "GE*1*1", "IEA*1*000000001"]
+    return ("~".join(segments) + "~").encode()
+
+
+def claim_837(number: str = "A1", *more: str, frequency: str = "1", on: str = "20260110") -> bytes:
+    body = [f"BHT*0019*00*B1*{on}*0600*CH", "NM1*41*2*CLINIC*****46*S", "NM1*40*2*HOUSE*****46*R", "HL*1**20*1",
+            "NM1*85*2*CLINIC*****XX*1522003506", "HL*2*1*22*0", "SBR*P*18*******CI",
+            "NM1*IL*1*QUILLFEATHER*ANN****MI*MEM777123", "DMG*D8*19500101*F", "NM1*PR*2*ACME HEALTH*****PI*77001",
+            f"CLM*{number}*250***11:B:{frequency}*Y*A*Y*Y", "HI*ABK:E119*ABF:I10", "NM1*77*2*MAIN STREET*****XX*1033003502",
+            "LX*1", "SV1*HC:99213:25*250*UN*1***1:2", "DTP*472*D8*20260105", *more]  # fmt: skip
+    return envelope("HC", "837", "005010X222A1", body)

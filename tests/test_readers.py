@@ -1,0 +1,172 @@
+"""835, 837 and 277CA into tables: what each segment becomes, and what is refused with which words."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from conftest import claim_837, envelope, remittance
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rcm_analysis import intake
+from rcm_analysis.store import Practice
+
+D = Decimal
+
+
+def ingest(tmp_path, *files: bytes, name="f{}.txt"):
+    for i, data in enumerate(files):
+        (tmp_path / name.format(i)).write_bytes(data)
+    practice = Practice(tmp_path / "store", "clinic")
+    outcome = intake.ingest(practice, [tmp_path / name.format(i) for i in range(len(files))])
+    return practice, outcome
+
+
+def rows(practice, table, columns="*"):
+    return practice.connect().execute(f"SELECT {columns} FROM {table} ORDER BY segment").fetchall()
+
+
+CLAIM = ("CLP*A1*1*300*120*30*12*X9*11*1", "NM1*QC*1*QUILLFEATHER*ANN****MI*MEM777123", "NM1*82*1*DOC*D****XX*1234567893",
+         "MOA***MA01*N130", "DTM*232*20260105", "DTM*050*20260110")  # fmt: skip
+
+
+def test_an_835_claim_becomes_rows_at_both_levels(tmp_path):
+    practice, outcome = ingest(tmp_path, remittance(
+        *CLAIM, "CAS*OA*A1*50", "SVC*HC:99213:25:59*200*120**1", "DTM*472*20260105", "CAS*CO*45*50", "CAS*PR*1*10**2*20", "REF*6R*L1",
+        "AMT*B6*150", "LQ*HE*N362", "SVC*NU:0450*50*0**0*HC:99284*2", "CAS*CO*97*50", "PLB*1522003506*20261231*WO:X9*20*L6*-1.5",
+        paid="101.5"))  # fmt: skip
+    assert outcome.files[0]["status"] == "accepted"
+    assert rows(practice, "remittances", "claim_number, status_code, charge, paid, patient_share, payer_claim_number, rendering_npi, "
+                "service_date, received_on, lines, adjusted, payer_name, payer_id, check_number, known_on") == [
+        ("A1", "1", D(300), D(120), D(30), "X9", "1234567893", date(2026, 1, 5), date(2026, 1, 10), 2, D(180), "ACME HEALTH", "77001",
+         "CHECK1", date(2026, 3, 5))]  # fmt: skip
+    assert rows(practice, "remittance_lines", "line_number, procedure, modifiers, revenue_code, charge, paid, allowed, billed_procedure, adjusted") == [
+        (1, "99213", "25 59", None, D(200), D(120), D(150), None, D(80)), (2, None, None, "0450", D(50), D(0), None, "99284", D(50))]  # fmt: skip
+    assert rows(practice, "adjustments", "line_number, position, group_code, carc, amount") == [
+        (0, 1, "OA", "A1", D(50)), (1, 1, "CO", "45", D(50)), (1, 1, "PR", "1", D(10)), (1, 2, "PR", "2", D(20)), (2, 1, "CO", "97", D(50))]
+    assert rows(practice, "remarks", "line_number, source, rarc") == [(0, "MOA", "MA01"), (0, "MOA", "N130"), (1, "LQ", "N362")]
+    assert rows(practice, "provider_adjustments", "reason_code, reference, amount") == [("WO", "X9", D(20)), ("L6", None, D("-1.5"))]
+    assert rows(practice, "payments", "paid, claims, claims_paid, provider_adjusted") == [(D("101.5"), 1, D(120), D("18.5"))]
+
+
+def test_six_triplets_and_quantities_are_kept(tmp_path):
+    cas = "CAS*CO*45*1*1*97*2**18*3*2*16*4**50*5**29*6*3"
+    practice, _ = ingest(tmp_path, remittance("CLP*A1*1*21*0", cas))
+    got = rows(practice, "adjustments", "position, carc, amount, quantity")
+    assert got == [(1, "45", 1, 1), (2, "97", 2, None), (3, "18", 3, 2), (4, "16", 4, None), (5, "50", 5, None), (6, "29", 6, 3)]
+
+
+def test_claims_of_two_transactions_do_not_mix(tmp_path):
+    first = remittance("CLP*A1*1*10*10", "SVC*HC:1*10*10").decode().split("~")
+    st_, ge = next(i for i, s in enumerate(first) if s.startswith("ST")), next(i for i, s in enumerate(first) if s.startswith("GE"))
+    second = [s.replace("A1", "A2").replace("0001", "0002") for s in first[st_:ge]]
+    data = "~".join([*first[:ge], *second, "GE*2*1", *first[ge + 1 :]]).encode()
+    practice, outcome = ingest(tmp_path, data)
+    assert outcome.files[0]["transactions"] == 2
+    assert rows(practice, "remittances", "claim_number, lines") == [("A1", 1), ("A2", 1)]
+
+
+def test_a_file_cut_off_keeps_all_but_the_last_claim(tmp_path):
+    whole = remittance("CLP*A1*1*10*10", "SVC*HC:1*10*10", "CLP*A2*1*2580*2580", "SVC*HC:2*2580*2580")
+    practice, outcome = ingest(tmp_path, whole[: whole.index(b"SVC*HC:2") + 14])
+    assert outcome.files[0]["status"] == "partly"
+    assert "ends inside this claim payment" in outcome.files[0]["reason"]
+    assert rows(practice, "remittances", "claim_number") == [("A1",)]
+
+
+def test_a_bad_amount_costs_the_value_and_nothing_else(tmp_path):
+    practice, outcome = ingest(tmp_path, remittance("CLP*A1*1*10*1O", "SVC*HC:1*10*10", "CLP*A2*1*5*5"))
+    assert rows(practice, "remittances", "claim_number, paid") == [("A1", None), ("A2", D(5))]
+    assert [(r["level"], r["reason"]) for r in outcome.rejects] == [("value", "CLP04 is not an amount")]
+    assert "1O" not in str(outcome.rejects)
+
+
+def test_wrong_counts_are_noted_and_nothing_is_lost(tmp_path):
+    practice, outcome = ingest(tmp_path, remittance("CLP*A1*1*10*10").replace(b"SE*9", b"SE*11"))
+    assert outcome.files[0]["status"] == "accepted"
+    assert "SE01" in outcome.files[0]["reason"]
+    assert len(rows(practice, "remittances")) == 1
+
+
+def test_an_837_claim_becomes_a_row_without_the_person(tmp_path):
+    practice, _ = ingest(tmp_path, claim_837("A1", "REF*6R*L1", frequency="7").replace(b"HI*ABK", b"REF*F8*X9~REF*G1*PA5~HI*ABK"))
+    got = rows(practice, "submissions", "kind, claim_number, charge, place_of_service, frequency, original_reference, prior_authorization, "
+               "payer_order, payer_name, billing_npi, rendering_npi, location, age, sex, diagnoses, service_date, known_on")  # fmt: skip
+    assert got == [("837P", "A1", D(250), "11", "7", "X9", "PA5", "P", "ACME HEALTH", "1522003506", "1522003506", "MAIN STREET", 76, "F",
+                    "E119 I10", date(2026, 1, 5), date(2026, 1, 10))]  # fmt: skip
+    assert rows(practice, "submission_lines", "procedure, modifiers, charge, units, diagnosis_pointers, line_control") == [
+        ("99213", "25", D(250), D(1), "1 2", "L1")]  # fmt: skip
+
+
+def test_another_payers_references_are_not_the_claims_own(tmp_path):
+    more = ("SBR*S*18*******CI", "NM1*PR*2*OTHER*****PI*2", "REF*F8*OTHERS")
+    data = claim_837("A1").replace(b"LX*1~", ("~".join(more) + "~LX*1~").encode())
+    practice, _ = ingest(tmp_path, data)
+    assert rows(practice, "submissions", "original_reference, payer_name, payer_order") == [(None, "ACME HEALTH", "P")]
+
+
+def test_a_billing_person_is_no_location(tmp_path):
+    data = claim_837("A1").replace(b"NM1*85*2*CLINIC", b"NM1*85*1*QUILLFEATHER").replace(b"NM1*77*2*MAIN STREET*****XX*1033003502~", b"")
+    practice, _ = ingest(tmp_path, data)
+    assert rows(practice, "submissions", "location") == [(None,)]
+
+
+def test_the_same_member_has_one_pseudonym_in_claim_and_remittance(tmp_path):
+    practice, _ = ingest(tmp_path, claim_837("A1"), remittance(*CLAIM))
+    keys = {rows(practice, table, "patient_key")[0][0] for table in ("submissions", "remittances")}
+    assert len(keys) == 1
+    assert len(keys.pop()) == 16
+
+
+def test_acknowledgments_at_claim_level_only(tmp_path):
+    body = ["BHT*0085*08*K*20260112*0630*TH", "HL*1**20*1", "NM1*PR*2*ACME*****PI*7", "HL*2*1*21*1", "NM1*41*2*C*****46*S", "TRN*2*B1",
+            "STC*A1:19:PR*20260112*WQ*500", "HL*3*2*19*1", "NM1*85*2*C*****XX*1", "HL*4*3*PT", "NM1*QC*1*QUILLFEATHER*ANN****MI*M1", "TRN*2*A1",
+            "STC*A7:562:85*20260112*U*250", "DTP*472*D8*20260105", "HL*5*3*PT", "TRN*2*A2", "STC*A2:20*20260112*WQ*250", "REF*1K*X9"]  # fmt: skip
+    practice, _ = ingest(tmp_path, envelope("HN", "277", "005010X214", body))
+    assert rows(practice, "acknowledgments", "claim_number, source, category, status_code, entity, rejected, charge, payer_claim_number") == [
+        ("A1", "payer", "A7", "562", "85", True, D(250), None), ("A2", "payer", "A2", "20", None, False, D(250), "X9")]  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 99999), st.lists(st.integers(-9999, 99999), max_size=12)), min_size=1, max_size=6))
+def test_adjustment_sums_agree_with_a_line_by_line_reader(tmp_path_factory, claims):
+    segments, want = [], []
+    for i, (charge, amounts) in enumerate(claims):
+        segments.append(f"CLP*C{i}*1*{charge}*0")
+        for at in range(0, len(amounts), 6):
+            segments.append("CAS*CO*" + "**".join(f"45*{a / 100:.2f}" for a in amounts[at : at + 6]))
+        want.append((f"C{i}", D(sum(amounts)) / 100))
+    practice, _ = ingest(tmp_path_factory.mktemp("p"), remittance(*segments))
+    assert rows(practice, "remittances", "claim_number, adjusted") == want
+
+
+def test_the_public_samples_agree_with_their_index(shared, tmp_path):
+    index = list(csv.DictReader(open(shared / "corpus/INDEX.tsv", encoding="utf-8"), delimiter="\t"))
+    chosen = [row for row in index if row["file"].startswith(("835/", "837/"))]
+    practice = Practice(tmp_path, "corpus")
+    outcome = intake.ingest(practice, [shared / "corpus" / row["file"] for row in chosen])
+    by_name = {file["name"]: file for file in outcome.files if file["status"] != "known"}
+    checked = 0
+    for row in chosen:
+        file = by_name.get(row["file"].split("/")[1])
+        if file is None:
+            continue  # the same bytes stand under two names
+        if row["file"].startswith("835/"):
+            want = [int(row["remit_claims"]), int(row["remit_lines"]), int(row["adjustments"]), D(row["paid_usd"])]
+            got = [file["claims"], file["lines"], file["adjustments"], file["paid"]]
+        else:
+            want = [int(row["claims"]), int(row["claim_lines"]), D(row["charge_usd"])]
+            got = [file["claims"], file["lines"], file["charge"]]
+        assert got == want, row["file"]
+        assert file["status"] != "rejected" or (file["reason"] and not file["claims"]), row["file"]
+        checked += 1
+    assert checked > 120
+
+
+@pytest.mark.parametrize("folder", ["malformed", "other", "277ca"])
+def test_nothing_public_raises_and_every_rejection_has_a_reason(shared, tmp_path, folder):
+    outcome = intake.ingest(Practice(tmp_path, "corpus"), [shared / "corpus" / folder])
+    assert outcome.files
+    assert all(file["reason"] for file in outcome.files if file["status"] in ("rejected", "partly"))
