@@ -295,7 +295,8 @@ def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.S)
     title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
     body = body.replace(heading[0], "", 1) if heading else body
-    return title, re.sub(r"<(script|style)\b.*?</\1>", "", body, flags=re.S)
+    body = re.sub(r"<(script|style)\b.*?</\1>", "", body, flags=re.S)
+    return title, re.sub(r' id="cell-id=[^"]*"', "", body)  # papermill's own cell has another id in every run
 
 
 def _before_sections(body: str) -> tuple[str, str]:

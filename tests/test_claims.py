@@ -1,0 +1,219 @@
+"""Denials and episodes from a few files: small pictures of what counts and what does not."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal as D
+
+import pytest
+from conftest import AS_OF, claim_837, remittance
+
+from rcm_analysis import claims, intake, measures
+from rcm_analysis.store import Practice
+
+
+def derived(tmp_path, *files: bytes, as_of=AS_OF):
+    for i, data in enumerate(files):
+        (tmp_path / f"{i}.txt").write_bytes(data)
+    intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / f"{i}.txt" for i in range(len(files))])
+    return claims.open_practice(tmp_path / "s", "clinic", as_of=as_of)
+
+
+def line(*segments: str, charge="100", paid="0", status="1"):
+    return remittance(f"CLP*A1*{status}*{charge}*{paid}**CI*X1", f"SVC*HC:99213*{charge}*{paid}", *segments)
+
+
+DENIED = [
+    (("CAS*CO*197*100",), "authorization", "197"),
+    (("CAS*CO*45*60**50*40",), "medical_necessity", "50"),  # the contract cut stands beside the refusal
+    (("CAS*PR*27*100",), "eligibility", "27"),  # moved to the patient is refused all the same
+    (("CAS*CO*16*100", "LQ*HE*N382"), "claim_data", "16"),
+    (("CAS*CO*16*100", "LQ*HE*N706"), "documentation", "16"),  # the remark tells what 16 means
+    (("CAS*OA*18*100",), "duplicate", "18"),
+    (("CAS*CO*97*100",), "bundling", "97"),
+    (("CAS*CO*22*100",), "coordination_of_benefits", "22"),
+    (("CAS*CO*29*50**197*50",), "timely_filing", "29"),  # equal dollars: precedence
+    (("CAS*CO*29*40**197*60",), "authorization", "197"),  # most dollars first
+]
+
+
+@pytest.mark.parametrize(("segments", "category", "carc"), DENIED)
+def test_a_line_is_denied_by_what_carries_the_unpaid_part(tmp_path, segments, category, carc):
+    con = derived(tmp_path, line(*segments))
+    got = con.execute("SELECT initially_denied, denied_amount, category, carc FROM claims").fetchall()
+    assert got == [(True, D(100), category, carc)]
+
+
+NOT_DENIED = [
+    ("CAS*PR*1*100",), ("CAS*PR*2*80**3*20",), ("CAS*CO*45*100",), ("CAS*OA*23*100",), ("CAS*CO*253*2", "CAS*CO*45*98"),
+    ("CAS*CO*45*-5", "CAS*CO*45*105"), ("CAS*CO*97*0", "CAS*CO*45*100"), ("CAS*PR*1*95", "CAS*CO*97*5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("segments", NOT_DENIED)
+def test_prices_shares_and_earlier_payers_are_no_denials(tmp_path, segments):
+    con = derived(tmp_path, line(*segments))
+    assert con.execute("SELECT initially_denied FROM claims").fetchall() == [(False,)]
+
+
+def test_a_small_cut_on_a_paid_line_is_partial_not_denied(tmp_path):
+    con = derived(tmp_path, line("CAS*CO*45*20**151*10", paid="70"))
+    assert con.execute("SELECT initially_denied FROM claims").fetchall() == [(False,)]
+    assert con.execute("SELECT is_partial, denied_amount FROM denials").fetchall() == [(True, D(10))]
+
+
+def test_status_4_alone_is_no_denial_and_status_1_can_be_one(tmp_path):
+    con = derived(tmp_path, line("CAS*PR*1*100", status="4"))
+    assert con.execute("SELECT initially_denied FROM claims").fetchall() == [(False,)]
+
+
+def test_a_claim_without_lines_is_denied_at_its_own_level(tmp_path):
+    con = derived(tmp_path, remittance("CLP*A1*1*100*0**CI*X1", "CAS*CO*29*100"))
+    assert con.execute("SELECT initially_denied, denied_amount, carc FROM claims").fetchall() == [(True, D(100), "29")]
+    assert con.execute("SELECT line_number FROM denials").fetchall() == [(0,)]
+
+
+def later(data: bytes, day: str, check: str) -> bytes:
+    return data.replace(b"20260305", day.encode()).replace(b"CHECK1", check.encode())
+
+
+def test_a_charge_denied_three_times_is_one_charge(tmp_path):
+    first = line("CAS*CO*16*100", "LQ*HE*N382")
+    con = derived(tmp_path, first, later(first, "20260405", "CHECK2"), later(first, "20260505", "CHECK3"))
+    assert con.execute("SELECT denied_amount, first_decided_on FROM claims").fetchall() == [(D(100), date(2026, 3, 5))]
+    assert con.execute("SELECT count(*), sum(CASE WHEN is_first THEN charge END) FROM denials").fetchall() == [(3, D(100))]
+
+
+def test_the_same_payment_in_two_files_counts_once(tmp_path):
+    once = line("CAS*CO*45*20", paid="80")
+    con = derived(tmp_path, once, once.replace(b"*000000001*0*P", b"*000000002*0*P").replace(b"*000000001~", b"*000000002~"))
+    assert con.execute("SELECT paid FROM claims").fetchall() == [(D(80),)]
+
+
+def test_a_reversal_and_its_correction_leave_the_net(tmp_path):
+    first = line("CAS*CO*45*20", paid="80")
+    again = remittance("CLP*A1*22*-100*-80**CI*X1", "SVC*HC:99213*-100*-80", "CAS*CO*45*-20",
+                       "CLP*A1*1*100*60**CI*X2", "SVC*HC:99213*100*60", "CAS*CO*45*40")  # fmt: skip
+    con = derived(tmp_path, first, later(again, "20260405", "CHECK2"))
+    assert con.execute("SELECT paid, initially_denied, state FROM claims").fetchall() == [(D(60), False, "paid")]
+
+
+def test_a_negated_denial_is_no_denial(tmp_path):
+    con = derived(tmp_path, remittance("CLP*A1*22*-100*0**CI*X1", "SVC*HC:99213*-100*0", "CAS*CO*197*-100"))
+    assert con.execute("SELECT count(*) FROM denials").fetchall() == [(0,)]
+
+
+def test_the_ambulance_example_of_rfi_2570_balances(tmp_path):
+    con = derived(tmp_path, remittance(
+        "CLP*A1*2*1863*98.92**12*X1", "CAS*OA*23*395.68", "SVC*HC:A0429*1800*460.92", "CAS*OA*23*1339.08",
+        "SVC*HC:A0425*63*33.68", "CAS*OA*23*29.32", paid="98.92"))  # fmt: skip
+    assert con.execute("SELECT charge - adjusted - paid FROM remittances").fetchall() == [(D(0),)]
+    assert con.execute("SELECT charge - adjusted - paid FROM remittance_lines").fetchall() == [(D(0),), (D(0),)]
+    assert con.execute("SELECT initially_denied FROM claims").fetchall() == [(False,)]
+
+
+def test_as_of_sees_only_what_was_known(tmp_path):
+    files = (claim_837("A1"), line("CAS*CO*197*100"), later(line("CAS*CO*45*20", paid="80"), "20260405", "CHECK2"))
+    con = derived(tmp_path, *files, as_of=date(2026, 3, 31))
+    assert con.execute("SELECT paid, state FROM claims").fetchall() == [(D(0), "denied_open")]
+    con = claims.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 1, 31))
+    assert con.execute("SELECT first_decided_on, state FROM claims").fetchall() == [(None, "submitted")]
+    con = claims.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
+    assert con.execute("SELECT paid, initially_denied, state FROM claims").fetchall() == [(D(80), True, "paid")]
+
+
+LEDGER = b"""Claim ID,Patient Name,Visit Date,Txn Date,Txn Type,Adj Code,Adj Reason,Payer,Amount
+A1,"QUILLFEATHER, ANN",01/05/2026,01/05/2026,Charge,,,ACME PPO,100.00
+A1,"QUILLFEATHER, ANN",01/05/2026,06/05/2026,Adjustment,CA,contractual allowance,ACME PPO,-100.00
+A2,"QUILLFEATHER, ANN",01/06/2026,01/06/2026,Charge,,,ACME PPO,(50.00
+A3,"MOSS, BO",01/07/2026,01/07/2026,Charge,,,,"$1,050.00"
+A3,"MOSS, BO",01/07/2026,02/07/2026,Write-Off,TF,past timely filing - spoke w MOSS,,(1050.00)
+A4,"MOSS, BO",01/08/2026,02/07/2026,Write-Off,XX,per manager,,-20.00
+"""
+
+
+def test_a_denial_posted_as_contractual_is_found_and_counted_under_its_reason(tmp_path):
+    con = derived(tmp_path, line("CAS*CO*197*100"), LEDGER)
+    got = con.execute("SELECT claim_number, amount, leaf, root, mismatch FROM write_offs ORDER BY claim_number").fetchall()
+    assert got == [("A1", D(100), "authorization", "unnecessary", True), ("A3", D(1050), "timely_filing", "unnecessary", False),
+                   ("A4", D(20), "unclassified", "unclassified", False)]  # fmt: skip
+
+
+def test_a_bad_ledger_row_is_listed_and_the_patient_is_not_stored(tmp_path):
+    con = derived(tmp_path, LEDGER.replace(b"(50.00", b"fifty"))
+    assert con.execute("SELECT place, reason FROM rejects").fetchall() == [("row 4", "has an amount that can't be read")]
+    kept = con.execute("SELECT string_agg(coalesce(reason, '') || coalesce(payer_name, ''), ' ') FROM ledger").fetchall()[0][0]
+    assert "MOSS" not in kept and "QUILL" not in kept
+    assert "timely filing" in kept
+
+
+def test_wilson_agrees_with_the_published_example():
+    # Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662
+    import pandas as pd
+
+    lower, upper = measures.wilson(pd.Series([81]), pd.Series([263]))
+    assert (round(float(lower[0]), 4), round(float(upper[0]), 4)) == (0.2553, 0.3662)
+
+
+def test_measures_are_numerator_over_denominator(demo_con, demo_folder):
+    import pandas as pd
+
+    table = measures.measure(demo_con, as_of=AS_OF)
+    shares = table[table["denominator"].notna() & table["numerator"].notna()]
+    assert len(shares) > 500
+    assert (shares["value"] - shares["numerator"] / shares["denominator"]).abs().max() < 1e-12
+    rate = table[(table["measure"] == "initial_denial_rate") & (table["basis"] == "decision_month") & (table["dimension"] == "all")]
+    truth = pd.read_csv(demo_folder / "truth/kpis_by_month.csv")
+    got = rate[["month", "denominator", "numerator"]].astype({"denominator": int, "numerator": int}).to_numpy().tolist()
+    assert got == truth.to_numpy().tolist()
+
+
+def test_every_decided_dollar_of_the_demo_ties_out(demo_con, demo_folder):
+    import pandas as pd
+
+    truth = pd.read_csv(demo_folder / "truth/claims.csv")
+    got = demo_con.execute("SELECT claim_number, initially_denied, paid FROM claims").df()
+    both = truth[truth["in_edi"] & truth["first_decision_date"].notna()].merge(got, on="claim_number", suffixes=("_truth", ""))
+    assert len(both) > 2000
+    assert (both["initially_denied"] == both["initially_denied_truth"]).all()
+    assert (both["paid"].astype(float) - both["insurance_paid"]).abs().max() < 0.005
+
+
+def test_write_offs_of_the_demo_land_in_the_right_root(demo_con, demo_folder):
+    import pandas as pd
+
+    truth = pd.read_csv(demo_folder / "truth/claims.csv").set_index("claim_number")
+    got = demo_con.execute("SELECT claim_number, root, sum(amount)::DOUBLE AS amount FROM write_offs "
+                           "WHERE leaf NOT IN ('contractual', 'regulatory') GROUP BY ALL").df()  # fmt: skip
+    right = 0.0
+    for root in ("necessary", "unnecessary"):
+        mine = got[got["root"] == root].set_index("claim_number")["amount"].reindex(truth.index).fillna(0)
+        right += mine.clip(upper=truth[f"writeoff_{root}"]).sum()
+    total = truth[["writeoff_necessary", "writeoff_unnecessary"]].to_numpy().sum()
+    assert right / total > 0.95
+
+
+def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
+    import pandas as pd
+
+    world = shared / "worlds/a"
+    intake.ingest(Practice(tmp_path, "world"), [world / "edi.zip", world / "ledger.csv.zip"])
+    con = claims.open_practice(tmp_path, "world", as_of=AS_OF)
+    for table, source, money in (("remittances", "remits", "paid"), ("adjustments", "adjustments", "amount")):
+        truth = pd.read_parquet(world / f"truth/{source}.parquet").query("in_edi")
+        rows, dollars = con.execute(f"SELECT count(*), sum({money}) FROM {table}").fetchall()[0]
+        assert (rows, f"{dollars:.2f}") == (len(truth), f"{truth[money].astype(float).sum():.2f}")
+    truth = pd.read_parquet(world / "truth/claims.parquet")
+    got = con.execute("SELECT claim_number, initially_denied AS denied FROM claims").df()
+    both = truth[truth["in_edi"] & truth["first_decision_date"].notna()].merge(got, left_on="pcn", right_on="claim_number")
+    assert (both["denied"] == both["initially_denied"].astype(bool)).mean() >= 0.995
+    ledger = pd.read_parquet(world / "truth/ledger.parquet")
+    hidden = ledger[(ledger["posted_class"] == "contractual") & ~ledger["true_class"].isin(["contractual", "sequestration"])]
+    flagged = {row[0] for row in con.execute("SELECT claim_number FROM write_offs WHERE mismatch").fetchall()}
+    assert hidden.loc[hidden["pcn"].isin(flagged), "amount"].sum() / hidden["amount"].sum() >= 0.9
+    canaries = set((world / "truth/canaries.txt").read_text().split("\n")) - {""}
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "world").rglob("*.parquet"))
+    words = {str(value) for table in ("ledger", "submissions", "remittances", "provider_adjustments", "rejects", "files")
+             for row in con.execute(f"SELECT * FROM {table}").fetchall() for value in row if isinstance(value, str)}  # fmt: skip
+    assert not canaries & {part for word in words for part in word.replace(",", " ").split()}
+    assert b"QZX" not in stored

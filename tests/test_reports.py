@@ -1,0 +1,148 @@
+"""Pages and reports: escaped, self-contained, whole or not at all, and the same twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import AS_OF, ROOT
+
+from rcm_analysis import pages, reports
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def notebook(path: Path, *cells: str, parameters='practice: str = "p"\nas_of: str = ""\nmonths: int = 1\nstore: str = ""') -> Path:
+    made = [{"cell_type": "markdown", "id": "t", "metadata": {}, "source": "# A question?"}]
+    for i, source in enumerate([parameters, *cells]):
+        tags = {"tags": ["parameters"]} if i == 0 else {}
+        made.append({"cell_type": "code", "id": f"c{i}", "metadata": tags, "execution_count": None, "outputs": [], "source": source})
+    meta = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+    path.write_text(json.dumps({"cells": made, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def render(tmp_path, *notebooks: Path, **more) -> reports.Result:
+    return reports.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", notebooks=list(notebooks), **more)
+
+
+GOOD = "from rcm_analysis.pages import Finding\nFinding('12 of 100 claims', rank=1)"
+
+
+@pytest.fixture(scope="module")
+def demo_report(demo_store, tmp_path_factory) -> Path:
+    books = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+    assert len(books) >= 3
+    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
+                            notebooks=books, jobs=2)  # fmt: skip
+    assert result.ok, result.statuses
+    return result.folder
+
+
+def test_every_notebook_becomes_a_self_contained_page(demo_report):
+    names = sorted(path.name for path in demo_report.glob("*.html"))
+    assert names[0] == "01_data_quality.html" and "index.html" in names
+    for path in demo_report.glob("*.html"):
+        text = path.read_text()
+        assert "Content-Security-Policy" in text
+        assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|url\(\s*["']?(https?:)?//|<script|@import""", text), path.name
+        ids = re.findall(r'\bid="([^"]+)"', text)
+        assert len(ids) == len(set(ids)), path.name
+        assert '<html lang="en">' in text and 'class="skip"' in text
+
+
+def test_every_figure_says_what_it_shows(demo_report):
+    for path in demo_report.glob("0*.html"):
+        figures = re.findall(r"<figure[^>]*>", path.read_text())
+        assert figures and all('role="img"' in f and re.search(r'aria-label="[^"]{20,}"', f) for f in figures)
+
+
+def test_the_index_tells_rate_reason_and_avoidable_dollars(demo_report, demo_con):
+    text = (demo_report / "index.html").read_text()
+    denied, decided = demo_con.execute(
+        "SELECT count(*) FILTER (WHERE initially_denied), count(*) FROM claims WHERE strftime(first_decided_on, '%Y-%m') = '2026-10'"
+    ).fetchall()[0]
+    assert f"In October 2026 {denied} of {decided} decided claims were denied at first: {denied / decided:.1%}" in text
+    lost = demo_con.execute("SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' AND posted_on >= DATE '2025-11-01'").fetchall()[0][0]
+    assert f"${lost:,.0f} of it" in text
+    assert "The biggest reason" in text
+
+
+def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_con):
+    assert len(pd.read_csv(demo_report / "tables/matching.csv")) == 6
+    opened = demo_con.execute("SELECT count(*) FROM claims WHERE state IN ('denied_open', 'resubmitted') AND ever_denied").fetchall()[0][0]
+    assert len(pd.read_csv(demo_report / "tables/open_denials.csv")) == opened
+    manifest = json.loads((demo_report / "manifest.json").read_text())
+    assert [n["ok"] for n in manifest["notebooks"]] == [True] * len(manifest["notebooks"])
+    assert manifest["as_of"] == "2026-10-31" and manifest["findings"]
+
+
+def test_the_same_inputs_give_the_same_bytes(demo_report, demo_store, tmp_path):
+    books = [ROOT / "notebooks/03_write_offs.ipynb"]
+    again = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path, notebooks=books).folder
+    tables = [path.name for path in (again / "tables").iterdir()]
+    assert len(tables) >= 4
+    for name in tables:
+        assert (again / "tables" / name).read_bytes() == (demo_report / "tables" / name).read_bytes(), name
+    assert (again / "03_write_offs.html").read_bytes() == (demo_report / "03_write_offs.html").read_bytes()
+
+
+def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):
+    book = notebook(tmp_path / "01_x.ipynb", GOOD)
+    assert render(tmp_path, book).ok
+    before = (tmp_path / "out/p/2026-10/index.html").read_bytes()
+    failing = notebook(tmp_path / "01_x.ipynb", GOOD, "secret = 'QUILLFEATHER'\nint(secret)")
+    other = notebook(tmp_path / "02_y.ipynb", GOOD)
+    result = render(tmp_path, failing, other)
+    assert [(s.notebook, s.ok) for s in result.statuses] == [("01_x", False), ("02_y", True)]
+    assert "cell 4" in result.statuses[0].message and "ValueError" in result.statuses[0].message
+    assert "QUILL" not in result.statuses[0].message
+    assert (tmp_path / "out/p/2026-10/index.html").read_bytes() == before
+    assert result.folder.name == "2026-10.failed"
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("raise SystemExit(0)", "SystemExit"), ("import os\nos._exit(9)", "kernel died"),
+     ("class F:\n    __repr__ = lambda self: 'Figure(640x480)'\nF()", "lost its figure")],
+)  # fmt: skip
+def test_a_notebook_that_only_seems_to_run_is_refused(tmp_path, cell, words):
+    result = render(tmp_path, notebook(tmp_path / "01_x.ipynb", cell, GOOD))
+    assert not result.ok
+    assert words in result.statuses[0].message
+
+
+def test_a_cell_that_did_not_run_is_a_problem(tmp_path):
+    content = json.loads(notebook(tmp_path / "x.ipynb", GOOD).read_text())
+    assert reports.problem_of(content) == "cell 2 did not run"
+
+
+def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
+    book = notebook(tmp_path / "01_x.ipynb", GOOD)
+    with pytest.raises(reports.ReportError, match="no parameter mnths"):
+        render(tmp_path, book, extra_parameters={"mnths": 3})
+    assert not (tmp_path / "out").exists()
+
+
+def test_hostile_text_stays_text():
+    frame = pd.DataFrame({"payer": [HOSTILE, "=HYPERLINK(1)", "@x"], "usd": [-5.0, 1.0, 2.0]})
+    table = pages.Table(frame, name="t", title=HOSTILE, columns={"payer": pages.Column(HOSTILE), "usd": pages.Column("USD", "usd")})
+    bundles = [table._repr_mimebundle_(), pages.Finding(HOSTILE)._repr_mimebundle_(), pages.Numbers([(HOSTILE,) * 3])._repr_mimebundle_()]
+    assert not any("<script" in bundle["text/html"] for bundle in bundles)
+    lines = bundles[0][pages.TABLE_MIME]["csv"].split("\n")
+    assert lines[2] == "'=HYPERLINK(1),1" and lines[3].startswith("'@x") and lines[1].endswith(",-5")
+
+
+def test_formats_for_sentences():
+    assert pages.usd(-1234.5) == "−$1,234" and pages.usd(0.994, cents=True) == "$0.99" and pages.usd(None) == "–"
+    assert pages.share(0.1234) == "12.3%" and pages.count(1234) == "1,234" and pages.month_name("2026-02") == "February 2026"
+
+
+def test_a_figure_without_words_is_refused():
+    import matplotlib.pyplot as plt
+
+    with pytest.raises(ValueError, match="says what it shows"):
+        pages.Figure(plt.figure(), name="x", alt=" ", caption="c")

@@ -1,0 +1,143 @@
+"""Ingest: idempotent, all or nothing, and clear about what it did not take."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import zipfile
+
+import pytest
+from conftest import claim_837, remittance
+
+from rcm_analysis import exports, intake
+from rcm_analysis.store import Practice, StoreError
+
+
+def snapshot(root):
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+GOOD = remittance("CLP*A1*1*10*10", paid="10")
+
+
+def test_the_same_bytes_twice_change_nothing(tmp_path):
+    (tmp_path / "a.835").write_bytes(GOOD)
+    (tmp_path / "copy of a.txt").write_bytes(GOOD)
+    practice = Practice(tmp_path / "s", "clinic")
+    first = intake.ingest(practice, [tmp_path / "a.835", tmp_path / "copy of a.txt"])
+    assert [file["status"] for file in first.files] == ["accepted", "known"]
+    before = snapshot(practice.folder)
+    again = intake.ingest(practice, [tmp_path / "a.835"])
+    assert [file["status"] for file in again.files] == ["known"]
+    assert again.batch is None
+    assert snapshot(practice.folder) == before
+
+
+def test_a_failed_ingest_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "a.835").write_bytes(GOOD)
+    practice = Practice(tmp_path / "s", "clinic")
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(intake, "_file_row", fail)
+    with pytest.raises(MemoryError):
+        intake.ingest(practice, [tmp_path / "a.835"])
+    assert practice.batches() == []
+    assert not list((practice.folder / "batches").iterdir())
+
+
+def test_archives_and_compressed_files_are_opened(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("deep/er/a.835", GOOD)
+        archive.writestr("../../b.837", claim_837("B1"))
+    (tmp_path / "c.gz").write_bytes(gzip.compress(remittance("CLP*C1*1*1*1")))
+    outcome = intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "all.zip", tmp_path / "c.gz"])
+    assert sorted((f["name"], f["kind"], f["status"]) for f in outcome.files) == [
+        ("a.835", "835", "accepted"), ("b.837", "837P", "accepted"), ("c", "835", "accepted")]  # fmt: skip
+    assert not (tmp_path.parent / "b.837").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7 ...", "neither X12 nor a table"),
+        (b"\x1f\x8b\x08\x00damaged", "damaged"),
+        (b"PK\x03\x04damaged", "damaged"),
+        (b"Dear Sir or Madam", "neither X12 nor a table"),
+        (b"a,b,c\n1,2,3\n4,5,6\n", "no header row was"),
+        (GOOD.replace(b"ST*835", b"ST*999"), "acknowledgment (999)"),
+        (b"ISA*00*          *00*          *ZZ*S              *ZZ*R              *260305*0630*^*00501*000000001*0*P*:~", "no transaction"),
+    ],
+)
+def test_every_rejection_says_why(tmp_path, data, words):
+    (tmp_path / "x.835").write_bytes(data)
+    (tmp_path / "good.835").write_bytes(GOOD)
+    outcome = intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path])
+    status = {file["name"]: (file["status"], file["reason"]) for file in outcome.files}
+    assert status["good.835"][0] == "accepted"
+    assert status["x.835"][0] == "rejected"
+    assert words in status["x.835"][1]
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"0" * 30_000_000))
+    outcome = intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "bomb.gz"])
+    assert "grows beyond" in outcome.files[0]["reason"]
+
+
+def test_a_rejected_ledger_is_read_once_its_columns_are_named(tmp_path):
+    (tmp_path / "l.csv").write_text("Folio,When,Was,Summe\nA1,2026-01-05,Charge,10.00\nA1,2026-02-05,Payment,-10.00\n")
+    practice = Practice(tmp_path / "s", "clinic")
+    assert intake.ingest(practice, [tmp_path / "l.csv"]).files[0]["status"] == "rejected"
+    (tmp_path / "m.toml").write_text('[columns]\nclaim_number = "Folio"\nposted_on = "When"\nkind = "Was"\namount = "Summe"\n')
+    outcome = intake.ingest(practice, [tmp_path / "l.csv"], mapping=exports.read_mapping(tmp_path / "m.toml"))
+    assert (outcome.files[0]["status"], outcome.files[0]["lines"]) == ("accepted", 2)
+
+
+def test_a_wrong_mapping_names_the_entry(tmp_path):
+    (tmp_path / "m.toml").write_text('[columns]\nclaim_no = "Folio"\n')
+    with pytest.raises(exports.MappingError, match="claim_no"):
+        exports.read_mapping(tmp_path / "m.toml")
+
+
+def test_signs_and_formats_of_other_systems_are_understood():
+    text = ("Acct No;Post Date;Charges;Payments;Adjustments;Description\n"
+            "A1;5-Jan-2026;1.050,00;;;office visit\nA1;6-Jan-2026;;50,00;;ins payment\nA1;7-Jan-2026;;;1000,00;contractual\n")  # fmt: skip
+    read = exports.read("x.csv", text.encode(), raw=text.encode())
+    got = [(r["kind"], str(r["amount"]), r["known_on"].isoformat()) for r in read.table.to_pylist()]
+    assert got == [("charge", "1050.00", "2026-01-05"), ("payment", "-50.00", "2026-01-06"), ("adjustment", "-1000.00", "2026-01-07")]
+
+
+def test_sums_per_file_equal_the_files_to_the_cent(demo_store, demo_folder):
+    con = Practice(demo_store, "riverbend").connect()
+    files = con.execute("SELECT name, paid, claims FROM files WHERE kind = '835'").fetchall()
+    assert len(files) > 500
+    for name, paid, claims in files[::7]:
+        text = (demo_folder / "edi/835" / name).read_text()
+        mark = text[3]
+        payments = [s.strip().split(mark) for s in text.split("~") if s.strip().startswith("CLP")]
+        assert (claims, round(float(paid), 2)) == (len(payments), round(sum(float(p[4]) for p in payments), 2))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other file modes")
+def test_the_key_is_readable_by_its_owner_alone(demo_store):
+    assert stat.S_IMODE((demo_store / "riverbend/key").stat().st_mode) == 0o600
+
+
+def test_names_of_practices_are_slugs(tmp_path):
+    with pytest.raises(StoreError, match="small letters"):
+        Practice(tmp_path, "../other")
+
+
+def test_no_person_of_the_demo_reaches_the_store(demo_store, demo_folder):
+    canaries = (demo_folder / "truth/canaries.txt").read_text().split("\n")
+    stored = b"".join(path.read_bytes() for path in demo_store.rglob("*") if path.is_file())
+    assert len(canaries) > 1000
+    assert b"SAMPLE0" not in stored and b"SAMPLEROW" not in stored and b"RBM0" not in stored
+    con = Practice(demo_store, "riverbend").connect()
+    reasons = {row[0] for row in con.execute("SELECT DISTINCT reason FROM ledger WHERE reason IS NOT NULL").fetchall()}
+    assert not [reason for reason in reasons if "SAMPLE" in reason]
