@@ -1,7 +1,7 @@
 """Ratios measured in one run: reading 835 against reading the bytes, against twice the rows, and against peers.
 
-    make bench                       ours alone, on a synthetic file of 50 MB
-    python bench/run.py --peers      with the peers of bench/requirements.txt, in an environment of their own
+make bench                       ours alone, on a synthetic file of 50 MB
+python bench/run.py --peers      with the peers of bench/requirements.txt, in an environment of their own
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from rcm_analysis import envelopes, intake, x12
 
 HERE = Path(__file__).resolve().parent
 PEERS = {
-    "oxedi": "import oxedi; oxedi.parse_835({path!r})",
-    "openx12": "import openx12; openx12.parse(open({path!r}).read())",
+    "oxedi": "import oxedi; r = oxedi.parse_file({path!r}); [r.tables[name] for name in r.tables]",
     "pyx12 (segments)": "import pyx12.x12file\nwith open({path!r}) as f:\n    n = sum(1 for _ in pyx12.x12file.X12Reader(f))",
 }
 
@@ -58,7 +57,10 @@ def ours(path: Path, threads: int) -> int:
     data = x12.plain(path.read_bytes())
     parts = envelopes.gather(envelopes.parts(0, data, x12.interchanges(data)))
     with ThreadPoolExecutor(threads) as pool:
-        return sum(r.tables["remittances"].num_rows for r in pool.map(lambda held: intake.read_piece(held, ["0" * 64], b"key"), parts))
+        return sum(
+            r.tables["remittances"].num_rows
+            for r in pool.map(lambda held: intake.read_piece(held, ["0" * 64], b"key"), parts)
+        )
 
 
 def seconds(call, repeat: int = 3) -> float:
@@ -73,9 +75,15 @@ def seconds(call, repeat: int = 3) -> float:
 def peer_seconds(python: Path, code: str, path: Path) -> float | str:
     """Seconds that a peer needs inside a process of its own, imports left out; its last line if it failed."""
     module = code.split("\n")[0].split(";")[0]
-    script = f"{module}\nimport time\nt = time.perf_counter()\n{code.format(path=str(path))}\nprint(time.perf_counter() - t)"
+    script = (
+        f"{module}\nimport time\nt = time.perf_counter()\n{code.format(path=str(path))}\nprint(time.perf_counter() - t)"
+    )
     run = subprocess.run([str(python), "-c", script], capture_output=True, text=True, timeout=900)
-    return float(run.stdout.split()[-1]) if run.returncode == 0 else (run.stderr.strip().split("\n") or ["failed"])[-1][:90]
+    return (
+        float(run.stdout.split()[-1])
+        if run.returncode == 0
+        else (run.stderr.strip().split("\n") or ["failed"])[-1][:90]
+    )
 
 
 def peers(folder: Path, path: Path, mine: float) -> None:
@@ -86,7 +94,12 @@ def peers(folder: Path, path: Path, mine: float) -> None:
     for name, code in PEERS.items():
         took = peer_seconds(python, code, path)
         size = path.stat().st_size / 1e6
-        print(f"{name:<22}", f"{size / took:8.1f} MB/s   ours on one thread is {took / mine:.1f} times as fast" if isinstance(took, float) else took)
+        print(
+            f"{name:<22}",
+            f"{size / took:8.1f} MB/s   ours on one thread is {took / mine:.1f} times as fast"
+            if isinstance(took, float)
+            else took,
+        )
 
 
 def main() -> None:
@@ -98,9 +111,15 @@ def main() -> None:
         small, large = Path(folder, "n.835"), Path(folder, "2n.835")
         size, _ = write(small, arguments.megabytes), write(large, 2 * arguments.megabytes)
         raw = seconds(lambda: small.read_bytes().count(b"~"))
-        one, two, double = seconds(lambda: ours(small, 1)), seconds(lambda: ours(small, 2)), seconds(lambda: ours(large, 1))
+        one, two, double = (
+            seconds(lambda: ours(small, 1)),
+            seconds(lambda: ours(small, 2)),
+            seconds(lambda: ours(large, 1)),
+        )
         print(f"{'bytes and a count':<22} {size / 1e6 / raw:8.1f} MB/s")
-        print(f"{'ours, one thread':<22} {size / 1e6 / one:8.1f} MB/s   {one / raw:.1f} times the bytes; 2N rows take {double / one:.2f} times N")
+        print(
+            f"{'ours, one thread':<22} {size / 1e6 / one:8.1f} MB/s   {one / raw:.1f} times the bytes; 2N rows take {double / one:.2f} times N"
+        )
         print(f"{'ours, two threads':<22} {size / 1e6 / two:8.1f} MB/s   {one / two:.2f} times one thread")
         if arguments.peers:
             peers(Path(folder), small, one)

@@ -48,11 +48,18 @@ def rate_by_month(table: pd.DataFrame, *, title: str) -> Figure:
     ax.plot(x, table["value"], color=ACCENT, lw=2)
     whole = table["complete"].to_numpy(bool)
     ax.scatter([i for i in x if whole[i]], table["value"][whole], color=ACCENT, s=26, zorder=3)
-    ax.scatter([i for i in x if not whole[i]], table["value"][~whole], facecolor="white", edgecolor=ACCENT, s=30, zorder=3)
+    ax.scatter(
+        [i for i in x if not whole[i]], table["value"][~whole], facecolor="white", edgecolor=ACCENT, s=30, zorder=3
+    )
     last = table.iloc[-1]
     ax.annotate(f"{last['value']:.1%}", (len(table) - 1, last["value"]), xytext=(7, 0), textcoords="offset points", va="center",
                 color=ACCENT, weight="bold")  # fmt: skip
-    ax.set(title=title, ylim=(0, max(float(table["upper"].max()) * 1.15, 0.02)), xlabel="", ylabel="share of claims decided")
+    ax.set(
+        title=title,
+        ylim=(0, max(float(table["upper"].max()) * 1.15, 0.02)),
+        xlabel="",
+        ylabel="share of claims decided",
+    )
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     _thin_months(ax, table["month"].tolist())
     return fig
@@ -81,7 +88,9 @@ def rates_with_intervals(table: pd.DataFrame, *, label: str, title: str) -> Figu
     for i, row in shown.iterrows():
         ax.text(row["upper"], i, f"  {row['rate']:.1%} of {row['decided']:,.0f}", va="center", fontsize=9, color=INK)
     ax.set_yticks(shown.index, shown[label])
-    ax.set(title=title, xlabel="share of claims decided", ylabel="", xlim=(0, max(float(shown["upper"].max()) * 1.3, 0.02)))
+    ax.set(
+        title=title, xlabel="share of claims decided", ylabel="", xlim=(0, max(float(shown["upper"].max()) * 1.3, 0.02))
+    )
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     return fig
@@ -114,7 +123,9 @@ def waterfall(table: pd.DataFrame, *, total: float, title: str) -> Figure:
     heights = [total, *table["amount"]]
     bars_ = ax.bar(names, heights, bottom=bottoms, color=colors[: len(names)], width=0.62)
     for bar, height, bottom in zip(bars_, heights, bottoms, strict=True):
-        ax.text(bar.get_x() + bar.get_width() / 2, bottom + height, f"${height:,.0f}", ha="center", va="bottom", fontsize=9)
+        ax.text(
+            bar.get_x() + bar.get_width() / 2, bottom + height, f"${height:,.0f}", ha="center", va="bottom", fontsize=9
+        )
     ax.set(title=title, ylabel="USD, charges of denied lines", ylim=(0, total * 1.12 or 1))
     ax.yaxis.set_major_formatter(_DOLLARS)
     ax.grid(axis="x", visible=False)

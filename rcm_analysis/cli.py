@@ -17,7 +17,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
 
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder that holds every practice's data.")]
-PracticeOption = Annotated[str, typer.Option("--practice", "-p", help="Practice, in small letters and hyphens: riverbend-ems.")]
+PracticeOption = Annotated[
+    str, typer.Option("--practice", "-p", help="Practice, in small letters and hyphens: riverbend-ems.")
+]
 STORE = Path("data/store")
 OUT = Path("reports/out")
 
@@ -55,7 +57,9 @@ def demo(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files, folders, .zip or .gz; what they hold is told from their content.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files, folders, .zip or .gz; what they hold is told from their content.")
+    ],
     practice: PracticeOption,
     mapping: Annotated[Path | None, typer.Option(help="TOML file that names the columns of a ledger export.")] = None,
     store: StoreOption = STORE,
@@ -100,8 +104,12 @@ def _sum(rows: list[dict], name: str):
 @app.command()
 def report(
     practice: PracticeOption,
-    period: Annotated[str | None, typer.Option(help="Month of the report, YYYY-MM; the last whole month by default.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; end of the period by default.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="Month of the report, YYYY-MM; the last whole month by default.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; end of the period by default.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to render, by number or name.")] = None,
     months: Annotated[int, typer.Option(help="Months looked back.", min=3)] = 24,
     jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
@@ -159,7 +167,9 @@ def _dates(practice: str, period: str | None, as_of: str | None, store: Path) ->
 def _notebooks(only: list[str]) -> list[Path]:
     folder = Path(__file__).resolve().parent.parent / "notebooks"
     found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    chosen = [path for path in found if not only or any(path.stem.startswith(name) or name in path.stem for name in only)]
+    chosen = [
+        path for path in found if not only or any(path.stem.startswith(name) or name in path.stem for name in only)
+    ]
     if not chosen:
         typer.echo(f"rcm: no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}", err=True)
         raise typer.Exit(USAGE)
@@ -180,10 +190,14 @@ def _provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
 
 @app.command()
 def export(
-    table: Annotated[str, typer.Argument(help="claims, denials, write_offs, measures, or a fact table such as remittances.")],
+    table: Annotated[
+        str, typer.Argument(help="claims, denials, write_offs, measures, or a fact table such as remittances.")
+    ],
     practice: PracticeOption,
     out: Annotated[Path, typer.Option(help="File to write; .parquet, .csv or .xlsx.")],
-    as_of: Annotated[str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")
+    ] = None,
     store: StoreOption = STORE,
 ) -> None:
     """Write one table to a file.
@@ -218,11 +232,15 @@ def practices(store: StoreOption = STORE) -> None:
     names = store_.practices(store)
     rows = []
     for name in names:
-        files = [row for row in store_.Practice(store, name).files().to_pylist()]
+        files = store_.Practice(store, name).files().to_pylist()
         good = [row for row in files if row["first_known_on"]]
         rows.append([name, f"{len(good):,}", f"{len(files) - len(good):,}", f"{_sum(good, 'claims'):,}",
                      str(min((r["first_known_on"] for r in good), default="")), str(max((r["last_known_on"] for r in good), default=""))])  # fmt: skip
-    _print(["practice", "files", "rejected", "claims", "from", "to"], rows, "no practice yet; begin with rcm demo or rcm ingest")
+    _print(
+        ["practice", "files", "rejected", "claims", "from", "to"],
+        rows,
+        "no practice yet; begin with rcm demo or rcm ingest",
+    )
 
 
 @app.command()

@@ -93,7 +93,8 @@ def classify_reason(code: str, reason: str, extra: tuple[Phrase, ...] = ()) -> t
     """
     phrases = (*extra, *_phrases())
     text = " ".join(re.sub(r"[_\s]+", " ", reason).split())
-    found = _first(phrases, text) or _first(phrases, _respelled(text)) or _of_code(code, phrases)
+    mended = _respelled(text)
+    found = _first(phrases, text) or (mended != text.lower() and _first(phrases, mended)) or _of_code(code, phrases)
     return found or (UNCLASSIFIED, "")
 
 
@@ -108,6 +109,13 @@ def _of_code(code: str, phrases: Iterable[Phrase]) -> tuple[str, str] | None:
         if candidate in _posting_codes():
             return _posting_codes()[candidate], code
     return _first(phrases, code) if len(short) >= MIN_LETTERS_OF_A_WORDY_CODE else None
+
+
+def vocabulary() -> set[str]:
+    """Words of the trade in lower case: what a free text may keep when the words that could name a person are dropped."""
+    patterns = re.sub(r"\\[a-zA-Z]", " ", " ".join(_loaded("write_off_phrases")["pattern"])).lower()
+    words = {*re.findall(r"[a-z]{2,}", patterns), *_loaded("write_off_words")["word"]}
+    return words | {code.lower() for code in _posting_codes()}
 
 
 def _respelled(text: str) -> str:

@@ -54,19 +54,40 @@ MRI = ("70551", "72148", "73721")
 # cause -> group, CARC, RARCs, chance that staff work it, chance that a correction or appeal wins, words when given up
 CAUSES: dict[str, tuple[str, str, tuple[str, ...], float, float, tuple[tuple[str, str], ...]]] = {
     "AUTH": ("CO", "197", (), 0.55, 0.25, (("NOAU", "no precert obtained"), ("NOAU", "auth missing - not retro"))),
-    "CRED": ("CO", "B7", ("N570",), 0.7, 0.35, (("PRV", "provider not enrolled w/ plan"), ("PRV", "non-credentialed dos"))),
+    "CRED": (
+        "CO",
+        "B7",
+        ("N570",),
+        0.7,
+        0.35,
+        (("PRV", "provider not enrolled w/ plan"), ("PRV", "non-credentialed dos")),
+    ),
     "ELIG": ("CO", "27", (), 0.6, 0.45, (("INS", "coverage termed before dos"), ("INS", "pt not eligible"))),
     "DX": ("CO", "11", (), 0.7, 0.7, (("CDG", "dx does not support cpt"), ("CDG", "coding denial not corrected"))),
     "MOD25": ("CO", "97", ("N20",), 0.6, 0.6, (("CDG", "modifier missing"), ("BDL", "bundled - accepted"))),
     "DOC": ("CO", "252", ("N706",), 0.65, 0.6, (("MR", "records never sent"), ("MR", "doc request expired"))),
-    "PCS": ("CO", "16", ("N150", "MA130"), 0.6, 0.5, (("EMS", "pcs not signed by facility"), ("EMS", "no physician cert"))),
+    "PCS": (
+        "CO",
+        "16",
+        ("N150", "MA130"),
+        0.6,
+        0.5,
+        (("EMS", "pcs not signed by facility"), ("EMS", "no physician cert")),
+    ),
     "TIMELY": ("CO", "29", (), 0.4, 0.1, (("LATE", "past filing limit"), ("LATE", "untimely - no proof"))),
     "DUP": ("CO", "18", ("N522",), 0.7, 0.5, (("DPL", "duplicate of paid visit"),)),
     "COB": ("CO", "22", (), 0.65, 0.55, (("OTH", "other insurance is primary"), ("OTH", "cob never updated"))),
     "UNITS": ("CO", "151", ("N362",), 0.6, 0.4, (("CDG", "units over limit - coding"),)),
     "NONCOV": ("PR", "96", ("N130",), 0.0, 0.0, (("NCV", "non covered svc no waiver"),)),
     "MEDNEC": ("CO", "50", ("N115",), 0.45, 0.3, (("LCD", "med necessity - lcd"), ("LCD", "not med nec upheld"))),
-    "REG": ("CO", "16", ("N382", "MA130"), 0.8, 0.8, (("REGI", "member id wrong on file"), ("REGI", "registration mistake"))),
+    "REG": (
+        "CO",
+        "16",
+        ("N382", "MA130"),
+        0.8,
+        0.8,
+        (("REGI", "member id wrong on file"), ("REGI", "registration mistake")),
+    ),
 }
 VAGUE = (("MISC", "adjustment per mgr"), ("MISC", "balance adj"))
 
@@ -80,7 +101,9 @@ class _World:
         self.end = _month_start(year, month, 1) - timedelta(days=1)
         self.start = _month_start(year, month, 1 - months)
         self.months, self.size = months, claims
-        self.providers = {place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)}
+        self.providers = {
+            place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)
+        }
         self.uncredentialed = self.providers["LAKEVIEW CLINIC"][1]
         self.patients = [self._patient(i) for i in range(max(claims // 4, 50))]
         self.submissions: list[dict] = []
@@ -189,11 +212,15 @@ def _lines(w: _World, visit: str) -> list[dict]:
         if visit == "procedure" and code == "99213" and w.chance(0.75):
             modifiers = ["25"]
         if visit == "ambulance":
-            modifiers = [["NH", "RH", "NH", "HN", "SH"][int(rng.integers(0, 5))]] if position == 0 else lines[0]["modifiers"]
+            modifiers = (
+                [["NH", "RH", "NH", "HN", "SH"][int(rng.integers(0, 5))]] if position == 0 else lines[0]["modifiers"]
+            )
             if position == 0 and modifiers == ["SH"]:
                 code, price = "A0429", 1050
             units = 1 if position == 0 else int(rng.integers(3, 22))
-        lines.append({"code": code, "units": units, "modifiers": modifiers, "charge": price * 100 * (units if units > 1 else 1)})
+        lines.append(
+            {"code": code, "units": units, "modifiers": modifiers, "charge": price * 100 * (units if units > 1 else 1)}
+        )
     return lines
 
 
@@ -307,7 +334,7 @@ def _decide(w: _World, claim: dict, accepted: tuple[date, str], truth: dict) -> 
         _settle(w, claim, on, lines, truth, reference)
         return
     denied = [line["charge"] for line, result in zip(claim["lines"], lines, strict=True) if result["denied"]]
-    group, carc, rarcs, *_ = CAUSES[cause]
+    rarcs = CAUSES[cause][2]
     triplet = next(c for result in lines if result["denied"] for c in result["cas"] if c[1] not in ("45", "253"))
     truth.update(initially_denied=True, denied_amount=sum(denied) / 100, root_cause=cause, group_code=triplet[0],
                  carc=triplet[1], rarc=rarcs[0] if rarcs else "")  # fmt: skip
@@ -316,7 +343,9 @@ def _decide(w: _World, claim: dict, accepted: tuple[date, str], truth: dict) -> 
 
 def _results(w: _World, claim: dict, cause: str | None) -> list[dict]:
     """What the payer decides on each line: payment, adjustments, remarks."""
-    return [_result(w, claim, i, line, cause if _hits(cause, claim, i) else None) for i, line in enumerate(claim["lines"])]
+    return [
+        _result(w, claim, i, line, cause if _hits(cause, claim, i) else None) for i, line in enumerate(claim["lines"])
+    ]
 
 
 def _hits(cause: str | None, claim: dict, position: int) -> bool:
@@ -347,13 +376,17 @@ def _result(w: _World, claim: dict, position: int, line: dict, cause: str | None
 
 def _variant(w: _World, cause: str, carc: str) -> str:
     """One cause hides behind several codes."""
-    options = {"DX": ("11", "11", "167", "146"), "ELIG": ("27", "27", "31", "26"), "DOC": ("252", "226")}.get(cause, (carc,))
+    options = {"DX": ("11", "11", "167", "146"), "ELIG": ("27", "27", "31", "26"), "DOC": ("252", "226")}.get(
+        cause, (carc,)
+    )
     return options[int(w.rng.integers(0, len(options)))]
 
 
 def _remit(w: _World, claim, on, lines, reference, received, truth, *, status=None, frequency="1", forwarded="") -> int:
     paid = sum(line["paid"] for line in lines)
-    forwarded = forwarded or ("MERIDIAN BLUE" if claim["patient"]["secondary"] and claim["payer"]["key"] == "MCR" and paid else "")
+    forwarded = forwarded or (
+        "MERIDIAN BLUE" if claim["patient"]["secondary"] and claim["payer"]["key"] == "MCR" and paid else ""
+    )
     status = status or ("19" if forwarded else "1")
     sign = -1 if status == "22" else 1
     if not claim["paper"]:
@@ -364,7 +397,14 @@ def _remit(w: _World, claim, on, lines, reference, received, truth, *, status=No
     if on <= w.end:
         truth["insurance_paid"] = round(truth["insurance_paid"] + sign * paid / 100, 2)
     if paid:
-        _post(w, claim, on, "Insurance Payment" if sign > 0 else "Insurance Takeback", -sign * paid, payer=claim["payer"]["ledger"])
+        _post(
+            w,
+            claim,
+            on,
+            "Insurance Payment" if sign > 0 else "Insurance Takeback",
+            -sign * paid,
+            payer=claim["payer"]["ledger"],
+        )
     return paid
 
 
@@ -388,7 +428,16 @@ def _contractual(w: _World, claim: dict, on: date, lines: list[dict]) -> None:
     cut = sum(a for line in lines for _, carc, a in line["cas"] if carc == "45")
     legal = sum(a for line in lines for _, carc, a in line["cas"] if carc == "253")
     if cut:
-        _post(w, claim, on, "Adjustment", -cut, code="CONT", reason="Contractual allowance", payer=claim["payer"]["ledger"])
+        _post(
+            w,
+            claim,
+            on,
+            "Adjustment",
+            -cut,
+            code="CONT",
+            reason="Contractual allowance",
+            payer=claim["payer"]["ledger"],
+        )
     if legal:
         _post(w, claim, on, "Adjustment", -legal, code="SEQ", reason="Sequestration", payer=claim["payer"]["ledger"])
 
@@ -440,7 +489,9 @@ def _take_back(w: _World, claim: dict, on: date, lines: list[dict], truth: dict,
         again.append({**line, "paid": line["paid"] - cut, "allowed": line["allowed"] - cut, "cas": cas})
     _remit(w, claim, later, again, w.reference(claim["payer"], later), on, truth, status="1", frequency="7")
     cut = sum(a["paid"] for a in lines) - sum(a["paid"] for a in again)
-    _post(w, claim, later, "Adjustment", -cut, code="CONT", reason="Contractual allowance", payer=claim["payer"]["ledger"])
+    _post(
+        w, claim, later, "Adjustment", -cut, code="CONT", reason="Contractual allowance", payer=claim["payer"]["ledger"]
+    )
 
 
 def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict], truth: dict, reference: str) -> None:
@@ -475,7 +526,10 @@ def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict
     if answer > w.end:
         truth.update(denial_outcome="open", final_outcome="denied_open")
         return
-    won = [_result(w, claim, i, line, None) if lines[i]["denied"] else _zeroed(lines[i], line) for i, line in enumerate(claim["lines"])]
+    won = [
+        _result(w, claim, i, line, None) if lines[i]["denied"] else _zeroed(lines[i], line)
+        for i, line in enumerate(claim["lines"])
+    ]
     _remit(w, claim, answer, won, again, sent, truth, frequency="7")
     paid_lines = [line for line, before in zip(won, lines, strict=True) if before["denied"]]
     truth.update(denial_outcome="paid", final_outcome="paid")
@@ -565,16 +619,27 @@ def _write_truth(folder: Path, w: _World) -> None:
     _csv(folder / "claims.csv", list(w.truth[0]), [list(row.values()) for row in w.truth])
     rows = []
     for id_, kind, alert, start, end, payer, provider, *rest in EVENTS:
-        months = [f"{_month_start(w.start.year, w.start.month, w.months + m):%Y-%m}" if m is not None else "" for m in (start, end)]
+        months = [
+            f"{_month_start(w.start.year, w.start.month, w.months + m):%Y-%m}" if m is not None else ""
+            for m in (start, end)
+        ]
         rows.append([id_, kind, alert, *months, payer, w.uncredentialed if provider else "", *rest])
-    _csv(folder / "events.csv", ["id", "kind", "should_alert", "start", "end", "payer", "provider", "location", "procedure", "cause", "text"], rows)
+    _csv(
+        folder / "events.csv",
+        ["id", "kind", "should_alert", "start", "end", "payer", "provider", "location", "procedure", "cause", "text"],
+        rows,
+    )
     decided: dict[str, list[int]] = {}
     for row in w.truth:
         if row["first_decision_date"] and row["in_edi"]:
             counts = decided.setdefault(f"{row['first_decision_date']:%Y-%m}", [0, 0])
             counts[0] += 1
             counts[1] += row["initially_denied"]
-    _csv(folder / "kpis_by_month.csv", ["month", "decided_in_edi", "denied_in_edi"], [[m, *c] for m, c in sorted(decided.items())])
+    _csv(
+        folder / "kpis_by_month.csv",
+        ["month", "decided_in_edi", "denied_in_edi"],
+        [[m, *c] for m, c in sorted(decided.items())],
+    )
     canaries = [value for p in w.patients for value in (p["family"], p["member"], p["street"])]
     (folder / "canaries.txt").write_text("\n".join(canaries) + "\n", encoding="utf-8")
 

@@ -24,7 +24,9 @@ def money(cents: int, form: str = "plain") -> str:
     return f"{cents / 100:.2f}".rstrip("0").rstrip(".") if cents % 100 else str(cents // 100)
 
 
-def envelope(kind: str, version: str, sender: str, receiver: str, when: date, control: int, sets: list[list[str]]) -> list[str]:
+def envelope(
+    kind: str, version: str, sender: str, receiver: str, when: date, control: int, sets: list[list[str]]
+) -> list[str]:
     """Segments of an interchange around transaction sets, with honest counts."""
     stamp = day(when)
     head = (f"ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*{receiver:<15}*{stamp[2:]}*0630*^*00501*"
@@ -207,7 +209,19 @@ def _cas(triplets: list[tuple[str, str, int]], sign: int, form: str) -> list[str
 
 
 def _ledger(path: Path, postings: list[dict]) -> None:
-    columns = ["Visit #", "Patient", "DOS", "Post Date", "Transaction", "Adj Code", "Description", "Insurance", "CPT", "Site", "Amount"]
+    columns = [
+        "Visit #",
+        "Patient",
+        "DOS",
+        "Post Date",
+        "Transaction",
+        "Adj Code",
+        "Description",
+        "Insurance",
+        "CPT",
+        "Site",
+        "Amount",
+    ]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -318,7 +318,9 @@ def _dates(values: list[str]) -> list[date | None]:
     if not distinct:
         return [None] * len(values)
     best = max(_DATE_FORMATS, key=lambda form: sum(_date(value, form) is not None for value in distinct))
-    return _each(values, lambda value: _date(value, best) or next(filter(None, (_date(value, f) for f in _DATE_FORMATS)), None))
+    return _each(
+        values, lambda value: _date(value, best) or next(filter(None, (_date(value, f) for f in _DATE_FORMATS)), None)
+    )
 
 
 def _date(value: str, form: str) -> date | None:
@@ -330,7 +332,9 @@ def _date(value: str, form: str) -> date | None:
 
 def _amounts(values: list[str]) -> list[int | None]:
     """Amounts in whole cents: "$1,234.50", "(12.00)", "12.00-", "12.00 CR"; None where it is no amount."""
-    comma = sum(bool(re.search(r",\d{2}$", v)) for v in set(values)) > sum(bool(re.search(r"\.\d{1,2}\)?$", v)) for v in set(values))
+    comma = sum(bool(re.search(r",\d{2}$", v)) for v in set(values)) > sum(
+        bool(re.search(r"\.\d{1,2}\)?$", v)) for v in set(values)
+    )
     return _each(values, lambda value: _amount(value, comma))
 
 
@@ -404,14 +408,17 @@ def _payers(payers: list[str], patients: list[str]) -> list[str]:
     for payer, patient in zip(payers, patients, strict=True):
         words = set(re.findall(r"\w{2,}", payer.lower()))
         own = bool(words) and words <= set(re.findall(r"\w{2,}", patient.lower()))
-        out.append("PATIENT" if own or re.fullmatch(r"(self.?pay|patient|pt|guarantor|self)", payer, re.I) else payer.upper())
+        out.append(
+            "PATIENT" if own or re.fullmatch(r"(self.?pay|patient|pt|guarantor|self)", payer, re.I) else payer.upper()
+        )
     return out
 
 
 def _posted_by(postings: dict[str, list]) -> list[str | None]:
     texts = zip(postings["kind"], postings["payer_name"], postings["code"], postings["reason"], strict=True)
-    known: dict[tuple, str | None] = {}
-    return [known.setdefault(t, _who(*t)) if t in known else known.setdefault(t, _who(*t)) for t in texts]
+    rows = list(texts)
+    known = {row: _who(*row) for row in set(rows)}
+    return [known[row] for row in rows]
 
 
 def _who(kind: str, payer: str, code: str, reason: str) -> str | None:

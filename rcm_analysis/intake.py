@@ -195,7 +195,9 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[Offer
     try:
         data = archive.read(member)
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        yield Offered(name, member.filename.encode(), f"this member of the archive can't be read: {type(error).__name__}")
+        yield Offered(
+            name, member.filename.encode(), f"this member of the archive can't be read: {type(error).__name__}"
+        )
         return
     yield from _unpacked(name, data, depth=1)
 

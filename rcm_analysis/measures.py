@@ -55,7 +55,9 @@ POSTINGS = (
     "(SELECT p.*, p.known_on AS posted_on, c.payer_name AS claim_payer FROM posting_classes p "
     "JOIN claims c USING (claim_number))"
 )
-WRITE_OFFS = "(SELECT w.*, c.payer_name, c.location, c.rendering_npi FROM write_offs w JOIN claims c USING (claim_number))"
+WRITE_OFFS = (
+    "(SELECT w.*, c.payer_name, c.location, c.rendering_npi FROM write_offs w JOIN claims c USING (claim_number))"
+)
 OPEN_STATES = "('submitted', 'accepted', 'resubmitted', 'denied_open', 'rejected')"
 
 MEASURES = (
@@ -194,7 +196,9 @@ def _complete(table: pd.DataFrame, as_of: date) -> pd.Series:
     """Whether the month is over, and, for cohorts by submission or service, old enough to be judged."""
     ends = {month: _month_end(month) for month in table["month"].unique()}
     wait = table["basis"].isin(["submission_month", "service_month"]).map({True: MATURITY_DAYS, False: 0})
-    return pd.Series([ends[m] + timedelta(days=w) <= as_of for m, w in zip(table["month"], wait, strict=True)], table.index)
+    return pd.Series(
+        [ends[m] + timedelta(days=w) <= as_of for m, w in zip(table["month"], wait, strict=True)], table.index
+    )
 
 
 def _month_end(month: str) -> date:

@@ -104,7 +104,10 @@ class Numbers:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         content = {"numbers": [list(self.figures[i]) for i in self.headline]} if self.headline else {}
-        bundle = {"text/html": tiles(self.figures), "text/plain": "\n".join(f"{a}: {b} ({c})" for a, b, c in self.figures)}
+        bundle = {
+            "text/html": tiles(self.figures),
+            "text/plain": "\n".join(f"{a}: {b} ({c})" for a, b, c in self.figures),
+        }
         return {**bundle, FINDING_MIME: content} if content else bundle
 
 
@@ -150,7 +153,9 @@ class Table:
     def html(self) -> str:
         heads = "".join(_head(column) for column in self.columns.values())
         shown = self.frame.head(self.rows)
-        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in shown[list(self.columns)].itertuples(index=False, name=None))
+        body = "".join(
+            f"<tr>{self._cells(row)}</tr>" for row in shown[list(self.columns)].itertuples(index=False, name=None)
+        )
         rest = f"{len(shown)} of {len(self.frame):,} rows; " if len(self.frame) > len(shown) else ""
         foot = html.escape(f"{self.note + ' ' if self.note else ''}{rest}all in tables/{self.name}.csv")
         return (f'<div class="table"><table><caption>{html.escape(self.title)}</caption><thead><tr>{heads}</tr></thead>'

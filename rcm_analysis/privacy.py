@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 AGE_CAP = 90
 MIN_CLAIMS_PER_WORD = 5  # a word on fewer claims than this could be somebody's name
@@ -28,13 +29,9 @@ def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
     ['51d19e5a3e8d6a52', None]
     """
     coded = values.dictionary_encode()
-    hashed = [_pseudonym(value, key) for value in coded.dictionary.to_pylist()]
+    bare = pc.utf8_upper(pc.replace_substring_regex(coded.dictionary, r"[^\pL\pN]", ""))
+    hashed = [hashlib.blake2b(v.encode(), key=key, digest_size=8).hexdigest() if v else None for v in bare.to_pylist()]
     return pa.array(hashed, pa.string()).take(coded.indices)
-
-
-def _pseudonym(value: str, key: bytes) -> str | None:
-    bare = re.sub(r"\W", "", value).upper()
-    return hashlib.blake2b(bare.encode(), key=key, digest_size=8).hexdigest() if bare else None
 
 
 def ages(birth: np.ndarray, service: np.ndarray) -> pa.Array:

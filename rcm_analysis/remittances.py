@@ -90,7 +90,9 @@ def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tup
     return tables, notes + _bad_values(index, bad)
 
 
-def _index(piece: Piece, transactions: list[Transaction], tx: np.ndarray, keys: np.ndarray) -> tuple[_Index, list[Note]]:
+def _index(
+    piece: Piece, transactions: list[Transaction], tx: np.ndarray, keys: np.ndarray
+) -> tuple[_Index, list[Note]]:
     s = piece.segments
     clp, svc = s.where(b"CLP"), s.where(b"SVC")
     clp, svc = clp[tx[clp] >= 0], svc[tx[svc] >= 0]
@@ -223,7 +225,9 @@ def _first_text(*columns: pa.Array) -> pa.Array:
     return pc.coalesce(*columns)
 
 
-def _adjustments(index: _Index, file_ids: list[str], known: np.ndarray, bad: list) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+def _adjustments(
+    index: _Index, file_ids: list[str], known: np.ndarray, bad: list
+) -> tuple[pa.Table, np.ndarray, np.ndarray]:
     """CAS triplets as rows, and their sums in cents by claim and by line."""
     s = index.s
     cas, claims = index.claims_of(s.where(b"CAS"))
@@ -270,7 +274,10 @@ def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Tab
     everything = np.ones(len(clp), bool)
     columns = {
         **_of_claims(index, clp, file_ids, known),
-        **{name: payments[name].combine_chunks().take(of_payment) for name in ("payment_id", "payer_name", "payer_id", "check_number")},
+        **{
+            name: payments[name].combine_chunks().take(of_payment)
+            for name in ("payment_id", "payer_name", "payer_id", "check_number")
+        },
         "claim_number": _text(s, clp, 1),
         "status_code": _text(s, clp, 2),
         "charge": _money(s, clp, 3, "CLP03", bad),
@@ -361,7 +368,11 @@ def procedures(s: x12.Segments, composite: x12.Span, revenue: x12.Span | None) -
 def _remarks(index: _Index, file_ids: list[str], known: np.ndarray) -> pa.Table:
     s = index.s
     found = []
-    for source, tag, elements in (("LQ", b"LQ*HE", [2]), ("MOA", b"MOA", range(3, 8)), ("MIA", b"MIA", [5, 20, 21, 22, 23])):
+    for source, tag, elements in (
+        ("LQ", b"LQ*HE", [2]),
+        ("MOA", b"MOA", range(3, 8)),
+        ("MIA", b"MIA", [5, 20, 21, 22, 23]),
+    ):
         segments, _ = index.claims_of(s.where(tag))
         for element in elements:
             span = s.span(segments, element)

@@ -213,7 +213,9 @@ def problem_of(content: dict[str, Any]) -> str:
 
 
 def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], parameters: dict, context: dict) -> None:
-    rendered = [_page(work, notebook, context) for notebook, status in zip(notebooks, statuses, strict=True) if status.ok]
+    rendered = [
+        _page(work, notebook, context) for notebook, status in zip(notebooks, statuses, strict=True) if status.ok
+    ]
     findings = [finding for page in rendered for finding in page["findings"]]
     findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
     template = _environment().get_template("index.html")
@@ -246,8 +248,10 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
     title, body = _title_and_body(content)
     name = f"{notebook.stem}.html"
     answers, body = _before_sections(body)
-    text = _environment().get_template("page.html").render(
-        **_shared(context), title=title, answers=answers, body=body, contents=_contents(body)
+    text = (
+        _environment()
+        .get_template("page.html")
+        .render(**_shared(context), title=title, answers=answers, body=body, contents=_contents(body))
     )
     (work / name).write_text(text, "utf-8")
     for finding in collected["findings"]:
@@ -290,8 +294,16 @@ def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
     config.HTMLExporter.exclude_input = True
     config.HTMLExporter.exclude_output_prompt = True
     config.HTMLExporter.exclude_input_prompt = True
-    config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]
-    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(nbformat.reads(json.dumps(content), as_version=4))
+    config.NbConvertBase.display_data_priority = [
+        "text/html",
+        "image/svg+xml",
+        "image/png",
+        "text/markdown",
+        "text/plain",
+    ]
+    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(
+        nbformat.reads(json.dumps(content), as_version=4)
+    )
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.S)
     title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
     body = body.replace(heading[0], "", 1) if heading else body
@@ -319,7 +331,9 @@ def _small(picture: str, prefix: str) -> str:
 
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
     provenance = context["provenance"]
-    parts = [f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of'].isoformat()}"]
+    parts = [
+        f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of'].isoformat()}"
+    ]
     parts += [f"{name}: {value}" for name, value in provenance.items()]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
     return {"practice": context["practice"], "period_name": pages.month_name(context["period"]),

@@ -23,7 +23,16 @@ KEY = pa.int64()
 FLAG = pa.bool_()
 FILE = pa.dictionary(pa.int32(), pa.string())  # few files, many rows: 64 characters once instead of in every row
 
-UNITS = {FILE: "text", MONEY: "USD", QUANTITY: "units", DAY: "date", COUNT: "count", KEY: "key", FLAG: "true or false", TEXT: "text"}
+UNITS = {
+    FILE: "text",
+    MONEY: "USD",
+    QUANTITY: "units",
+    DAY: "date",
+    COUNT: "count",
+    KEY: "key",
+    FLAG: "true or false",
+    TEXT: "text",
+}
 
 
 @dataclass(frozen=True)

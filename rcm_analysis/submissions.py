@@ -97,7 +97,9 @@ def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tup
     return {"submissions": claims, "submission_lines": lines}, notes + _bad_values(index)
 
 
-def _index(piece: Piece, transactions: list[Transaction], tx: np.ndarray, keys: np.ndarray) -> tuple[_Index, list[Note]]:
+def _index(
+    piece: Piece, transactions: list[Transaction], tx: np.ndarray, keys: np.ndarray
+) -> tuple[_Index, list[Note]]:
     s = piece.segments
     clm = s.where(b"CLM")
     clm = clm[tx[clm] >= 0]
@@ -112,7 +114,9 @@ def _index(piece: Piece, transactions: list[Transaction], tx: np.ndarray, keys: 
     deep = s.last_before(deeper, np.arange(len(s)) + 1) > start
     services = np.sort(np.concatenate([s.where(tag) for tag in _SERVICE]))
     services = services[claim[services] >= 0]
-    return _Index(s, piece, transactions, tx, clm, claim, deep, _lines_of(s, services, claim), services, keys, []), notes
+    return _Index(
+        s, piece, transactions, tx, clm, claim, deep, _lines_of(s, services, claim), services, keys, []
+    ), notes
 
 
 def _lines_of(s: x12.Segments, services: np.ndarray, claim: np.ndarray) -> np.ndarray:
@@ -166,7 +170,7 @@ def _common(index: _Index, segments: np.ndarray, file_ids: list[str], known: np.
 
 
 def _claims(index: _Index, file_ids: list[str], known: np.ndarray, line_days: np.ndarray, key: bytes) -> pa.Table:
-    s, clm = index.s, index.clm
+    clm = index.clm
     subscriber = index.above(b"SBR", np.zeros(len(clm), np.int64))
     payer = index.above(b"NM1*PR", subscriber)
     first_day, last_day = _claim_days(index, line_days)

@@ -45,7 +45,7 @@ def _between(column: str, as_of: date, months: int) -> str:
 
 def _frame(con: duckdb.DuckDBPyConnection, sql: str, money: tuple[str, ...] = ()) -> pd.DataFrame:
     table = con.execute(sql).df()
-    return table.astype({name: float for name in money})
+    return table.astype(dict.fromkeys(money, float))
 
 
 # --- can the data be trusted ---------------------------------------------------------------------------------------
@@ -109,7 +109,9 @@ def matching(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
 
 def repeated_payments(con: duckdb.DuckDBPyConnection) -> int:
     """Claim payments that came twice in different files and are counted once."""
-    return int(con.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0])
+    return int(
+        con.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0]
+    )
 
 
 def rejects(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

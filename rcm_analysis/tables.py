@@ -39,11 +39,18 @@ def _write_workbook(result, table: str, out: Path) -> None:
 
     import xlsxwriter
 
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
     with xlsxwriter.Workbook(str(out), options) as book:
         book.set_properties({"created": dt.datetime(2000, 1, 1)})
         sheet = book.add_worksheet(table[:31])
-        money, day, head = (book.add_format(f) for f in ({"num_format": "#,##0.00"}, {"num_format": "yyyy-mm-dd"}, {"bold": True}))
+        money, day, head = (
+            book.add_format(f) for f in ({"num_format": "#,##0.00"}, {"num_format": "yyyy-mm-dd"}, {"bold": True})
+        )
         header = [column[0] for column in result.description]
         sheet.write_row(0, 0, header, head)
         sheet.freeze_panes(1, 0)

@@ -211,18 +211,20 @@ class Segments:
 
     def span(self, segments: np.ndarray, element: int) -> Span:
         """Offsets of the given element of the given segments; a segment of -1 or a missing element gives -1."""
-        safe = np.maximum(segments, 0)
-        if not len(self):
+        if not len(self) or not len(segments) or segments.max() < 0:  # many optional segments never occur
             nothing = np.full(len(segments), -1, np.int32)
             return Span(nothing, nothing)
-        there = (segments >= 0) & (self.count[safe] >= element)
-        mark = np.where(there, self.first[safe] + element, 0)
-        start = np.where(there, self.marks[mark - 1] + 1, -1)
-        stop = np.where(there, self.marks[mark], -1)
-        empty = start == stop
-        if empty.any():
-            start, stop = np.where(empty, -1, start), np.where(empty, -1, stop)
-        return Span(start, stop)
+        there = self.count[segments] >= element
+        if segments.min() < 0:
+            there &= segments >= 0
+        mark = self.first[segments] + element
+        if not there.all():
+            mark = np.where(there, mark, 1)
+        start, stop = self.marks[mark - 1] + np.int32(1), self.marks[mark]
+        there &= stop > start
+        if there.all():
+            return Span(start, stop)
+        return Span(np.where(there, start, np.int32(-1)), np.where(there, stop, np.int32(-1)))
 
     def each(self, segments: np.ndarray, elements: np.ndarray) -> Span:
         """Like `span`, with an element of its own for each segment."""
@@ -239,7 +241,7 @@ class Segments:
         if self._components is None:
             self._components = np.flatnonzero(self.buffer == COMPONENT[0]).astype(np.int32)
         cuts = self._components
-        if not len(cuts):
+        if not len(cuts) or not (span.start >= 0).any():
             return span if position == 0 else Span(np.full_like(span.start, -1), np.full_like(span.stop, -1))
         low, high = np.searchsorted(cuts, span.start), np.searchsorted(cuts, span.stop)
         inside = high - low
@@ -257,6 +259,8 @@ class Segments:
         taken. That needs spans in the order of the text, which holds where segments are in order.
         """
         missing = span.start < 0
+        if missing.all():
+            return pa.nulls(len(missing), pa.string())
         stop = np.maximum.accumulate(np.where(missing, 0, span.stop)) if len(span.stop) else span.stop
         start = np.where(missing, stop, span.start)
         if len(start) and (start[1:] < stop[:-1]).any():
@@ -265,7 +269,7 @@ class Segments:
         offsets[0:-1:2], offsets[1::2] = start, stop
         offsets[-1] = stop[-1] if len(stop) else 0
         whole = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(self.text_bytes))
-        taken = whole.take(pa.array(np.arange(0, 2 * len(start), 2), mask=missing))
+        taken = whole.take(pa.array(np.arange(0, 2 * len(start), 2, np.int32), mask=missing))
         blanks = self.buffer[np.maximum(span.stop - 1, 0)] == 0x20
         return pc.utf8_rtrim_whitespace(taken) if (blanks & ~missing).any() else taken
 
@@ -285,6 +289,8 @@ class Segments:
         two decimals that are not zero. Eight digits are read with three multiplications; longer ones one by one.
         """
         start, stop, there = span.start, span.stop, span.start >= 0
+        if not there.any():
+            return np.zeros(len(start), np.int64), there, there
         negative = there & (self.buffer[start] == 0x2D)
         point = [there & (self.buffer[np.maximum(stop - k, 0)] == 0x2E) & (stop - k >= start) for k in (1, 2, 3)]
         places = np.where(point[2], 3, np.where(point[1], 2, np.where(point[0], 1, 0)))
@@ -331,8 +337,10 @@ class Segments:
 
     def quantity(self, span: Span) -> pa.Array:
         """Quantities with up to three decimals; null where missing or not a number."""
-        whole, good = self._digits(span.start, span.stop)
         there = span.start >= 0
+        if not there.any():
+            return pa.nulls(len(there), pa.decimal128(15, 3))
+        whole, good = self._digits(span.start, span.stop)
         good &= there & (span.stop > span.start)
         milli = whole * 1000
         for i in np.flatnonzero(there & ~good):
@@ -348,6 +356,8 @@ class Segments:
         ['2026-02-28']
         """
         there = span.start >= 0
+        if not there.any():
+            return np.full(len(there), -1), there
         word = self.words[np.maximum(span.start, 0)] ^ np.uint64(_ZEROS)
         good = there & (span.stop - span.start >= 8)
         good &= (((word + np.uint64(_SIXES)) | word) & np.uint64(_HIGH)) == 0

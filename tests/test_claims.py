@@ -81,12 +81,16 @@ def test_a_charge_denied_three_times_is_one_charge(tmp_path):
     first = line("CAS*CO*16*100", "LQ*HE*N382")
     con = derived(tmp_path, first, later(first, "20260405", "CHECK2"), later(first, "20260505", "CHECK3"))
     assert con.execute("SELECT denied_amount, first_decided_on FROM claims").fetchall() == [(D(100), date(2026, 3, 5))]
-    assert con.execute("SELECT count(*), sum(CASE WHEN is_first THEN charge END) FROM denials").fetchall() == [(3, D(100))]
+    assert con.execute("SELECT count(*), sum(CASE WHEN is_first THEN charge END) FROM denials").fetchall() == [
+        (3, D(100))
+    ]
 
 
 def test_the_same_payment_in_two_files_counts_once(tmp_path):
     once = line("CAS*CO*45*20", paid="80")
-    con = derived(tmp_path, once, once.replace(b"*000000001*0*P", b"*000000002*0*P").replace(b"*000000001~", b"*000000002~"))
+    con = derived(
+        tmp_path, once, once.replace(b"*000000001*0*P", b"*000000002*0*P").replace(b"*000000001~", b"*000000002~")
+    )
     assert con.execute("SELECT paid FROM claims").fetchall() == [(D(80),)]
 
 
@@ -134,15 +138,21 @@ A4,"MOSS, BO",01/08/2026,02/07/2026,Write-Off,XX,per manager,,-20.00
 
 def test_a_denial_posted_as_contractual_is_found_and_counted_under_its_reason(tmp_path):
     con = derived(tmp_path, line("CAS*CO*197*100"), LEDGER)
-    got = con.execute("SELECT claim_number, amount, leaf, root, mismatch FROM write_offs ORDER BY claim_number").fetchall()
+    got = con.execute(
+        "SELECT claim_number, amount, leaf, root, mismatch FROM write_offs ORDER BY claim_number"
+    ).fetchall()
     assert got == [("A1", D(100), "authorization", "unnecessary", True), ("A3", D(1050), "timely_filing", "unnecessary", False),
                    ("A4", D(20), "unclassified", "unclassified", False)]  # fmt: skip
 
 
 def test_a_bad_ledger_row_is_listed_and_the_patient_is_not_stored(tmp_path):
     con = derived(tmp_path, LEDGER.replace(b"(50.00", b"fifty"))
-    assert con.execute("SELECT place, reason FROM rejects").fetchall() == [("row 4", "has an amount that can't be read")]
-    kept = con.execute("SELECT string_agg(coalesce(reason, '') || coalesce(payer_name, ''), ' ') FROM ledger").fetchall()[0][0]
+    assert con.execute("SELECT place, reason FROM rejects").fetchall() == [
+        ("row 4", "has an amount that can't be read")
+    ]
+    kept = con.execute(
+        "SELECT string_agg(coalesce(reason, '') || coalesce(payer_name, ''), ' ') FROM ledger"
+    ).fetchall()[0][0]
     assert "MOSS" not in kept and "QUILL" not in kept
     assert "timely filing" in kept
 
@@ -162,7 +172,11 @@ def test_measures_are_numerator_over_denominator(demo_con, demo_folder):
     shares = table[table["denominator"].notna() & table["numerator"].notna()]
     assert len(shares) > 500
     assert (shares["value"] - shares["numerator"] / shares["denominator"]).abs().max() < 1e-12
-    rate = table[(table["measure"] == "initial_denial_rate") & (table["basis"] == "decision_month") & (table["dimension"] == "all")]
+    rate = table[
+        (table["measure"] == "initial_denial_rate")
+        & (table["basis"] == "decision_month")
+        & (table["dimension"] == "all")
+    ]
     truth = pd.read_csv(demo_folder / "truth/kpis_by_month.csv")
     got = rate[["month", "denominator", "numerator"]].astype({"denominator": int, "numerator": int}).to_numpy().tolist()
     assert got == truth.to_numpy().tolist()
@@ -173,7 +187,9 @@ def test_every_decided_dollar_of_the_demo_ties_out(demo_con, demo_folder):
 
     truth = pd.read_csv(demo_folder / "truth/claims.csv")
     got = demo_con.execute("SELECT claim_number, initially_denied, paid FROM claims").df()
-    both = truth[truth["in_edi"] & truth["first_decision_date"].notna()].merge(got, on="claim_number", suffixes=("_truth", ""))
+    both = truth[truth["in_edi"] & truth["first_decision_date"].notna()].merge(
+        got, on="claim_number", suffixes=("_truth", "")
+    )
     assert len(both) > 2000
     assert (both["initially_denied"] == both["initially_denied_truth"]).all()
     assert (both["paid"].astype(float) - both["insurance_paid"]).abs().max() < 0.005
@@ -205,10 +221,14 @@ def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
         assert (rows, f"{dollars:.2f}") == (len(truth), f"{truth[money].astype(float).sum():.2f}")
     truth = pd.read_parquet(world / "truth/claims.parquet")
     got = con.execute("SELECT claim_number, initially_denied AS denied FROM claims").df()
-    both = truth[truth["in_edi"] & truth["first_decision_date"].notna()].merge(got, left_on="pcn", right_on="claim_number")
+    both = truth[truth["in_edi"] & truth["first_decision_date"].notna()].merge(
+        got, left_on="pcn", right_on="claim_number"
+    )
     assert (both["denied"] == both["initially_denied"].astype(bool)).mean() >= 0.995
     ledger = pd.read_parquet(world / "truth/ledger.parquet")
-    hidden = ledger[(ledger["posted_class"] == "contractual") & ~ledger["true_class"].isin(["contractual", "sequestration"])]
+    hidden = ledger[
+        (ledger["posted_class"] == "contractual") & ~ledger["true_class"].isin(["contractual", "sequestration"])
+    ]
     flagged = {row[0] for row in con.execute("SELECT claim_number FROM write_offs WHERE mismatch").fetchall()}
     assert hidden.loc[hidden["pcn"].isin(flagged), "amount"].sum() / hidden["amount"].sum() >= 0.9
     canaries = set((world / "truth/canaries.txt").read_text().split("\n")) - {""}

@@ -46,22 +46,46 @@ def test_an_835_claim_becomes_rows_at_both_levels(tmp_path):
     assert rows(practice, "remittance_lines", "line_number, procedure, modifiers, revenue_code, charge, paid, allowed, billed_procedure, adjusted") == [
         (1, "99213", "25 59", None, D(200), D(120), D(150), None, D(80)), (2, None, None, "0450", D(50), D(0), None, "99284", D(50))]  # fmt: skip
     assert rows(practice, "adjustments", "line_number, position, group_code, carc, amount") == [
-        (0, 1, "OA", "A1", D(50)), (1, 1, "CO", "45", D(50)), (1, 1, "PR", "1", D(10)), (1, 2, "PR", "2", D(20)), (2, 1, "CO", "97", D(50))]
-    assert rows(practice, "remarks", "line_number, source, rarc") == [(0, "MOA", "MA01"), (0, "MOA", "N130"), (1, "LQ", "N362")]
-    assert rows(practice, "provider_adjustments", "reason_code, reference, amount") == [("WO", "X9", D(20)), ("L6", None, D("-1.5"))]
-    assert rows(practice, "payments", "paid, claims, claims_paid, provider_adjusted") == [(D("101.5"), 1, D(120), D("18.5"))]
+        (0, 1, "OA", "A1", D(50)),
+        (1, 1, "CO", "45", D(50)),
+        (1, 1, "PR", "1", D(10)),
+        (1, 2, "PR", "2", D(20)),
+        (2, 1, "CO", "97", D(50)),
+    ]
+    assert rows(practice, "remarks", "line_number, source, rarc") == [
+        (0, "MOA", "MA01"),
+        (0, "MOA", "N130"),
+        (1, "LQ", "N362"),
+    ]
+    assert rows(practice, "provider_adjustments", "reason_code, reference, amount") == [
+        ("WO", "X9", D(20)),
+        ("L6", None, D("-1.5")),
+    ]
+    assert rows(practice, "payments", "paid, claims, claims_paid, provider_adjusted") == [
+        (D("101.5"), 1, D(120), D("18.5"))
+    ]
 
 
 def test_six_triplets_and_quantities_are_kept(tmp_path):
     cas = "CAS*CO*45*1*1*97*2**18*3*2*16*4**50*5**29*6*3"
     practice, _ = ingest(tmp_path, remittance("CLP*A1*1*21*0", cas))
     got = rows(practice, "adjustments", "position, carc, amount, quantity")
-    assert got == [(1, "45", 1, 1), (2, "97", 2, None), (3, "18", 3, 2), (4, "16", 4, None), (5, "50", 5, None), (6, "29", 6, 3)]
+    assert got == [
+        (1, "45", 1, 1),
+        (2, "97", 2, None),
+        (3, "18", 3, 2),
+        (4, "16", 4, None),
+        (5, "50", 5, None),
+        (6, "29", 6, 3),
+    ]
 
 
 def test_claims_of_two_transactions_do_not_mix(tmp_path):
     first = remittance("CLP*A1*1*10*10", "SVC*HC:1*10*10").decode().split("~")
-    st_, ge = next(i for i, s in enumerate(first) if s.startswith("ST")), next(i for i, s in enumerate(first) if s.startswith("GE"))
+    st_, ge = (
+        next(i for i, s in enumerate(first) if s.startswith("ST")),
+        next(i for i, s in enumerate(first) if s.startswith("GE")),
+    )
     second = [s.replace("A1", "A2").replace("0001", "0002") for s in first[st_:ge]]
     data = "~".join([*first[:ge], *second, "GE*2*1", *first[ge + 1 :]]).encode()
     practice, outcome = ingest(tmp_path, data)
@@ -92,7 +116,9 @@ def test_wrong_counts_are_noted_and_nothing_is_lost(tmp_path):
 
 
 def test_an_837_claim_becomes_a_row_without_the_person(tmp_path):
-    practice, _ = ingest(tmp_path, claim_837("A1", "REF*6R*L1", frequency="7").replace(b"HI*ABK", b"REF*F8*X9~REF*G1*PA5~HI*ABK"))
+    practice, _ = ingest(
+        tmp_path, claim_837("A1", "REF*6R*L1", frequency="7").replace(b"HI*ABK", b"REF*F8*X9~REF*G1*PA5~HI*ABK")
+    )
     got = rows(practice, "submissions", "kind, claim_number, charge, place_of_service, frequency, original_reference, prior_authorization, "
                "payer_order, payer_name, billing_npi, rendering_npi, location, age, sex, diagnoses, service_date, known_on")  # fmt: skip
     assert got == [("837P", "A1", D(250), "11", "7", "X9", "PA5", "P", "ACME HEALTH", "1522003506", "1522003506", "MAIN STREET", 76, "F",
@@ -109,7 +135,11 @@ def test_another_payers_references_are_not_the_claims_own(tmp_path):
 
 
 def test_a_billing_person_is_no_location(tmp_path):
-    data = claim_837("A1").replace(b"NM1*85*2*CLINIC", b"NM1*85*1*QUILLFEATHER").replace(b"NM1*77*2*MAIN STREET*****XX*1033003502~", b"")
+    data = (
+        claim_837("A1")
+        .replace(b"NM1*85*2*CLINIC", b"NM1*85*1*QUILLFEATHER")
+        .replace(b"NM1*77*2*MAIN STREET*****XX*1033003502~", b"")
+    )
     practice, _ = ingest(tmp_path, data)
     assert rows(practice, "submissions", "location") == [(None,)]
 
@@ -130,7 +160,9 @@ def test_acknowledgments_at_claim_level_only(tmp_path):
         ("A1", "payer", "A7", "562", "85", True, D(250), None), ("A2", "payer", "A2", "20", None, False, D(250), "X9")]  # fmt: skip
 
 
-@given(st.lists(st.tuples(st.integers(0, 99999), st.lists(st.integers(-9999, 99999), max_size=12)), min_size=1, max_size=6))
+@given(
+    st.lists(st.tuples(st.integers(0, 99999), st.lists(st.integers(-9999, 99999), max_size=12)), min_size=1, max_size=6)
+)
 def test_adjustment_sums_agree_with_a_line_by_line_reader(tmp_path_factory, claims):
     segments, want = [], []
     for i, (charge, amounts) in enumerate(claims):
@@ -143,7 +175,8 @@ def test_adjustment_sums_agree_with_a_line_by_line_reader(tmp_path_factory, clai
 
 
 def test_the_public_samples_agree_with_their_index(shared, tmp_path):
-    index = list(csv.DictReader(open(shared / "corpus/INDEX.tsv", encoding="utf-8"), delimiter="\t"))
+    text = (shared / "corpus/INDEX.tsv").read_text("utf-8")
+    index = list(csv.DictReader(text.splitlines(), delimiter="\t"))
     chosen = [row for row in index if row["file"].startswith(("835/", "837/"))]
     practice = Practice(tmp_path, "corpus")
     outcome = intake.ingest(practice, [shared / "corpus" / row["file"] for row in chosen])

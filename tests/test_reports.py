@@ -15,18 +15,40 @@ from rcm_analysis import pages, reports
 HOSTILE = "<script>alert(1)</script>"
 
 
-def notebook(path: Path, *cells: str, parameters='practice: str = "p"\nas_of: str = ""\nmonths: int = 1\nstore: str = ""') -> Path:
+def notebook(
+    path: Path, *cells: str, parameters='practice: str = "p"\nas_of: str = ""\nmonths: int = 1\nstore: str = ""'
+) -> Path:
     made = [{"cell_type": "markdown", "id": "t", "metadata": {}, "source": "# A question?"}]
     for i, source in enumerate([parameters, *cells]):
         tags = {"tags": ["parameters"]} if i == 0 else {}
-        made.append({"cell_type": "code", "id": f"c{i}", "metadata": tags, "execution_count": None, "outputs": [], "source": source})
-    meta = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+        made.append(
+            {
+                "cell_type": "code",
+                "id": f"c{i}",
+                "metadata": tags,
+                "execution_count": None,
+                "outputs": [],
+                "source": source,
+            }
+        )
+    meta = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     path.write_text(json.dumps({"cells": made, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}))
     return path
 
 
 def render(tmp_path, *notebooks: Path, **more) -> reports.Result:
-    return reports.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", notebooks=list(notebooks), **more)
+    return reports.render(
+        practice="p",
+        period="2026-10",
+        as_of=AS_OF,
+        store=tmp_path,
+        out=tmp_path / "out",
+        notebooks=list(notebooks),
+        **more,
+    )
 
 
 GOOD = "from rcm_analysis.pages import Finding\nFinding('12 of 100 claims', rank=1)"
@@ -48,7 +70,9 @@ def test_every_notebook_becomes_a_self_contained_page(demo_report):
     for path in demo_report.glob("*.html"):
         text = path.read_text()
         assert "Content-Security-Policy" in text
-        assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|url\(\s*["']?(https?:)?//|<script|@import""", text), path.name
+        assert not re.search(
+            r"""(src|href)\s*=\s*["']?(https?:)?//|url\(\s*["']?(https?:)?//|<script|@import""", text
+        ), path.name
         ids = re.findall(r'\bid="([^"]+)"', text)
         assert len(ids) == len(set(ids)), path.name
         assert '<html lang="en">' in text and 'class="skip"' in text
@@ -66,14 +90,18 @@ def test_the_index_tells_rate_reason_and_avoidable_dollars(demo_report, demo_con
         "SELECT count(*) FILTER (WHERE initially_denied), count(*) FROM claims WHERE strftime(first_decided_on, '%Y-%m') = '2026-10'"
     ).fetchall()[0]
     assert f"In October 2026 {denied} of {decided} decided claims were denied at first: {denied / decided:.1%}" in text
-    lost = demo_con.execute("SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' AND posted_on >= DATE '2025-11-01'").fetchall()[0][0]
+    lost = demo_con.execute(
+        "SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' AND posted_on >= DATE '2025-11-01'"
+    ).fetchall()[0][0]
     assert f"${lost:,.0f} of it" in text
     assert "The biggest reason" in text
 
 
 def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_con):
     assert len(pd.read_csv(demo_report / "tables/matching.csv")) == 6
-    opened = demo_con.execute("SELECT count(*) FROM claims WHERE state IN ('denied_open', 'resubmitted') AND ever_denied").fetchall()[0][0]
+    opened = demo_con.execute(
+        "SELECT count(*) FROM claims WHERE state IN ('denied_open', 'resubmitted') AND ever_denied"
+    ).fetchall()[0][0]
     assert len(pd.read_csv(demo_report / "tables/open_denials.csv")) == opened
     manifest = json.loads((demo_report / "manifest.json").read_text())
     assert [n["ok"] for n in manifest["notebooks"]] == [True] * len(manifest["notebooks"])
@@ -82,7 +110,9 @@ def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_c
 
 def test_the_same_inputs_give_the_same_bytes(demo_report, demo_store, tmp_path):
     books = [ROOT / "notebooks/03_write_offs.ipynb"]
-    again = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path, notebooks=books).folder
+    again = reports.render(
+        practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path, notebooks=books
+    ).folder
     tables = [path.name for path in (again / "tables").iterdir()]
     assert len(tables) >= 4
     for name in tables:
@@ -129,8 +159,14 @@ def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
 
 def test_hostile_text_stays_text():
     frame = pd.DataFrame({"payer": [HOSTILE, "=HYPERLINK(1)", "@x"], "usd": [-5.0, 1.0, 2.0]})
-    table = pages.Table(frame, name="t", title=HOSTILE, columns={"payer": pages.Column(HOSTILE), "usd": pages.Column("USD", "usd")})
-    bundles = [table._repr_mimebundle_(), pages.Finding(HOSTILE)._repr_mimebundle_(), pages.Numbers([(HOSTILE,) * 3])._repr_mimebundle_()]
+    table = pages.Table(
+        frame, name="t", title=HOSTILE, columns={"payer": pages.Column(HOSTILE), "usd": pages.Column("USD", "usd")}
+    )
+    bundles = [
+        table._repr_mimebundle_(),
+        pages.Finding(HOSTILE)._repr_mimebundle_(),
+        pages.Numbers([(HOSTILE,) * 3])._repr_mimebundle_(),
+    ]
     assert not any("<script" in bundle["text/html"] for bundle in bundles)
     lines = bundles[0][pages.TABLE_MIME]["csv"].split("\n")
     assert lines[2] == "'=HYPERLINK(1),1" and lines[3].startswith("'@x") and lines[1].endswith(",-5")
@@ -138,7 +174,11 @@ def test_hostile_text_stays_text():
 
 def test_formats_for_sentences():
     assert pages.usd(-1234.5) == "−$1,234" and pages.usd(0.994, cents=True) == "$0.99" and pages.usd(None) == "–"
-    assert pages.share(0.1234) == "12.3%" and pages.count(1234) == "1,234" and pages.month_name("2026-02") == "February 2026"
+    assert (
+        pages.share(0.1234) == "12.3%"
+        and pages.count(1234) == "1,234"
+        and pages.month_name("2026-02") == "February 2026"
+    )
 
 
 def test_a_figure_without_words_is_refused():

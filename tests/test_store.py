@@ -16,7 +16,11 @@ from rcm_analysis.store import Practice, StoreError
 
 
 def snapshot(root):
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(root.rglob("*"))
+        if p.is_file()
+    }
 
 
 GOOD = remittance("CLP*A1*1*10*10", paid="10")
@@ -70,7 +74,10 @@ def test_archives_and_compressed_files_are_opened(tmp_path):
         (b"Dear Sir or Madam", "neither X12 nor a table"),
         (b"a,b,c\n1,2,3\n4,5,6\n", "no header row was"),
         (GOOD.replace(b"ST*835", b"ST*999"), "acknowledgment (999)"),
-        (b"ISA*00*          *00*          *ZZ*S              *ZZ*R              *260305*0630*^*00501*000000001*0*P*:~", "no transaction"),
+        (
+            b"ISA*00*          *00*          *ZZ*S              *ZZ*R              *260305*0630*^*00501*000000001*0*P*:~",
+            "no transaction",
+        ),
     ],
 )
 def test_every_rejection_says_why(tmp_path, data, words):
@@ -93,7 +100,9 @@ def test_a_rejected_ledger_is_read_once_its_columns_are_named(tmp_path):
     (tmp_path / "l.csv").write_text("Folio,When,Was,Summe\nA1,2026-01-05,Charge,10.00\nA1,2026-02-05,Payment,-10.00\n")
     practice = Practice(tmp_path / "s", "clinic")
     assert intake.ingest(practice, [tmp_path / "l.csv"]).files[0]["status"] == "rejected"
-    (tmp_path / "m.toml").write_text('[columns]\nclaim_number = "Folio"\nposted_on = "When"\nkind = "Was"\namount = "Summe"\n')
+    (tmp_path / "m.toml").write_text(
+        '[columns]\nclaim_number = "Folio"\nposted_on = "When"\nkind = "Was"\namount = "Summe"\n'
+    )
     outcome = intake.ingest(practice, [tmp_path / "l.csv"], mapping=exports.read_mapping(tmp_path / "m.toml"))
     assert (outcome.files[0]["status"], outcome.files[0]["lines"]) == ("accepted", 2)
 
@@ -109,7 +118,11 @@ def test_signs_and_formats_of_other_systems_are_understood():
             "A1;5-Jan-2026;1.050,00;;;office visit\nA1;6-Jan-2026;;50,00;;ins payment\nA1;7-Jan-2026;;;1000,00;contractual\n")  # fmt: skip
     read = exports.read("x.csv", text.encode(), raw=text.encode())
     got = [(r["kind"], str(r["amount"]), r["known_on"].isoformat()) for r in read.table.to_pylist()]
-    assert got == [("charge", "1050.00", "2026-01-05"), ("payment", "-50.00", "2026-01-06"), ("adjustment", "-1000.00", "2026-01-07")]
+    assert got == [
+        ("charge", "1050.00", "2026-01-05"),
+        ("payment", "-50.00", "2026-01-06"),
+        ("adjustment", "-1000.00", "2026-01-07"),
+    ]
 
 
 def test_sums_per_file_equal_the_files_to_the_cent(demo_store, demo_folder):

@@ -57,7 +57,9 @@ def test_text_without_an_envelope_is_told_by_its_first_transaction():
     assert x12.interchanges(b"Dear payer, please send the remittance again.") == []
 
 
-@pytest.mark.parametrize("data", ["é".encode(), "é".encode("cp1252"), b"\xef\xbb\xbf" + "é".encode(), "é".encode("utf-16")])
+@pytest.mark.parametrize(
+    "data", ["é".encode(), "é".encode("cp1252"), b"\xef\xbb\xbf" + "é".encode(), "é".encode("utf-16")]
+)
 def test_every_encoding_becomes_utf8(data):
     assert x12.plain(data).decode() == "é"
 
@@ -118,7 +120,10 @@ def test_what_is_no_date_is_noted(text):
     assert (found.tolist(), bad.tolist()) == ([-1], [True])
 
 
-SAFE = st.text(st.characters(codec="utf-8", exclude_characters="*:~^\r\n", exclude_categories=("Cc", "Zs", "Zl", "Zp", "Cs")), max_size=6)
+SAFE = st.text(
+    st.characters(codec="utf-8", exclude_characters="*:~^\r\n", exclude_categories=("Cc", "Zs", "Zl", "Zp", "Cs")),
+    max_size=6,
+)
 
 
 @given(st.lists(st.lists(SAFE, min_size=1, max_size=5), min_size=1, max_size=20))
