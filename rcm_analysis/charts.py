@@ -30,6 +30,15 @@ def _figure(width: float = 9.5, height: float = 3.6) -> tuple[Figure, object]:
     return plt.subplots(figsize=(width, height))
 
 
+def _nothing(title: str) -> Figure:
+    """A figure that says that there is nothing to show; a page without data is still a page."""
+    fig, ax = _figure(height=1.2)
+    ax.set_axis_off()
+    ax.set_title(title)
+    ax.text(0, 0.4, "Nothing in these months.", transform=ax.transAxes, color=INK)
+    return fig
+
+
 def _thin_months(ax, months: list[str]) -> None:
     step = max(1, len(months) // 12)
     places = list(range(len(months)))[::-1][::step][::-1]
@@ -42,6 +51,8 @@ def rate_by_month(table: pd.DataFrame, *, title: str) -> Figure:
 
     Columns: month, value, lower, upper, denominator, complete.
     """
+    if table["value"].isna().all():
+        return _nothing(title)
     fig, ax = _figure()
     x = range(len(table))
     ax.fill_between(x, table["lower"].to_numpy(float), table["upper"].to_numpy(float), color=ACCENT, alpha=0.15, lw=0)
@@ -67,6 +78,8 @@ def rate_by_month(table: pd.DataFrame, *, title: str) -> Figure:
 
 def bars(table: pd.DataFrame, *, label: str, value: str, title: str, unit: str, text: str | None = None) -> Figure:
     """Horizontal bars, largest on top, each with its value in words at its end. `text` names a column of labels."""
+    if not len(table):
+        return _nothing(title)
     fig, ax = _figure(height=max(1.8, 0.36 * len(table) + 1))
     shown = table.iloc[::-1]
     ax.barh(shown[label].astype(str), shown[value].astype(float), color=ACCENT, height=0.66)
@@ -81,6 +94,8 @@ def bars(table: pd.DataFrame, *, label: str, value: str, title: str, unit: str, 
 
 def rates_with_intervals(table: pd.DataFrame, *, label: str, title: str) -> Figure:
     """A dot per segment with its interval, largest on top. Columns: label, rate, lower, upper, decided."""
+    if not len(table):
+        return _nothing(title)
     fig, ax = _figure(height=max(1.8, 0.36 * len(table) + 1))
     shown = table.iloc[::-1].reset_index(drop=True)
     ax.hlines(shown.index, shown["lower"], shown["upper"], color=ACCENT, lw=2, alpha=0.5)
@@ -98,6 +113,8 @@ def rates_with_intervals(table: pd.DataFrame, *, label: str, title: str) -> Figu
 
 def heat_map(table: pd.DataFrame, *, title: str, unit: str, number_format: str = ",.0f") -> Figure:
     """A matrix with its numbers written in; rows and columns as in the table's index and columns."""
+    if not table.size:
+        return _nothing(title)
     import seaborn as sns
 
     fig, ax = _figure(height=max(2.2, 0.42 * len(table) + 1.4))
@@ -113,6 +130,8 @@ def heat_map(table: pd.DataFrame, *, title: str, unit: str, number_format: str =
 
 def waterfall(table: pd.DataFrame, *, total: float, title: str) -> Figure:
     """From everything denied down through the outcomes. Columns: outcome, amount."""
+    if total <= 0:
+        return _nothing(title)
     fig, ax = _figure()
     names = ["denied at first", *table["outcome"]]
     colors = [INK, GREEN, SOFT, "#e69f00", ORANGE]
@@ -134,6 +153,8 @@ def waterfall(table: pd.DataFrame, *, total: float, title: str) -> Figure:
 
 def stacked_by_month(table: pd.DataFrame, *, title: str) -> Figure:
     """Dollars by month in stacks of root. Columns: month, root, amount."""
+    if not len(table):
+        return _nothing(title)
     fig, ax = _figure()
     wide = table.pivot_table(index="month", columns="root", values="amount", aggfunc="sum", fill_value=0).sort_index()
     base = pd.Series(0.0, wide.index)

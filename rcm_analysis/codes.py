@@ -119,8 +119,8 @@ def vocabulary() -> set[str]:
 
 
 def _respelled(text: str) -> str:
-    """The text with misspelled words of the trade mended: "authorzation denied" becomes "authorization denied"."""
-    return re.sub(rf"[A-Za-z]{{{MIN_LETTERS_TO_RESPELL},}}", lambda word: _nearest(word.group(0).lower()), text)
+    """The text in lower case with misspelled words of the trade mended: "Harsdhip adj" becomes "hardship adj"."""
+    return re.sub(rf"[a-z]{{{MIN_LETTERS_TO_RESPELL},}}", lambda word: _nearest(word.group(0)), text.lower())
 
 
 @cache

@@ -38,6 +38,29 @@ def window(as_of: date, months: int) -> tuple[date, date]:
     return date(total // 12, total % 12 + 1, 1), last
 
 
+def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.DataFrame:
+    """A measure of the whole practice by decision month: from the first month with a case to the last whole month.
+
+    A month without a case has numerator and denominator 0 and no value; there is at least one row.
+    """
+    first, last = (f"{day:%Y-%m}" for day in window(as_of, months))
+    rows = table[(table["measure"] == name) & (table["dimension"] == "all") & (table["basis"] == "decision_month")]
+    rows = rows[rows["month"].between(first, last)].set_index("month")
+    begin = rows.index.min() if len(rows) else last
+    whole = pd.period_range(begin, last, freq="M").astype(str)
+    rows = rows.reindex(whole).rename_axis("month").reset_index()
+    rows[["numerator", "denominator"]] = rows[["numerator", "denominator"]].fillna(0)
+    return rows.assign(measure=name, complete=rows["complete"].fillna(True).astype(bool))
+
+
+def biggest(table: pd.DataFrame, name: str) -> dict:
+    """The first row of a ranked table; where it is empty, `name` reads "none" and the numbers are 0."""
+    if len(table):
+        return table.iloc[0].to_dict()
+    zero = {column: 0.0 if pd.api.types.is_numeric_dtype(table[column]) else "nobody" for column in table}
+    return zero | {name: "none", "fix": "Nothing to do."}
+
+
 def _between(column: str, as_of: date, months: int) -> str:
     first, last = window(as_of, months)
     return f"{column} BETWEEN DATE '{first}' AND DATE '{last}'"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import AS_OF, ROOT
 
-from rcm_analysis import pages, reports
+from rcm_analysis import intake, pages, reports
+from rcm_analysis.store import Practice
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -118,6 +120,16 @@ def test_the_same_inputs_give_the_same_bytes(demo_report, demo_store, tmp_path):
     for name in tables:
         assert (again / "tables" / name).read_bytes() == (demo_report / "tables" / name).read_bytes(), name
     assert (again / "03_write_offs.html").read_bytes() == (demo_report / "03_write_offs.html").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["835", "837", "ledger"])
+def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path, kind):
+    place = demo_folder / "ledger.csv" if kind == "ledger" else demo_folder / "edi" / kind
+    intake.ingest(Practice(tmp_path, "half"), [place] if kind == "ledger" else sorted(place.iterdir())[:60])
+    result = reports.render(practice="half", period="2025-06", as_of=date(2025, 6, 30), store=tmp_path, out=tmp_path / "out",
+                            notebooks=sorted((ROOT / "notebooks").glob("0*.ipynb")), jobs=2)  # fmt: skip
+    assert result.ok, result.statuses
+    assert "nan" not in re.sub(r"<svg.*?</svg>", "", (result.folder / "index.html").read_text(), flags=re.S)
 
 
 def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):
