@@ -122,9 +122,9 @@ def heat_map(table: pd.DataFrame, *, title: str, unit: str, number_format: str =
     sns.heatmap(table.astype(float), ax=ax, cmap="cividis_r", annot=annotate, fmt=number_format, linewidths=0.5, linecolor="white",
                 annot_kws={"fontsize": 8}, cbar_kws={"label": unit}, vmin=0)  # fmt: skip
     ax.set(title=title, xlabel="", ylabel="")
-    ax.tick_params(axis="x", rotation=40)
-    for tick in ax.get_xticklabels():
-        tick.set_ha("right")
+    step = max(1, len(table.columns) // 12)
+    places = range(len(table.columns))[::-1][::step]
+    ax.set_xticks([i + 0.5 for i in places], [str(table.columns[i]) for i in places], rotation=40, ha="right")
     return fig
 
 

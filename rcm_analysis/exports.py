@@ -370,7 +370,7 @@ def _kind(type_: str, code: str, reason: str, mapping: Mapping) -> str:
 
 def _table(postings: dict[str, list], names: list[str]) -> pa.Table:
     rows = len(postings["row"])
-    vocabulary = _vocabulary()
+    vocabulary = codes.vocabulary()
     claims = postings["claim_number"]
     patient = [names[i] for i in postings["index"]]
     columns = {
@@ -389,13 +389,6 @@ def _table(postings: dict[str, list], names: list[str]) -> pa.Table:
         "service_date": pa.array(postings["service_date"], schema.DAY),
     }
     return schema.conform("ledger", columns)
-
-
-def _vocabulary() -> set[str]:
-    """Words of the trade: those of our write-off phrases and short posting codes."""
-    phrases = codes.table("write_off_phrases")["pattern"]
-    words = {word for pattern in phrases for word in re.findall(r"[a-z]{2,}", pattern.lower())}
-    return words | {code.lower() for code in codes.table("posting_codes")["code"]}
 
 
 def _texts(values: Iterable[str]) -> pa.Array:

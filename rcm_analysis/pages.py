@@ -156,6 +156,8 @@ class Table:
         body = "".join(
             f"<tr>{self._cells(row)}</tr>" for row in shown[list(self.columns)].itertuples(index=False, name=None)
         )
+        if not len(shown):
+            body = f'<tr><td colspan="{len(self.columns)}">None.</td></tr>'
         rest = f"{len(shown)} of {len(self.frame):,} rows; " if len(self.frame) > len(shown) else ""
         foot = html.escape(f"{self.note + ' ' if self.note else ''}{rest}all in tables/{self.name}.csv")
         return (f'<div class="table"><table><caption>{html.escape(self.title)}</caption><thead><tr>{heads}</tr></thead>'

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from rcm_analysis import claims, demo, intake
+from rcm_analysis import claims, demo, intake, schema
 from rcm_analysis.store import Practice
 
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
@@ -69,3 +69,16 @@ def claim_837(number: str = "A1", *more: str, frequency: str = "1", on: str = "2
             f"CLM*{number}*250***11:B:{frequency}*Y*A*Y*Y", "HI*ABK:E119*ABF:I10", "NM1*77*2*MAIN STREET*****XX*1033003502",
             "LX*1", "SV1*HC:99213:25*250*UN*1***1:2", "DTP*472*D8*20260105", *more]  # fmt: skip
     return envelope("HC", "837", "005010X222A1", body)
+
+
+def texts_of(con) -> set[str]:
+    """Every text that stands in a fact table, decoded; compressed bytes would hide it."""
+    found = set()
+    for table in schema.FACTS:
+        for column in table.columns:
+            if column.type in (schema.TEXT, schema.FILE):
+                rows = con.execute(
+                    f"SELECT DISTINCT {column.name} FROM {table.name} WHERE {column.name} IS NOT NULL"
+                ).fetchall()
+                found |= {row[0] for row in rows}
+    return found
