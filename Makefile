@@ -39,7 +39,7 @@ lab: $(READY)  ## Open JupyterLab on the notebooks
 	@$(BIN)/rcm lab
 
 bench: $(READY)  ## Print speed ratios against bytes and peers
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/run.py --peers
 
 lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \

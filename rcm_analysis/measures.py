@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Z95 = 1.959963984540054  # two-sided 95 %
+OUTCOME_DAYS = 180  # most denials are won or given up within half a year
 MATURITY_DAYS = 90  # a submission or service month is judged this long after its end (DOMAIN.md 3.3)
 BASES = {"decision_month": "first_decided_on", "submission_month": "submitted_on", "service_month": "service_date",
          "posting_month": "posted_on"}  # fmt: skip
@@ -43,6 +44,7 @@ class Measure:
     definition: str
     cited: str
     counts: bool = True  # the numerator counts cases, so that a Wilson interval holds
+    matures_days: int = 0  # outcomes of denials are not known when the month ends
 
 
 CLAIMS = "claims"
@@ -82,7 +84,7 @@ MEASURES = (
             "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END", ("decision_month", "service_month"),
             CLAIM_DIMENSIONS, "down",
             "Claims denied and then written off, or open past the correction and appeal windows, over claims with a "
-            "first decision. Young months are not complete.", "DOMAIN.md 3.3"),
+            "first decision. Young months are not complete.", "DOMAIN.md 3.3", matures_days=OUTCOME_DAYS),
     Measure("rejection_rate", "Rejection rate", "share", CLAIMS,
             "CASE WHEN rejected THEN 1 ELSE 0 END", "CASE WHEN acknowledged THEN 1 ELSE 0 END",
             ("submission_month",), CLAIM_DIMENSIONS, "down",
@@ -92,7 +94,7 @@ MEASURES = (
             f"CASE WHEN initially_denied AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             ("decision_month",), CLAIM_DIMENSIONS, "up",
             "Initially denied claims that the same payer paid something later, or that anybody paid after a first "
-            "decision of nothing, over initially denied claims that are settled.", "DOMAIN.md 3.1 [10]"),
+            "decision of nothing, over initially denied claims that are settled.", "DOMAIN.md 3.1 [10]", matures_days=OUTCOME_DAYS),
     Measure("net_collection_rate", "Net collection rate", "share", POSTINGS,
             "CASE WHEN kind IN ('payment', 'refund') THEN -amount ELSE 0 END",
             "CASE WHEN kind = 'charge' OR (kind IN ('adjustment', 'write_off') AND told_leaf IN ('contractual', 'regulatory')) "
@@ -128,7 +130,7 @@ MEASURES = (
             "(SELECT * FROM claims WHERE initially_denied)",
             "date_diff('day', first_decided_on, closed_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
             "Median days from the first denial to the settlement of the claim, settled claims only; bounds are the "
-            "quartiles.", "DOMAIN.md 3.1 [10]", counts=False),
+            "quartiles.", "DOMAIN.md 3.1 [10]", counts=False, matures_days=OUTCOME_DAYS),
 )  # fmt: skip
 
 
@@ -195,10 +197,10 @@ def _figures(m: Measure) -> str:
 def _complete(table: pd.DataFrame, as_of: date) -> pd.Series:
     """Whether the month is over, and, for cohorts by submission or service, old enough to be judged."""
     ends = {month: _month_end(month) for month in table["month"].unique()}
-    wait = table["basis"].isin(["submission_month", "service_month"]).map({True: MATURITY_DAYS, False: 0})
-    return pd.Series(
-        [ends[m] + timedelta(days=w) <= as_of for m, w in zip(table["month"], wait, strict=True)], table.index
-    )
+    young = table["basis"].isin(["submission_month", "service_month"]).map({True: MATURITY_DAYS, False: 0})
+    outcome = table["measure"].map({m.name: m.matures_days for m in MEASURES})
+    waits = zip(table["month"], young, outcome, strict=True)
+    return pd.Series([ends[month] + timedelta(days=max(a, b)) <= as_of for month, a, b in waits], table.index)
 
 
 def _month_end(month: str) -> date:

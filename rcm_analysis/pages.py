@@ -61,6 +61,12 @@ def month_name(month: str) -> str:
     return f"{MONTHS[int(month[5:7]) - 1]} {month[:4]}"
 
 
+def in_units(values: Sequence[Any], units: Sequence[str]) -> list[str]:
+    """Each value in the unit of its measure: share, USD or days."""
+    forms = {"share": share, "USD": usd, "days": days}
+    return [forms[unit](value) for value, unit in zip(values, units, strict=True)]
+
+
 def words(name: Any) -> str:
     """A code name in plain words: `timely_filing` as timely filing."""
     return "not named" if _missing(name) else str(name).replace("_", " ")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis.measures import wilson
+from rcm_analysis.measures import MEASURES, wilson
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,6 +51,21 @@ def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.
     rows = rows.reindex(whole).rename_axis("month").reset_index()
     rows[["numerator", "denominator"]] = rows[["numerator", "denominator"]].fillna(0)
     return rows.assign(measure=name, complete=rows["complete"].fillna(True).astype(bool))
+
+
+def measures_of_month(table: pd.DataFrame, *, month: str) -> pd.DataFrame:
+    """Every measure of the whole practice in its latest complete month up to `month`, a row per measure and basis.
+
+    Columns measure, basis, month, value, lower, upper, cases (the denominator where it counts cases), unit.
+    """
+    known = {m.name: m for m in MEASURES}
+    rows = table[(table["dimension"] == "all") & table["complete"] & (table["month"] <= month)]
+    rows = rows.sort_values("month").groupby(["measure", "basis"], as_index=False).last()
+    counted = rows["measure"].map(lambda name: known[name].counts or known[name].unit == "days")
+    return rows.assign(
+        label=rows["measure"].map(lambda name: known[name].label), unit=rows["measure"].map(lambda name: known[name].unit),
+        cases=rows["denominator"].where(counted),
+    )  # fmt: skip
 
 
 def biggest(table: pd.DataFrame, name: str) -> dict:

@@ -8,7 +8,7 @@ from decimal import Decimal as D
 import pytest
 from conftest import AS_OF, claim_837, remittance, texts_of
 
-from rcm_analysis import claims, intake, measures
+from rcm_analysis import claims, intake, measures, summaries
 from rcm_analysis.store import Practice
 
 
@@ -235,3 +235,13 @@ def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
     words = {part for value in texts_of(con) for part in value.replace(",", " ").split()}
     assert len(words) > 10_000
     assert not canaries & words and not [word for word in words if "QZX" in word]
+
+
+def test_every_measure_has_a_month_and_a_definition(demo_con):
+    table = summaries.measures_of_month(measures.measure(demo_con, as_of=AS_OF), month="2026-10")
+    assert set(table["measure"]) == {m.name for m in measures.MEASURES}
+    months = table.set_index(["measure", "basis"])["month"].to_dict()
+    assert months["initial_denial_rate", "decision_month"] == "2026-10"
+    assert months["initial_denial_rate", "service_month"] == "2026-07"
+    assert months["overturn_rate", "decision_month"] == "2026-04"
+    assert all(len(m.definition) > 40 and m.cited for m in measures.MEASURES)
