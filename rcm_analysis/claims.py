@@ -15,7 +15,6 @@ from `store.Practice.connect`. Denial is told from amounts together with group, 
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     import duckdb
 
 # Generic CARCs, whose remark code says what was wrong (DOMAIN.md 4.4)
-REFINED_BY_REMARK = ("16", "96", "A1", "125", "129", "226", "227", "252")
-UNPROCESSABLE = "MA130"  # a rejection delivered by remittance: no appeal, send a new claim (DOMAIN.md 5.2)
-UPHELD = "193"  # an appeal lost: what it carries remains denied (DOMAIN.md 4.3)
+REFINED_BY_REMARK = "('16', '96', 'A1', '125', '129', '226', '227', '252')"
+UNPROCESSABLE = "'MA130'"  # a rejection delivered by remittance: no appeal, send a new claim (DOMAIN.md 5.2)
+UPHELD = "'193'"  # an appeal lost: what it carries remains denied (DOMAIN.md 4.3)
 MISMATCH_USD = "1.00"  # smaller differences between ledger and remittance are rounding
 
 # Where a denial ends when it is given up, by category of the remittance
@@ -64,7 +63,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         SELECT a.remittance_id, a.line_number, a.group_code, a.carc, a.amount, a.position,
             coalesce(c.class, 'denial') AS class,
             coalesce(c.category, 'other') AS category,
-            coalesce(c.denial = 'yes', true) OR a.carc = '193' AS refuses
+            coalesce(c.denial = 'yes', true) OR a.carc = UPHELD AS refuses
         FROM adjustments a JOIN decisions d USING (remittance_id) LEFT JOIN carc c USING (carc)
         WHERE a.amount <> 0
     """),
@@ -73,7 +72,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             min_by(m.rarc, (CASE WHEN coalesce(r.category, '') = '' THEN 1000000 ELSE 0 END) + m.segment) AS rarc,
             min_by(r.category, (CASE WHEN coalesce(r.category, '') = '' THEN 1000000 ELSE 0 END) + m.segment) AS category,
             string_agg(DISTINCT m.rarc, ' ' ORDER BY m.rarc) AS rarcs,
-            bool_or(m.rarc = 'MA130') AS unprocessable
+            bool_or(m.rarc = UNPROCESSABLE) AS unprocessable
         FROM remarks m JOIN decisions d USING (remittance_id) LEFT JOIN rarc r USING (rarc)
         GROUP BY m.remittance_id, m.line_number
     """),
@@ -90,7 +89,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         SELECT remittance_id, line_number, group_code, carc, class, category FROM (
             SELECT a.*, row_number() OVER (
                 PARTITION BY a.remittance_id, a.line_number
-                ORDER BY a.carc = '193', a.amount DESC, p.rank, a.carc) AS place
+                ORDER BY a.carc = UPHELD, a.amount DESC, p.rank, a.carc) AS place
             FROM classified_adjustments a LEFT JOIN precedence p USING (category)
             WHERE a.refuses AND a.amount > 0)
         WHERE place = 1
@@ -114,7 +113,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             coalesce(l.line_control, l.procedure, CAST(l.line_number AS VARCHAR)) AS line_key,
             a.refused AS denied_amount, g.group_code, g.carc, g.class,
             coalesce(m.rarc, n.rarc) AS rarc, coalesce(m.rarcs, n.rarcs) AS rarcs,
-            CASE WHEN g.carc IN ('16', '96', 'A1', '125', '129', '226', '227', '252')
+            CASE WHEN g.carc IN REFINED_BY_REMARK
                     AND coalesce(m.category, n.category, '') <> '' THEN coalesce(m.category, n.category)
                 ELSE g.category END AS category,
             coalesce(m.unprocessable, false) OR coalesce(n.unprocessable, false) AS unprocessable,
@@ -214,7 +213,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         FROM (SELECT x.*,
                 CASE WHEN x.is_partial THEN 0 ELSE 1 END * 1e13 - date_diff('day', DATE '1970-01-01', x.decided_on) * 1e8
                     + CAST(x.denied_amount AS DOUBLE) AS weight,
-                CASE WHEN x.is_partial THEN 0 ELSE 1 END * 1e13 + CASE WHEN x.carc = '193' THEN 0 ELSE 1 END * 1e12
+                CASE WHEN x.is_partial THEN 0 ELSE 1 END * 1e13 + CASE WHEN x.carc = UPHELD THEN 0 ELSE 1 END * 1e12
                     + date_diff('day', DATE '1970-01-01', x.decided_on) * 1e7 + CAST(x.denied_amount AS DOUBLE) AS last_weight
               FROM refused_lines x) r
         JOIN first_decisions f USING (claim_number)
@@ -265,7 +264,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             LEFT JOIN acknowledgment_summary a USING (claim_number)
             WHERE p.kind IN ('adjustment', 'write_off') AND p.amount <> 0),
         judged AS (
-            SELECT *, excess > 1.00 AND amount > 0 AND coalesce(later, 0) < excess - 0.50 AS mismatch FROM posted),
+            SELECT *, excess > MISMATCH_USD AND amount > 0 AND coalesce(later, 0) < excess - 0.50 AS mismatch FROM posted),
         leaved AS (
             SELECT *, CASE
                 WHEN forgotten AND (mismatch OR told_leaf = 'unclassified') THEN 'rejected_not_resubmitted'
@@ -393,11 +392,15 @@ def derive(
     """
     for name in _REFERENCE:
         _table(con, name, codes.table(name))
-    _table(con, "precedence", pd.DataFrame({"category": codes.PRECEDENCE, "rank": range(len(codes.PRECEDENCE))}))
+    _table(con, "precedence", pd.DataFrame({"category": codes.driving_precedence()}).reset_index(names="rank"))
     _table(con, "category_leaves", pd.DataFrame(LEAF_OF_CATEGORY.items(), columns=["category", "leaf"]))
     _table(con, "posting_reasons", _posting_reasons(con, extra_phrases))
+    words = {"AS_OF": f"DATE '{as_of.isoformat()}'", "REFINED_BY_REMARK": REFINED_BY_REMARK, "UNPROCESSABLE": UNPROCESSABLE,
+             "UPHELD": UPHELD, "MISMATCH_USD": MISMATCH_USD}  # fmt: skip
     for name, sql in STEPS:
-        con.execute(f"CREATE TEMP TABLE {name} AS {sql.replace('AS_OF', f'''DATE '{as_of.isoformat()}' ''')}")
+        for word, value in words.items():
+            sql = sql.replace(word, value)
+        con.execute(f"CREATE TEMP TABLE {name} AS {sql}")
     return con
 
 
@@ -410,13 +413,12 @@ def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> No
 def _posting_reasons(con: duckdb.DuckDBPyConnection, extra: pd.DataFrame | None) -> pd.DataFrame:
     """Each distinct code and reason of the ledger's adjustments with the leaf that its words tell."""
     rows = con.execute(
-        "SELECT coalesce(code, '') AS code, coalesce(reason, '') AS reason, mode(kind) AS kind FROM ledger "
+        "SELECT coalesce(code, '') AS code, coalesce(reason, '') AS reason FROM ledger "
         "WHERE kind IN ('adjustment', 'write_off') GROUP BY 1, 2"
     ).fetchall()
-    own = () if extra is None else tuple(
-        (re.compile(p, re.I), leaf) for p, leaf in zip(extra["pattern"], extra["leaf"], strict=True)
-    )  # fmt: skip
-    found = [(code, reason, codes.classify_reason(code, reason, own)[0]) for code, reason, _ in rows]
+    pairs = [(code, reason) for code, reason in rows]
+    leaves = codes.classify_reasons(pairs, user_phrases=extra)
+    found = [(code, reason, leaf) for (code, reason), (leaf, _) in zip(pairs, leaves, strict=True)]
     return pd.DataFrame(found, columns=["code", "reason", "leaf"], dtype=str)
 
 
