@@ -1,13 +1,13 @@
 """What keeps persons out of the store: pseudonyms on the way in, words that could name somebody taken out of text.
 
-A pseudonym is a keyed hash (BLAKE2b with the practice's own random key), so that nobody without the key can tell
+A pseudonym is a keyed hash (HMAC-SHA-256 with the practice's own random key), so that nobody without the key can tell
 which member number it stands for, and two practices never share one. Ages are capped at 90, as 45 CFR 164.514(b)(2)
 asks for.
 """
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -23,14 +23,16 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\S")
 
 
 def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
-    """Keyed pseudonyms of sixteen hex digits, null where the value is missing; spaces and case don't matter.
+    """Keyed pseudonyms, the first sixteen hex digits of an HMAC-SHA-256; null where the value is missing.
+
+    Spaces, signs and case don't matter. Among a million members two share a pseudonym with a chance of 3 in 10^8.
 
     >>> pseudonyms(pa.array(["QZ 12", "qz12", None]), b"k").to_pylist()[1:]
-    ['51d19e5a3e8d6a52', None]
+    ['8d9cabf2e5e5952c', None]
     """
     coded = values.dictionary_encode()
     bare = pc.utf8_upper(pc.replace_substring_regex(coded.dictionary, r"[^\pL\pN]", ""))
-    hashed = [hashlib.blake2b(v.encode(), key=key, digest_size=8).hexdigest() if v else None for v in bare.to_pylist()]
+    hashed = [hmac.digest(key, v.encode(), "sha256")[:8].hex() if v else None for v in bare.to_pylist()]
     return pa.array(hashed, pa.string()).take(coded.indices)
 
 
