@@ -25,12 +25,12 @@ OUT = Path("reports/out")
 
 
 def main() -> None:
-    """Runs a command; a user's error gives one line and exit code 2, not a traceback."""
+    """Runs a command; an error that a user can mend gives one line and exit code 2 or 1, not a traceback."""
     try:
         app()
     except RcmError as error:
         typer.echo(f"rcm: {error}", err=True)
-        sys.exit(USAGE)
+        sys.exit(error.code)
 
 
 @app.command()

@@ -1,5 +1,13 @@
-"""The error that a user can mend: its message is one sentence for an analyst, and a command ends with code 2."""
+"""Errors that a user can mend: the message is one sentence for an analyst, `code` the exit code of the command."""
 
 
 class RcmError(Exception):
-    """Base of StoreError, MappingError and ReportError."""
+    """Base of StoreError, MappingError and ReportError: wrong usage or configuration."""
+
+    code = 2
+
+
+class FailedError(RcmError):
+    """The machine was in the way (a full disk, a file that changed while it was read); nothing was changed."""
+
+    code = 1
