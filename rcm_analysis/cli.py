@@ -64,29 +64,36 @@ def ingest(
     mapping: Annotated[Path | None, typer.Option(help="TOML file that names the columns of a ledger export.")] = None,
     store: StoreOption = STORE,
 ) -> None:
-    """Read a practice's files into the store; the same bytes twice change nothing.
+    """Read a practice's files into the store; the same bytes twice change nothing, and another ingest is awaited.
 
     Example: rcm ingest data/inbox/riverbend --practice riverbend
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
-        typer.echo(f"rcm: there is no {', '.join(missing)}", err=True)
+        from rcm_analysis.sources import printable
+
+        typer.echo(f"rcm: there is no {', '.join(map(printable, missing))}", err=True)
         raise typer.Exit(USAGE)
     raise typer.Exit(_ingest(paths, practice, mapping, store))
 
 
 def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path) -> int:
     from rcm_analysis import exports, intake
+    from rcm_analysis.progress import reading
     from rcm_analysis.store import Practice
 
     told = exports.read_mapping(mapping) if mapping else None
-    with _bar("reading files") as progress:
-        outcome = intake.ingest(Practice(store, practice), paths, mapping=told, progress=progress)
+    wait = lambda: _say(f"another ingest into {practice} is running; waiting for its end")  # noqa: E731
+    with reading() as progress:
+        outcome = intake.ingest(Practice(store, practice), paths, mapping=told, progress=progress, waiting=wait)
     for status in ("accepted", "partly", "rejected", "known"):
         files = outcome.of_status(status)
         if files:
             _say(f"{status:>9}: {len(files):,} files, {_sum(files, 'claims'):,} claims, {_sum(files, 'lines'):,} lines, "
                  f"${_sum(files, 'charge'):,.2f} charged, ${_sum(files, 'paid'):,.2f} paid")  # fmt: skip
+    remarks = sum(bool(file["reason"]) for file in outcome.of_status("accepted"))
+    if remarks:
+        _say(f"  {remarks:,} accepted files have remarks; rcm files --practice {practice} lists them")
     bad = outcome.of_status("partly") + outcome.of_status("rejected")
     for file in bad[:20]:
         _say(f"  {file['name']}: {file['reason']}")

@@ -3,63 +3,44 @@
 Every file offered gets a row in `files`: accepted, partly (something in it was left out) or rejected, with the reason
 in words; what it holds is told from its content, never from its name. Bytes that are known already are not read
 again. Pieces of many files go through the readers together, on all cores, since NumPy and Arrow release the
-interpreter lock.
+interpreter lock; a piece that breaks a reader is read again part by part, so that a bad file costs no other.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import zipfile
-import zlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from rcm_analysis import acknowledgments, envelopes, exports, remittances, schema, submissions, x12
+from rcm_analysis import (
+    acknowledgments,
+    conformance,
+    envelopes,
+    exports,
+    privacy,
+    remittances,
+    schema,
+    sources,
+    submissions,
+    x12,
+)
 from rcm_analysis.envelopes import Note, Part, Piece
+from rcm_analysis.sources import Content, Found, Offered
 from rcm_analysis.store import Batch, Practice
+from rcm_analysis.tallies import Tally, broken, file_row, note_repeats, reject_rows, words_of
 
 READERS = (remittances, submissions, acknowledgments)
-READ_KINDS = {remittances.KIND, acknowledgments.KIND, *submissions.KINDS}
-MAX_FILE_BYTES = 4_000_000_000
-MAX_EXPANSION = 200  # a compressed file that grows by more than this is taken for a bomb
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass
-class Offered:
-    """A file as offered, or as found in an archive; `problem` is set when its bytes could not be had."""
-
-    name: str
-    data: bytes
-    problem: str | None = None
-    file_id: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.file_id = hashlib.sha256(self.data or self.name.encode()).hexdigest()
-
-
-@dataclass
-class Tally:
-    """What was found in one file; becomes its row in `files`."""
-
-    offered: Offered
-    kinds: Counter = field(default_factory=Counter)
-    interchanges: int = 0
-    counts: Counter = field(default_factory=Counter)
-    cents: Counter = field(default_factory=Counter)
-    days: list[int] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    control: list[tuple[int, int, str, str | None]] = field(default_factory=list)
+MAX_EXPORT_BYTES = 1_000_000_000  # tables are read at once
+PARTS_PER_RELEASE = 16
+Progress = Callable[[int, int, int], None]  # bytes done, bytes in all, files done
 
 
 @dataclass
@@ -76,219 +57,209 @@ class Outcome:
 
 def ingest(
     practice: Practice, paths: Iterable[Path], *, mapping: exports.Mapping | None = None, jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, waiting: Callable[[], None] | None = None,
 ) -> Outcome:  # fmt: skip
     """Reads files, folders and archives into a new batch of the practice's store.
 
     Bytes accepted before are reported as known and change nothing. A file rejected before is tried again (a mapping
-    may have come since), and if it is rejected for the same reason nothing is written. Raises StoreError when another
-    ingest is running.
+    may have come since), and if it is rejected for the same reason nothing is written. While another ingest runs, its
+    end is awaited after a call of `waiting`; without `waiting` StoreError is raised. Raises FailedError when the
+    store can't be written.
     """
-    earlier = {row["file_id"]: row for row in practice.files().to_pylist()}
-    found = list(listed(paths))
-    known: list[dict[str, Any]] = []
-    with practice.ingest() as batch:
-        fresh = _fresh(found, earlier, known, progress)
-        tallies = _read_all(fresh, practice.key(), batch, mapping, jobs)
-        rows = [_file_row(tally, batch.number) for tally in tallies]
-        changed = [row for row in rows if not _same_reject(row, earlier)]
-        rejects = [reject for tally in tallies for reject in _reject_rows(tally, batch.number)]
-        if changed:
-            batch.add("files", pa.Table.from_pylist(changed, schema=schema.TABLES["files"].arrow()))
-            ids = {row["file_id"] for row in changed}
-            kept = [reject for reject in rejects if reject["file_id"] in ids]
-            batch.add("rejects", pa.Table.from_pylist(kept, schema=schema.TABLES["rejects"].arrow()))
+    found = sources.find(Path(path) for path in paths)
+    with practice.ingest(waiting=waiting) as batch:
+        earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
+        desk = _Desk(found, earlier, batch, progress)
+        tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs)
+        note_repeats(tallies, earlier)
+        rows = [file_row(tally, batch.number) for tally in tallies]
+        rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
+        rows, rejects, known = desk.settle(rows, rejects)
+        changed = _write(batch, rows, rejects, earlier)
     return Outcome(rows + known, rejects, batch.number if changed else None)
 
 
-def _fresh(found: list, earlier: dict, known: list[dict[str, Any]], progress: Progress | None) -> Iterator[Offered]:
-    seen = {file_id for file_id, row in earlier.items() if row["status"] != "rejected"}
-    for i, load in enumerate(found):
-        for offered in load():
-            if progress:
-                progress(i, len(found), offered.name)
-            if offered.file_id in seen and not offered.problem:
-                known.append({**earlier.get(offered.file_id, {}), "name": offered.name, "status": "known"})
-                continue
-            seen.add(offered.file_id)
-            yield offered
-    if progress:
-        progress(len(found), len(found), "")
+def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
+    """Adds the rows of files that are not merely rejected once more; false if there are none."""
+    before = {(row["file_id"], row["name"], row["reason"]) for row in earlier if row["status"] == "rejected"}
+    changed = [row for row in rows if (row["file_id"], row["name"], row["reason"]) not in before]
+    named = {(row["file_id"], row["name"]) for row in changed}
+    kept = [reject for reject in rejects if (reject["file_id"], reject["name"]) in named]
+    for name, content in (("files", changed), ("rejects", kept)):
+        batch.add(name, pa.Table.from_pylist(content, schema=schema.TABLES[name].arrow()))
+    return bool(changed)
 
 
-def _same_reject(row: dict[str, Any], earlier: dict[str, dict[str, Any]]) -> bool:
-    before = earlier.get(row["file_id"])
-    return before is not None and row["status"] == "rejected" and before["reason"] == row["reason"]
+class _Desk:
+    """Hands out the files that are new, remembers those that are not, and reports how far it has come."""
 
+    def __init__(self, found: list[Found], earlier: list[dict], batch: Batch, progress: Progress | None):
+        self.found, self.progress = found, progress
+        self.taken = {row["file_id"]: row for row in earlier if row["status"] != "rejected"}
+        self.seen = set(self.taken)
+        self.again: list[Offered] = []
+        self.opener = sources.Opener(self.seen.__contains__, batch.folder)
+        self.done, self.total, self.files = 0, sum(path.size for path in found), 0
 
-# --- finding and opening files -------------------------------------------------------------------------------------
+    def fresh(self) -> Iterator[tuple[Offered, Callable[[float], None]]]:
+        """New files, each with a call that takes the share of it that was read."""
+        for path in self.found:
+            before = self.done
+            for offered in self.opener.open(path):
+                if offered.known:
+                    self.again.append(offered)
+                else:
+                    self.seen.add(offered.file_id)
+                    yield offered, lambda share, weight=offered.weight: self._report(share * weight)
+                self.done += offered.weight
+                self.files += 1
+                self._report(0)
+            self.done = before + path.size  # an archive's directory is no member's
 
+    def _report(self, within: float) -> None:
+        if self.progress:
+            self.progress(min(self.done + int(within), self.total), self.total, self.files)
 
-def listed(paths: Iterable[Path]) -> Iterator[Callable[[], Iterator[Offered]]]:
-    """One opener per file, folders walked in the order of names; links and hidden files are passed over."""
-    for path in paths:
-        if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
-                for name in sorted(names):
-                    file = Path(folder) / name
-                    if not name.startswith(".") and not file.is_symlink() and file.is_file():
-                        yield lambda file=file: _open(file)
-        else:
-            yield lambda file=path: _open(file)
-
-
-def _open(path: Path) -> Iterator[Offered]:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            yield Offered(path.name, b"", "the file is larger than 4 GB; split it")
-            return
-        data = path.read_bytes()
-    except OSError as error:
-        yield Offered(path.name, b"", f"the file can't be opened: {error.strerror}")
-        return
-    yield from _unpacked(path.name, data)
-
-
-def _unpacked(name: str, data: bytes, *, depth: int = 0) -> Iterator[Offered]:
-    if data[:2] == b"\x1f\x8b":
-        yield from _gunzipped(name, data, depth)
-    elif data[:4] == b"PK\x03\x04" and not exports.is_workbook(data):
-        yield from _unzipped(name, data, depth)
-    else:
-        yield Offered(name, data)
-
-
-def _gunzipped(name: str, data: bytes, depth: int) -> Iterator[Offered]:
-    limit = min(MAX_FILE_BYTES, max(len(data) * MAX_EXPANSION, 1_000_000))
-    try:
-        with gzip.GzipFile(fileobj=_stream(data)) as file:
-            text = file.read(limit + 1)
-    except (OSError, EOFError, zlib.error):
-        yield Offered(name, data, "the compressed file is damaged; copy it again")
-        return
-    if len(text) > limit or depth:
-        yield Offered(name, data, "the compressed file grows beyond all measure or holds another one; unpack it first")
-        return
-    yield from _unpacked(name.removesuffix(".gz"), text, depth=1)
-
-
-def _unzipped(name: str, data: bytes, depth: int) -> Iterator[Offered]:
-    if depth:
-        yield Offered(name, data, "an archive inside an archive is not opened; unpack it first")
-        return
-    try:
-        with zipfile.ZipFile(_stream(data)) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
-            if sum(m.file_size for m in members) > min(MAX_FILE_BYTES, max(len(data) * MAX_EXPANSION, 1_000_000)):
-                yield Offered(name, data, "the archive grows beyond all measure; unpack it first")
-                return
-            for member in sorted(members, key=lambda m: m.filename):
-                if not Path(member.filename).name.startswith("."):
-                    yield from _member(archive, member)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        yield Offered(name, data, "the archive is damaged; copy it again")
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[Offered]:
-    name = Path(member.filename.replace("\\", "/")).name
-    try:
-        data = archive.read(member)
-    except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        yield Offered(
-            name, member.filename.encode(), f"this member of the archive can't be read: {type(error).__name__}"
-        )
-        return
-    yield from _unpacked(name, data, depth=1)
-
-
-def _stream(data: bytes) -> Any:
-    import io
-
-    return io.BytesIO(data)
+    def settle(self, rows: list[dict], rejects: list[dict]) -> tuple[list[dict], list[dict], list[dict]]:
+        """Rows, rejects and known files once it is clear what became of those that were offered twice."""
+        now = {row["file_id"]: row for row in rows}
+        known = []
+        for offered in self.again:
+            first = now.get(offered.file_id, self.taken.get(offered.file_id, {}))
+            if first["status"] == "rejected":
+                rows = [*rows, {**first, "name": offered.name}]
+                rejects = rejects + [{**r, "name": offered.name} for r in rejects
+                                     if (r["file_id"], r["name"]) == (first["file_id"], first["name"])]  # fmt: skip
+            else:
+                known.append({**first, "name": offered.name, "status": "known"})
+        return rows, rejects, known
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _read_all(
-    fresh: Iterator[Offered], key: bytes, batch: Batch, mapping: exports.Mapping | None, jobs: int | None
-) -> list[Tally]:
+def read_all(
+    fresh: Iterable[tuple[Offered, Callable[[float], None]]], key: bytes, batch: Batch, *,
+    mapping: exports.Mapping | None = None, jobs: int | None = None,
+) -> list[Tally]:  # fmt: skip
+    """Reads the files into the batch; a tally for each."""
     tallies: list[Tally] = []
     parts = _all_parts(fresh, key, batch, mapping, tallies)
     jobs = jobs or os.cpu_count() or 1
     with ThreadPoolExecutor(jobs) as pool:
-        running: deque[tuple[list[int], Future]] = deque()
+        running: deque[tuple[list[int], list[Part], Future]] = deque()
         for held in envelopes.gather(parts):
-            sources = sorted({part.source for part in held})
-            local = [part._replace(source=sources.index(part.source)) for part in held]
-            ids = [tallies[source].offered.file_id for source in sources]
-            running.append((sources, pool.submit(read_piece, local, ids, key)))
+            sources_ = sorted({part.source for part in held})
+            local = [part._replace(source=sources_.index(part.source)) for part in held]
+            mine = [tallies[source] for source in sources_]
+            job = pool.submit(read_piece, local, [t.file_id for t in mine], key, words=[t.words for t in mine])
+            running.append((mine, local, job))
             while len(running) > jobs + 1:
-                _collect(*running.popleft(), batch, tallies)
+                _collect(*running.popleft(), batch, key)
         while running:
-            _collect(*running.popleft(), batch, tallies)
+            _collect(*running.popleft(), batch, key)
     for tally in tallies:
-        tally.notes += envelopes.check(tally.control)
+        tally.note(*envelopes.check(tally.control))
         tally.control.clear()
     return tallies
 
 
 def _all_parts(fresh, key, batch, mapping, tallies: list[Tally]) -> Iterator[Part]:
     """The X12 parts of all files; files of other kinds are dealt with on the way."""
-    for offered in fresh:
-        tally = Tally(offered)
+    for offered, report in fresh:
+        tally = Tally(offered.name, offered.file_id, offered.size, words_of(offered.name))
         tallies.append(tally)
-        if offered.problem or not offered.data.strip():
-            reason = offered.problem or "the file is empty"
-            tally.notes.append(Note(0, "file", "file", reason, "export or download it again"))
-            continue
-        data = x12.plain(offered.data)
-        found = x12.interchanges(data)
-        if found:
-            tally.interchanges = sum(part.headed for part in found)
-            tally.notes += _around(data, found)
-            yield from envelopes.parts(len(tallies) - 1, data, found)
+        if offered.problem:
+            tally.note(Note(0, "file", "file", *offered.problem))
+        elif not offered.content[: sources.BLOCK_BYTES].strip():
+            tally.note(Note(0, "file", "byte 0", "the file is empty", "export or download it again"))
         else:
-            _read_export(tally, offered, data, key, batch, mapping)
+            yield from _parts(tally, len(tallies) - 1, offered, report, key, batch, mapping)
 
 
-def _around(data: bytes, found: list[x12.Interchange]) -> list[Note]:
+def _parts(tally: Tally, source: int, offered: Offered, report, key: bytes, batch: Batch, mapping) -> Iterator[Part]:
+    data = sources.plain(offered.content, batch.folder)
+    found = x12.interchanges(data)
+    if not found:
+        _read_export(tally, offered, data, key, batch, mapping)
+        return
+    tally.interchanges = sum(part.headed for part in found)
+    tally.note(*_around(data, found))
+    passed = 0
+    for i, part in enumerate(envelopes.parts(source, data, found), 1):
+        passed += len(part.text)
+        report(min(passed / len(data), 1))
+        if i % PARTS_PER_RELEASE == 0 and isinstance(data, sources.Mapped):
+            data.release()
+        yield part
+
+
+def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
     notes = []
     if data[: found[0].start].strip():
-        notes.append(Note(0, "notice", "before the first segment", "text stands before the EDI", "it was passed over"))
+        notes.append(Note(0, "notice", "byte 0, before the first segment", "text stands before the EDI",
+                          "it was passed over"))  # fmt: skip
     if not found[0].headed:
         notes.append(
             Note(0, "notice", "segment 1", "the interchange header (ISA) is missing, the delimiters were guessed",
                  "compare the counts with the sender's statement")
         )  # fmt: skip
+    marks = found[-1].delimiters
+    start = max(len(data) - 10_000, 0)
+    tail = data[start:]
+    end = tail.find(marks.segment, max(tail.rfind(b"IEA" + marks.element), 0))
+    if b"IEA" + marks.element in tail and end >= 0 and tail[end + 1 :].strip(b" \r\n\t\x00\x1a" + marks.segment):
+        notes.append(Note(0, "notice", f"byte {start + end + 1}, after the last segment", "text stands after the EDI",
+                          "it was passed over"))  # fmt: skip
     return notes
 
 
-def _read_export(tally: Tally, offered: Offered, data: bytes, key: bytes, batch: Batch, mapping) -> None:
-    read = exports.read(offered.name, data, raw=offered.data, mapping=mapping)
-    tally.notes += read.notes
+def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping) -> None:
+    """A table of the practice's own system, if it is one."""
+    strange = sources.stranger(offered.content)
+    if strange:
+        tally.note(Note(0, "file", "byte 0", f"neither X12 nor a table: {strange[0]}", strange[1]))
+        return
+    if offered.size > MAX_EXPORT_BYTES:
+        tally.note(Note(0, "file", "file", "the export is larger than 1 GB", "export it year by year"))
+        return
+    try:
+        read = exports.read(offered.name, data[:], raw=offered.content[:], mapping=mapping)
+    except Exception as error:  # a reader's fault must not cost the other files
+        tally.note(broken(0, "file", "file", error))
+        return
+    tally.note(*read.notes)
+    tally.persons = {word for word in tally.words if word.lower() in getattr(read, "names", ())}
     if read.table is None:
         return
     tally.kinds[read.kind] += 1
-    ids = pa.DictionaryArray.from_arrays(pa.nulls(read.table.num_rows, pa.int32()).fill_null(0), [offered.file_id])
+    ids = pa.DictionaryArray.from_arrays(pa.nulls(read.table.num_rows, pa.int32()).fill_null(0), [tally.file_id])
     table = read.table.set_column(0, schema.TABLES[read.kind].arrow().field(0), ids)
     batch.add(read.kind, table)
-    tally.counts.update(read.counts)
+    tally.counts.update(read.counts, rows=table.num_rows)
     tally.cents.update(read.cents)
     tally.days += _day_range(table)
 
 
 @dataclass
-class _PieceResult:
+class PieceResult:
+    """What the readers find in a piece: tables, notes, envelope segments, kinds, digests of transactions, persons."""
+
     tables: dict[str, pa.Table]
     notes: list[Note]
     control: list[tuple[int, int, str, str | None]]
     kinds: list[tuple[int, str]]
+    digests: list[tuple[int, bytes]]
+    persons: list[tuple[int, str]]
 
 
-def read_piece(held: list[Part], file_ids: list[str], key: bytes) -> _PieceResult:
-    """Everything that the readers find in some parts; the unit of work that can run on any core or machine."""
+def read_piece(
+    held: list[Part], file_ids: list[str], key: bytes, *, words: list[frozenset[str]] | None = None
+) -> PieceResult:
+    """Everything that the readers find in some parts; the unit of work that can run on any core or machine.
+
+    `words` are those of each file's name; the ones that are a person's name in the file come back.
+    """
     piece = Piece(held)
     keys = envelopes.file_keys(file_ids)
     tables: dict[str, pa.Table] = {}
@@ -297,22 +268,58 @@ def read_piece(held: list[Part], file_ids: list[str], key: bytes) -> _PieceResul
         read, remarks = reader.read(piece, file_ids, keys, key)
         tables.update(read)
         notes += remarks
-    return _PieceResult(tables, notes, piece.control(), [(t.source, t.kind) for t in piece.transactions])
+    notes += conformance.check(piece)
+    kinds = [(t.source, t.kind) for t in piece.transactions]
+    persons = privacy.persons_named(piece.segments, piece.source, words or [])
+    digests = [(part.source, digest) for part in held for digest in _digests(part.text)]
+    return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
 
 
-def _collect(sources: list[int], future: Future, batch: Batch, tallies: list[Tally]) -> None:
-    result: _PieceResult = future.result()
-    mine = [tallies[source] for source in sources]
+def _digests(text: bytes) -> Iterator[bytes]:
+    """A digest for each transaction, from its ST to its SE, the same whatever envelope and line ends it came in."""
+    opens, closes = x12.SEGMENT + b"ST" + x12.ELEMENT, x12.SEGMENT + b"SE" + x12.ELEMENT
+    view = memoryview(text)
+    start = 0 if text.startswith(opens[1:]) else text.find(opens) + 1
+    while start > 0 or text.startswith(opens[1:], start):
+        stop = text.find(closes, start)
+        after = text.find(opens, start)
+        yield hashlib.sha256(view[start : len(text) if stop < 0 else stop]).digest()
+        start = after + 1
+        if after < 0:
+            return
+
+
+def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch, key: bytes) -> None:
+    try:
+        result: PieceResult = job.result()
+    except Exception:  # a reader's fault must not cost the other files: what breaks it is found part by part
+        if len(parts) == 1:
+            where = f"segment {parts[0].before + 1} and after"
+            tallies[parts[0].source].note(broken(0, "transaction", where, job.exception()))
+            return
+        for part in parts:
+            alone: Future = Future()
+            mine = tallies[part.source]
+            try:
+                alone.set_result(read_piece([part._replace(source=0)], [mine.file_id], key, words=[mine.words]))
+            except Exception as error:
+                alone.set_exception(error)
+            _collect([mine], [part._replace(source=0)], alone, batch, key)
+        return
     for name, table in result.tables.items():
         batch.add(name, table)
-        _count(name, table, mine)
+        _count(name, table, tallies)
     for note in result.notes:
-        mine[note.source].notes.append(note)
+        tallies[note.source].note(note)
     for row in result.control:
-        mine[row[0]].control.append(row)
+        tallies[row[0]].control.append(row)
     for source, kind in result.kinds:
-        mine[source].kinds[kind] += 1
-        mine[source].counts["transactions"] += 1
+        tallies[source].kinds[kind] += 1
+        tallies[source].counts["transactions"] += 1
+    for source, digest in result.digests:
+        tallies[source].content.update(digest)
+    for source, word in result.persons:
+        tallies[source].persons.add(word)
 
 
 # what each table adds to the row of its file: (count it feeds, {money column: total it feeds})
@@ -334,67 +341,16 @@ def _count(name: str, table: pa.Table, tallies: list[Tally]) -> None:
               for column, total in money.items()}  # fmt: skip
     days = np.asarray(table["known_on"].combine_chunks().cast(pa.int32()))
     for i, tally in enumerate(tallies):
+        tally.counts["rows"] += int(rows[i])
         if counted:
             tally.counts[counted] += int(rows[i])
         for total, values in totals.items():
             tally.cents[total] += int(values[i])
         if rows[i] and counted:
             mine = days[source == i]
-            tally.days += [int(mine.min()), int(mine.max())]
+            tally.days = [int(min([*tally.days, mine.min()])), int(max([*tally.days, mine.max()]))]
 
 
 def _day_range(table: pa.Table) -> list[int]:
     days = np.asarray(table["known_on"].combine_chunks().drop_null().cast(pa.int32()))
     return [int(days.min()), int(days.max())] if len(days) else []
-
-
-# --- rows of `files` and `rejects` ---------------------------------------------------------------------------------
-
-
-def _file_row(tally: Tally, batch: str) -> dict[str, Any]:
-    status, reason = _verdict(tally)
-    days = [np.datetime64(day, "D").astype(object) for day in (min(tally.days), max(tally.days))] if tally.days else []
-    return {
-        "file_id": tally.offered.file_id,
-        "name": tally.offered.name,
-        "kind": "+".join(sorted(tally.kinds)) or "unknown",
-        "status": status,
-        "reason": reason,
-        "bytes": len(tally.offered.data),
-        "interchanges": tally.interchanges,
-        **{name: tally.counts[name] for name in ("transactions", "claims", "lines", "adjustments")},
-        **{name: Decimal(tally.cents[name]) / 100 for name in ("charge", "paid", "adjusted")},
-        "first_known_on": days[0] if days else None,
-        "last_known_on": days[1] if days else None,
-        "rejects": len(tally.notes),
-        "batch": batch,
-    }
-
-
-def _verdict(tally: Tally) -> tuple[str, str | None]:
-    """Status and reason of a file, from its notes and from what it was found to hold."""
-    fatal = [note for note in tally.notes if note.level == "file"]
-    if fatal:
-        return "rejected", fatal[0].reason
-    other = sorted(kind for kind in tally.kinds if kind not in READ_KINDS and kind not in exports.KINDS)
-    if other and len(other) == len(tally.kinds):
-        names = ", ".join(envelopes.NAMES.get(kind, f"transaction {kind}") for kind in other)
-        return "rejected", f"holds no claims: {names}; nothing to do"
-    if not tally.kinds:
-        return "rejected", "no transaction (ST) was found in the EDI; ask the sender for the file again"
-    if not tally.counts["claims"]:
-        return "rejected", "the transactions hold no claims; nothing to do if that is expected"
-    left_out = [note for note in tally.notes if note.level != "notice"]
-    if left_out:
-        return "partly", _summary(left_out)
-    return "accepted", _summary(tally.notes) if tally.notes else None
-
-
-def _summary(notes: list[Note]) -> str:
-    more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
-    return f"{notes[0].place}: {notes[0].reason}{more}"
-
-
-def _reject_rows(tally: Tally, batch: str) -> list[dict[str, Any]]:
-    same = {"file_id": tally.offered.file_id, "name": tally.offered.name, "batch": batch}
-    return [{**same, "level": n.level, "place": n.place, "reason": n.reason, "advice": n.advice} for n in tally.notes]

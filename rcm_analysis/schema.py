@@ -94,6 +94,7 @@ FACTS = (
             ("status", TEXT, "accepted, partly or rejected"),
             ("reason", TEXT, "why it was not wholly accepted, and what to do"),
             ("bytes", KEY, "size of the file"),
+            ("content", TEXT, "digest of its X12 transactions: the same when they come again in another file"),
             ("interchanges", COUNT, "ISA envelopes"),
             ("transactions", COUNT, "ST transaction sets"),
             ("claims", COUNT, "claims, claim payments, acknowledged claims, or claims named in the ledger"),

@@ -18,8 +18,8 @@ from rcm_analysis import claims, cli, codes, schema
 
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
-    {"errors", "__init__"}, {"schema", "codes", "privacy", "x12"}, {"envelopes"}, {"remittances"},
-    {"submissions", "acknowledgments", "exports", "store"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
+    {"errors", "progress", "__init__"}, {"schema", "codes", "x12", "sources"}, {"privacy", "envelopes"}, {"conformance", "remittances"},
+    {"submissions", "acknowledgments", "exports", "store"}, {"tallies"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
     {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

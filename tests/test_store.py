@@ -46,7 +46,7 @@ def test_a_failed_ingest_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(intake, "_file_row", fail)
+    monkeypatch.setattr(intake, "file_row", fail)
     with pytest.raises(MemoryError):
         intake.ingest(practice, [tmp_path / "a.835"])
     assert practice.batches() == []
@@ -73,7 +73,7 @@ def test_archives_and_compressed_files_are_opened(tmp_path):
         (b"PK\x03\x04damaged", "damaged"),
         (b"Dear Sir or Madam", "neither X12 nor a table"),
         (b"a,b,c\n1,2,3\n4,5,6\n", "no header row was"),
-        (GOOD.replace(b"ST*835", b"ST*999"), "acknowledgment (999)"),
+        (GOOD.replace(b"ST*835", b"ST*999"), "nothing could be taken over: segment 10 (CLP)"),
         (
             b"ISA*00*          *00*          *ZZ*S              *ZZ*R              *260305*0630*^*00501*000000001*0*P*:~",
             "no transaction",
