@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 REFINED_BY_REMARK = "('16', '96', 'A1', '125', '129', '226', '227', '252')"
 UNPROCESSABLE = "'MA130'"  # a rejection delivered by remittance: no appeal, send a new claim (DOMAIN.md 5.2)
 UPHELD = "'193'"  # an appeal lost: what it carries remains denied (DOMAIN.md 4.3)
+LONGEST_CHAIN = "20"  # corrections of corrections; references that go round in a circle link nothing
 MISMATCH_USD = "1.00"  # smaller differences between ledger and remittance are rounding
 
 # Where a denial ends when it is given up, by category of the remittance
@@ -44,6 +45,40 @@ LEAF_OF_CATEGORY = {
 }  # fmt: skip
 
 STEPS: tuple[tuple[str, str], ...] = (
+    # Claim numbers of one episode. A correction names the payer's number of what it corrects (REF F8); an acknowledgment
+    # gives the payer's number (REF 1K) under which the remittance may come back with another claim number. A reference
+    # that fits several claims links nothing and is kept as ambiguous.
+    ("claim_references", """
+        WITH payer_numbers AS (
+            SELECT payer_claim_number, claim_number FROM remittances WHERE payer_claim_number IS NOT NULL
+            UNION SELECT payer_claim_number, claim_number FROM acknowledgments
+            WHERE payer_claim_number IS NOT NULL AND NOT rejected),
+        asked AS (
+            SELECT claim_number, original_reference AS reference, min(known_on) AS asked_on, 'payer_claim_number' AS rule
+            FROM submissions WHERE original_reference IS NOT NULL GROUP BY 1, 2
+            UNION ALL
+            SELECT claim_number, original_reference, min(known_on), 'payer_claim_number'
+            FROM remittances WHERE original_reference IS NOT NULL GROUP BY 1, 2
+            UNION ALL
+            SELECT r.claim_number, r.payer_claim_number, min(r.known_on), 'acknowledged_number'
+            FROM remittances r ANTI JOIN submissions s USING (claim_number)
+            WHERE r.payer_claim_number IS NOT NULL GROUP BY 1, 2)
+        SELECT a.claim_number, n.claim_number AS earlier_number, a.reference, a.asked_on, a.rule,
+            count(*) OVER (PARTITION BY a.claim_number, a.reference, a.rule) > 1 AS ambiguous
+        FROM asked a JOIN payer_numbers n ON n.payer_claim_number = a.reference AND n.claim_number <> a.claim_number
+    """),
+    ("claim_links", """
+        WITH RECURSIVE parents AS (
+            SELECT claim_number, min(earlier_number) AS earlier_number, min(rule) AS rule FROM claim_references
+            WHERE NOT ambiguous GROUP BY claim_number HAVING count(DISTINCT earlier_number) = 1),
+        walk AS (
+            SELECT claim_number AS own_number, earlier_number AS claim_number, rule, 1 AS steps FROM parents
+            UNION ALL
+            SELECT w.own_number, p.earlier_number, w.rule, w.steps + 1
+            FROM walk w JOIN parents p USING (claim_number) WHERE w.steps < LONGEST_CHAIN)
+        SELECT own_number, max_by(claim_number, steps) AS claim_number, any_value(rule) AS rule
+        FROM walk GROUP BY own_number HAVING max(steps) < LONGEST_CHAIN
+    """),
     # The same claim payment in two files (sent again, or cut off and sent whole) counts once; payments that are alike
     # within one file are different ones.
     ("decisions", """
@@ -55,8 +90,10 @@ STEPS: tuple[tuple[str, str], ...] = (
         kept AS (
             SELECT min(remittance_id) AS remittance_id FROM numbered
             GROUP BY payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid, occurrence)
-        SELECT r.*, s.payer_order, s.counts_as_decision = 'yes' AS counts, r.status_code = '22' AS reversal
+        SELECT r.* REPLACE (coalesce(k.claim_number, r.claim_number) AS claim_number), r.claim_number AS own_number,
+            s.payer_order, s.counts_as_decision = 'yes' AS counts, r.status_code = '22' AS reversal
         FROM remittances r JOIN kept USING (remittance_id)
+        LEFT JOIN claim_links k ON k.own_number = r.claim_number
         LEFT JOIN claim_status_codes s USING (status_code)
     """),
     ("classified_adjustments", """
@@ -143,7 +180,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             min_by(patient_key, place) AS patient_key
         FROM (SELECT *, row_number() OVER (
                 PARTITION BY claim_number ORDER BY known_on, coalesce(payer_order, 'P'), submission_id) AS place
-              FROM submissions)
+              FROM (SELECT t.* REPLACE (coalesce(k.claim_number, t.claim_number) AS claim_number) FROM submissions t
+                  LEFT JOIN claim_links k ON k.own_number = t.claim_number))
         GROUP BY claim_number
     """),
     # The last status by the payer counts, a clearinghouse rejection counts where the payer said nothing later
@@ -153,7 +191,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             max(CASE WHEN rejected THEN known_on END) AS last_rejected_on
         FROM (SELECT *, row_number() OVER (
                 PARTITION BY claim_number ORDER BY known_on, source = 'payer', segment) AS place
-              FROM acknowledgments)
+              FROM (SELECT t.* REPLACE (coalesce(k.claim_number, t.claim_number) AS claim_number) FROM acknowledgments t
+                  LEFT JOIN claim_links k ON k.own_number = t.claim_number))
         GROUP BY claim_number
     """),
     ("decision_summary", """
@@ -220,7 +259,8 @@ STEPS: tuple[tuple[str, str], ...] = (
         GROUP BY r.claim_number
     """),
     ("posting_classes", """
-        SELECT l.*, r.leaf AS told_leaf FROM ledger l
+        SELECT l.* REPLACE (coalesce(k.claim_number, l.claim_number) AS claim_number), r.leaf AS told_leaf FROM ledger l
+        LEFT JOIN claim_links k ON k.own_number = l.claim_number
         LEFT JOIN posting_reasons r ON r.code = coalesce(l.code, '') AND r.reason = coalesce(l.reason, '')
     """),
     ("ledger_summary", """
@@ -315,7 +355,7 @@ STEPS: tuple[tuple[str, str], ...] = (
                 coalesce(s.submissions, 0) AS submissions,
                 l.claim_number IS NOT NULL AS in_ledger, l.insurance_paid, l.balance, l.last_posted_on,
                 coalesce(w.written_off, 0.00) AS written_off, w.leaf AS write_off_leaf, w.root AS write_off_root,
-                coalesce(w.lost, 0.00) AS lost
+                coalesce(w.lost, 0.00) AS lost, e.link_rule
             FROM numbers n
             LEFT JOIN submission_summary s USING (claim_number)
             LEFT JOIN decision_summary d USING (claim_number)
@@ -325,6 +365,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             LEFT JOIN current_amounts c USING (claim_number)
             LEFT JOIN ledger_summary l USING (claim_number)
             LEFT JOIN write_off_summary w USING (claim_number)
+            LEFT JOIN (SELECT claim_number, min(rule) AS link_rule FROM claim_links GROUP BY claim_number) e USING (claim_number)
             LEFT JOIN payer_links k ON k.ledger_name = l.payer_name
             LEFT JOIN filing_indicators i ON i.filing_code = coalesce(s.filing_code, d.filing_code)),
         windows AS (
@@ -360,7 +401,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             CASE WHEN state NOT IN ('submitted', 'accepted', 'resubmitted', 'denied_open', 'open_past_window', 'rejected')
                 AND owed <= 0 THEN greatest(coalesce(last_decided_on, DATE '1900-01-01'), coalesce(last_posted_on, DATE '1900-01-01'))
                 END AS closed_on,
-            owed AS open_balance, written_off, write_off_leaf, write_off_root, 'same_claim_number' AS link_rule,
+            owed AS open_balance, written_off, write_off_leaf, write_off_root, coalesce(link_rule, 'same_claim_number') AS link_rule,
             paid_after_first, patient_key, ever_denied, last_denied_on, last_decided_on, statuses > 0 AS acknowledged, in_ledger
         FROM stated
     """),
@@ -396,7 +437,7 @@ def derive(
     _table(con, "category_leaves", pd.DataFrame(LEAF_OF_CATEGORY.items(), columns=["category", "leaf"]))
     _table(con, "posting_reasons", _posting_reasons(con, extra_phrases))
     words = {"AS_OF": f"DATE '{as_of.isoformat()}'", "REFINED_BY_REMARK": REFINED_BY_REMARK, "UNPROCESSABLE": UNPROCESSABLE,
-             "UPHELD": UPHELD, "MISMATCH_USD": MISMATCH_USD}  # fmt: skip
+             "UPHELD": UPHELD, "MISMATCH_USD": MISMATCH_USD, "LONGEST_CHAIN": LONGEST_CHAIN}  # fmt: skip
     for name, sql in STEPS:
         for word, value in words.items():
             sql = sql.replace(word, value)

@@ -245,3 +245,56 @@ def test_every_measure_has_a_month_and_a_definition(demo_con):
     assert months["initial_denial_rate", "service_month"] == "2026-07"
     assert months["overturn_rate", "decision_month"] == "2026-04"
     assert all(len(m.definition) > 40 and m.cited for m in measures.MEASURES)
+
+
+def paid_837(number: str, *more: str, frequency: str = "1", on: str = "20260110") -> bytes:
+    return claim_837(number, *more, frequency=frequency, on=on).replace(
+        b"CLM*%b*250*" % number.encode(), b"CLM*%b*100*" % number.encode()
+    )
+
+
+def with_reference(number: str, reference: str, on: str) -> bytes:
+    """A replacement that carries the payer's number of the claim it corrects."""
+    whole = paid_837(number, frequency="7", on=on)
+    return whole.replace(b"~HI*ABK", f"~REF*F8*{reference}~HI*ABK".encode())
+
+
+def test_a_correction_under_another_number_belongs_to_the_same_episode(tmp_path):
+    denied = line("CAS*CO*16*100", "LQ*HE*N382")
+    paid = later(
+        remittance("CLP*A1R*1*100*60**CI*X2", "SVC*HC:99213*100*60", "CAS*CO*45*40", paid="60"), "20260501", "C2"
+    )
+    con = derived(tmp_path, paid_837("A1"), denied, with_reference("A1R", "X1", "20260401"), paid)
+    got = con.execute(
+        "SELECT claim_number, charge, paid, initially_denied, submissions, link_rule FROM claims"
+    ).fetchall()
+    assert got == [("A1", D(100), D(60), True, 2, "payer_claim_number")]
+
+
+def test_a_correction_of_a_correction_belongs_to_the_first_claim(tmp_path):
+    second = later(remittance("CLP*A2*1*100*0**CI*X2", "SVC*HC:99213*100*0", "CAS*CO*16*100"), "20260501", "C2")
+    con = derived(tmp_path, line("CAS*CO*16*100"), with_reference("A2", "X1", "20260401"), second,
+                  with_reference("A3", "X2", "20260601"))  # fmt: skip
+    assert con.execute("SELECT claim_number, denied_amount FROM claims").fetchall() == [("A1", D(100))]
+
+
+def test_a_reference_that_fits_two_claims_links_nothing_and_is_listed(tmp_path):
+    other = later(remittance("CLP*B7*1*100*0**CI*X1", "SVC*HC:99213*100*0", "CAS*CO*16*100"), "20260310", "C2")
+    con = derived(tmp_path, line("CAS*CO*16*100"), other, with_reference("A9", "X1", "20260401"))
+    assert con.execute("SELECT claim_number FROM claims ORDER BY 1").fetchall() == [("A1",), ("A9",), ("B7",)]
+    listed = con.execute(
+        "SELECT claim_number, earlier_number FROM claim_references WHERE ambiguous AND claim_number = 'A9' ORDER BY 2"
+    )
+    assert listed.fetchall() == [("A9", "A1"), ("A9", "B7")]
+
+
+def test_references_in_a_circle_link_nothing(tmp_path):
+    other = later(remittance("CLP*B7*1*100*0**CI*X7", "SVC*HC:99213*100*0", "CAS*CO*16*100"), "20260310", "C2")
+    con = derived(
+        tmp_path,
+        line("CAS*CO*16*100"),
+        other,
+        with_reference("A1", "X7", "20260401"),
+        with_reference("B7", "X1", "20260402"),
+    )
+    assert con.execute("SELECT claim_number FROM claims ORDER BY 1").fetchall() == [("A1",), ("B7",)]
