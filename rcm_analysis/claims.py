@@ -418,9 +418,78 @@ STEPS: tuple[tuple[str, str], ...] = (
         LEFT JOIN first_decisions f USING (claim_number)
         LEFT JOIN carc t ON t.carc = r.carc
     """),
+    # What happened to a claim, in order, each step with the rule that ties it to the episode
+    ("episode_steps", """
+        WITH sent AS (
+            SELECT coalesce(k.claim_number, s.claim_number) AS claim_number, s.claim_number AS own_number, s.known_on,
+                s.payer_id, s.payer_name, s.original_reference AS reference, s.charge, s.frequency,
+                coalesce(s.payer_order, 'P') AS payer_order, s.submission_id AS source_id
+            FROM submissions s LEFT JOIN claim_links k ON k.own_number = s.claim_number),
+        answered AS (
+            SELECT coalesce(k.claim_number, a.claim_number) AS claim_number, a.claim_number AS own_number, a.known_on,
+                a.source_name, a.payer_claim_number, a.charge, a.rejected, a.segment
+            FROM acknowledgments a LEFT JOIN claim_links k ON k.own_number = a.claim_number),
+        submitted AS (
+            SELECT s.*, row_number() OVER (PARTITION BY claim_number ORDER BY known_on, payer_order, source_id) AS place,
+                first_value(payer_id) OVER (PARTITION BY claim_number ORDER BY known_on, payer_order, source_id) AS first_payer_id
+            FROM sent s),
+        submitted_kinds AS (
+            SELECT s.*, CASE
+                WHEN frequency = '8' THEN 'void'
+                WHEN payer_order = 'S' THEN 'secondary' WHEN payer_order NOT IN ('P', 'S') THEN 'tertiary'
+                WHEN frequency = '7' THEN 'corrected'
+                WHEN place = 1 THEN 'original'
+                WHEN payer_id IS DISTINCT FROM first_payer_id THEN 'other_payer'
+                WHEN a.rejected THEN 'resubmitted'
+                ELSE 'repeated' END AS kind
+            FROM submitted s ASOF LEFT JOIN (
+                SELECT claim_number, known_on, bool_or(rejected) AS rejected FROM answered GROUP BY 1, 2) a
+                ON a.claim_number = s.claim_number AND s.known_on >= a.known_on),
+        refusals AS (
+            SELECT remittance_id, bool_and(category = 'duplicate') AS only_duplicate
+            FROM classified_adjustments WHERE refuses AND amount > 0 GROUP BY remittance_id),
+        decided AS (
+            SELECT d.*, coalesce(d.payer_order, 'P') AS ordered, f.remittance_id AS first_id, o.payer_id AS first_payer_id,
+                coalesce(r.only_duplicate, false) AND d.paid = 0 AS only_duplicate,
+                lag(d.reversal) OVER earlier AS after_reversal, -lag(d.paid) OVER earlier AS reversed_paid,
+                s.kind AS sent_kind
+            FROM decisions d
+            LEFT JOIN first_decisions f USING (claim_number)
+            LEFT JOIN decisions o ON o.remittance_id = f.remittance_id
+            LEFT JOIN refusals r ON r.remittance_id = d.remittance_id
+            ASOF LEFT JOIN (SELECT claim_number, payer_order, known_on, max_by(kind, place) AS kind
+                            FROM submitted_kinds GROUP BY 1, 2, 3) s
+                ON s.claim_number = d.claim_number AND s.payer_order = coalesce(d.payer_order, 'P')
+                AND d.known_on >= s.known_on
+            WINDOW earlier AS (PARTITION BY d.claim_number, d.payer_id ORDER BY d.known_on, d.remittance_id)),
+        steps AS (
+            SELECT claim_number, own_number, known_on, 'submission' AS event, kind, payer_id, payer_name,
+                reference AS payer_claim_number, charge, NULL::DECIMAL(14, 2) AS paid, 1 AS stage, source_id
+            FROM submitted_kinds
+            UNION ALL
+            SELECT claim_number, own_number, known_on, 'acknowledgment', CASE WHEN rejected THEN 'rejected' ELSE 'accepted' END,
+                NULL, source_name, payer_claim_number, charge, NULL, 2, segment FROM answered
+            UNION ALL
+            SELECT claim_number, own_number, known_on, 'decision', CASE
+                WHEN reversal THEN 'reversal'
+                WHEN status_code = '25' THEN 'predetermination' WHEN status_code = '23' THEN 'not_our_claim'
+                WHEN remittance_id = first_id THEN 'first'
+                WHEN ordered = 'S' THEN 'secondary' WHEN ordered NOT IN ('P', 'S') THEN 'tertiary'
+                WHEN payer_id IS DISTINCT FROM first_payer_id THEN 'other_payer'
+                WHEN after_reversal AND paid < reversed_paid THEN 'takeback'
+                WHEN only_duplicate THEN 'duplicate'
+                WHEN sent_kind = 'corrected' THEN 'corrected'
+                WHEN sent_kind IN ('repeated', 'resubmitted') THEN 'repeated'
+                ELSE 'reconsidered' END,
+                payer_id, payer_name, payer_claim_number, charge, paid, 3, remittance_id FROM decided)
+        SELECT claim_number, row_number() OVER (PARTITION BY claim_number ORDER BY known_on, stage, source_id) AS step,
+            known_on AS happened_on, event, kind, own_number, payer_id, payer_name, payer_claim_number, charge, paid,
+            CASE WHEN own_number = claim_number THEN 'same_claim_number' ELSE k.rule END AS link_rule
+        FROM steps x LEFT JOIN (SELECT own_number, rule FROM claim_links) k USING (own_number)
+    """),
 )  # fmt: skip
 
-DERIVED = ("claims", "denials", "write_offs")
+DERIVED = ("claims", "denials", "write_offs", "episode_steps", "claim_references")
 _REFERENCE = ("carc", "rarc", "claim_status_codes", "filing_indicators", "write_off_leaves", "deadlines")
 
 

@@ -225,6 +225,16 @@ def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
         got, left_on="pcn", right_on="claim_number"
     )
     assert (both["denied"] == both["initially_denied"].astype(bool)).mean() >= 0.995
+    chain = con.execute(
+        "SELECT claim_number, string_agg(CASE WHEN kind = 'reversal' THEN 'reversal:' ELSE '' END || payer_claim_number, ' ' "
+        "ORDER BY step) AS chain FROM episode_steps WHERE event = 'decision' GROUP BY 1"
+    ).df()
+    wanted = truth.assign(chain=truth["chain"].str.replace(r"(?!reversal:)\b[a-z_]+:", "", regex=True))
+    chains = wanted[truth["in_edi"] & wanted["chain"].ne("")].merge(chain, left_on="pcn", right_on="claim_number")
+    assert len(chains) == len(both) and (chains["chain_x"] == chains["chain_y"]).mean() >= 0.995
+    lost = set(truth.loc[truth["final_outcome"].isin(["rejected_lost", "rejected_open"]), "pcn"])
+    listed = {row[0] for row in con.execute("SELECT claim_number FROM claims WHERE state = 'rejected'").fetchall()}
+    assert len(lost - listed) <= 1
     ledger = pd.read_parquet(world / "truth/ledger.parquet")
     hidden = ledger[
         (ledger["posted_class"] == "contractual") & ~ledger["true_class"].isin(["contractual", "sequestration"])
@@ -298,3 +308,26 @@ def test_references_in_a_circle_link_nothing(tmp_path):
         with_reference("B7", "X1", "20260402"),
     )
     assert con.execute("SELECT claim_number FROM claims ORDER BY 1").fetchall() == [("A1",), ("B7",)]
+
+
+def test_each_step_of_an_episode_says_what_it_was(tmp_path):
+    reversal = later(remittance("CLP*A1*22*-100*0**CI*X1", "SVC*HC:99213*-100*0", "CAS*CO*16*-100"), "20260501", "C2")
+    paid = later(
+        remittance("CLP*A1*1*100*60**CI*X2", "SVC*HC:99213*100*60", "CAS*CO*45*40", paid="60"), "20260502", "C3"
+    )
+    less = later(remittance("CLP*A1*22*-100*-60**CI*X2", "SVC*HC:99213*-100*-60", "CAS*CO*45*-40", "CLP*A1*1*100*10**CI*X3",
+                            "SVC*HC:99213*100*10", "CAS*CO*45*90", paid="-50"), "20260601", "C4")  # fmt: skip
+    estimate = later(remittance("CLP*A1*25*100*0**CI*X9", "SVC*HC:99213*100*0", "CAS*OA*101*100"), "20260101", "C0")
+    con = derived(tmp_path, paid_837("A1"), line("CAS*CO*16*100", "LQ*HE*N382"), with_reference("A1R", "X1", "20260401"),
+                  reversal, paid, less, estimate)  # fmt: skip
+    rows = con.execute("SELECT event, kind, payer_claim_number, link_rule FROM episode_steps ORDER BY step").fetchall()
+    assert rows == [
+        ("decision", "predetermination", "X9", "same_claim_number"),
+        ("submission", "original", None, "same_claim_number"),
+        ("decision", "first", "X1", "same_claim_number"),
+        ("submission", "corrected", "X1", "payer_claim_number"),
+        ("decision", "reversal", "X1", "same_claim_number"),
+        ("decision", "corrected", "X2", "same_claim_number"),
+        ("decision", "reversal", "X2", "same_claim_number"),
+        ("decision", "takeback", "X3", "same_claim_number"),
+    ]
