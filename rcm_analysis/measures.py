@@ -90,11 +90,12 @@ MEASURES = (
             ("submission_month",), CLAIM_DIMENSIONS, "down",
             "Claims rejected at least once by a 277CA (A3, A6, A7, A8), over claims acknowledged.", "DOMAIN.md 3.3, 5.1"),
     Measure("overturn_rate", "Overturn rate", "share", CLAIMS,
-            f"CASE WHEN initially_denied AND paid_after_first AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
-            f"CASE WHEN initially_denied AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
+            f"CASE WHEN initially_denied AND NOT unprocessable AND paid_after_first AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
+            f"CASE WHEN initially_denied AND NOT unprocessable AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             ("decision_month",), CLAIM_DIMENSIONS, "up",
             "Initially denied claims that the same payer paid something later, or that anybody paid after a first "
-            "decision of nothing, over initially denied claims that are settled.", "DOMAIN.md 3.1 [10]", matures_days=OUTCOME_DAYS),
+            "decision of nothing, over initially denied claims that are settled. Claims called unprocessable (MA130) cannot be "
+            "appealed and are left out.", "DOMAIN.md 3.1 [10]", matures_days=OUTCOME_DAYS),
     Measure("net_collection_rate", "Net collection rate", "share", POSTINGS,
             "CASE WHEN kind IN ('payment', 'refund') THEN -amount ELSE 0 END",
             "CASE WHEN kind = 'charge' OR (kind IN ('adjustment', 'write_off') AND told_leaf IN ('contractual', 'regulatory')) "

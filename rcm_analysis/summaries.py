@@ -113,12 +113,37 @@ def balance(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def unbalanced(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Claim payments that do not balance, largest difference first."""
-    return _frame(con, "SELECT r.claim_number, r.payer_name, r.known_on, r.charge, r.adjusted, r.paid, "
-                  "coalesce(r.charge, 0) - r.adjusted - coalesce(r.paid, 0) AS difference, f.name AS file, r.segment "
-                  "FROM remittances r LEFT JOIN files f USING (file_id) "
-                  "WHERE coalesce(r.charge, 0) - r.adjusted - coalesce(r.paid, 0) <> 0 ORDER BY abs(difference) DESC, claim_number",
+    """Lines, claims and transactions that do not balance, largest difference first; USD.
+
+    level        claim_number  line_number  charge  adjusted  paid   difference
+    service line A1            2            150.00  30.00     80.00  40.00
+    transaction  CHECK7                     830.00  10.00     800.00 20.00
+    """
+    levels = (
+        "SELECT 'service line' AS level, r.claim_number, l.line_number, r.payer_name, r.known_on, l.charge, l.adjusted, l.paid, "
+        "r.file_id, r.segment FROM remittance_lines l JOIN remittances r USING (remittance_id)",
+        "SELECT 'claim', claim_number, NULL, payer_name, known_on, charge, adjusted, paid, file_id, segment FROM remittances",
+        "SELECT 'transaction', check_number, NULL, payer_name, known_on, claims_paid, provider_adjusted, paid, file_id, segment FROM payments",
+    )  # fmt: skip
+    return _frame(con, "SELECT u.* EXCLUDE (file_id, segment), coalesce(charge, 0) - adjusted - coalesce(u.paid, 0) AS difference, "
+                  f"f.name AS file, u.segment FROM ({' UNION ALL '.join(levels)}) u "
+                  "LEFT JOIN (SELECT file_id, any_value(name) AS name FROM files GROUP BY 1) f USING (file_id) "
+                  "WHERE difference <> 0 ORDER BY abs(difference) DESC, level, claim_number, line_number",
                   ("charge", "adjusted", "paid", "difference"))  # fmt: skip
+
+
+def provider_adjustments(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """PLB by payer and reason: payer_name, reason_code, items, amount in USD (positive lowers the check), days."""
+    return _frame(con, "SELECT t.payer_name, p.reason_code, count(*) AS items, sum(p.amount) AS amount, min(p.known_on) AS first_day, "
+                  "max(p.known_on) AS last_day FROM provider_adjustments p JOIN payments t USING (payment_id) GROUP BY ALL "
+                  "ORDER BY abs(sum(p.amount)) DESC, payer_name, reason_code", ("amount",))  # fmt: skip
+
+
+def possible_links(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Claims that may belong together and were not joined: reason, both numbers, reference, day, charge in USD."""
+    return _frame(
+        con, "SELECT * FROM possible_links ORDER BY reason, charge DESC, claim_number, other_number", ("charge",)
+    )
 
 
 def coverage(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
@@ -208,6 +233,13 @@ def largest_open(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return _frame(con, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
                   "WHERE state IN ('denied_open', 'resubmitted') AND ever_denied ORDER BY open_balance DESC, claim_number",
                   ("open_balance",))  # fmt: skip
+
+
+def rejected_claims(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Rejected and never accepted or sent again: open balance in USD and days to the filing deadline, nearest first."""
+    return _frame(con, "SELECT r.*, c.written_off FROM rejected_claims r JOIN claims c USING (claim_number) "
+                  "ORDER BY r.open_balance <= 0, r.days_left < 0, r.days_left, r.open_balance DESC, r.claim_number",
+                  ("charge", "open_balance", "written_off"))  # fmt: skip
 
 
 # --- what is given up ----------------------------------------------------------------------------------------------

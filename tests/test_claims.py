@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -331,3 +331,87 @@ def test_each_step_of_an_episode_says_what_it_was(tmp_path):
         ("decision", "reversal", "X2", "same_claim_number"),
         ("decision", "takeback", "X3", "same_claim_number"),
     ]
+
+
+def part(number: str, charge: str, paid: str, *adjusted: str) -> tuple[str, ...]:
+    return (f"CLP*A1*1*{charge}*{paid}**CI*{number}", f"SVC*HC:99213*{charge}*{paid}", *adjusted)
+
+
+def test_parts_of_a_split_claim_are_one_decision(tmp_path):
+    con = derived(tmp_path, paid_837("A1"),
+                  remittance(*part("X1", "40", "40"), *part("X2", "60", "0", "CAS*CO*197*60"), paid="40"))  # fmt: skip
+    assert con.execute("SELECT charge, paid, initially_denied, denied_amount, carc, paid_after_first FROM claims").fetchall() == [
+        (D(100), D(40), True, D(60), "197", False)
+    ]  # fmt: skip
+    assert con.execute("SELECT kind FROM episode_steps WHERE event = 'decision'").fetchall() == [("first",), ("first",)]
+
+
+def test_a_payment_for_less_than_was_billed_is_no_part(tmp_path):
+    con = derived(tmp_path, paid_837("A1"), remittance(*part("X1", "40", "0", "CAS*CO*16*40")),
+                  later(remittance(*part("X2", "50", "50"), paid="50"), "20260401", "C2"))  # fmt: skip
+    assert con.execute("SELECT initially_denied, denied_amount, paid_after_first FROM claims").fetchall() == [
+        (True, D(40), True)
+    ]
+    assert con.execute("SELECT count(*) FROM decision_parts WHERE is_part").fetchall() == [(0,)]
+
+
+def test_unprocessable_is_a_rejection_by_remittance_and_out_of_the_overturn_rate(tmp_path):
+    con = derived(tmp_path, paid_837("A1"), line("CAS*CO*16*100", "MOA***MA130"), as_of=date(2026, 3, 20))
+    assert con.execute("SELECT initially_denied, unprocessable FROM claims").fetchall() == [(True, True)]
+    listed = con.execute("SELECT rejected_by, code, open_balance, rejected_on FROM rejected_claims").fetchall()
+    assert listed == [("remittance", "16 MA130", D(100), date(2026, 3, 5))]
+    paid = later(line("CAS*CO*45*40", paid="60"), "20260501", "C2")
+    con = derived(tmp_path, paid_837("A1"), line("CAS*CO*16*100", "MOA***MA130"), paid)
+    assert con.execute("SELECT count(*) FROM rejected_claims").fetchall() == [(0,)]
+    assert measures.measure(con, as_of=AS_OF, names=("overturn_rate",)).empty
+
+
+def test_write_offs_are_inferred_where_no_ledger_tells_them(tmp_path):
+    denied = line("CAS*CO*197*100")
+    con = derived(tmp_path, paid_837("A1"), denied, as_of=date(2027, 6, 1))
+    rows = con.execute("SELECT claim_number, posted_on, amount, leaf, root, basis FROM write_offs").fetchall()
+    days = con.execute("SELECT max(CAST(days AS INTEGER)) FROM deadlines WHERE payer_class = 'commercial' "
+                       "AND clock IN ('corrected_claim', 'appeal_level_1')").fetchall()[0][0]  # fmt: skip
+    assert rows == [("A1", date(2026, 3, 6) + timedelta(days=days), D(100), "authorization", "unnecessary", "inferred")]
+    assert con.execute("SELECT state, written_off, open_balance, write_off_basis FROM claims").fetchall() == [
+        ("open_past_window", D(100), D(0), "inferred")
+    ]
+    con = derived(tmp_path, paid_837("A1"), denied, as_of=date(2026, 4, 1))
+    assert con.execute("SELECT count(*) FROM write_offs").fetchall() == [(0,)]
+
+
+def test_no_write_off_is_inferred_beside_a_ledger(tmp_path):
+    ledger = b"claim_number,posting_date,transaction_type,amount\nA1,2026-01-10,charge,100.00\n"
+    con = derived(tmp_path, paid_837("A1"), line("CAS*CO*197*100"), ledger, as_of=date(2027, 6, 1))
+    assert con.execute("SELECT state, written_off, open_balance FROM claims").fetchall() == [
+        ("open_past_window", D(0), D(100))
+    ]
+
+
+def test_what_is_not_linked_is_listed(tmp_path):
+    con = derived(tmp_path, paid_837("A1"), paid_837("B1", on="20260201"), with_reference("C1", "NOWHERE", "20260301"))
+    rows = con.execute(
+        "SELECT claim_number, other_number, reason, reference FROM possible_links ORDER BY ALL"
+    ).fetchall()
+    assert ("B1", "A1", "the same services of the same patient on the same day", None) in rows
+    assert ("C1", None, "the reference names no known claim", "NOWHERE") in rows
+    assert con.execute("SELECT count(*) FROM claims").fetchall() == [(3,)]
+
+
+def test_a_remittance_after_one_passed_on_is_a_crossover(tmp_path):
+    first = line("CAS*CO*45*20", "CAS*PR*2*16", paid="64", status="19")
+    second = later(
+        remittance("CLP*A1*2*100*16**MC*Y1", "SVC*HC:99213*100*16", "CAS*OA*23*84", paid="16"), "20260401", "C2"
+    )
+    con = derived(tmp_path, paid_837("A1"), first, second.replace(b"ACME HEALTH*XV*77001", b"STATE*XV*88002"))
+    kinds = con.execute("SELECT kind FROM episode_steps WHERE event = 'decision' ORDER BY step").fetchall()
+    assert kinds == [("first",), ("crossover",)]
+
+
+def test_everything_out_of_balance_is_listed_with_its_level(tmp_path):
+    off = remittance("CLP*A1*1*100*60**CI*X1", "SVC*HC:99213*100*60", "CAS*CO*45*30", "PLB*1522003506*20261231*WO*5",
+                     paid="60")  # fmt: skip
+    table = summaries.unbalanced(derived(tmp_path, off))
+    assert table[["level", "claim_number", "difference"]].values.tolist() == [
+        ["claim", "A1", 10.0], ["service line", "A1", 10.0], ["transaction", "CHECK1", -5.0],
+    ]  # fmt: skip

@@ -14,12 +14,12 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from rcm_analysis import claims, cli, codes, schema
+from rcm_analysis import cli, codes, postings, schema
 
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
-    {"errors", "progress", "__init__"}, {"schema", "codes", "x12", "sources"}, {"privacy", "envelopes"}, {"conformance", "remittances"},
-    {"submissions", "acknowledgments", "exports", "store"}, {"tallies"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
+    {"errors", "progress", "__init__"}, {"schema", "codes", "x12", "sources", "episodes"}, {"privacy", "envelopes"}, {"conformance", "remittances"},
+    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
     {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
@@ -210,7 +210,7 @@ def test_reasons_are_sorted_as_the_field_sorts_them():
     assert carc.loc[list(DENIALS), "category"].to_dict() == DENIALS
     assert (carc.loc[list(DENIALS), "denial"] == "yes").all()
     categories = set(carc.loc[carc["denial"] == "yes", "category"])
-    assert categories <= set(codes.PRECEDENCE) and categories <= set(claims.LEAF_OF_CATEGORY)
+    assert categories <= set(codes.PRECEDENCE) and categories <= set(postings.LEAF_OF_CATEGORY)
 
 
 @pytest.mark.parametrize("name", codes.names())
@@ -227,7 +227,7 @@ def test_every_reference_row_is_whole(name):
 def test_leaves_and_deadlines_are_sound():
     leaves = codes.table("write_off_leaves").set_index("leaf")
     assert set(leaves["root"]) == {"necessary", "unnecessary", "payer", "unclassified"}
-    assert set(claims.LEAF_OF_CATEGORY.values()) <= set(leaves.index)
+    assert set(postings.LEAF_OF_CATEGORY.values()) <= set(leaves.index)
     assert set(codes.table("write_off_phrases")["leaf"]) <= {*leaves.index, ""}
     assert (codes.table("deadlines")["source"].str.contains("://")).all()
     assert len(codes.table("rarc")) >= 300
