@@ -4,10 +4,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test format lab bench lock clean
+.PHONY: help env demo test test-spark format lab bench lock clean
 
 help:  ## Say what can be made
-	@grep -E '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 env: $(READY)  ## Make the environment in .venv
 
@@ -32,6 +32,12 @@ test: $(READY)  ## Check style, run every test, execute every notebook
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -q
 
+test-spark: $(READY)  ## Compare every table and measure on DuckDB and Apache Spark (needs Java 17)
+	@test -x .venv-spark/bin/python || $(BIN)/python -m venv .venv-spark
+	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check -e '.[spark]'
+	@.venv-spark/bin/python -m pytest -q tests/test_spark.py
+
 format: $(READY)  ## Put the code into shape
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
@@ -46,4 +52,4 @@ lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean:  ## Remove the environment, caches and rendered reports
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store
+	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis import codes, episodes, postings
+from rcm_analysis import codes, engines, episodes, postings
 from rcm_analysis.store import Practice
 
 if TYPE_CHECKING:
@@ -226,15 +226,15 @@ DECIDED: tuple[tuple[str, str], ...] = (
             bool_and(r.unprocessable) FILTER (WHERE NOT r.is_partial AND t.in_first) AS unprocessable,
             bool_and(r.unprocessable) FILTER (WHERE NOT r.is_partial AND t.in_last) AS unprocessable_now,
             arg_max(r.category, r.weight) AS category, arg_max(r.group_code, r.weight) AS group_code,
-            arg_max(r.carc, r.weight) AS carc, arg_max(r.rarc, r.weight) AS rarc,
+            arg_max(r.carc, r.weight) AS carc, nullif(arg_max(coalesce(r.rarc, ''), r.weight), '') AS rarc,
             arg_max(r.category, r.last_weight) AS last_category,
             arg_max(r.procedure, r.last_weight) AS last_procedure,
             max(r.decided_on) AS last_denied_on
         FROM (SELECT x.*,
-                CASE WHEN x.is_partial THEN 0 ELSE 1 END * 1e13 - date_diff('day', DATE '1970-01-01', x.decided_on) * 1e8
-                    + CAST(x.denied_amount AS DOUBLE) AS weight,
-                CASE WHEN x.is_partial THEN 0 ELSE 1 END * 1e13 + CASE WHEN x.carc = UPHELD THEN 0 ELSE 1 END * 1e12
-                    + date_diff('day', DATE '1970-01-01', x.decided_on) * 1e7 + CAST(x.denied_amount AS DOUBLE) AS last_weight
+                row_number() OVER (PARTITION BY claim_number ORDER BY x.is_partial DESC, x.decided_on DESC, x.denied_amount,
+                    x.remittance_id DESC, x.line_number DESC) AS weight,
+                row_number() OVER (PARTITION BY claim_number ORDER BY x.is_partial DESC, x.carc = UPHELD DESC, x.decided_on,
+                    x.denied_amount, x.remittance_id DESC, x.line_number DESC) AS last_weight
               FROM refused_lines x) r
         JOIN decision_parts t USING (remittance_id)
         GROUP BY r.claim_number
@@ -317,13 +317,13 @@ CLAIMS: tuple[tuple[str, str], ...] = (
             FROM balanced),
         -- Without a ledger nobody says what was given up: a balance past its last deadline is taken as given up
         inferred AS (
-            SELECT *, CASE WHEN owed <= 0 OR (SELECT count(*) FROM ledger_summary) > 0 THEN NULL
+            SELECT s.*, CASE WHEN owed <= 0 OR (SELECT count(*) FROM ledger_summary) > 0 THEN NULL
                 WHEN state = 'open_past_window' THEN last_denied_on + window_days + 1
                 WHEN state = 'rejected' AND filing_deadline < AS_OF THEN filing_deadline + 1 END AS given_up_on,
                 CASE WHEN state = 'rejected' THEN 'rejected_not_resubmitted'
                     WHEN last_category = 'medical_necessity' AND last_procedure LIKE 'A04%' THEN 'ems_medical_necessity'
                     ELSE coalesce(k.leaf, 'administrative') END AS likely_leaf
-            FROM stated LEFT JOIN category_leaves k ON k.category = last_category)
+            FROM stated s LEFT JOIN category_leaves k ON k.category = last_category)
         SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi, rendering_npi, location,
             place_of_service, service_date, submitted_on, first_decided_on, charge, allowed, paid, patient_share,
             rejected, initially_denied, denied_amount, category, group_code, carc, rarc,
@@ -403,9 +403,12 @@ def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> No
     con.unregister(f"{name}_frame")
 
 
-def open_practice(store: Path | str, practice: str, *, as_of: date) -> duckdb.DuckDBPyConnection:
+def open_practice(
+    store: Path | str, practice: str, *, as_of: date, engine: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection that holds the practice's facts and derived tables as of the date; what a notebook begins with.
 
-    Raises StoreError when nothing was ingested for the practice.
+    `engine` is duckdb, spark or a Spark address; see `engines.named` for what counts without it. Raises RcmError when
+    nothing was ingested for the practice.
     """
-    return derive(Practice(Path(store), practice).connect(as_of=as_of), as_of=as_of)
+    return derive(engines.connect(Practice(Path(store), practice), as_of=as_of, engine=engine), as_of=as_of)

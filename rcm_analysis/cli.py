@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,10 @@ DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder that holds every practice's data.")]
 PracticeOption = Annotated[
     str, typer.Option("--practice", "-p", help="Practice, in small letters and hyphens: riverbend-ems.")
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(help="Where tables are computed: duckdb (this process), spark (all cores) or a Spark address."),
 ]
 STORE = Path("data/store")
 OUT = Path("reports/out")
@@ -122,11 +127,16 @@ def report(
     jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
     store: StoreOption = STORE,
     out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
+    engine: EngineOption = None,
 ) -> None:
     """Render the notebooks for a practice and month into reports/out/PRACTICE/PERIOD.
 
     Example: rcm report --practice riverbend --period 2026-10
     """
+    if engine:
+        from rcm_analysis import engines
+
+        os.environ[engines.VARIABLE] = engines.named(store, engine)  # the notebooks' kernels inherit it
     raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs))
 
 
@@ -206,6 +216,7 @@ def export(
         str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")
     ] = None,
     store: StoreOption = STORE,
+    engine: EngineOption = None,
 ) -> None:
     """Write one table to a file.
 
@@ -218,7 +229,7 @@ def export(
         typer.echo(f"rcm: tables are {known}; files end in {', '.join(tables.SUFFIXES)}", err=True)
         raise typer.Exit(USAGE)
     day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
-    rows = tables.export(table, practice=practice, store=store, as_of=day, out=out)
+    rows = tables.export(table, practice=practice, store=store, as_of=day, out=out, engine=engine)
     _say(f"wrote {rows:,} rows to {out}")
 
 

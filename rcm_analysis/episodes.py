@@ -67,6 +67,12 @@ STEPS: tuple[tuple[str, str], ...] = (
             SELECT s.*, row_number() OVER (PARTITION BY claim_number ORDER BY known_on, payer_order, source_id) AS place,
                 first_value(payer_id) OVER (PARTITION BY claim_number ORDER BY known_on, payer_order, source_id) AS first_payer_id
             FROM sent s),
+        answers AS (
+            SELECT s.source_id, max_by(a.rejected, a.known_on) AS rejected
+            FROM submitted s JOIN (
+                SELECT claim_number, known_on, bool_or(rejected) AS rejected FROM answered GROUP BY 1, 2) a
+                ON a.claim_number = s.claim_number AND a.known_on <= s.known_on
+            GROUP BY s.source_id),
         submitted_kinds AS (
             SELECT s.*, CASE
                 WHEN frequency = '8' THEN 'void'
@@ -76,9 +82,12 @@ STEPS: tuple[tuple[str, str], ...] = (
                 WHEN payer_id IS DISTINCT FROM first_payer_id THEN 'other_payer'
                 WHEN a.rejected THEN 'resubmitted'
                 ELSE 'repeated' END AS kind
-            FROM submitted s ASOF LEFT JOIN (
-                SELECT claim_number, known_on, bool_or(rejected) AS rejected FROM answered GROUP BY 1, 2) a
-                ON a.claim_number = s.claim_number AND s.known_on >= a.known_on),
+            FROM submitted s LEFT JOIN answers a ON a.source_id = s.source_id),
+        sent_before AS (
+            SELECT d.remittance_id, max_by(s.kind, s.place) AS kind
+            FROM decisions d JOIN submitted_kinds s ON s.claim_number = d.claim_number
+                AND s.payer_order = coalesce(d.payer_order, 'P') AND s.known_on <= d.known_on
+            GROUP BY d.remittance_id),
         refusals AS (
             SELECT remittance_id, bool_and(category = 'duplicate') AS only_duplicate
             FROM classified_adjustments WHERE refuses AND amount > 0 GROUP BY remittance_id),
@@ -93,10 +102,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             LEFT JOIN decisions o ON o.remittance_id = f.remittance_id
             LEFT JOIN decision_parts t ON t.remittance_id = d.remittance_id
             LEFT JOIN refusals r ON r.remittance_id = d.remittance_id
-            ASOF LEFT JOIN (SELECT claim_number, payer_order, known_on, max_by(kind, place) AS kind
-                            FROM submitted_kinds GROUP BY 1, 2, 3) s
-                ON s.claim_number = d.claim_number AND s.payer_order = coalesce(d.payer_order, 'P')
-                AND d.known_on >= s.known_on
+            LEFT JOIN sent_before s ON s.remittance_id = d.remittance_id
             WINDOW earlier AS (PARTITION BY d.claim_number, d.payer_id ORDER BY d.known_on, d.remittance_id),
                 before AS (PARTITION BY d.claim_number ORDER BY d.known_on, d.remittance_id
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),

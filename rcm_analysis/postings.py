@@ -46,13 +46,13 @@ STEPS: tuple[tuple[str, str], ...] = (
             -sum(CASE WHEN kind = 'payment' AND coalesce(posted_by, '') <> 'insurance' THEN amount ELSE 0 END) AS patient_paid,
             sum(CASE WHEN kind = 'transfer' THEN amount ELSE 0 END) AS transferred,
             max(known_on) AS last_posted_on, min(service_date) AS service_date, min(location) AS location,
-            min_by(payer_name, CASE WHEN payer_name IS NULL OR payer_name = 'PATIENT' THEN 1 ELSE 0 END * 1000000000 + row) AS payer_name,
+            min_by(payer_name, (payer_name = 'PATIENT', row, payer_name)) AS payer_name,
             -sum(CASE WHEN kind IN ('adjustment', 'write_off') AND told_leaf = 'contractual' THEN amount ELSE 0 END) AS contractual
         FROM posting_classes GROUP BY claim_number
     """),
     # The practice's name of a payer -> the name in the EDI, by the claims that both name
     ("payer_links", """
-        SELECT ledger_name, max_by(payer_name, claims) AS payer_name, max_by(payer_id, claims) AS payer_id FROM (
+        SELECT ledger_name, max_by(payer_name, (claims, payer_name)) AS payer_name, max_by(payer_id, (claims, payer_name)) AS payer_id FROM (
             SELECT l.payer_name AS ledger_name, s.payer_name, s.payer_id, count(*) AS claims
             FROM ledger_summary l JOIN submission_summary s USING (claim_number)
             WHERE l.payer_name IS NOT NULL AND s.payer_name IS NOT NULL GROUP BY 1, 2, 3)
@@ -95,8 +95,8 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("posted_summary", """
         SELECT claim_number,
             sum(amount) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS written_off,
-            max_by(leaf, amount) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS leaf,
-            max_by(root, amount) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS root,
+            max_by(leaf, (amount, leaf)) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS leaf,
+            max_by(root, (amount, leaf)) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS root,
             sum(amount) FILTER (WHERE root = 'unnecessary' AND leaf <> 'bad_debt') AS lost
         FROM posted_write_offs GROUP BY claim_number
     """),

@@ -80,10 +80,10 @@ class Practice:
 
     def files(self) -> pa.Table:
         """Every file ever offered, in the order of the batches (table `files` of the schema)."""
-        tables = [schema.empty("files"), *(pq.read_table(path) for path in self._paths("files"))]
+        tables = [schema.empty("files"), *(pq.read_table(path) for path in self.paths("files"))]
         return pa.concat_tables(tables, promote_options="default")
 
-    def _paths(self, table: str) -> list[Path]:
+    def paths(self, table: str) -> list[Path]:
         paths = [self.folder / "batches" / batch / f"{table}.parquet" for batch in self.batches()]
         return [path for path in paths if path.exists()]
 
@@ -158,7 +158,7 @@ class Practice:
         return con
 
     def _select(self, con: duckdb.DuckDBPyConnection, table: schema.Table, as_of: date | None) -> str:
-        paths = self._paths(table.name)
+        paths = self.paths(table.name)
         if not paths:
             columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
             return f"SELECT {columns} WHERE false"

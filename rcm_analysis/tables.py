@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import claims, measures, schema
+from rcm_analysis import claims, engines, measures, schema
 from rcm_analysis.pages import csv_text
 
 SUFFIXES = (".parquet", ".csv", ".xlsx")
@@ -16,16 +16,15 @@ def names() -> list[str]:
     return [*claims.DERIVED, "measures", *schema.TABLES]
 
 
-def export(table: str, *, practice: str, store: Path, as_of: date, out: Path) -> int:
+def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
     """Writes the table as known on the day; gives the number of rows. Money stays decimal in Parquet."""
-    con = claims.open_practice(store, practice, as_of=as_of)
+    con = claims.open_practice(store, practice, as_of=as_of, engine=engine)
     if table == "measures":
         frame = measures.measure(con, as_of=as_of)
         con.register("measures", frame)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".parquet":
-        path = str(out).replace("'", "''")
-        con.execute(f"COPY (SELECT * FROM {table}) TO '{path}' (FORMAT parquet)")
+        engines.write_parquet(con, f"SELECT * FROM {table}", out)
     elif out.suffix == ".csv":
         out.write_text(csv_text(con.execute(f"SELECT * FROM {table}").df()), "utf-8")
     else:

@@ -19,7 +19,7 @@ from rcm_analysis import cli, codes, postings, schema
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
     {"errors", "progress", "__init__"}, {"schema", "codes", "x12", "sources", "episodes"}, {"privacy", "envelopes"}, {"conformance", "remittances"},
-    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
+    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
     {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

@@ -1,0 +1,66 @@
+"""One code path, two engines: the demo practice on DuckDB and on Apache Spark. `make test-spark` installs Spark and runs it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from conftest import AS_OF
+
+from rcm_analysis import claims, engines, measures, summaries, tables
+from rcm_analysis.errors import RcmError
+
+pytest.importorskip("pyspark", reason="Spark is not installed; make test-spark installs it")
+pytest.importorskip("sqlglot", reason="Spark is not installed; make test-spark installs it")
+
+
+@pytest.fixture(scope="module")
+def spark_con(demo_store):
+    con = claims.open_practice(demo_store, "riverbend", as_of=AS_OF, engine="spark")
+    yield con
+    con.close()
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(list(frame.columns), ignore_index=True)
+
+
+@pytest.mark.parametrize("table", claims.DERIVED)
+def test_every_derived_table_is_equal_on_both_engines(demo_con, spark_con, table):
+    ours = demo_con.execute(f"SELECT * FROM {table}").df()
+    theirs = spark_con.execute(f"SELECT * FROM {table}").df()[list(ours.columns)]
+    if table in ("claims", "denials", "write_offs", "episode_steps"):
+        assert len(ours) > 50
+    pd.testing.assert_frame_equal(in_order(ours), in_order(theirs), check_dtype=False)
+
+
+def test_every_measure_is_equal_on_both_engines(demo_con, spark_con):
+    ours, theirs = (measures.measure(con, as_of=AS_OF) for con in (demo_con, spark_con))
+    assert len(ours) > 1000
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-12)
+
+
+def test_the_notebooks_tables_are_equal_on_both_engines(demo_con, spark_con):
+    for build in (summaries.denial_reasons, summaries.write_offs_by_leaf, summaries.waterfall, summaries.coverage):
+        ours, theirs = (build(con, as_of=AS_OF, months=24) for con in (demo_con, spark_con))
+        pd.testing.assert_frame_equal(in_order(ours), in_order(theirs), check_dtype=False)
+    pd.testing.assert_frame_equal(summaries.balance(demo_con), summaries.balance(spark_con), check_dtype=False)
+
+
+def test_spark_exports_money_as_decimals_and_leaves_nothing_behind(demo_store, tmp_path):
+    import pyarrow.parquet as pq
+
+    rows = tables.export("write_offs", practice="riverbend", store=demo_store, as_of=AS_OF, out=tmp_path / "w.parquet", engine="spark")  # fmt: skip
+    table = pq.read_table(tmp_path / "w.parquet")
+    assert table.num_rows == rows and str(table.schema.field("amount").type).startswith("decimal128")
+
+
+def test_what_sqlglot_leaves_is_translated():
+    assert engines.spark_sql("SELECT r.* REPLACE (1 AS a), b FROM r") == "SELECT r.* EXCEPT (a), 1 AS a, b FROM r"
+    assert engines.spark_sql("SELECT max_by(a, b) FILTER (WHERE c) FROM r") == (
+        "SELECT MAX_BY(a, b) FILTER(WHERE c AND NOT a IS NULL) FROM r"
+    )
+
+
+def test_a_practice_unknown_to_spark_is_a_clear_error(tmp_path):
+    with pytest.raises(RcmError, match="nothing of nobody"):
+        claims.open_practice(tmp_path, "nobody", as_of=AS_OF, engine="spark")
