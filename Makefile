@@ -35,7 +35,7 @@ test: $(READY)  ## Check style, run every test, execute every notebook
 test-spark: $(READY)  ## Compare every table and measure on DuckDB and Apache Spark (needs Java 17)
 	@test -x .venv-spark/bin/python || $(BIN)/python -m venv .venv-spark
 	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check -e '.[spark]'
+	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check -e '.[spark,dask]'
 	@.venv-spark/bin/python -m pytest -q tests/test_spark.py
 
 format: $(READY)  ## Put the code into shape

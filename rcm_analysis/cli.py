@@ -68,6 +68,12 @@ def ingest(
     practice: PracticeOption,
     mapping: Annotated[Path | None, typer.Option(help="TOML file that names the columns of a ledger export.")] = None,
     store: StoreOption = STORE,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Where files are read: this process, spark, a Spark address, or a Dask scheduler tcp://host:8786."
+        ),
+    ] = None,
 ) -> None:
     """Read a practice's files into the store; the same bytes twice change nothing, and another ingest is awaited.
 
@@ -79,10 +85,10 @@ def ingest(
 
         typer.echo(f"rcm: there is no {', '.join(map(printable, missing))}", err=True)
         raise typer.Exit(USAGE)
-    raise typer.Exit(_ingest(paths, practice, mapping, store))
+    raise typer.Exit(_ingest(paths, practice, mapping, store, engine))
 
 
-def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path) -> int:
+def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path, engine: str | None = None) -> int:
     from rcm_analysis import exports, intake
     from rcm_analysis.progress import reading
     from rcm_analysis.store import Practice
@@ -90,7 +96,9 @@ def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path)
     told = exports.read_mapping(mapping) if mapping else None
     wait = lambda: _say(f"another ingest into {practice} is running; waiting for its end")  # noqa: E731
     with reading() as progress:
-        outcome = intake.ingest(Practice(store, practice), paths, mapping=told, progress=progress, waiting=wait)
+        outcome = intake.ingest(
+            Practice(store, practice), paths, mapping=told, progress=progress, waiting=wait, engine=engine
+        )
     for status in ("accepted", "partly", "rejected", "known"):
         files = outcome.of_status(status)
         if files:

@@ -15,9 +15,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 import tomllib
 import weakref
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +73,28 @@ def connect(
     return (
         practice.connect(as_of=as_of) if chosen == "duckdb" else SparkConnection(practice, as_of=as_of, address=chosen)
     )
+
+
+@contextmanager
+def pool(engine: str | None, *, jobs: int) -> Iterator[Executor]:
+    """Where the pieces of files are read: threads of this process, tasks of a Spark, or workers of a Dask scheduler.
+
+    `engine` is None or duckdb for threads, a Spark address, or tcp://host:8786 for Dask. The package must be installed
+    on the workers. Raises RcmError when what it needs is not installed.
+    """
+    if engine in (None, "duckdb"):
+        with ThreadPoolExecutor(jobs) as threads:
+            yield threads
+    elif engine.startswith(("tcp://", "tls://")):
+        try:
+            from distributed import Client
+        except ImportError:
+            raise RcmError("Dask is not installed here; install it with: pip install distributed") from None
+        with Client(engine, set_as_default=False) as client:
+            yield client.get_executor(pure=False)
+    else:
+        with _SparkPool(_session(engine), jobs) as tasks:
+            yield tasks
 
 
 def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, path: Path) -> None:
@@ -174,6 +200,20 @@ class SparkConnection:
         """Nothing to do: tables made of a registered frame were written already."""
 
 
+class _SparkPool(ThreadPoolExecutor):
+    """An executor whose calls run as Spark tasks, one each; a thread of this process waits for every one."""
+
+    def __init__(self, session, jobs: int):
+        super().__init__(jobs)
+        self._context = session.sparkContext
+
+    def submit(self, call, /, *args, **named) -> Future:
+        return super().submit(self._task, call, args, named)
+
+    def _task(self, call, args: tuple, named: dict):
+        return self._context.parallelize([(args, named)], 1).map(lambda given: call(*given[0], **given[1])).collect()[0]
+
+
 def _plain(table: pa.Table) -> pa.Table:
     """Dictionaries as the values they stand for, and columns of nothing as text; Spark knows neither."""
     import pyarrow as pa
@@ -195,6 +235,7 @@ def _session(address: str):
         raise RcmError("Spark is not installed here; install it with: pip install 'rcm-analysis[spark]'") from None
     if address.startswith("sc://"):
         return SparkSession.builder.remote(address).create()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     local = address == "spark" or address.startswith("local")
     builder = SparkSession.builder.master("local[*]" if address == "spark" else address).appName("rcm-analysis")
     for key, value in {"spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.log.level": "ERROR",

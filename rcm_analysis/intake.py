@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import pyarrow as pa
 from rcm_analysis import (
     acknowledgments,
     conformance,
+    engines,
     envelopes,
     exports,
     privacy,
@@ -57,7 +58,7 @@ class Outcome:
 
 def ingest(
     practice: Practice, paths: Iterable[Path], *, mapping: exports.Mapping | None = None, jobs: int | None = None,
-    progress: Progress | None = None, waiting: Callable[[], None] | None = None,
+    progress: Progress | None = None, waiting: Callable[[], None] | None = None, engine: str | None = None,
 ) -> Outcome:  # fmt: skip
     """Reads files, folders and archives into a new batch of the practice's store.
 
@@ -70,7 +71,7 @@ def ingest(
     with practice.ingest(waiting=waiting) as batch:
         earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
         desk = _Desk(found, earlier, batch, progress)
-        tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs)
+        tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs, engine=engine)
         note_repeats(tallies, earlier)
         rows = [file_row(tally, batch.number) for tally in tallies]
         rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
@@ -140,13 +141,13 @@ class _Desk:
 
 def read_all(
     fresh: Iterable[tuple[Offered, Callable[[float], None]]], key: bytes, batch: Batch, *,
-    mapping: exports.Mapping | None = None, jobs: int | None = None,
+    mapping: exports.Mapping | None = None, jobs: int | None = None, engine: str | None = None,
 ) -> list[Tally]:  # fmt: skip
     """Reads the files into the batch; a tally for each."""
     tallies: list[Tally] = []
     parts = _all_parts(fresh, key, batch, mapping, tallies)
     jobs = jobs or os.cpu_count() or 1
-    with ThreadPoolExecutor(jobs) as pool:
+    with engines.pool(engine, jobs=jobs) as pool:
         running: deque[tuple[list[int], list[Part], Future]] = deque()
         for held in envelopes.gather(parts):
             sources_ = sorted({part.source for part in held})

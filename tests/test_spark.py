@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from conftest import AS_OF
 
-from rcm_analysis import claims, engines, measures, summaries, tables
+from rcm_analysis import claims, engines, intake, measures, schema, summaries, tables
 from rcm_analysis.errors import RcmError
+from rcm_analysis.store import Practice
 
 pytest.importorskip("pyspark", reason="Spark is not installed; make test-spark installs it")
 pytest.importorskip("sqlglot", reason="Spark is not installed; make test-spark installs it")
@@ -64,3 +65,32 @@ def test_what_sqlglot_leaves_is_translated():
 def test_a_practice_unknown_to_spark_is_a_clear_error(tmp_path):
     with pytest.raises(RcmError, match="nothing of nobody"):
         claims.open_practice(tmp_path, "nobody", as_of=AS_OF, engine="spark")
+
+
+def test_files_read_as_spark_tasks_give_the_same_rows_and_rejects(demo_folder, tmp_path):
+    files = [
+        *sorted((demo_folder / "edi" / "835").iterdir())[:20],
+        *sorted((demo_folder / "edi" / "837").iterdir())[:10],
+    ]
+    broken = tmp_path / "broken.835"
+    broken.write_bytes(files[0].read_bytes()[:-200])
+    for engine in (None, "spark"):
+        intake.ingest(Practice(tmp_path, engine or "here"), [*files, broken], engine=engine)
+    here, there = (Practice(tmp_path, name).connect() for name in ("here", "spark"))
+    for table in schema.FACTS:
+        columns = ", ".join(c.name for c in table.columns if c.name not in ("batch", "patient_key"))
+        ours, theirs = (in_order(con.execute(f"SELECT {columns} FROM {table.name}").df()) for con in (here, there))
+        pd.testing.assert_frame_equal(ours, theirs)
+    assert len(here.execute("SELECT * FROM rejects").df())
+
+
+def test_files_read_by_dask_workers_give_the_same_rows(demo_folder, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed; make test-spark installs it")
+    files = sorted((demo_folder / "edi" / "835").iterdir())[:20]
+    intake.ingest(Practice(tmp_path, "here"), files)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        intake.ingest(Practice(tmp_path, "there"), files, engine=cluster.scheduler_address)
+    rows = [
+        len(Practice(tmp_path, name).connect().execute("SELECT * FROM adjustments").df()) for name in ("here", "there")
+    ]
+    assert rows[0] == rows[1] > 100
