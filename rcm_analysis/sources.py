@@ -222,13 +222,13 @@ class Opener:
         except _BAD_ARCHIVE:
             yield _refused(name, name, "the archive is damaged", "copy it again", size)
             return
-        if any(member.filename == "xl/workbook.xml" for member in members):
-            file.seek(0)
-            yield self._plain_file(name, file, size)
-            return
         problem = _archive_problem(members, size)
         if problem:
             yield _refused(name, name, *problem, size)
+            return
+        if any(member.filename == "xl/workbook.xml" for member in members):
+            file.seek(0)
+            yield self._plain_file(name, file, size)
             return
         for i, member in enumerate(sorted(members, key=lambda m: m.filename)):
             inner = printable(re.split(r"[/\\]", member.filename)[-1])

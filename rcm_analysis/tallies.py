@@ -117,11 +117,11 @@ def _verdict(tally: Tally) -> tuple[str, str | None]:
 
 def _without_rows(tally: Tally) -> tuple[str, str] | None:
     """Why nothing was taken from a file of X12; None when it holds other, well-known transactions."""
-    if not tally.kinds:
-        return "no transaction (ST) was found in the EDI", AGAIN
     left_out = [note for note in tally.notes if note.level != "notice"]
     if left_out:
         return f"nothing could be taken over: {left_out[0].place}: {left_out[0].reason}", left_out[0].advice
+    if not tally.kinds:
+        return "no transaction (ST) was found in the EDI", AGAIN
     if READ_KINDS.intersection(tally.kinds):
         return "the transactions hold no claims", "nothing to do if that is expected"
     unknown = sorted(set(tally.kinds) - set(envelopes.NAMES))
