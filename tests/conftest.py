@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from rcm_analysis import claims, demo, intake, schema
+from rcm_analysis import claims, demo, intake, reports, schema
 from rcm_analysis.store import Practice
 
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
@@ -41,6 +41,16 @@ def demo_store(demo_folder, tmp_path_factory) -> Path:
     outcome = intake.ingest(Practice(root, "riverbend"), [demo_folder / "edi", demo_folder / "ledger.csv"])
     assert {file["status"] for file in outcome.files} == {"accepted"}
     return root
+
+
+@pytest.fixture(scope="session")
+def demo_report(demo_store, tmp_path_factory) -> Path:
+    books = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+    assert len(books) >= 3
+    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
+                            notebooks=books, jobs=2)  # fmt: skip
+    assert result.ok, result.statuses
+    return result.folder
 
 
 @pytest.fixture(scope="session")

@@ -56,16 +56,6 @@ def render(tmp_path, *notebooks: Path, **more) -> reports.Result:
 GOOD = "from rcm_analysis.pages import Finding\nFinding('12 of 100 claims', rank=1)"
 
 
-@pytest.fixture(scope="module")
-def demo_report(demo_store, tmp_path_factory) -> Path:
-    books = sorted((ROOT / "notebooks").glob("0*.ipynb"))
-    assert len(books) >= 3
-    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=books, jobs=2)  # fmt: skip
-    assert result.ok, result.statuses
-    return result.folder
-
-
 def test_every_notebook_becomes_a_self_contained_page(demo_report):
     names = sorted(path.name for path in demo_report.glob("*.html"))
     assert names[0] == "01_data_quality.html" and "index.html" in names
