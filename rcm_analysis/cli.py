@@ -66,7 +66,10 @@ def ingest(
         list[Path], typer.Argument(help="Files, folders, .zip or .gz; what they hold is told from their content.")
     ],
     practice: PracticeOption,
-    mapping: Annotated[Path | None, typer.Option(help="TOML file that names the columns of a ledger export.")] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="TOML file that names the columns of exports; proposed and written if it is new."),
+    ] = None,
     store: StoreOption = STORE,
     engine: Annotated[
         str | None,
@@ -93,6 +96,8 @@ def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path,
     from rcm_analysis.progress import reading
     from rcm_analysis.store import Practice
 
+    if mapping and not mapping.exists():
+        _propose(paths, mapping)
     told = exports.read_mapping(mapping) if mapping else None
     wait = lambda: _say(f"another ingest into {practice} is running; waiting for its end")  # noqa: E731
     with reading() as progress:
@@ -115,6 +120,23 @@ def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path,
     if not outcome.files:
         _say("no files were found")
     return PARTLY if bad else DONE
+
+
+def _propose(paths: list[Path], mapping: Path) -> None:
+    """Writes and shows a mapping told from the headers; goes on if the user confirms it, and ends elsewhere."""
+    from rcm_analysis import exports, intake
+
+    text = exports.propose(intake.tables_among(paths))
+    if text is None:
+        typer.echo("rcm: no export (CSV or Excel) was understood; write the mapping as docs/exports.md shows", err=True)
+        raise typer.Exit(USAGE)
+    mapping.parent.mkdir(parents=True, exist_ok=True)
+    mapping.write_text(text, "utf-8")
+    _say(f"{text}\nThis mapping was written to {mapping}.")
+    if sys.stdin.isatty() and typer.confirm("Use it as it is?"):
+        return
+    _say("Nothing was ingested: correct it where it is wrong, then give the same command again.")
+    raise typer.Exit(PARTLY)
 
 
 def _sum(rows: list[dict], name: str):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -225,21 +226,37 @@ def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batc
         tally.note(Note(0, "file", "file", "the export is larger than 1 GB", "export it year by year"))
         return
     try:
-        read = exports.read(offered.name, data[:], raw=offered.content[:], mapping=mapping)
+        read = exports.read(
+            offered.name, data[:], raw=offered.content[:], mapping=mapping, file_id=tally.file_id, key=key
+        )
     except Exception as error:  # a reader's fault must not cost the other files
         tally.note(broken(0, "file", "file", error))
         return
     tally.note(*read.notes)
-    tally.persons = {word for word in tally.words if word.lower() in getattr(read, "names", ())}
-    if read.table is None:
+    tally.persons = {word for word in tally.words if word.lower() in read.names}
+    if not read.tables:
         return
     tally.kinds[read.kind] += 1
-    ids = pa.DictionaryArray.from_arrays(pa.nulls(read.table.num_rows, pa.int32()).fill_null(0), [tally.file_id])
-    table = read.table.set_column(0, schema.TABLES[read.kind].arrow().field(0), ids)
-    batch.add(read.kind, table)
-    tally.counts.update(read.counts, rows=table.num_rows)
+    tally.counts.update(read.counts)
     tally.cents.update(read.cents)
-    tally.days += _day_range(table)
+    for name, table in read.tables.items():
+        ids = pa.DictionaryArray.from_arrays(pa.nulls(table.num_rows, pa.int32()).fill_null(0), [tally.file_id])
+        batch.add(name, table.set_column(0, schema.TABLES[name].arrow().field(0), ids))
+        tally.counts["rows"] += table.num_rows
+        tally.days += _day_range(table)
+
+
+def tables_among(paths: Iterable[Path]) -> Iterator[tuple[bytes, bytes]]:
+    """The files that hold no X12, each as its text in UTF-8 and its own bytes; nothing is stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        opener = sources.Opener(lambda file_id: False, Path(folder))
+        for found in sources.find(Path(path) for path in paths):
+            for offered in opener.open(found):
+                if offered.problem or offered.size > MAX_EXPORT_BYTES or sources.stranger(offered.content):
+                    continue
+                data = sources.plain(offered.content, Path(folder))
+                if data[: sources.BLOCK_BYTES].strip() and not x12.interchanges(data):
+                    yield data[:], offered.content[:]
 
 
 @dataclass

@@ -90,7 +90,11 @@ FACTS = (
         _columns(
             ("file_id", TEXT, "SHA-256 of the file's bytes"),
             ("name", TEXT, "name of the file as it was offered, without its folder"),
-            ("kind", TEXT, "835, 837P, 837I, 837D, 277CA, ledger, or what else it was found to be"),
+            (
+                "kind",
+                TEXT,
+                "835, 837P, 837I, 837D, 277CA, ledger, claims or denials (listings), or what else it was found to be",
+            ),
             ("status", TEXT, "accepted, partly or rejected"),
             ("reason", TEXT, "why it was not wholly accepted, and what to do"),
             ("bytes", KEY, "size of the file"),
@@ -115,7 +119,7 @@ FACTS = (
         _columns(
             *_SUBMISSION,
             _SEGMENT,
-            ("kind", TEXT, "837P professional, 837I institutional, 837D dental"),
+            ("kind", TEXT, "837P professional, 837I institutional, 837D dental, listing of claims or denials"),
             ("claim_number", TEXT, "the practice's claim number (CLM01)"),
             ("charge", MONEY, "total charge (CLM02)"),
             ("place_of_service", TEXT, "place of service or type of bill facility code (CLM05-1)"),
@@ -200,11 +204,11 @@ FACTS = (
         "835 claim payment (CLP)",
         _columns(
             *_REMITTANCE,
-            ("payment_id", KEY, "the transaction it was paid in"),
+            ("payment_id", KEY, "the transaction it was paid in; missing where a listing told the decision"),
             _SEGMENT,
             ("payer_name", TEXT, "payer"),
             ("payer_id", TEXT, "identifier of the payer"),
-            ("check_number", TEXT, "trace number of the payment (TRN02)"),
+            ("check_number", TEXT, "trace number of the payment (TRN02); the day where a listing tells none"),
             ("claim_number", TEXT, "the practice's claim number (CLP01)"),
             ("status_code", TEXT, "claim status (CLP02); not a sign of denial by itself"),
             ("charge", MONEY, "charge of the claim (CLP03)"),
@@ -270,6 +274,15 @@ FACTS = (
             _SEGMENT,
             ("source", TEXT, "LQ, MOA or MIA"),
             ("rarc", TEXT, "remittance advice remark code"),
+        ),
+    ),
+    Table(
+        "denial_reasons",
+        "reason of a denial in the words of a listing",
+        _columns(
+            *_REMITTANCE,
+            _LINE_OR_CLAIM,
+            ("reason_text", TEXT, "the listing's reason, with words that could name a person removed"),
         ),
     ),
     Table(

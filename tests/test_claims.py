@@ -129,10 +129,10 @@ def test_as_of_sees_only_what_was_known(tmp_path):
 LEDGER = b"""Claim ID,Patient Name,Visit Date,Txn Date,Txn Type,Adj Code,Adj Reason,Payer,Amount
 A1,"QUILLFEATHER, ANN",01/05/2026,01/05/2026,Charge,,,ACME PPO,100.00
 A1,"QUILLFEATHER, ANN",01/05/2026,06/05/2026,Adjustment,CA,contractual allowance,ACME PPO,-100.00
-A2,"QUILLFEATHER, ANN",01/06/2026,01/06/2026,Charge,,,ACME PPO,(50.00
+A2,"QUILLFEATHER, ANN",01/06/2026,01/06/2026,Charge,,,ACME PPO,50.00
 A3,"MOSS, BO",01/07/2026,01/07/2026,Charge,,,,"$1,050.00"
 A3,"MOSS, BO",01/07/2026,02/07/2026,Write-Off,TF,past timely filing - spoke w MOSS,,(1050.00)
-A4,"MOSS, BO",01/08/2026,02/07/2026,Write-Off,XX,per manager,,-20.00
+A4,"MOSS, BO",01/08/2026,02/17/2026,Write-Off,XX,per manager,,-20.00
 """
 
 
@@ -146,9 +146,9 @@ def test_a_denial_posted_as_contractual_is_found_and_counted_under_its_reason(tm
 
 
 def test_a_bad_ledger_row_is_listed_and_the_patient_is_not_stored(tmp_path):
-    con = derived(tmp_path, LEDGER.replace(b"(50.00", b"fifty"))
+    con = derived(tmp_path, LEDGER.replace(b",50.00", b",fifty"))
     assert con.execute("SELECT place, reason FROM rejects").fetchall() == [
-        ("row 4", "has an amount that can't be read")
+        ('row 4, column "Amount"', "the amount can't be read")
     ]
     kept = con.execute(
         "SELECT string_agg(coalesce(reason, '') || coalesce(payer_name, ''), ' ') FROM ledger"
