@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis import codes, engines, episodes, postings
+from rcm_analysis import codes, engines, episodes, overlaps, postings
 from rcm_analysis.store import Practice
 
 if TYPE_CHECKING:
@@ -97,6 +97,11 @@ DECIDED: tuple[tuple[str, str], ...] = (
         FROM decisions d LEFT JOIN line_amounts a ON a.remittance_id = d.remittance_id AND a.line_number = 0
         WHERE d.counts AND (d.lines = 0 OR a.refused > 0)
     """),
+    # Words of a listing tell the category where it gives no code, or one that says nothing by itself
+    ("listed_reasons", """
+        SELECT d.remittance_id, d.line_number, d.reason_text, k.category
+        FROM denial_reasons d LEFT JOIN word_categories k USING (reason_text)
+    """),
     # Denied: nothing paid, and refusals outweigh what the patient owes. Partial: refusals beside a payment.
     ("refused_lines", """
         SELECT d.claim_number, d.remittance_id, l.line_number, d.known_on AS decided_on, d.payer_id, d.payer_name,
@@ -106,7 +111,8 @@ DECIDED: tuple[tuple[str, str], ...] = (
             coalesce(m.rarc, n.rarc) AS rarc, coalesce(m.rarcs, n.rarcs) AS rarcs,
             CASE WHEN g.carc IN REFINED_BY_REMARK
                     AND coalesce(m.category, n.category, '') <> '' THEN coalesce(m.category, n.category)
-                ELSE g.category END AS category,
+                WHEN g.carc IS NULL OR g.carc IN REFINED_BY_REMARK THEN coalesce(w.category, g.category)
+                ELSE g.category END AS category, w.reason_text,
             coalesce(m.unprocessable, false) OR coalesce(n.unprocessable, false) AS unprocessable,
             NOT (l.paid <= 0 AND a.refused > a.patient_share) AS is_partial
         FROM decided_lines l
@@ -115,6 +121,7 @@ DECIDED: tuple[tuple[str, str], ...] = (
         JOIN driving g ON g.remittance_id = l.remittance_id AND g.line_number = l.line_number
         LEFT JOIN line_remarks m ON m.remittance_id = l.remittance_id AND m.line_number = l.line_number
         LEFT JOIN line_remarks n ON n.remittance_id = l.remittance_id AND n.line_number = 0
+        LEFT JOIN listed_reasons w ON w.remittance_id = l.remittance_id AND w.line_number = l.line_number
         WHERE l.charge > 0 AND a.refused > 0
     """),
     ("submission_summary", """
@@ -350,8 +357,10 @@ CLAIMS: tuple[tuple[str, str], ...] = (
     ("denials", """
         SELECT r.claim_number, r.line_number, r.decided_on, r.payer_id, r.payer_name, r.procedure, r.modifiers,
             coalesce(r.rendering_npi, c.rendering_npi) AS rendering_npi, c.location, r.charge, r.denied_amount,
-            r.group_code, r.carc, r.rarc, r.rarcs, r.category, r.class, t.stage, t.owner, t.preventable, t.recoverable,
-            t.fix, row_number() OVER (
+            r.group_code, r.carc, r.rarc, r.rarcs, r.category, r.class, r.reason_text,
+            coalesce(t.stage, u.stage) AS stage, coalesce(t.owner, u.owner) AS owner,
+            coalesce(t.preventable, u.preventable) AS preventable, coalesce(t.recoverable, u.recoverable) AS recoverable,
+            coalesce(t.fix, u.fix) AS fix, row_number() OVER (
                 PARTITION BY r.claim_number, r.line_key ORDER BY r.is_partial, r.decided_on, r.remittance_id, r.line_number) = 1 AS is_first,
             coalesce(f.in_first, false) AS at_first_decision, r.is_partial, r.unprocessable, r.payer_order,
             c.service_date, c.submitted_on
@@ -359,6 +368,8 @@ CLAIMS: tuple[tuple[str, str], ...] = (
         JOIN claims c USING (claim_number)
         LEFT JOIN decision_parts f ON f.remittance_id = r.remittance_id
         LEFT JOIN carc t ON t.carc = r.carc
+        -- a denial without a code is worked as most codes of its category are
+        LEFT JOIN category_habits u ON r.carc IS NULL AND u.category = r.category
     """),
 )  # fmt: skip
 
@@ -386,7 +397,10 @@ def derive(
         _table(con, name, codes.table(name))
     _table(con, "precedence", pd.DataFrame({"category": codes.driving_precedence()}).reset_index(names="rank"))
     _table(con, "category_leaves", pd.DataFrame(postings.LEAF_OF_CATEGORY.items(), columns=["category", "leaf"]))
+    _table(con, "category_habits", _category_habits())
+    overlaps.count_once(con)
     _table(con, "posting_reasons", postings.reasons_of(con, extra_phrases))
+    _table(con, "word_categories", postings.categories_of_words(con, extra_phrases))
     words = {"AS_OF": f"DATE '{as_of.isoformat()}'", "REFINED_BY_REMARK": REFINED_BY_REMARK, "UNPROCESSABLE": UNPROCESSABLE,
              "UPHELD": UPHELD,
              "MISMATCH_USD": postings.MISMATCH_USD, "LONGEST_CHAIN": episodes.LONGEST_CHAIN}  # fmt: skip
@@ -395,6 +409,13 @@ def derive(
             sql = sql.replace(word, value)
         con.execute(f"CREATE TEMP TABLE {name} AS {sql}")
     return con
+
+
+def _category_habits() -> pd.DataFrame:
+    """Per denial category the stage, owner, ... that most of its codes have."""
+    carc = codes.table("carc")
+    columns = ["stage", "owner", "preventable", "recoverable", "fix"]
+    return carc[carc["denial"] == "yes"].groupby("category")[columns].agg(lambda values: values.mode()[0]).reset_index()
 
 
 def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
@@ -408,7 +429,10 @@ def open_practice(
 ) -> duckdb.DuckDBPyConnection:
     """A connection that holds the practice's facts and derived tables as of the date; what a notebook begins with.
 
-    `engine` is duckdb, spark or a Spark address; see `engines.named` for what counts without it. Raises RcmError when
-    nothing was ingested for the practice.
+    `engine` is duckdb, spark or a Spark address; see `engines.named` for what counts without it. Write-off words that
+    users keep in the store (`write_off_phrases.csv`) come before ours. Raises RcmError when nothing was ingested for the
+    practice, and when those words can't be used.
     """
-    return derive(engines.connect(Practice(Path(store), practice), as_of=as_of, engine=engine), as_of=as_of)
+    own = Practice(Path(store), practice)
+    con = engines.connect(own, as_of=as_of, engine=engine)
+    return derive(con, as_of=as_of, extra_phrases=postings.own_phrases(own.own_tables("write_off_phrases")))

@@ -254,7 +254,8 @@ def _decision(rows: _Rows, group: list[int], check: str, first: int, members: li
     lines: dict[tuple, list[int]] = defaultdict(list)
     for j in group:
         lines[_line_key(rows, j)].append(j)
-    numbered = {key: n for n, key in enumerate((key for key in lines if key), 1)}
+    told = [key for key, own in lines.items() if key or _denied_part(rows, own) is not None]
+    numbered = {key: n for n, key in enumerate(told, 1)}
     charge = paid = adjusted = share = 0
     for line_key, own in lines.items():
         n = numbered.get(line_key, 0)
@@ -274,13 +275,26 @@ def _decision(rows: _Rows, group: list[int], check: str, first: int, members: li
         words = "; ".join(dict.fromkeys(rows.words[j] for j in own if rows.words[j] and _is_denied(rows, j)))
         if words:
             out["denial_reasons"].add(**same, line_number=n, reason_text=words)
-    told = [rows.cents["claim_charge"][j] for j in group if rows.cents["claim_charge"][j] is not None]
+    whole = [
+        rows.cents[name][j] or 0
+        for j in group
+        for name in ("charge", "claim_charge")
+        if name != "charge" or not _line_key(rows, j)
+    ]
     served = [day["service_date"][j] for j in group if day["service_date"][j]]
-    out["remittances"].add(**same, segment=number, check_number=check, status_code="1", charge=max([charge, *told]), paid=paid,
+    out["remittances"].add(**same, segment=number, check_number=check, status_code="1", charge=max([charge, *whole]), paid=paid,
         patient_share=share, adjusted=adjusted, lines=len(numbered), patient_key=members[i], frequency="1",
         service_date=min(served, default=None), service_date_last=max(served, default=None),
         **{name: text[name][i] for name in ("payer_name", "payer_id", "claim_number", "payer_claim_number",
                                             "place_of_service", "rendering_npi")})  # fmt: skip
+
+
+def _denied_part(rows: _Rows, own: list[int]) -> int | None:
+    """What was denied of an unpaid claim whose lines the listing doesn't tell; None where that isn't the case."""
+    denied = [rows.cents["denied_amount"][j] for j in own]
+    if _line_key(rows, own[0]) or any(rows.cents["paid"][j] for j in own) or not all(denied):
+        return None
+    return sum(denied)
 
 
 def _line_amounts(rows: _Rows, own: list[int]) -> dict[str, Any]:
@@ -290,8 +304,9 @@ def _line_amounts(rows: _Rows, own: list[int]) -> dict[str, Any]:
     """
     cents = rows.cents
     once = {name: next((cents[name][j] for j in own if cents[name][j] is not None), None) for name in _CENTS}
-    charge = max(_line_charge(rows, j) for j in own)
     paid, share = once["paid"] or 0, once["patient_share"] or 0
+    part = _denied_part(rows, own)
+    charge = max(_line_charge(rows, j) for j in own) if part is None else part
     cut = once["contractual"]
     if cut is None:
         denied = any(_is_denied(rows, j) for j in own)

@@ -11,11 +11,14 @@ no contract explains.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from rcm_analysis import codes
+from rcm_analysis.errors import RcmError
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,6 +33,14 @@ LEAF_OF_CATEGORY = {
     "timely_filing": "timely_filing", "duplicate": "true_duplicate", "non_covered": "noncovered_no_notice",
     "benefit_maximum": "noncovered_no_notice", "network": "administrative", "ambulance": "ems_medical_necessity",
     "liability": "wrong_payer", "other": "administrative",
+}  # fmt: skip
+
+# Leaves that say why a denial came about, beside those of LEAF_OF_CATEGORY
+CATEGORY_OF_LEAF = {
+    "appeal_deadline": "timely_filing", "bundling_not_fought": "bundling", "duplicate_rebill": "duplicate",
+    "ems_signature": "ambulance", "ems_pcs": "ambulance", "ems_origin_destination": "ambulance",
+    "ems_mileage": "ambulance", "ems_level_of_service": "ambulance", "benefit_limit_noticed": "benefit_maximum",
+    **{leaf: category for category, leaf in reversed(LEAF_OF_CATEGORY.items()) if leaf != "administrative"},
 }  # fmt: skip
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -64,7 +75,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         WITH posted AS (
             SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.row,
                 p.file_id, d.last_category AS remit_category, d.last_procedure,
-                CASE WHEN p.told_leaf = 'contractual' AND (d.ever_denied OR (f.claim_number IS NULL AND a.last_rejected
+                CASE WHEN p.told_leaf = 'contractual' AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.last_rejected
                         AND l.insurance_paid <= 0))
                     THEN l.contractual - coalesce(c.contractual, 0) ELSE 0 END AS excess,
                 f.claim_number IS NULL AND coalesce(a.last_rejected, false) AND l.insurance_paid <= 0 AS forgotten,
@@ -74,6 +85,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             FROM posting_classes p
             JOIN ledger_summary l USING (claim_number)
             LEFT JOIN denial_summary d USING (claim_number)
+            -- a listing tells no contract cut: there the ledger's own is believed once the claim was paid
+            LEFT JOIN (SELECT DISTINCT claim_number FROM decisions WHERE payment_id IS NOT NULL) e USING (claim_number)
             LEFT JOIN current_amounts c USING (claim_number)
             LEFT JOIN first_decisions f USING (claim_number)
             LEFT JOIN acknowledgment_summary a USING (claim_number)
@@ -103,6 +116,39 @@ STEPS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
+def own_phrases(paths: list[Path]) -> pd.DataFrame | None:
+    """The users' tables of write-off words, the first outranking the others; None where there are none.
+
+    A row has `leaf` and either `words`, found anywhere whatever their case, or `pattern`, a regular expression.
+
+        words,leaf
+        per dr ok,courtesy
+
+    Raises PhrasesError naming the file and all that is wrong in it.
+    """
+    frames = []
+    for path in paths:
+        try:
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+            words = frame["words"].str.strip() if "words" in frame else pd.Series("", frame.index)
+            pattern = frame["pattern"].str.strip() if "pattern" in frame else pd.Series("", frame.index)
+            phrases = pd.DataFrame(
+                {"pattern": pattern.where(pattern != "", words.map(re.escape)), "leaf": frame["leaf"].str.strip()}
+            )
+            phrases = phrases[phrases["pattern"] != ""]
+            codes.classify_reasons([], user_phrases=phrases)
+        except KeyError as error:
+            raise PhrasesError(f"{path.name} has no column {error}; it needs words and leaf") from None
+        except (ValueError, OSError) as error:
+            raise PhrasesError(f"{path.name} can't be used: {error}") from None
+        frames.append(phrases)
+    return pd.concat(frames, ignore_index=True) if frames else None
+
+
+class PhrasesError(RcmError):
+    """A user's table of write-off words that can't be used; the message says why."""
+
+
 def reasons_of(con: duckdb.DuckDBPyConnection, extra: pd.DataFrame | None) -> pd.DataFrame:
     """Each distinct code and reason of the ledger's adjustments with the leaf that its words tell."""
     rows = con.execute(
@@ -113,3 +159,11 @@ def reasons_of(con: duckdb.DuckDBPyConnection, extra: pd.DataFrame | None) -> pd
     leaves = codes.classify_reasons(pairs, user_phrases=extra)
     found = [(code, reason, leaf) for (code, reason), (leaf, _) in zip(pairs, leaves, strict=True)]
     return pd.DataFrame(found, columns=["code", "reason", "leaf"], dtype=str)
+
+
+def categories_of_words(con: duckdb.DuckDBPyConnection, extra: pd.DataFrame | None) -> pd.DataFrame:
+    """Each distinct reason text of denial listings with the denial category that its words tell, if any."""
+    found = con.execute("SELECT DISTINCT reason_text FROM denial_reasons").fetchall()
+    leaves = codes.classify_reasons([("", text) for (text,) in found], user_phrases=extra)
+    rows = [(text, CATEGORY_OF_LEAF.get(leaf)) for (text,), (leaf, _) in zip(found, leaves, strict=True)]
+    return pd.DataFrame(rows, columns=["reason_text", "category"], dtype="string")

@@ -83,6 +83,11 @@ class Practice:
         tables = [schema.empty("files"), *(pq.read_table(path) for path in self.paths("files"))]
         return pa.concat_tables(tables, promote_options="default")
 
+    def own_tables(self, name: str) -> list[Path]:
+        """Tables that users keep beside ours: the practice's own `name`.csv first, then the store's for all practices."""
+        paths = (self.folder / f"{name}.csv", self.root / f"{name}.csv")
+        return [path for path in paths if path.is_file()]
+
     def paths(self, table: str) -> list[Path]:
         paths = [self.folder / "batches" / batch / f"{table}.parquet" for batch in self.batches()]
         return [path for path in paths if path.exists()]
