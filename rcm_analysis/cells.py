@@ -119,9 +119,13 @@ def amounts(values: Iterable[str]) -> list[int | None]:
     """
     values = list(values)
     bare = {re.sub(r"[)-]$|[CD]R$", "", _MONEY_MARKS.sub("", value), flags=re.I) for value in set(values)}
-    commas = sum(bool(re.search(r",\d{1,2}$", value)) for value in bare)
-    points = sum(bool(re.search(r"\.\d{1,2}$", value)) for value in bare)
+    commas, points = (sum(_marks_cents(value, _NUMBER[mark]) for value in bare) for mark in (",", r"\."))
     return each(values, lambda value: _cents(value, _NUMBER["," if commas > points else r"\."]))
+
+
+def _marks_cents(bare: str, number: re.Pattern) -> bool:
+    m = number.fullmatch(bare.lstrip("(+-"))
+    return bool(m) and 1 <= len(m[1] or m[2] or "") <= 2
 
 
 def _cents(value: str, number: re.Pattern) -> int | None:

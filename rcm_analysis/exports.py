@@ -94,8 +94,8 @@ def read(
     else:
         id_ = file_id or hashlib.sha256(raw).hexdigest()
         result.tables, result.counts, result.cents = listings.read(made, file_id=id_, key=key)
-    for title in others:
-        made.notice("file", f"the workbook's sheet {others.index(title) + 2} was passed over",
+    for _ in others:
+        made.notice("file", "another sheet of the workbook was passed over",
                     "export it as a file of its own if it is needed")  # fmt: skip
     if not any(table.num_rows for table in result.tables.values()):
         first = made.notes[0] if made.notes else Note(0, "file", "file", "it has no row below its header", "")
