@@ -18,8 +18,8 @@ from rcm_analysis import cli, codes, postings, schema
 
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
-    {"errors", "progress", "cells", "sheets", "overlaps", "__init__"}, {"schema", "codes", "x12", "sources", "episodes", "mappings"},
-    {"privacy", "envelopes"}, {"conformance", "remittances", "grids"}, {"ledgers"}, {"listings"},
+    {"errors", "progress", "cells", "sheets", "__init__"}, {"schema", "codes", "x12", "sources", "episodes", "mappings"},
+    {"privacy", "envelopes", "overlaps"}, {"conformance", "remittances", "grids"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
     {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip

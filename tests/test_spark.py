@@ -34,6 +34,22 @@ def test_every_derived_table_is_equal_on_both_engines(demo_con, spark_con, table
     pd.testing.assert_frame_equal(in_order(ours), in_order(theirs), check_dtype=False)
 
 
+def test_listings_are_equal_on_both_engines(tmp_path):
+    from test_exports import CLAIMS, DENIALS, LEDGER
+
+    for i, text in enumerate((CLAIMS, CLAIMS + "\n", DENIALS, DENIALS + "\n", LEDGER, LEDGER + "\n")):
+        (tmp_path / f"{i}.csv").write_text(text)
+    intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path])
+    cons = [
+        claims.open_practice(tmp_path / "s", "clinic", as_of=AS_OF, engine=engine) for engine in ("duckdb", "spark")
+    ]
+    for table in ("claims", "denials", "write_offs", "ledger"):
+        ours, theirs = (con.execute(f"SELECT * FROM {table}").df() for con in cons)
+        assert len(ours) > 0
+        pd.testing.assert_frame_equal(in_order(ours), in_order(theirs[list(ours.columns)]), check_dtype=False)
+    cons[1].close()
+
+
 def test_every_measure_is_equal_on_both_engines(demo_con, spark_con):
     ours, theirs = (measures.measure(con, as_of=AS_OF) for con in (demo_con, spark_con))
     assert len(ours) > 1000
