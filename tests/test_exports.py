@@ -210,6 +210,7 @@ def test_ambiguous_dates_are_refused_until_the_mapping_tells_their_order():
 
 def test_no_cell_of_a_file_that_is_not_understood_is_quoted():
     for text in (
+        "Claim ID,Payer,SMITH,Location\nA1,x,y,z\n",
         "SMITH,JOHN,MAIN STREET\nDOE,JANE,ELM ROAD\n",
         "Claim ID,SMITH,Amount\nA1,DOE,5\n",
         "Visit,JOHN,Charge,SMITH\n1,2,3,4\n",
@@ -217,6 +218,18 @@ def test_no_cell_of_a_file_that_is_not_understood_is_quoted():
         note = read(text).notes[0]
         assert note.level == "file" and "mapping" in note.advice
         assert not {"SMITH", "JOHN", "DOE", "ELM"} & set(note.reason.replace(",", " ").split())
+
+
+@given(st.sampled_from([LEDGER, CLAIMS, DENIALS]), st.integers(0, 400), st.integers(0, 40), st.binary(max_size=12))
+def test_no_bytes_break_the_reader(text, start, length, put):
+    data = text.encode()[:start] + put + text.encode()[start + length :]
+    got = read(data, key=b"k")
+    assert got.tables or got.notes[0].level == "file"
+
+
+def test_one_clear_date_column_tells_the_order_of_the_others():
+    text = "Claim ID,DOS,Txn Date,Txn Type,Amount\nA1,13/01/2026,02/02/2026,Charge,1.00\nA1,13/01/2026,03/02/2026,Payment,-1.00\n"
+    assert read(text).table["known_on"].to_pylist() == [date(2026, 2, 2), date(2026, 2, 3)]
 
 
 # --- repetitions ---------------------------------------------------------------------------------------------------
@@ -301,6 +314,12 @@ def test_several_reasons_of_one_line_are_one_line(tmp_path):
         tmp_path, head + "A1,03/15/2026,Acme,99213,100.00,40.00,CO-16\nA1,03/15/2026,Acme,99213,100.00,60.00,CO-197\n"
     )
     assert rows(con, "SELECT line_number, charge, denied_amount, carc FROM denials") == [(1, D(100), D(100), "197")]
+
+
+def test_amounts_not_told_are_the_rest_of_the_line_once(tmp_path):
+    head = "Claim ID,Denial Date,Payer,CPT,Charge,CARC\n"
+    con = ingested(tmp_path, head + "A1,03/15/2026,Acme,99213,100.00,CO-16\nA1,03/15/2026,Acme,99213,100.00,CO-197\n")
+    assert rows(con, "SELECT count(*), sum(denied_amount) FROM denials") == [(1, D(100))]
 
 
 REASONS = [
