@@ -33,7 +33,9 @@ from rcm_analysis.store import Practice
 
 store, memory = Path(sys.argv[1]), sys.argv[2] or None
 day, seconds, begun = date(2026, 10, 31), {}, time.perf_counter()
-con = claims.derive(Practice(store, "scale").connect(as_of=day, memory_limit=memory), as_of=day)
+con = Practice(store, "scale").connect(as_of=day, memory_limit=memory)
+con.execute("SET enable_progress_bar = false")  # it would print into what is read back
+claims.derive(con, as_of=day)
 seconds["tables"] = time.perf_counter() - begun
 begun = time.perf_counter()
 rows = len(measures.measure(con, as_of=day))

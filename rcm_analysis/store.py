@@ -154,7 +154,6 @@ class Practice:
                              f"rcm ingest FOLDER --practice {self.name}")  # fmt: skip
         con = duckdb.connect()
         con.execute("SET preserve_insertion_order = false")
-        con.execute("SET enable_progress_bar = false")  # it would print into notebooks and logs
         # a folder for each process: two that spill into one would overwrite each other
         con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
         if memory_limit:

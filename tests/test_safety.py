@@ -61,20 +61,25 @@ def undisturbed(inbox, tmp_path_factory):
 def test_a_killed_ingest_leaves_whole_batches_and_the_next_completes(inbox, undisturbed, tmp_path):
     whole, seconds = undisturbed
     moments = random.Random(7)
-    killed = 0
-    for i in range(KILLS):
+    kills = 0
+    for i in range(4 * KILLS):
         store = tmp_path / str(i)
         job = started(store, inbox)
-        time.sleep(moments.uniform(0, seconds * 0.6))
+        time.sleep(moments.uniform(0, seconds))
         job.send_signal(signal.SIGKILL)
-        killed += job.wait() != 0
+        if job.wait() == 0:
+            seconds *= 0.9  # it was through before: the machine is less busy than it was
+            continue
         practice = Practice(store, "clinic")
         if practice.exists():
             assert rows(practice) == whole, f"kill {i} left a part of a batch"
         intake.ingest(practice, [inbox], jobs=1)
         assert rows(practice) == whole
         assert not [path.name for path in (practice.folder / "batches").iterdir() if path.name.startswith(".new")]
-    assert killed >= KILLS / 2, "most of the kills have to come before the end"
+        kills += 1
+        if kills == KILLS:
+            break
+    assert kills == KILLS
 
 
 def test_two_ingests_at_once_neither_lose_nor_repeat(inbox, undisturbed, tmp_path):
