@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ KINDS = ("code", "set", "number", "text")
 MISSING = "none"
 NUMBER_BINS = 6  # quantile bins; enough to show "late" or "expensive" without cutting the data thin
 MAX_TEXT_SHARE, MIN_TEXT_ROWS = 0.5, 5  # words in more than half or in a handful of the texts tell nothing apart
+# Codes that name a cause of their own within a wider category: somebody's accident insurance owes, the card was misread
+OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability", "31": "claim_data"}
 FAMILIES = ((1999, "anesthesia"), (36399, "surgery"), (36419, "venipuncture"), (69999, "surgery"), (79999, "imaging"),
             (89999, "laboratory"), (90459, "medicine"), (90759, "vaccine"), (92999, "medicine"), (93999, "cardiology"),
             (96359, "medicine"), (96549, "infusion and injection"), (96999, "medicine"), (97999, "therapy"),
@@ -70,10 +73,11 @@ def reason_category(carc: Any, rarcs: Any) -> str:
     """
     remarks, reasons = _categories("rarc"), _categories("carc")
     told = [remarks[word] for word in ("" if pd.isna(rarcs) else str(rarcs)).split() if remarks.get(word)]
-    own = reasons.get("" if pd.isna(carc) else str(carc), MISSING)
-    return told[0] if told else own or MISSING
+    code = "" if pd.isna(carc) else str(carc)
+    return OWN_REASONS.get(code) or (told[0] if told else reasons.get(code) or MISSING)
 
 
+@cache
 def _categories(table: str) -> dict[str, str]:
     rows = codes.table(table)
     return dict(zip(rows[table], rows["category"], strict=True))
@@ -130,13 +134,9 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
 
 def _mapped(pairs: pd.DataFrame) -> pd.Series:
     filled = pairs.fillna("")
+    filled["rarcs"] = filled["rarcs"].map(lambda v: " ".join(v) if isinstance(v, (list, tuple, set)) else v)
     distinct = filled.drop_duplicates()
-    remarks, reasons = _categories("rarc"), _categories("carc")
-    words = []
-    for carc, rarcs in distinct.itertuples(index=False):
-        told = [remarks[word] for word in str(rarcs).split() if remarks.get(word)]
-        words.append(told[0] if told else reasons.get(str(carc), MISSING) or MISSING)
-    known = distinct.assign(reason=words)
+    known = distinct.assign(reason=[reason_category(*pair) for pair in distinct.itertuples(index=False)])
     return filled.merge(known, on=["carc", "rarcs"], how="left", validate="m:1")["reason"]
 
 

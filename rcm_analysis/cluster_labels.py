@@ -14,27 +14,46 @@ WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverag
          "claim_data": "Claim data missing or wrong", "credentialing": "Provider not enrolled", "coding": "Coding error", "bundling": "Bundled services",
          "medical_necessity": "Medical necessity", "documentation": "Records requested or missing", "timely_filing": "Filed too late",
          "duplicate": "Duplicate claim", "non_covered": "Service not covered", "benefit_maximum": "Over the benefit limit",
-         "network": "Network or referral", "ambulance": "Ambulance rule", "liability": "Liability or work injury"}  # fmt: skip
+         "network": "Network or referral", "ambulance": "Ambulance rule", "liability": "Work injury or accident insurance"}  # fmt: skip
 SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "rendering_npi": "provider ", "location": "",
                   "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter "}  # fmt: skip
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")
-MIN_SHARE, MIN_LIFT = 0.4, 1.8  # a condition in the label holds for this share of the cluster, this much above usual
+MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
+MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
 MAX_NAMED, MAX_CONDITIONS = 2, 12
 SINCE_SHARE, SINCE_MONTHS = 0.9, 0.6  # nine in ten denials within the last six tenths of the months
 
 
 def describe(table: pd.DataFrame, labels: np.ndarray, cuts: list, ids: list[str], encoded: list[Feature], *, amount: str) -> pd.DataFrame:
     """One row per cluster, in the order of `cuts`, and one for what is unclustered."""
-    usual = [np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
+    overall = [np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
     money = table[amount].astype(float).to_numpy() if amount in table else np.zeros(len(table))
     months = _months(table)
-    rows = [_row(table, labels == k, cuts[k].path, ids[k], encoded, usual, money, months) for k in range(len(cuts))]
+    rows = [_row(table, labels == k, cut.path, ids[k], encoded, _usual(labels == k, cut.path, encoded, overall), money, months)
+            for k, cut in enumerate(cuts)]  # fmt: skip
     if (labels < 0).any():
-        rest = _row(table, labels < 0, (), "unclustered", encoded, usual, money, months)
+        rest = _row(table, labels < 0, (), "unclustered", encoded, overall, money, months)
         rows.append({**rest, "label": "Not in any cluster", "owner": None, "fix": None})
     columns = ["cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
                "preventable_share", "preventable_amount", "recovered_share", "examples"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _usual(inside: np.ndarray, path, encoded: list[Feature], overall: list[np.ndarray]) -> list[np.ndarray]:
+    """Share of each value among denials of the same circumstances, whatever their reason, for what names the cluster.
+
+    An ambulance cluster is not told by the ambulance payer or crew, since they have all ambulance denials.
+    """
+    by_name = {f.name: f for f in encoded}
+    alike = np.ones(len(inside), bool)
+    for name, value in path[1:]:
+        f = by_name[name]
+        alike &= np.asarray(f.matrix[:, [f.columns.index(value)]].todense()).ravel() > 0
+    if len(path) < 2 or (alike & ~inside).sum() < MIN_OTHERS:
+        return overall
+    rows = np.flatnonzero(alike)
+    return [np.asarray(f.matrix[rows].mean(0), float).ravel() if f.name in NAMED else rate
+            for f, rate in zip(encoded, overall, strict=True)]  # fmt: skip
 
 
 def _months(table: pd.DataFrame) -> list[str]:

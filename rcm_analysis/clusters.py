@@ -41,7 +41,7 @@ class Carving:
     """When a part of a cluster stands on its own. Shares and lifts are plain ratios."""
 
     min_lift: float = 1.5
-    min_share: float = 0.01  # of all denials
+    min_share: float = 0.005  # of all denials
     min_rows: int = 20
     min_z: float = 4.0  # standard deviations above the expected count
     refits: int = 10
