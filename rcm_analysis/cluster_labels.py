@@ -98,7 +98,7 @@ def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]], t
     >>> label((("reason", "authorization"), ("family", "imaging")), [], pd.Series(dtype=int))
     'Prior authorization missing · imaging'
     """
-    words = [_words(name, value) for name, value in path]
+    words = [_words(name, value) for name, value in path] or ["Everything else"]
     strong = [c for c in conditions if c["feature"] in NAMED and c["value"] != MISSING and c["share"] >= MIN_SHARE and c["lift"] >= MIN_LIFT]
     words += [_words(c["feature"], c["value"]) for c in strong[:MAX_NAMED]]
     return " · ".join(dict.fromkeys(words)) + _since(trend)

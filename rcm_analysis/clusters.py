@@ -33,6 +33,7 @@ NAMING_ONLY = ("payer_name", "payer_id", "rendering_npi", "billing_npi", "locati
                "diagnosis_chapters", "frequency", "prior_authorization", "whole_claim", "group_code", "carc", "rarc", "rarcs",
                "procedure")  # fmt: skip
 GROWTH = 1.5  # the last three months against the three before, beyond chance
+REASONS_SHARE = 0.6  # of the clusters asked for are reasons, the rest are carved out of them
 MIN_SHARED = 0.3  # members in common, as share of the smaller, that make an old and a new cluster the same
 
 
@@ -47,6 +48,8 @@ class Carving:
     refits: int = 10
     sample: float = 0.7
     min_found_again: float = 0.7  # of the refits
+    stays: float = 0.3  # of the refits, for a cluster that an earlier run had
+    comes: float = 0.9  # of the refits, for one that it had not
     seed: int = 20260101
 
 
@@ -80,7 +83,10 @@ def find_clusters(
     rates = [_expected(f, exposure) for f in cutting]
     everything = np.arange(len(table))
     samples = [_sample(len(table), carving, i) for i in range(carving.refits)]
-    found = _kept(base, cutting, rates, everything, samples, carving, clusters)
+    if clusters is None:
+        found = _kept(base, cutting, rates, samples, carving, _known(table, earlier))
+    else:
+        found = _carve(base, cutting, rates, everything, carving, clusters)
     labels = _assign(found, base, cutting, everything)
     refits = [(rows, _assign(_carve(base, cutting, rates, rows, carving, clusters), base, cutting, rows)) for rows in samples]
     ids = _identify(labels, found, table, earlier)
@@ -124,14 +130,42 @@ def _sample(rows: int, carving: Carving, number: int) -> np.ndarray:
     return np.sort(chance.choice(rows, int(rows * carving.sample), replace=False))
 
 
-def _kept(base, cutting, rates, rows, samples, carving: Carving, clusters: int | None) -> list[Cut]:
-    """The cuts of the whole table that most of the refits make too; their number follows from that."""
-    found = _carve(base, cutting, rates, rows, carving, clusters)
-    if clusters is not None:
-        return found
-    again = [set(_carve(base, cutting, rates, sample, carving, None)) for sample in samples]
-    seen = {cut: np.mean([cut in other for other in again]) if again else 1.0 for cut in found}
-    return [cut for cut in found if len(cut.path) == 1 or seen[cut] >= carving.min_found_again]
+def _kept(base, cutting, rates, samples, carving: Carving, known: list[tuple[np.ndarray, np.ndarray]]) -> list[Cut]:
+    """The cuts that most of the refits make; their number follows from that.
+
+    A cluster of an earlier run stays while a fair part of the refits still makes it, and a cut that would break one up
+    must be made by nearly all: otherwise a month of data would move the border cases to and fro.
+    """
+    again: dict[Cut, float] = {}
+    for sample in samples:
+        for cut in _carve(base, cutting, rates, sample, carving, None):
+            again[cut] = again.get(cut, 0.0) + 1 / len(samples)
+    everything = np.arange(base.matrix.shape[0])
+    kept = []
+    for cut in sorted(again, key=lambda c: (len(c.path), c.path)):
+        needed = carving.min_found_again
+        if known:
+            own = _assign([cut], base, cutting, everything) == 0
+            needed = carving.stays if any(_alike(own, old) for old in known) else carving.comes
+        if again[cut] >= needed - 1e-9:
+            kept.append(cut)
+    return kept
+
+
+def _alike(own: np.ndarray, old: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether a cut covers an earlier cluster, among the denials that the earlier run saw."""
+    inside, seen = old
+    return (own & inside).sum() >= 0.8 * (inside | (own & seen)).sum()
+
+
+def _known(table: pd.DataFrame, earlier: pd.DataFrame | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each earlier cluster: which rows are in it, and which rows the earlier run saw at all."""
+    if earlier is None or not len(earlier):
+        return []
+    keys = _keys(table)
+    before = keys.merge(earlier.drop_duplicates(list(keys)), on=list(keys), how="left", validate="m:1")["cluster_id"]
+    seen = before.notna().to_numpy()
+    return [((before == i).to_numpy(), seen) for i in sorted(before.dropna().unique()) if i != UNCLUSTERED]
 
 
 def _carve(base, cutting, rates, rows: np.ndarray, carving: Carving, clusters: int | None) -> list[Cut]:
@@ -141,30 +175,44 @@ def _carve(base, cutting, rates, rows: np.ndarray, carving: Carving, clusters: i
     enough = max(carving.min_rows * (len(rows) / max(base.matrix.shape[0], 1)), carving.min_share * len(rows))
     leaves = {cut: part for cut, part in leaves.items() if len(part) >= enough and cut.path[0][1] != MISSING}
     if clusters is not None:
-        leaves = dict(sorted(leaves.items(), key=lambda item: (-len(item[1]), item[0].path))[: max(clusters, 1)])
-    offers = {cut: _best_part(cut, part, cutting, rates, carving, enough) for cut, part in leaves.items()}
+        leaves = _largest(leaves, rows, max(1, round(clusters * REASONS_SHARE)))
+    removed: dict[Cut, tuple[tuple[str, str], ...]] = dict.fromkeys(leaves, ())
+    offers = {cut: _best_part(cut, part, cutting, rates, carving, enough, ()) for cut, part in leaves.items()}
     while clusters is None or len(leaves) < clusters:
         cut = max(offers, key=lambda c: (offers[c][0], c.path), default=None)
         if cut is None or offers[cut][0] <= 0:
             break
         _, new, inside = offers[cut]
         leaves[new], leaves[cut] = leaves[cut][inside], leaves[cut][~inside]
+        removed[new], removed[cut] = removed[cut], (*removed[cut], new.path[-1])
         for changed in (new, cut):
-            offers[changed] = _best_part(changed, leaves[changed], cutting, rates, carving, enough)
+            offers[changed] = _best_part(changed, leaves[changed], cutting, rates, carving, enough, removed[changed])
     return list(leaves)
 
 
-def _best_part(cut: Cut, part: np.ndarray, cutting, rates, carving: Carving, enough: float):
-    """(gain in nats, the new cut, which rows) of the strongest excess within a cluster; gain 0 when there is none."""
+def _largest(leaves: dict[Cut, np.ndarray], rows: np.ndarray, most: int) -> dict[Cut, np.ndarray]:
+    """The largest reasons, and one cluster of all others where there are more than `most`."""
+    if len(leaves) <= most:
+        return leaves
+    chosen = dict(sorted(leaves.items(), key=lambda item: (-len(item[1]), item[0].path))[: max(most - 1, 1)])
+    return {**chosen, Cut(()): np.setdiff1d(rows, np.concatenate(list(chosen.values())))}
+
+
+def _best_part(cut: Cut, part: np.ndarray, cutting, rates, carving: Carving, enough: float, removed):
+    """(gain in nats, the new cut, which rows) of the strongest excess within a cluster; gain 0 when there is none.
+
+    `removed` are the values carved out before: what remains is compared with the usual mix of what remains.
+    """
     best = (0.0, None, None)
     used = {name for name, _ in cut.path}
     for f, rate in zip(cutting, rates, strict=True):
         if f.name in used:
             continue
         counts = np.asarray(f.matrix[part].sum(0), float).ravel()
-        expected = rate * len(part)
+        gone = sum(rate[f.columns.index(value)] for name, value in removed if name == f.name and f.kind == "code")
+        expected = rate / max(1 - gone, 1e-9) * len(part)
         lift = counts / np.maximum(expected, 1e-9)
-        far = (counts - expected) / np.sqrt(np.maximum(expected * (1 - np.minimum(rate, 1)), 1e-9))
+        far = (counts - expected) / np.sqrt(np.maximum(expected * (1 - np.minimum(rate, 0.999)), 1e-9))
         good = (lift >= carving.min_lift) & (far >= carving.min_z) & (counts >= enough) & (counts <= len(part) - enough)
         gain = np.where(good, counts * np.log(np.maximum(lift, 1e-9)), 0.0)
         j = int(gain.argmax()) if len(gain) else 0
