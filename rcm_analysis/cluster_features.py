@@ -1,7 +1,7 @@
 """What is known of a denial, as sparse 0/1 columns: codes, sets of codes, numbers in bins, words of a text.
 
-    carc  rarcs      procedure  charge        carc=16  rarcs=N382  rarcs=MA61  family=office visit  charge=100-200
-    16    N382 MA61  99213      120.00   ->   1        1           1           1                    1
+carc  rarcs      procedure  charge        carc=16  rarcs=N382  rarcs=MA61  family=office visit  charge=100-200
+16    N382 MA61  99213      120.00   ->   1        1           1           1                    1
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +112,12 @@ def denial_features(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """).df()
 
 
+def last_months(denials: pd.DataFrame, *, as_of: date, months: int) -> pd.DataFrame:
+    """Denials decided in the last so many calendar months, that of `as_of` included."""
+    first = pd.Period(as_of, freq="M") - (months - 1)
+    return denials[denials["month"] >= str(first)].reset_index(drop=True)
+
+
 def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """The table with the category, service family and diagnosis chapters added where their codes are features."""
     table, names = denials.reset_index(drop=True).copy(), list(dict.fromkeys(features))
@@ -117,7 +125,13 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
     if missing:
         raise KeyError(f"the table has no column {', '.join(missing)}")
     if "carc" in names:
-        remarks = table["rarcs"] if "rarcs" in names else table["rarc"] if "rarc" in names else pd.Series(None, table.index, dtype=object)
+        remarks = (
+            table["rarcs"]
+            if "rarcs" in names
+            else table["rarc"]
+            if "rarc" in names
+            else pd.Series(None, table.index, dtype=object)
+        )
         pairs = pd.DataFrame({"carc": table["carc"], "rarcs": remarks}).astype(object)
         table["reason"] = _mapped(pairs)
         names = ["reason", *[name for name in names if name not in ("reason", "category")]]
@@ -126,7 +140,10 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
         table["family"] = table["procedure"].map(known).fillna(MISSING)
         names.append("family")
     if "diagnoses" in names:
-        chapters = {text: " ".join(sorted({code[:1] for code in str(text).split()})) for text in table["diagnoses"].dropna().unique()}
+        chapters = {
+            text: " ".join(sorted({code[:1] for code in str(text).split()}))
+            for text in table["diagnoses"].dropna().unique()
+        }
         table["diagnosis_chapters"] = table["diagnoses"].map(chapters)
         names[names.index("diagnoses")] = "diagnosis_chapters"
     return table, names
@@ -208,5 +225,5 @@ def _binned(column: pd.Series) -> pd.Series:
     if numbers.nunique() <= NUMBER_BINS:
         return numbers.map(lambda v: None if pd.isna(v) else f"{v:g}")
     edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, NUMBER_BINS + 1)))
-    labels = [f"{a:g} to {b:g}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    labels = [f"{a:g} to {b:g}" for a, b in pairwise(edges)]
     return pd.cut(numbers, edges, labels=labels, include_lowest=True).astype(object)

@@ -24,7 +24,9 @@ MAX_NAMED, MAX_CONDITIONS = 2, 12
 SINCE_SHARE, SINCE_MONTHS = 0.9, 0.6  # nine in ten denials within the last six tenths of the months
 
 
-def describe(table: pd.DataFrame, labels: np.ndarray, cuts: list, ids: list[str], encoded: list[Feature], *, amount: str) -> pd.DataFrame:
+def describe(
+    table: pd.DataFrame, labels: np.ndarray, cuts: list, ids: list[str], encoded: list[Feature], *, amount: str
+) -> pd.DataFrame:
     """One row per cluster, in the order of `cuts`, and one for what is unclustered."""
     overall = [np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
     money = table[amount].astype(float).to_numpy() if amount in table else np.zeros(len(table))
@@ -57,7 +59,11 @@ def _usual(inside: np.ndarray, path, encoded: list[Feature], overall: list[np.nd
 
 
 def _months(table: pd.DataFrame) -> list[str]:
-    return [str(m) for m in pd.period_range(table["month"].min(), table["month"].max(), freq="M")] if "month" in table and len(table) else []
+    return (
+        [str(m) for m in pd.period_range(table["month"].min(), table["month"].max(), freq="M")]
+        if "month" in table and len(table)
+        else []
+    )
 
 
 def _row(table, inside, path, name, encoded, usual, money, months) -> dict[str, Any]:
@@ -99,7 +105,11 @@ def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]], t
     'Prior authorization missing · imaging'
     """
     words = [_words(name, value) for name, value in path] or ["Everything else"]
-    strong = [c for c in conditions if c["feature"] in NAMED and c["value"] != MISSING and c["share"] >= MIN_SHARE and c["lift"] >= MIN_LIFT]
+    strong = [
+        c
+        for c in conditions
+        if c["feature"] in NAMED and c["value"] != MISSING and c["share"] >= MIN_SHARE and c["lift"] >= MIN_LIFT
+    ]
     words += [_words(c["feature"], c["value"]) for c in strong[:MAX_NAMED]]
     return " · ".join(dict.fromkeys(words)) + _since(trend)
 
@@ -116,10 +126,40 @@ def _since(trend: pd.Series) -> str:
         return ""
     late = trend[::-1].cumsum()[::-1] / trend.sum()
     start = late[late >= SINCE_SHARE].index[-1]
-    return f" since {pd.Period(start).strftime('%B %Y')}" if list(trend.index).index(start) >= (1 - SINCE_MONTHS) * len(trend) else ""
+    return (
+        f" since {pd.Period(start).strftime('%B %Y')}"
+        if list(trend.index).index(start) >= (1 - SINCE_MONTHS) * len(trend)
+        else ""
+    )
 
 
 def _commonest(part: pd.DataFrame, column: str) -> str | None:
     if column not in part or not part[column].notna().any():
         return None
     return str(part[column].dropna().mode().iat[0])
+
+
+def months(clusters: pd.DataFrame) -> pd.DataFrame:
+    """Denials by month (rows) and cluster (columns), in the order of the clusters."""
+    wide = {row.cluster_id: pd.Series(json.loads(row.trend), dtype=float) for row in clusters.itertuples()}
+    return pd.DataFrame(wide).fillna(0).sort_index()
+
+
+def positions(clusters: pd.DataFrame) -> pd.DataFrame:
+    """Adds x and y: the plane in which clusters with like conditions lie near (singular vectors of their profiles)."""
+    profiles = [{(c["feature"], c["value"]): c["share"] for c in json.loads(text)} for text in clusters["features"]]
+    wide = pd.DataFrame(profiles).fillna(0.0).to_numpy(float)
+    if min(wide.shape) < 2:
+        return clusters.assign(x=0.0, y=0.0)
+    left, sizes, _ = np.linalg.svd(wide - wide.mean(0), full_matrices=False)
+    sign = np.sign(left[np.abs(left).argmax(0), np.arange(left.shape[1])])
+    place = (left * sign * sizes)[:, :2]
+    return clusters.assign(x=place[:, 0], y=place[:, 1])
+
+
+def profile(clusters: pd.DataFrame, *, most: int = 4) -> pd.DataFrame:
+    """The strongest conditions of each cluster, one row each: cluster_id, feature, value, denials, share, expected, lift."""
+    rows = [
+        {"cluster_id": row.cluster_id, **c} for row in clusters.itertuples() for c in json.loads(row.features)[:most]
+    ]
+    return pd.DataFrame(rows, columns=["cluster_id", "feature", "value", "denials", "share", "expected", "lift"])

@@ -88,18 +88,24 @@ def find_clusters(
     else:
         found = _carve(base, cutting, rates, everything, carving, clusters)
     labels = _assign(found, base, cutting, everything)
-    refits = [(rows, _assign(_carve(base, cutting, rates, rows, carving, clusters), base, cutting, rows)) for rows in samples]
+    refits = [
+        (rows, _assign(_carve(base, cutting, rates, rows, carving, clusters), base, cutting, rows)) for rows in samples
+    ]
     ids = _identify(labels, found, table, earlier)
     members = _members(table, labels, ids, encoded)
     described = cluster_labels.describe(table, labels, found, ids, encoded, amount=amount)
-    described["stability"] = [_stability(labels == k, refits) for k in range(len(found))] + [np.nan] * (len(described) - len(found))
+    described["stability"] = [_stability(labels == k, refits) for k in range(len(found))] + [np.nan] * (
+        len(described) - len(found)
+    )
     return _with_status(described, table, labels, earlier, ids), members
 
 
 def _base(encoded: list[Feature]) -> Feature:
     """The feature that says why: the reason where there is one, else the code that tells most about the other features."""
     named = [f for f in encoded if f.name in ("reason", "category")]
-    codes = [f for f in encoded if f.kind == "code" and f.name not in NAMING_ONLY] or [f for f in encoded if f.kind == "code"]
+    codes = [f for f in encoded if f.kind == "code" and f.name not in NAMING_ONLY] or [
+        f for f in encoded if f.kind == "code"
+    ]
     if named or len(codes) < 2:
         return (named or codes or encoded)[0]
     told = [sum(_information(f, g) for g in codes if g is not f) / max(len(f.columns), 2) ** 0.5 for f in codes]
@@ -264,7 +270,9 @@ def _identify(labels: np.ndarray, cuts: list[Cut], table: pd.DataFrame, earlier:
     return ids
 
 
-def _matches(labels: np.ndarray, table: pd.DataFrame, earlier: pd.DataFrame, sizes: np.ndarray) -> list[tuple[str, int]]:
+def _matches(
+    labels: np.ndarray, table: pd.DataFrame, earlier: pd.DataFrame, sizes: np.ndarray
+) -> list[tuple[str, int]]:
     """Pairs of old id and new number that share members, most in common first."""
     keys = _keys(table)
     now = keys.assign(k=labels)[labels >= 0].drop_duplicates(list(keys))
@@ -339,8 +347,8 @@ def of_practice(con: duckdb.DuckDBPyConnection, *, clusters: int | None = None, 
 def explore(con: duckdb.DuckDBPyConnection, cluster_id: str) -> pd.DataFrame:
     """The conditions of one cluster, strongest first. Raises KeyError for an id that there is not.
 
-        feature     value               denials  share  expected  lift
-        family      ambulance           958      1.00   0.20      5.0
+    feature     value               denials  share  expected  lift
+    family      ambulance           958      1.00   0.20      5.0
     """
     found, _ = of_practice(con)
     if cluster_id not in set(found["cluster_id"]):
@@ -353,5 +361,11 @@ def by_carc(denials: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
     table = denials.reset_index(drop=True).assign(cluster_id=members["cluster_id"].to_numpy())
     counts = table.groupby(["carc", "cluster_id"]).size()
     total = counts.groupby("carc").sum()
-    rows = pd.DataFrame({"denials": total, "clusters": counts.groupby("carc").size(), "largest_share": counts.groupby("carc").max() / total})
+    rows = pd.DataFrame(
+        {
+            "denials": total,
+            "clusters": counts.groupby("carc").size(),
+            "largest_share": counts.groupby("carc").max() / total,
+        }
+    )
     return rows.sort_values("denials", ascending=False).reset_index()

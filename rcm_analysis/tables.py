@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import claims, engines, measures, schema
+from rcm_analysis import claims, clusters, engines, measures, schema
 from rcm_analysis.pages import csv_text
 
 SUFFIXES = (".parquet", ".csv", ".xlsx")
@@ -13,7 +13,7 @@ SUFFIXES = (".parquet", ".csv", ".xlsx")
 
 def names() -> list[str]:
     """The tables that can be exported."""
-    return [*claims.DERIVED, "measures", *schema.TABLES]
+    return [*claims.DERIVED, "measures", "clusters", "cluster_members", *schema.TABLES]
 
 
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
@@ -22,6 +22,9 @@ def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, en
     if table == "measures":
         frame = measures.measure(con, as_of=as_of)
         con.register("measures", frame)
+    if table in ("clusters", "cluster_members"):
+        for name, found in zip(("clusters", "cluster_members"), clusters.of_practice(con), strict=True):
+            con.register(name, found)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".parquet":
         engines.write_parquet(con, f"SELECT * FROM {table}", out)

@@ -20,7 +20,8 @@ PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
     {"errors", "progress", "cells", "sheets", "__init__"}, {"schema", "codes", "x12", "sources", "episodes", "mappings"},
     {"privacy", "envelopes", "overlaps"}, {"conformance", "remittances", "grids"}, {"ledgers"}, {"listings"},
-    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims"}, {"measures", "charts", "pages"}, {"summaries"},
+    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims"},
+    {"measures", "charts", "pages", "cluster_features"}, {"summaries", "cluster_labels", "cluster_charts"}, {"clusters"},
     {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

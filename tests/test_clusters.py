@@ -1,0 +1,192 @@
+"""Clusters of denials: planted causes are told apart, found again, named, and keep their ids."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score, v_measure_score
+
+from rcm_analysis import claims, cluster_features, cluster_labels, clusters
+from tests.conftest import AS_OF
+
+FEATURES = ("carc", "rarcs", "payer_name", "procedure", "rendering_npi")
+NOISE = {
+    "procedure": ["99213", "99214", "70551", "97110", "80061", "36415"],
+    "payer_name": ["ALPHA", "BETA", "GAMMA"],
+    "rendering_npi": ["1", "2", "3", "4"],
+}
+
+
+def planted(seed: int, causes: dict[str, dict]) -> pd.DataFrame:
+    """300 denials per cause: its own columns fixed or drawn from its list, the others drawn as everybody's are."""
+    chance = np.random.default_rng(seed)
+    parts = []
+    for name, own in causes.items():
+        columns = {c: chance.choice(own.get(c, NOISE[c]), 300) for c in NOISE}
+        codes = {"carc": chance.choice(own["carc"], 300), "rarcs": chance.choice(own.get("rarcs", [""]), 300)}
+        parts.append(pd.DataFrame({**columns, **codes, "cause": name}))
+    table = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=seed, ignore_index=True)
+    months = [str(p) for p in pd.period_range("2026-01", periods=12, freq="M")]
+    return table.assign(claim_number=[f"A{i}" for i in range(len(table))], line_number=1, denied_amount=100.0, month=chance.choice(months, len(table)),
+                        owner="coder", fix="Look.", preventable="yes", recovered=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_causes_that_share_a_code_are_told_apart_and_one_behind_several_codes_is_one(seed):
+    chance = np.random.default_rng(seed)
+    family = list(chance.permutation(["70551", "97110", "80061"]))
+    causes = {
+        "first of a shared code": {"carc": ["97"], "procedure": [family[0]]},
+        "second of a shared code": {"carc": ["97"], "procedure": [family[1]]},
+        "eligibility under three codes": {"carc": ["26", "27", "177"]},
+        "records under two codes": {"carc": ["16", "50"], "rarcs": ["N706"], "procedure": [family[2]]},
+        "late": {"carc": ["29"]},
+    }
+    table = planted(seed, causes)
+    found, members = clusters.find_clusters(table, features=FEATURES)
+    score = v_measure_score(table["cause"], members["cluster_id"])
+    assert score > v_measure_score(table["cause"], table["carc"]) + 0.1 and score >= 0.95
+    assert members.loc[table["cause"] == "records under two codes", "cluster_id"].nunique() == 1
+    assert found["stability"].min() >= 0.75
+
+
+def test_the_label_names_the_payer_and_provider_behind_a_cluster():
+    table = planted(
+        4,
+        {
+            "credentials": {"carc": ["B7"], "payer_name": ["BETA"], "rendering_npi": ["3"]},
+            "late": {"carc": ["29"]},
+            "cover": {"carc": ["27"]},
+        },
+    )
+    found, _ = clusters.find_clusters(table, features=FEATURES)
+    label = next(label for label in found["label"] if label.startswith("Provider not enrolled"))
+    assert "BETA" in label and "provider 3" in label
+    conditions = json.loads(found.set_index("label").loc[label, "features"])
+    payer = next(c for c in conditions if c["value"] == "BETA")
+    usual = (table["payer_name"] == "BETA").mean()
+    assert payer["share"] == 1 and payer["lift"] == pytest.approx(1 / usual, abs=0.01)
+
+
+def test_ids_are_kept_when_denials_are_added_and_new_and_gone_are_marked():
+    table = planted(5, {"auth": {"carc": ["197"]}, "late": {"carc": ["29"]}, "cover": {"carc": ["27"]}})
+    old = table[table["carc"] != "29"].iloc[:500]
+    _, before = clusters.find_clusters(old, features=FEATURES)
+    found, after = clusters.find_clusters(table[table["carc"] != "27"], features=FEATURES, earlier=before)
+    both = before.merge(after, on=["claim_number", "line_number"])
+    assert len(both) > 200 and (both["cluster_id_x"] == both["cluster_id_y"]).all()
+    status = found.set_index("label")["status"]
+    assert status["Filed too late"] == "new" and (status == "gone").sum() == 1
+
+
+def test_the_same_data_in_give_the_same_clusters_and_every_row_is_a_member():
+    table = planted(6, {"auth": {"carc": ["197"]}, "none": {"carc": ["193"]}})
+    first, second = (clusters.find_clusters(table, features=FEATURES) for _ in range(2))
+    pd.testing.assert_frame_equal(first[0], second[0])
+    pd.testing.assert_frame_equal(first[1], second[1])
+    assert len(first[1]) == len(table) == first[0]["denials"].sum()
+    assert (first[1].loc[table["carc"] == "193", "cluster_id"] == clusters.UNCLUSTERED).all()
+
+
+def test_what_was_decided_tells_volume_from_cause():
+    """Therapy has half of all eligibility denials; where it has half of all decided lines too, that is no cause."""
+    table = planted(
+        7,
+        {
+            "cover": {"carc": ["27"], "procedure": ["97110", "99213"]},
+            "other": {"carc": ["29"], "procedure": ["99213", "70551"]},
+        },
+    )
+    decided = pd.DataFrame({"family": ["therapy"] * 50 + ["office and hospital visits"] * 50})
+    alone, _ = clusters.find_clusters(table, features=FEATURES)
+    measured, _ = clusters.find_clusters(table, features=FEATURES, exposure=decided)
+    assert alone["label"].str.contains("Coverage not active · therapy").any()
+    assert not measured["label"].str.contains("Coverage not active · therapy").any()
+
+
+def test_words_of_a_text_are_a_circumstance():
+    table = planted(8, {"a": {"carc": ["16"]}, "b": {"carc": ["29"]}})
+    said = np.where(table.index % 3 == 0, "wheelchair van transport form unsigned", "please correct the field named")
+    table["reason_text"] = np.where(table["carc"] == "16", said, "claim arrived after the limit")
+    found, _ = clusters.find_clusters(table, features=[*FEATURES, "reason_text"], kinds={"reason_text": "text"})
+    assert found["label"].str.contains("wheelchair|transport|unsigned|form|van").any()
+
+
+def test_wrong_columns_and_kinds_are_named():
+    table = planted(9, {"a": {"carc": ["16"]}})
+    with pytest.raises(KeyError, match="no column colour"):
+        clusters.find_clusters(table, features=["carc", "colour"])
+    with pytest.raises(ValueError, match="not smell"):
+        clusters.find_clusters(table, features=["carc"], kinds={"carc": "smell"})
+
+
+def test_a_practice_has_clusters_and_one_can_be_explored(demo_con):
+    found, members = clusters.of_practice(demo_con)
+    assert found["denials"].sum() == len(members) and members["cluster_id"].notna().all()
+    assert set(clusters.explore(demo_con, "C01")["feature"])
+    with pytest.raises(KeyError, match="no cluster C999"):
+        clusters.explore(demo_con, "C999")
+    assert len(cluster_labels.positions(found)) == len(found)
+
+
+def test_public_appeals_give_stable_groups_that_say_more_than_one_code(shared):
+    table = pd.read_csv(shared / "realdata/ca_dmhc_imr_2001_2016.csv.gz", dtype=str)
+    features = [
+        "diagnosis_category",
+        "diagnosis_sub_category",
+        "treatment_category",
+        "treatment_sub_category",
+        "type",
+        "age_range",
+        "patient_gender",
+    ]
+    found, full = clusters.find_clusters(table, features=features, clusters=20)
+    assert len(found) == 20
+    half = np.sort(np.random.default_rng(1).choice(len(table), int(0.7 * len(table)), replace=False))
+    _, again = clusters.find_clusters(table.iloc[half], features=features, clusters=20)
+    assert adjusted_rand_score(full["cluster_id"].to_numpy()[half], again["cluster_id"]) >= 0.8
+    assert full.groupby(table["diagnosis_category"])["cluster_id"].nunique().max() > 1
+
+
+@pytest.fixture(scope="module")
+def world(shared, tmp_path_factory):
+    from rcm_analysis import intake
+    from rcm_analysis.store import Practice
+
+    folder = shared / "worlds/a"
+    root = tmp_path_factory.mktemp("world")
+    intake.ingest(Practice(root, "world-a"), [path for path in sorted(folder.iterdir()) if path.name != "truth"])
+    con = claims.open_practice(root, "world-a", as_of=AS_OF)
+    table = cluster_features.denial_features(con)
+    truth = pd.read_parquet(folder / "truth/claims.parquet")
+    return table, truth[truth["in_edi"] & truth["initially_denied"].astype(bool) & truth["root_cause"].ne("")]
+
+
+def test_planted_causes_of_a_practice_are_recovered_and_named(world):
+    table, truth = world
+    found, members = clusters.find_clusters(table, features=clusters.FEATURES)
+    own = members.groupby("claim_number")["cluster_id"].agg(lambda s: s.mode().iat[0])
+    both = truth.merge(own, left_on="pcn", right_index=True)
+    score = v_measure_score(both["root_cause"], both["cluster_id"])
+    assert (
+        score >= 0.78 and score > v_measure_score(truth["root_cause"], truth["carc"] + truth["rarc"].fillna("")) + 0.05
+    )
+    labels = found.set_index("cluster_id")["label"]
+    named = {"CRED": r"provider \d{10}", "AUTH_IMG": "imaging", "AMB_PCS": "ambulance", "AMB_NEC": "ambulance", "MEDNEC_LAB": "laboratory",
+             "MOD25": "visits", "MOD59": "97140|therapy", "ELIG": "WESTSIDE", "REG": "HARBOR"}  # fmt: skip
+    for cause, words in named.items():
+        main = both.loc[both["root_cause"] == cause, "cluster_id"].mode().iat[0]
+        assert re.search(words, labels[main]), f"{cause}: {labels[main]}"
+
+
+def test_a_month_more_keeps_the_ids_of_a_practice(world):
+    table, _ = world
+    old = table[table["month"] < "2026-09"]
+    _, before = clusters.find_clusters(old, features=clusters.FEATURES)
+    _, after = clusters.find_clusters(table[table["month"] <= "2026-09"], features=clusters.FEATURES, earlier=before)
+    after = after[(table.loc[table["month"] <= "2026-09", "month"] < "2026-09").to_numpy()]
+    assert (before["cluster_id"].to_numpy() == after["cluster_id"].to_numpy()).mean() >= 0.95
