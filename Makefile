@@ -46,6 +46,7 @@ lab: $(READY)  ## Open JupyterLab on the notebooks
 
 bench: $(READY)  ## Print speed ratios against bytes and peers
 	@$(BIN)/python bench/run.py --peers
+	@$(BIN)/python bench/clusters.py
 
 lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \

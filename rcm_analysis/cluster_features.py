@@ -112,6 +112,13 @@ def denial_features(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """).df()
 
 
+def decided_services(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Procedure and service family of each decided line, denied or not: what is usual, before anything is denied."""
+    lines = con.execute("SELECT procedure FROM decided_lines WHERE procedure IS NOT NULL ORDER BY procedure").df()
+    known = {code: service_family(code) for code in lines["procedure"].unique()}
+    return lines.assign(family=lines["procedure"].map(known))
+
+
 def last_months(denials: pd.DataFrame, *, as_of: date, months: int) -> pd.DataFrame:
     """Denials decided in the last so many calendar months, that of `as_of` included."""
     first = pd.Period(as_of, freq="M") - (months - 1)

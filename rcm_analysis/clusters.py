@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis import cluster_labels
-from rcm_analysis.cluster_features import MISSING, Feature, denial_features, encode, prepared
+from rcm_analysis.cluster_features import MISSING, Feature, decided_services, denial_features, encode, prepared
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,6 +34,7 @@ NAMING_ONLY = ("payer_name", "payer_id", "rendering_npi", "billing_npi", "locati
                "procedure")  # fmt: skip
 GROWTH = 1.5  # the last three months against the three before, beyond chance
 REASONS_SHARE = 0.6  # of the clusters asked for are reasons, the rest are carved out of them
+SAME = 0.75  # Jaccard overlap from which two sets of members are the same cluster (Hennig 2007: stable)
 MIN_SHARED = 0.3  # members in common, as share of the smaller, that make an old and a new cluster the same
 
 
@@ -60,6 +61,15 @@ class Cut:
     path: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Refit:
+    """The clusters made from a sample of the rows alone, and the number of the cluster of every row by their rules."""
+
+    rows: np.ndarray
+    cuts: list[Cut]
+    labels: np.ndarray
+
+
 def find_clusters(
     denials: pd.DataFrame, *, features: Sequence[str], amount: str = "denied_amount", kinds: dict[str, str] | None = None,
     exposure: pd.DataFrame | None = None, clusters: int | None = None, earlier: pd.DataFrame | None = None,
@@ -82,15 +92,12 @@ def find_clusters(
     cutting = [f for f in encoded if f is not base and f.kind != "number" and f.name not in NAMING_ONLY]
     rates = [_expected(f, exposure) for f in cutting]
     everything = np.arange(len(table))
-    samples = [_sample(len(table), carving, i) for i in range(carving.refits)]
-    if clusters is None:
-        found = _kept(base, cutting, rates, samples, carving, _known(table, earlier))
-    else:
-        found = _carve(base, cutting, rates, everything, carving, clusters)
+    found = _carve(base, cutting, rates, everything, carving, clusters)
     labels = _assign(found, base, cutting, everything)
-    refits = [
-        (rows, _assign(_carve(base, cutting, rates, rows, carving, clusters), base, cutting, rows)) for rows in samples
-    ]
+    refits = [_refit(base, cutting, rates, carving, clusters, number) for number in range(carving.refits)]
+    if clusters is None:
+        found = _kept(found, labels, refits, carving, _known(table, earlier))
+        labels = _assign(found, base, cutting, everything)
     ids = _identify(labels, found, table, earlier)
     members = _members(table, labels, ids, encoded)
     described = cluster_labels.describe(table, labels, found, ids, encoded, amount=amount)
@@ -131,31 +138,44 @@ def _expected(f: Feature, exposure: pd.DataFrame | None) -> np.ndarray:
     return counts / max(f.matrix.shape[0], 1)
 
 
-def _sample(rows: int, carving: Carving, number: int) -> np.ndarray:
+def _refit(base, cutting, rates, carving: Carving, clusters: int | None, number: int) -> Refit:
+    total = base.matrix.shape[0]
     chance = np.random.default_rng(carving.seed + number)
-    return np.sort(chance.choice(rows, int(rows * carving.sample), replace=False))
+    rows = np.sort(chance.choice(total, int(total * carving.sample), replace=False))
+    cuts = _carve(base, cutting, rates, rows, carving, clusters)
+    return Refit(rows, cuts, _assign(cuts, base, cutting, np.arange(total)))
 
 
-def _kept(base, cutting, rates, samples, carving: Carving, known: list[tuple[np.ndarray, np.ndarray]]) -> list[Cut]:
-    """The cuts that most of the refits make; their number follows from that.
+def _kept(found: list[Cut], labels: np.ndarray, refits: list[Refit], carving: Carving, known) -> list[Cut]:
+    """The cuts whose members most of the refits put together too; the number of clusters follows from that.
 
+    What counts is the members, not the path: carving imaging out of imaging and therapy is the same as carving therapy.
     A cluster of an earlier run stays while a fair part of the refits still makes it, and a cut that would break one up
     must be made by nearly all: otherwise a month of data would move the border cases to and fro.
     """
-    again: dict[Cut, float] = {}
-    for sample in samples:
-        for cut in _carve(base, cutting, rates, sample, carving, None):
-            again[cut] = again.get(cut, 0.0) + 1 / len(samples)
-    everything = np.arange(base.matrix.shape[0])
-    kept = []
-    for cut in sorted(again, key=lambda c: (len(c.path), c.path)):
+    offered = [(cut, labels == k) for k, cut in enumerate(found)]
+    offered += [(cut, refit.labels == k) for refit in refits for k, cut in enumerate(refit.cuts) if cut not in found]
+    kept: dict[Cut, np.ndarray] = {cut: own for cut, own in offered[: len(found)] if len(cut.path) == 1}
+    for cut, own in offered:
+        if cut in kept or any(_jaccard(own, other) >= SAME for other in kept.values()):
+            continue
         needed = carving.min_found_again
         if known:
-            own = _assign([cut], base, cutting, everything) == 0
             needed = carving.stays if any(_alike(own, old) for old in known) else carving.comes
-        if again[cut] >= needed - 1e-9:
-            kept.append(cut)
-    return kept
+        if np.mean([_best_overlap(own, refit.labels) >= SAME for refit in refits]) >= needed - 1e-9:
+            kept[cut] = own
+    return list(kept)
+
+
+def _jaccard(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+def _best_overlap(own: np.ndarray, other: np.ndarray) -> float:
+    """Largest Jaccard overlap of a set of rows with one of the clusters numbered in `other`."""
+    sizes = np.bincount(other + 1, minlength=1)
+    shared = np.bincount(other[own] + 1, minlength=len(sizes))
+    return float((shared / np.maximum(own.sum() + sizes - shared, 1))[1:].max(initial=0))
 
 
 def _alike(own: np.ndarray, old: tuple[np.ndarray, np.ndarray]) -> bool:
@@ -241,14 +261,9 @@ def _assign(cuts: list[Cut], base, cutting, rows: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _stability(inside: np.ndarray, refits: list[tuple[np.ndarray, np.ndarray]]) -> float:
+def _stability(inside: np.ndarray, refits: list[Refit]) -> float:
     """Mean over the refits of the best Jaccard overlap with one of their clusters (Hennig 2007)."""
-    best = []
-    for rows, other in refits:
-        own = inside[rows]
-        sizes = np.bincount(other + 1, minlength=1)
-        shared = np.bincount(other[own] + 1, minlength=len(sizes))
-        best.append((shared / np.maximum(own.sum() + sizes - shared, 1))[1:].max(initial=0))
+    best = [_best_overlap(inside[refit.rows], refit.labels[refit.rows]) for refit in refits]
     return float(np.mean(best)) if best else float("nan")
 
 
@@ -341,7 +356,9 @@ def _course(trend: dict[str, int]) -> str:
 
 def of_practice(con: duckdb.DuckDBPyConnection, *, clusters: int | None = None, earlier: pd.DataFrame | None = None):
     """Clusters and members of a practice, from a connection on which `claims.derive` has run."""
-    return find_clusters(denial_features(con), features=FEATURES, clusters=clusters, earlier=earlier)
+    return find_clusters(
+        denial_features(con), features=FEATURES, exposure=decided_services(con), clusters=clusters, earlier=earlier
+    )
 
 
 def explore(con: duckdb.DuckDBPyConnection, cluster_id: str) -> pd.DataFrame:

@@ -47,7 +47,8 @@ def test_causes_that_share_a_code_are_told_apart_and_one_behind_several_codes_is
         "late": {"carc": ["29"]},
     }
     table = planted(seed, causes)
-    found, members = clusters.find_clusters(table, features=FEATURES)
+    decided = pd.DataFrame({"family": [cluster_features.service_family(code) for code in NOISE["procedure"]] * 100})
+    found, members = clusters.find_clusters(table, features=FEATURES, exposure=decided)
     score = v_measure_score(table["cause"], members["cluster_id"])
     assert score > v_measure_score(table["cause"], table["carc"]) + 0.1 and score >= 0.95
     assert members.loc[table["cause"] == "records under two codes", "cluster_id"].nunique() == 1
@@ -113,7 +114,11 @@ def test_words_of_a_text_are_a_circumstance():
     said = np.where(table.index % 3 == 0, "wheelchair van transport form unsigned", "please correct the field named")
     table["reason_text"] = np.where(table["carc"] == "16", said, "claim arrived after the limit")
     found, _ = clusters.find_clusters(table, features=[*FEATURES, "reason_text"], kinds={"reason_text": "text"})
-    assert found["label"].str.contains("wheelchair|transport|unsigned|form|van").any()
+    assert (
+        found["label"]
+        .str.contains("reason text (?:wheelchair|transport|unsigned|form|van|correct|field|named|please)")
+        .any()
+    )
 
 
 def test_wrong_columns_and_kinds_are_named():
@@ -163,12 +168,13 @@ def world(shared, tmp_path_factory):
     con = claims.open_practice(root, "world-a", as_of=AS_OF)
     table = cluster_features.denial_features(con)
     truth = pd.read_parquet(folder / "truth/claims.parquet")
-    return table, truth[truth["in_edi"] & truth["initially_denied"].astype(bool) & truth["root_cause"].ne("")]
+    decided = cluster_features.decided_services(con)
+    return table, decided, truth[truth["in_edi"] & truth["initially_denied"].astype(bool) & truth["root_cause"].ne("")]
 
 
 def test_planted_causes_of_a_practice_are_recovered_and_named(world):
-    table, truth = world
-    found, members = clusters.find_clusters(table, features=clusters.FEATURES)
+    table, decided, truth = world
+    found, members = clusters.find_clusters(table, features=clusters.FEATURES, exposure=decided)
     own = members.groupby("claim_number")["cluster_id"].agg(lambda s: s.mode().iat[0])
     both = truth.merge(own, left_on="pcn", right_index=True)
     score = v_measure_score(both["root_cause"], both["cluster_id"])
@@ -184,9 +190,11 @@ def test_planted_causes_of_a_practice_are_recovered_and_named(world):
 
 
 def test_a_month_more_keeps_the_ids_of_a_practice(world):
-    table, _ = world
+    table, decided, _ = world
     old = table[table["month"] < "2026-09"]
-    _, before = clusters.find_clusters(old, features=clusters.FEATURES)
-    _, after = clusters.find_clusters(table[table["month"] <= "2026-09"], features=clusters.FEATURES, earlier=before)
+    _, before = clusters.find_clusters(old, features=clusters.FEATURES, exposure=decided)
+    _, after = clusters.find_clusters(
+        table[table["month"] <= "2026-09"], features=clusters.FEATURES, exposure=decided, earlier=before
+    )
     after = after[(table.loc[table["month"] <= "2026-09", "month"] < "2026-09").to_numpy()]
     assert (before["cluster_id"].to_numpy() == after["cluster_id"].to_numpy()).mean() >= 0.95
