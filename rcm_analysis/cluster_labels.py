@@ -17,6 +17,8 @@ WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverag
          "network": "Network or referral", "ambulance": "Ambulance rule", "liability": "Work injury or accident insurance"}  # fmt: skip
 SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "rendering_npi": "provider ", "location": "",
                   "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter "}  # fmt: skip
+COLUMNS = ("cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
+           "preventable_share", "preventable_amount", "recovered_share", "examples")  # fmt: skip
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")
 MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
 MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
@@ -36,9 +38,7 @@ def describe(
     if (labels < 0).any():
         rest = _row(table, labels < 0, (), "unclustered", encoded, overall, money, months)
         rows.append({**rest, "label": "Not in any cluster", "owner": None, "fix": None})
-    columns = ["cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
-               "preventable_share", "preventable_amount", "recovered_share", "examples"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _usual(inside: np.ndarray, path, encoded: list[Feature], overall: list[np.ndarray]) -> list[np.ndarray]:

@@ -32,6 +32,15 @@ FEATURES = ("carc", "rarcs", "group_code", "payer_name", "procedure", "modifiers
 NAMING_ONLY = ("payer_name", "payer_id", "rendering_npi", "billing_npi", "location", "place_of_service", "modifiers",
                "diagnosis_chapters", "frequency", "prior_authorization", "whole_claim", "group_code", "carc", "rarc", "rarcs",
                "procedure")  # fmt: skip
+NUMBERS = (
+    "denials",
+    "denied_amount",
+    "share",
+    "preventable_share",
+    "preventable_amount",
+    "recovered_share",
+    "stability",
+)
 GROWTH = 1.5  # the last three months against the three before, beyond chance
 REASONS_SHARE = 0.6  # of the clusters asked for are reasons, the rest are carved out of them
 SAME = 0.75  # Jaccard overlap from which two sets of members are the same cluster (Hennig 2007: stable)
@@ -87,6 +96,8 @@ def find_clusters(
         C02         Documentation · ambulance          958      310,220.00     0.09   growing  0.97
     """
     table, names = prepared(denials, features)
+    if not len(table):
+        return _nothing()
     encoded = encode(table, names, kinds)
     base = _base(encoded)
     cutting = [f for f in encoded if f is not base and f.kind != "number" and f.name not in NAMING_ONLY]
@@ -105,6 +116,14 @@ def find_clusters(
         len(described) - len(found)
     )
     return _with_status(described, table, labels, earlier, ids), members
+
+
+def _nothing() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The two tables without rows, for a practice that has no denial yet."""
+    columns = [*cluster_labels.COLUMNS, "stability", "status"]
+    found = pd.DataFrame({name: pd.Series(dtype=float if name in NUMBERS else object) for name in columns})
+    members = {"claim_number": object, "line_number": object, "cluster_id": object, "strength": float}
+    return found, pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in members.items()})
 
 
 def _base(encoded: list[Feature]) -> Feature:

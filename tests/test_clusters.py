@@ -129,6 +129,13 @@ def test_wrong_columns_and_kinds_are_named():
         clusters.find_clusters(table, features=["carc"], kinds={"carc": "smell"})
 
 
+def test_without_denials_both_tables_are_there_and_empty():
+    table = planted(9, {"a": {"carc": ["16"]}})
+    full = clusters.find_clusters(table, features=FEATURES)
+    none = clusters.find_clusters(table.iloc[:0], features=FEATURES)
+    assert [list(t) for t in none] == [list(t) for t in full] and not any(map(len, none))
+
+
 def test_a_practice_has_clusters_and_one_can_be_explored(demo_con):
     found, members = clusters.of_practice(demo_con)
     assert found["denials"].sum() == len(members) and members["cluster_id"].notna().all()
