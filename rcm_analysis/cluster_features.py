@@ -215,7 +215,7 @@ def _tokens(value: str, kind: str) -> list[str]:
         return [value]
     if kind == "set":
         return sorted(set(value.split())) or [MISSING]
-    return sorted(set(re.findall(r"[a-z]{3,}", value.lower())))
+    return [] if value == MISSING else sorted(set(re.findall(r"[a-z]{3,}", value.lower())))
 
 
 def _telling(tokens: list[list[str]], rows: np.ndarray) -> list[list[str]]:

@@ -14,9 +14,10 @@ WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverag
          "claim_data": "Claim data missing or wrong", "credentialing": "Provider not enrolled", "coding": "Coding error", "bundling": "Bundled services",
          "medical_necessity": "Medical necessity", "documentation": "Records requested or missing", "timely_filing": "Filed too late",
          "duplicate": "Duplicate claim", "non_covered": "Service not covered", "benefit_maximum": "Over the benefit limit",
-         "network": "Network or referral", "ambulance": "Ambulance rule", "liability": "Work injury or accident insurance"}  # fmt: skip
+         "network": "Network or referral", "ambulance": "Ambulance rule", "none": "No reason code", "liability": "Work injury or accident insurance"}  # fmt: skip
 SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "rendering_npi": "provider ", "location": "",
-                  "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter "}  # fmt: skip
+                  "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter ",
+                  "reason_text": "the text says "}  # fmt: skip
 COLUMNS = ("cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
            "preventable_share", "preventable_amount", "recovered_share", "examples")  # fmt: skip
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")

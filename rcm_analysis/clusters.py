@@ -13,13 +13,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from rcm_analysis import cluster_labels
-from rcm_analysis.cluster_features import MISSING, Feature, decided_services, denial_features, encode, prepared
+from rcm_analysis.cluster_features import (
+    MISSING,
+    Feature,
+    decided_services,
+    denial_features,
+    encode,
+    last_months,
+    prepared,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +37,8 @@ UNCLUSTERED = "unclustered"
 FEATURES = ("carc", "rarcs", "group_code", "payer_name", "procedure", "modifiers", "diagnoses", "rendering_npi", "location",
             "place_of_service", "frequency", "prior_authorization", "whole_claim", "age", "days_to_submit", "days_to_decision",
             "denied_amount")  # fmt: skip
+TEXTS = {"reason_text": "text"}  # columns with what the payer or a biller wrote, where an export has them
+SETTLED_MONTHS = 6
 # Who and how much, not what went wrong: they name a cluster and never cut one, and a code belongs to the reason
 NAMING_ONLY = ("payer_name", "payer_id", "rendering_npi", "billing_npi", "location", "place_of_service", "modifiers",
                "diagnosis_chapters", "frequency", "prior_authorization", "whole_claim", "group_code", "carc", "rarc", "rarcs",
@@ -218,7 +229,8 @@ def _carve(base, cutting, rates, rows: np.ndarray, carving: Carving, clusters: i
     values = np.asarray(base.matrix[rows].argmax(1)).ravel()
     leaves = {Cut(((base.name, base.columns[v]),)): rows[values == v] for v in np.unique(values)}
     enough = max(carving.min_rows * (len(rows) / max(base.matrix.shape[0], 1)), carving.min_share * len(rows))
-    leaves = {cut: part for cut, part in leaves.items() if len(part) >= enough and cut.path[0][1] != MISSING}
+    said = any(f.kind == "text" for f in cutting)  # a text may tell what no code does
+    leaves = {cut: part for cut, part in leaves.items() if len(part) >= enough and (said or cut.path[0][1] != MISSING)}
     if clusters is not None:
         leaves = _largest(leaves, rows, max(1, round(clusters * REASONS_SHARE)))
     removed: dict[Cut, tuple[tuple[str, str], ...]] = dict.fromkeys(leaves, ())
@@ -373,23 +385,36 @@ def _course(trend: dict[str, int]) -> str:
     return "growing" if late > early * GROWTH else "shrinking" if early > late * GROWTH else "steady"
 
 
-def of_practice(con: duckdb.DuckDBPyConnection, *, clusters: int | None = None, earlier: pd.DataFrame | None = None):
-    """Clusters and members of a practice, from a connection on which `claims.derive` has run."""
-    return find_clusters(
-        denial_features(con), features=FEATURES, exposure=decided_services(con), clusters=clusters, earlier=earlier
+def of_practice(
+    con: duckdb.DuckDBPyConnection, *, as_of: date, months: int | None = None, clusters: int | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Denials, clusters and members of a practice, from a connection on which `claims.derive` has run.
+
+    Ids are those of the clusters at the end of last year, so that the reports of a year agree on them; "new" and "gone"
+    are against them too. Needs six months of last year, else the clusters are numbered anew.
+    """
+    denials = denial_features(con)
+    denials = denials if months is None else last_months(denials, as_of=as_of, months=months)
+    features, exposure, earlier = [*FEATURES, *(name for name in TEXTS if name in denials)], decided_services(con), None
+    settled = denials[denials["month"] < f"{as_of.year}-01"]
+    if clusters is None and settled["month"].nunique() >= SETTLED_MONTHS:
+        earlier = find_clusters(settled, features=features, kinds=TEXTS, exposure=exposure)[1]
+    found = find_clusters(
+        denials, features=features, kinds=TEXTS, exposure=exposure, clusters=clusters, earlier=earlier
     )
+    return denials, *found
 
 
-def explore(con: duckdb.DuckDBPyConnection, cluster_id: str) -> pd.DataFrame:
-    """The conditions of one cluster, strongest first. Raises KeyError for an id that there is not.
+def explore(found: pd.DataFrame, cluster_id: str) -> pd.DataFrame:
+    """The conditions of one of the clusters found, strongest first. Raises KeyError for an id that there is not.
 
     feature     value               denials  share  expected  lift
     family      ambulance           958      1.00   0.20      5.0
     """
-    found, _ = of_practice(con)
     if cluster_id not in set(found["cluster_id"]):
         raise KeyError(f"no cluster {cluster_id}; there are {', '.join(found['cluster_id'])}")
-    return pd.DataFrame(json.loads(found.set_index("cluster_id").loc[cluster_id, "features"]))
+    columns = ["feature", "value", "denials", "share", "expected", "lift"]
+    return pd.DataFrame(json.loads(found.set_index("cluster_id").loc[cluster_id, "features"]), columns=columns)
 
 
 def by_carc(denials: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,9 @@ def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, en
         frame = measures.measure(con, as_of=as_of)
         con.register("measures", frame)
     if table in ("clusters", "cluster_members"):
-        for name, found in zip(("clusters", "cluster_members"), clusters.of_practice(con), strict=True):
+        for name, found in zip(
+            ("clusters", "cluster_members"), clusters.of_practice(con, as_of=as_of)[1:], strict=True
+        ):
             con.register(name, found)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".parquet":

@@ -116,9 +116,19 @@ def test_words_of_a_text_are_a_circumstance():
     found, _ = clusters.find_clusters(table, features=[*FEATURES, "reason_text"], kinds={"reason_text": "text"})
     assert (
         found["label"]
-        .str.contains("reason text (?:wheelchair|transport|unsigned|form|van|correct|field|named|please)")
+        .str.contains("the text says (?:wheelchair|transport|unsigned|form|van|correct|field|named|please)")
         .any()
     )
+
+
+def test_a_text_tells_apart_denials_without_a_code():
+    table = planted(11, {"a": {"carc": [None]}, "b": {"carc": [None]}, "late": {"carc": ["29"]}})
+    said = {"a": "member was not found on our rolls", "b": "operative report never arrived", "late": None}
+    found, members = clusters.find_clusters(
+        table.assign(reason_text=table["cause"].map(said)), features=[*FEATURES, "reason_text"], kinds=clusters.TEXTS
+    )
+    assert v_measure_score(table["cause"], members["cluster_id"]) >= 0.95
+    assert not found["label"].str.contains("says none").any()
 
 
 def test_wrong_columns_and_kinds_are_named():
@@ -137,11 +147,12 @@ def test_without_denials_both_tables_are_there_and_empty():
 
 
 def test_a_practice_has_clusters_and_one_can_be_explored(demo_con):
-    found, members = clusters.of_practice(demo_con)
+    denials, found, members = clusters.of_practice(demo_con, as_of=AS_OF)
+    assert len(denials) == len(members)
     assert found["denials"].sum() == len(members) and members["cluster_id"].notna().all()
-    assert set(clusters.explore(demo_con, "C01")["feature"])
+    assert set(clusters.explore(found, "C01")["feature"])
     with pytest.raises(KeyError, match="no cluster C999"):
-        clusters.explore(demo_con, "C999")
+        clusters.explore(found, "C999")
     assert len(cluster_labels.positions(found)) == len(found)
 
 
