@@ -29,6 +29,7 @@ NUMBER_BINS = 6  # quantile bins; enough to show "late" or "expensive" without c
 MAX_TEXT_SHARE, MIN_TEXT_ROWS = 0.5, 5  # words in more than half or in a handful of the texts tell nothing apart
 # Codes that name a cause of their own within a wider category: somebody's accident insurance owes, the card was misread
 OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability", "31": "claim_data"}
+UPHELD = ("193",)  # "original payment decision is being maintained": the reason is that of the denial before
 FAMILIES = ((1999, "anesthesia"), (36399, "surgery"), (36419, "venipuncture"), (69999, "surgery"), (79999, "imaging"),
             (89999, "laboratory"), (90459, "medicine"), (90759, "vaccine"), (92999, "medicine"), (93999, "cardiology"),
             (96359, "medicine"), (96549, "infusion and injection"), (96999, "medicine"), (97999, "therapy"),
@@ -140,7 +141,7 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
             else pd.Series(None, table.index, dtype=object)
         )
         pairs = pd.DataFrame({"carc": table["carc"], "rarcs": remarks}).astype(object)
-        table["reason"] = _mapped(pairs)
+        table["reason"] = _upheld(table, _mapped(pairs))
         names = ["reason", *[name for name in names if name not in ("reason", "category")]]
     if "procedure" in names and "family" not in names:
         known = {code: service_family(code) for code in table["procedure"].unique()}
@@ -162,6 +163,23 @@ def _mapped(pairs: pd.DataFrame) -> pd.Series:
     distinct = filled.drop_duplicates()
     known = distinct.assign(reason=[reason_category(*pair) for pair in distinct.itertuples(index=False)])
     return filled.merge(known, on=["carc", "rarcs"], how="left", validate="m:1")["reason"]
+
+
+def _upheld(table: pd.DataFrame, reasons: pd.Series) -> pd.Series:
+    """The reasons, where a denial only says that an earlier one stands that of the earlier one (of the line, else claim).
+
+    claim  line  decided_on  carc  reason
+    A1     1     2026-01-10  27    eligibility
+    A1     1     2026-03-02  193   none -> eligibility
+    """
+    upheld = table["carc"].isin(UPHELD) & reasons.eq(MISSING)
+    if not {"claim_number", "line_number", "decided_on"} <= set(table) or not upheld.any():
+        return reasons
+    order = table["decided_on"].sort_values(kind="stable").index
+    told = reasons.where(reasons.ne(MISSING)).loc[order]
+    claims, lines = (table.loc[order, name] for name in ("claim_number", "line_number"))
+    before = told.groupby([claims, lines], dropna=False).ffill().fillna(told.groupby(claims).ffill())
+    return reasons.where(~upheld, before.reindex(reasons.index).fillna(MISSING))
 
 
 def kind_of(column: pd.Series) -> str:

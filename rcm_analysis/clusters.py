@@ -271,6 +271,7 @@ def _best_part(cut: Cut, part: np.ndarray, cutting, rates, carving: Carving, eno
         lift = counts / np.maximum(expected, 1e-9)
         far = (counts - expected) / np.sqrt(np.maximum(expected * (1 - np.minimum(rate, 0.999)), 1e-9))
         good = (lift >= carving.min_lift) & (far >= carving.min_z) & (counts >= enough) & (counts <= len(part) - enough)
+        good &= np.array([value != MISSING for value in f.columns], bool)  # what is not known is no circumstance
         gain = np.where(good, counts * np.log(np.maximum(lift, 1e-9)), 0.0)
         j = int(gain.argmax()) if len(gain) else 0
         if len(gain) and gain[j] > best[0]:
@@ -361,11 +362,16 @@ def _strength(labels: np.ndarray, encoded: list[Feature], clusters: int) -> np.n
 
 
 def _with_status(described: pd.DataFrame, table, labels, earlier, ids) -> pd.DataFrame:
-    """Adds new, growing, shrinking, steady; and a row without denials for each earlier cluster that is gone."""
+    """Adds new, growing, shrinking, steady, gone; and a row without denials for each earlier id that is not used now.
+
+    New is a cluster that no earlier one became, with most denials later than the earlier run: a mere split is not new.
+    """
     before = set() if earlier is None else set(earlier["cluster_id"]) - {UNCLUSTERED}
-    status = [_course(json.loads(text)) for text in described["trend"]]
-    described["status"] = ["new" if earlier is not None and i not in before and i != UNCLUSTERED else s
-                           for i, s in zip(described["cluster_id"], status, strict=True)]  # fmt: skip
+    described["status"] = [_course(json.loads(text)) for text in described["trend"]]
+    if earlier is not None:
+        fresh = ~pd.MultiIndex.from_frame(_keys(table)).isin(pd.MultiIndex.from_frame(earlier[list(_keys(table))]))
+        mostly = {i for k, i in enumerate(ids) if i not in before and fresh[labels == k].mean() > 0.5}
+        described.loc[described["cluster_id"].isin(mostly), "status"] = "new"
     gone = sorted(before - set(ids))
     if gone:
         rows = pd.DataFrame({"cluster_id": gone, "label": "gone since the earlier run", "denials": 0, "denied_amount": 0.0,
@@ -375,13 +381,15 @@ def _with_status(described: pd.DataFrame, table, labels, earlier, ids) -> pd.Dat
 
 
 def _course(trend: dict[str, int]) -> str:
-    """Last three months against the three before: growing or shrinking beyond twice the Poisson error."""
+    """Last three months against the three before, beyond twice the Poisson error; gone is none at all in those three."""
     counts = list(trend.values())
     if len(counts) < 6:
         return "steady"
     late, early = sum(counts[-3:]), sum(counts[-6:-3])
     if abs(late - early) <= 2 * (late + early) ** 0.5:
         return "steady"
+    if not late:
+        return "gone"
     return "growing" if late > early * GROWTH else "shrinking" if early > late * GROWTH else "steady"
 
 
@@ -398,11 +406,14 @@ def of_practice(
     features, exposure, earlier = [*FEATURES, *(name for name in TEXTS if name in denials)], decided_services(con), None
     settled = denials[denials["month"] < f"{as_of.year}-01"]
     if clusters is None and settled["month"].nunique() >= SETTLED_MONTHS:
-        earlier = find_clusters(settled, features=features, kinds=TEXTS, exposure=exposure)[1]
-    found = find_clusters(
+        before, earlier = find_clusters(settled, features=features, kinds=TEXTS, exposure=exposure)
+    found, members = find_clusters(
         denials, features=features, kinds=TEXTS, exposure=exposure, clusters=clusters, earlier=earlier
     )
-    return denials, *found
+    if earlier is not None:
+        lost = found["denials"].eq(0)
+        found.loc[lost, "label"] = found.loc[lost, "cluster_id"].map(before.set_index("cluster_id")["label"])
+    return denials, found, members
 
 
 def explore(found: pd.DataFrame, cluster_id: str) -> pd.DataFrame:

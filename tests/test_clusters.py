@@ -139,6 +139,14 @@ def test_wrong_columns_and_kinds_are_named():
         clusters.find_clusters(table, features=["carc"], kinds={"carc": "smell"})
 
 
+def test_a_denial_that_is_upheld_has_the_reason_of_the_one_before():
+    rows = [("A1", 1, "2026-03-02", "193"), ("A1", 1, "2026-01-10", "27"), ("A1", 2, "2026-01-10", "29"),
+            ("A2", 1, "2026-02-01", "193"), ("A3", 2, "2026-01-05", "197"), ("A3", None, "2026-02-05", "193")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["claim_number", "line_number", "decided_on", "carc"]).assign(rarcs=None)
+    reasons = cluster_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
+    assert list(reasons) == ["eligibility", "eligibility", "timely_filing", "none", "authorization", "authorization"]
+
+
 def test_without_denials_both_tables_are_there_and_empty():
     table = planted(9, {"a": {"carc": ["16"]}})
     full = clusters.find_clusters(table, features=FEATURES)
