@@ -27,8 +27,8 @@ KINDS = ("code", "set", "number", "text")
 MISSING = "none"
 NUMBER_BINS = 6  # quantile bins; enough to show "late" or "expensive" without cutting the data thin
 MAX_TEXT_SHARE, MIN_TEXT_ROWS = 0.5, 5  # words in more than half or in a handful of the texts tell nothing apart
-# Codes that name a cause of their own within a wider category: somebody's accident insurance owes, the card was misread
-OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability", "31": "claim_data"}
+# Codes that name a cause of their own within a wider category: the insurer of an accident or of the work owes
+OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability"}
 UPHELD = ("193",)  # "original payment decision is being maintained": the reason is that of the denial before
 FAMILIES = ((1999, "anesthesia"), (36399, "surgery"), (36419, "venipuncture"), (69999, "surgery"), (79999, "imaging"),
             (89999, "laboratory"), (90459, "medicine"), (90759, "vaccine"), (92999, "medicine"), (93999, "cardiology"),
