@@ -141,7 +141,11 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
             else pd.Series(None, table.index, dtype=object)
         )
         pairs = pd.DataFrame({"carc": table["carc"], "rarcs": remarks}).astype(object)
-        table["reason"] = _upheld(table, _mapped(pairs))
+        reasons = _mapped(pairs)
+        if "category" in table:  # told from a listing's words where it has no code
+            told = table["category"].where(table["carc"].isna())
+            reasons = reasons.where(reasons.ne(MISSING) | told.isna(), told)
+        table["reason"] = _upheld(table, reasons)
         names = ["reason", *[name for name in names if name not in ("reason", "category")]]
     if "procedure" in names and "family" not in names:
         known = {code: service_family(code) for code in table["procedure"].unique()}

@@ -229,7 +229,7 @@ def _carve(base, cutting, rates, rows: np.ndarray, carving: Carving, clusters: i
     values = np.asarray(base.matrix[rows].argmax(1)).ravel()
     leaves = {Cut(((base.name, base.columns[v]),)): rows[values == v] for v in np.unique(values)}
     enough = max(carving.min_rows * (len(rows) / max(base.matrix.shape[0], 1)), carving.min_share * len(rows))
-    said = any(f.kind == "text" for f in cutting)  # a text may tell what no code does
+    said = any(f.kind == "text" and f.columns for f in cutting)  # a text may tell what no code does
     leaves = {cut: part for cut, part in leaves.items() if len(part) >= enough and (said or cut.path[0][1] != MISSING)}
     if clusters is not None:
         leaves = _largest(leaves, rows, max(1, round(clusters * REASONS_SHARE)))

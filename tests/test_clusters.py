@@ -147,6 +147,12 @@ def test_a_denial_that_is_upheld_has_the_reason_of_the_one_before():
     assert list(reasons) == ["eligibility", "eligibility", "timely_filing", "none", "authorization", "authorization"]
 
 
+def test_without_a_code_the_category_told_from_words_is_the_reason():
+    table = pd.DataFrame({"carc": [None, "27", None], "rarcs": None, "category": ["authorization", "coding", None]})
+    reasons = cluster_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
+    assert list(reasons) == ["authorization", "eligibility", "none"]
+
+
 def test_without_denials_both_tables_are_there_and_empty():
     table = planted(9, {"a": {"carc": ["16"]}})
     full = clusters.find_clusters(table, features=FEATURES)
