@@ -82,6 +82,16 @@ _PROCEDURE = (
     ("modifiers", TEXT, "modifiers in the order given, separated by spaces"),
     ("revenue_code", TEXT, "institutional revenue code"),
 )
+_STATUS = (
+    ("source", TEXT, "payer or clearinghouse: who acknowledged"),
+    ("source_name", TEXT, "name of who acknowledged"),
+    ("source_id", TEXT, "identifier of who acknowledged"),
+    ("category", TEXT, "status category (STC01-1): A1, A2 accepted; A3, A6, A7, A8 rejected"),
+    ("status_code", TEXT, "claim status code (STC01-2)"),
+    ("entity", TEXT, "entity the status is about (STC01-3)"),
+    ("further_statuses", TEXT, "more statuses of the same segment (STC10, STC11), as category:code:entity"),
+    ("action", TEXT, "WQ accepted, U rejected (STC03)"),
+)
 
 FACTS = (
     Table(
@@ -119,6 +129,7 @@ FACTS = (
         _columns(
             *_SUBMISSION,
             _SEGMENT,
+            ("batch_number", TEXT, "the practice's number of the 837 it was sent in (BHT03)"),
             ("kind", TEXT, "837P professional, 837I institutional, 837D dental, listing of claims or denials"),
             ("claim_number", TEXT, "the practice's claim number (CLM01)"),
             ("charge", MONEY, "total charge (CLM02)"),
@@ -169,17 +180,29 @@ FACTS = (
             *_SOURCE,
             _SEGMENT,
             ("claim_number", TEXT, "the practice's claim number (TRN02)"),
-            ("source", TEXT, "payer or clearinghouse: who acknowledged"),
-            ("source_name", TEXT, "name of who acknowledged"),
-            ("source_id", TEXT, "identifier of who acknowledged"),
-            ("category", TEXT, "status category (STC01-1): A1, A2 accepted; A3, A6, A7, A8 rejected"),
-            ("status_code", TEXT, "claim status code (STC01-2)"),
-            ("entity", TEXT, "entity the status is about (STC01-3)"),
-            ("action", TEXT, "WQ accepted, U rejected (STC03)"),
+            *_STATUS,
             ("rejected", FLAG, "the claim was not accepted for adjudication"),
             ("charge", MONEY, "charge of the claim (STC04)"),
             ("payer_claim_number", TEXT, "payer's number of the claim (REF 1K)"),
             ("service_date", DAY, "day of service"),
+        ),
+    ),
+    Table(
+        "batch_acknowledgments",
+        "277CA status of a whole 837, or of what it holds of one provider (STC above claim level)",
+        _columns(
+            *_SOURCE,
+            _SEGMENT,
+            ("level", TEXT, "file or provider"),
+            ("batch_number", TEXT, "number of the 837 (TRN02), as in `submissions`"),
+            ("provider_npi", TEXT, "NPI of the billing provider, at provider level"),
+            *_STATUS,
+            ("rejected", FLAG, "claims of the 837 were turned away that need not be named one by one"),
+            ("charge", MONEY, "charge of the claims concerned (STC04)"),
+            ("accepted_claims", COUNT, "claims accepted (QTY 90, QA)"),
+            ("rejected_claims", COUNT, "claims rejected (QTY AA, QC)"),
+            ("accepted_amount", MONEY, "charge of the claims accepted (AMT YU)"),
+            ("rejected_amount", MONEY, "charge of the claims rejected (AMT YY)"),
         ),
     ),
     Table(

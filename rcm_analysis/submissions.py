@@ -91,9 +91,9 @@ def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tup
     if not transactions:
         return {}, []
     index, notes = _index(piece, transactions, tx, keys)
-    known = _submitted_on(index)
+    head, known = _headed(index)
     lines, line_days = _lines(index, file_ids, known)
-    claims = _claims(index, file_ids, known, line_days, key)
+    claims = _claims(index, file_ids, head, known, line_days, key)
     return {"submissions": claims, "submission_lines": lines}, notes + _bad_values(index)
 
 
@@ -148,14 +148,14 @@ def _whole_claims(piece: Piece, transactions: list[Transaction], tx: np.ndarray,
     return clm[keep], notes, dropped
 
 
-def _submitted_on(index: _Index) -> np.ndarray:
-    """Date of the transaction set (BHT04), else of the functional group, by transaction."""
+def _headed(index: _Index) -> tuple[np.ndarray, np.ndarray]:
+    """BHT of every transaction, and its date: of the transaction set (BHT04), else of the functional group."""
     s = index.s
     bht = s.where(b"BHT")
     bht = bht[index.tx[bht] >= 0]
     first = x12.first_of(index.tx[bht], bht, len(index.transactions))
     created, _ = s.days(s.span(first, 4))
-    return np.where(created != -1, created, [group_day(t.group_date) for t in index.transactions])
+    return first, np.where(created != -1, created, [group_day(t.group_date) for t in index.transactions])
 
 
 def _common(index: _Index, segments: np.ndarray, file_ids: list[str], known: np.ndarray) -> dict[str, pa.Array]:
@@ -169,7 +169,9 @@ def _common(index: _Index, segments: np.ndarray, file_ids: list[str], known: np.
     }
 
 
-def _claims(index: _Index, file_ids: list[str], known: np.ndarray, line_days: np.ndarray, key: bytes) -> pa.Table:
+def _claims(
+    index: _Index, file_ids: list[str], head: np.ndarray, known: np.ndarray, line_days: np.ndarray, key: bytes
+) -> pa.Table:
     clm = index.clm
     subscriber = index.above(b"SBR", np.zeros(len(clm), np.int64))
     payer = index.above(b"NM1*PR", subscriber)
@@ -178,6 +180,7 @@ def _claims(index: _Index, file_ids: list[str], known: np.ndarray, line_days: np
     diagnoses = _diagnoses(index)
     columns = {
         **_common(index, clm, file_ids, known),
+        "batch_number": index.text(head, 3).take(pa.array(index.tx[clm])),
         "kind": pa.array(kinds, pa.string()),
         "claim_number": index.text(clm, 1),
         "charge": index.money(clm, 2, "CLM02"),

@@ -117,7 +117,8 @@ def _without_header(data: bytes) -> list[Interchange]:
     if not head:
         return []
     segment = head[3].strip() or b"\n"
-    component = b">" if data.count(b"HC>") > data.count(b"HC:") else b":"
+    sample = data[:1_000_000]  # a memory map has no count
+    component = b">" if sample.count(b"HC>") > sample.count(b"HC:") else b":"
     start = data.rfind(segment, 0, head.start() + 1) + 1
     group = data.rfind(b"GS" + head[1], 0, head.start() + 2)
     marks = Delimiters(head[1], component, b"^", segment[:1])

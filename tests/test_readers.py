@@ -151,13 +151,46 @@ def test_the_same_member_has_one_pseudonym_in_claim_and_remittance(tmp_path):
     assert len(keys.pop()) == 16
 
 
-def test_acknowledgments_at_claim_level_only(tmp_path):
-    body = ["BHT*0085*08*K*20260112*0630*TH", "HL*1**20*1", "NM1*PR*2*ACME*****PI*7", "HL*2*1*21*1", "NM1*41*2*C*****46*S", "TRN*2*B1",
-            "STC*A1:19:PR*20260112*WQ*500", "HL*3*2*19*1", "NM1*85*2*C*****XX*1", "HL*4*3*PT", "NM1*QC*1*QUILLFEATHER*ANN****MI*M1", "TRN*2*A1",
-            "STC*A7:562:85*20260112*U*250", "DTP*472*D8*20260105", "HL*5*3*PT", "TRN*2*A2", "STC*A2:20*20260112*WQ*250", "REF*1K*X9"]  # fmt: skip
-    practice, _ = ingest(tmp_path, envelope("HN", "277", "005010X214", body))
-    assert rows(practice, "acknowledgments", "claim_number, source, category, status_code, entity, rejected, charge, payer_claim_number") == [
-        ("A1", "payer", "A7", "562", "85", True, D(250), None), ("A2", "payer", "A2", "20", None, False, D(250), "X9")]  # fmt: skip
+ACKNOWLEDGED = [
+    "BHT*0085*08*K*20260112*0630*TH", "HL*1**20*1", "NM1*PR*2*ACME*****PI*7", "TRN*1*PAYERS",
+    "HL*2*1*21*1", "NM1*41*2*C*****46*S", "TRN*2*B1", "STC*A1:19:PR*20260112*WQ*500", "STC*A3:21*20260113*U*250******A6:33:85*A7:511",
+    "QTY*90*1", "QTY*AA*2", "AMT*YU*250", "AMT*YY*250.5",
+    "HL*3*2*19*1", "NM1*85*2*C*****XX*1522003506", "TRN*1*0", "STC*A8:562:85**U*250", "QTY*QC*1", "AMT*YY*250",
+    "HL*4*3*PT", "NM1*QC*1*QUILLFEATHER*ANN****MI*M1", "TRN*2*A1", "STC*A7:562:85*20260112*U*250", "STC*A7:33*20260112*U*250", "DTP*472*D8*20260105",
+    "SVC*HC:99213*250", "STC*A7:454*20260112*U*250",
+    "HL*5*3*PT", "TRN*2*A2", "STC*A2:20*20260112*WQ*250", "REF*1K*X9"]  # fmt: skip
+
+
+def test_every_status_of_a_claim_is_a_row(tmp_path):
+    practice, _ = ingest(tmp_path, envelope("HN", "277", "005010X214", ACKNOWLEDGED))
+    assert rows(practice, "acknowledgments", "claim_number, source, category, status_code, entity, rejected, charge, payer_claim_number, service_date") == [
+        ("A1", "payer", "A7", "562", "85", True, D(250), None, date(2026, 1, 5)),
+        ("A1", "payer", "A7", "33", None, True, D(250), None, date(2026, 1, 5)),
+        ("A2", "payer", "A2", "20", None, False, D(250), "X9", None)]  # fmt: skip
+
+
+def test_a_rejected_file_or_provider_is_a_row_that_leads_to_the_837(tmp_path):
+    practice, _ = ingest(tmp_path, envelope("HN", "277", "005010X214", ACKNOWLEDGED), claim_837("A1"))
+    got = rows(practice, "batch_acknowledgments", "level, batch_number, provider_npi, category, further_statuses, rejected, charge, "
+               "accepted_claims, rejected_claims, accepted_amount, rejected_amount, known_on")  # fmt: skip
+    assert got == [
+        ("file", "B1", None, "A1", None, False, D(500), 1, 2, D(250), D("250.5"), date(2026, 1, 12)),
+        ("file", "B1", None, "A3", "A6:33:85 A7:511", True, D(250), 1, 2, D(250), D("250.5"), date(2026, 1, 13)),
+        ("provider", "B1", "1522003506", "A8", None, True, D(250), None, 1, None, D(250), date(2026, 3, 5))]  # fmt: skip
+    assert rows(practice, "submissions", "claim_number, batch_number") == [("A1", "B1")]
+
+
+def test_a_status_that_names_no_claim_is_noted(tmp_path):
+    body = [segment for segment in ACKNOWLEDGED if segment != "TRN*2*A2"]
+    practice, outcome = ingest(tmp_path, envelope("HN", "277", "005010X214", body))
+    assert len(rows(practice, "acknowledgments")) == 2
+    assert [(r["level"], r["place"]) for r in outcome.rejects] == [("claim", "segment 32 (STC)")]
+
+
+@pytest.mark.parametrize(("version", "kind"), [("004040X167", "277CA"), ("", "277CA"), ("005010X212", "277")])
+def test_an_acknowledgment_is_told_from_an_answer(tmp_path, version, kind):
+    _, outcome = ingest(tmp_path, envelope("HN", "277", version, ACKNOWLEDGED))
+    assert outcome.files[0]["kind"] == kind
 
 
 @given(
@@ -196,6 +229,20 @@ def test_the_public_samples_agree_with_their_index(shared, tmp_path):
         assert file["status"] != "rejected" or (file["reason"] and not file["claims"]), row["file"]
         checked += 1
     assert checked > 120
+
+
+def test_every_status_of_the_public_acknowledgments_is_a_row(shared, tmp_path):
+    text = (shared / "corpus/INDEX.tsv").read_text("utf-8")
+    index = {r["file"]: int(r["acknowledged"]) for r in csv.DictReader(text.splitlines(), delimiter="\t")}
+    practice = Practice(tmp_path, "corpus")
+    outcome = intake.ingest(practice, [shared / "corpus/277ca"])
+    names = {file["file_id"]: file["name"] for file in outcome.files}
+    counted = dict.fromkeys(names.values(), 0)
+    for table in ("acknowledgments", "batch_acknowledgments"):
+        for (file_id,) in rows(practice, table, "file_id"):
+            counted[names[file_id]] += 1
+    assert counted == {name: index[f"277ca/{name}"] for name in counted}
+    assert sum(counted.values()) == 10
 
 
 @pytest.mark.parametrize("folder", ["malformed", "other", "277ca"])
