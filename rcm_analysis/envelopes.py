@@ -10,6 +10,7 @@ file and its number there, so that a thousand small remittances cost what one la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -207,7 +208,7 @@ def check(control: list[tuple[int, int, str, str | None]]) -> list[Note]:
             notes.append(_stray(source, number, tag, words[closes[tag]]))
             continue
         counted = number - opening[0] + 1 if tag == "SE" else opening[1]
-        if value is None or not value.strip().isdigit() or int(value) != counted:
+        if not re.fullmatch(r" *[0-9]{1,9} *", value or "") or int(value or 0) != counted:
             notes.append(_miscounted(source, number, tag, words[closes[tag]], counted))
     for tag in ("ST", "GS", "ISA"):
         if tag in depth and control:

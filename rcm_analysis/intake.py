@@ -206,6 +206,9 @@ def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
             Note(0, "notice", "segment 1", "the interchange header (ISA) is missing, the delimiters were guessed",
                  "compare the counts with the sender's statement")
         )  # fmt: skip
+    if any(part.mended for part in found):
+        notes.append(Note(0, "notice", "segment 1 (ISA)", "ISA16 is not the separator that the claims use; theirs was taken",
+                          "tell the sender; compare the procedures with the statement"))  # fmt: skip
     marks = found[-1].delimiters
     start = max(len(data) - 10_000, 0)
     tail = data[start:]

@@ -35,6 +35,12 @@ _NO_ENVELOPE = re.compile(
     rb"(?:^|[\s~'|])ST([^A-Za-z0-9\s])(\d{3})\1[^\r\n]{1,60}?(\s*[^A-Za-z0-9\s]|[\r\n]+)\s*(?:BPR|BHT|BGN|AK1)\1"
 )
 
+# The composites that tell the separator of components: the place of a claim (CLM05), the procedure of a line (SVC01,
+# SV101, SV202, SV301).
+_COMPOSITES = rb"""[%(s)s\r\n]\s*(?:SV[C13]%(e)s|SV2%(e)s[^%(e)s%(s)s]*%(e)s|CLM%(e)s(?:[^%(e)s%(s)s]*%(e)s){4})
+    ([^%(e)s%(s)s\r\n]{3,})"""
+_SAMPLE_BYTES = 100_000
+
 _ZEROS, _SIXES, _HIGH = 0x3030303030303030, 0x7676767676767676, 0x8080808080808080
 _MONEY_TYPE = pa.decimal128(14, 2)
 
@@ -49,12 +55,16 @@ class Delimiters(NamedTuple):
 
 
 class Interchange(NamedTuple):
-    """Where an interchange stands in its file and how it is delimited; `headed` is false where the ISA is missing."""
+    """Where an interchange stands in its file and how it is delimited.
+
+    `headed` is false where the ISA is missing; `mended` is true where its ISA16 was not believed.
+    """
 
     start: int
     stop: int
     delimiters: Delimiters
     headed: bool
+    mended: bool = False
 
 
 class Span(NamedTuple):
@@ -82,8 +92,9 @@ def plain(data: bytes) -> bytes:
 def interchanges(data: bytes) -> list[Interchange]:
     """Every interchange of a file, delimiters read from each ISA by counting its sixteen separators.
 
-    A fixed width is not trusted: some senders pad the ISA otherwise. A name such as NARCISA starts nothing. A file
-    without an ISA whose first transaction can still be told is one interchange with `headed` false.
+    A fixed width is not trusted: some senders pad the ISA otherwise. Nor is ISA16, where the claims use another
+    separator. A name such as NARCISA starts nothing. A file without an ISA whose first transaction can still be told
+    is one interchange with `headed` false.
     """
     found = []
     at = data.find(b"ISA")
@@ -95,7 +106,27 @@ def interchanges(data: bytes) -> list[Interchange]:
     if not found:
         return _without_header(data)
     stops = [start for start, _ in found[1:]] + [len(data)]
-    return [Interchange(start, stop, marks, True) for (start, marks), stop in zip(found, stops, strict=True)]
+    return [_mended(data, start, stop, marks) for (start, marks), stop in zip(found, stops, strict=True)]
+
+
+def _mended(data: bytes, start: int, stop: int, marks: Delimiters) -> Interchange:
+    component = _component(data[start : min(stop, start + _SAMPLE_BYTES)], marks)
+    return Interchange(start, stop, marks._replace(component=component), True, component != marks.component)
+
+
+def _component(sample: bytes, marks: Delimiters) -> bytes:
+    """ISA16, unless it can be none (a letter, a digit, the element separator) or all composites use another mark."""
+    named = marks.component
+    possible = not named.isalnum() and named not in (b" ", marks.element)
+    if possible and b"HC" + named in sample:
+        return named
+    pattern = _COMPOSITES % {b"e": re.escape(marks.element), b"s": re.escape(marks.segment)}
+    composites = re.findall(pattern, sample, re.VERBOSE)
+    if not possible or not any(named in composite for composite in composites):
+        used = re.search(rb"[^A-Za-z0-9 .-]", composites[0]) if composites else None
+        if used and used[0] != marks.repeat and all(used[0] in composite for composite in composites):
+            return used[0]
+    return named if possible else b":"
 
 
 def _delimiters(head: re.Match, data: bytes) -> Delimiters:
@@ -131,7 +162,14 @@ def normalize(data: bytes, marks: Delimiters) -> bytes:
     Line breaks carry nothing in X12 but where they end segments; files wrapped at 80 columns become whole again.
     """
     table = bytearray(bytes.maketrans(bytes(range(32)), b" " * 32))
-    for mark, stand_in in zip(marks, (ELEMENT, COMPONENT, REPEAT, SEGMENT), strict=True):
+    # where two are the same byte, the later one counts: elements and segments hold the text together
+    stand_ins = (
+        (marks.component, COMPONENT),
+        (marks.repeat, REPEAT),
+        (marks.element, ELEMENT),
+        (marks.segment, SEGMENT),
+    )
+    for mark, stand_in in stand_ins:
         table[mark[0]] = stand_in[0]
     drop = bytes(b for b in b"\r\n" if b not in b"".join(marks))
     return data.translate(bytes(table), drop)
@@ -320,10 +358,10 @@ class Segments:
         return _eight_digits(word).astype(np.int64), good
 
     def _one_amount(self, start: int, stop: int, scale: int) -> tuple[int, bool, bool]:
-        value = self.text_bytes[start:stop].decode("ascii", "replace").strip()
+        value = self.text_bytes[start:stop].decode("ascii", "replace").strip(" ")
         if not value:
             return 0, False, False
-        if not re.fullmatch(r"[+-]?(\d{1,13}(\.\d*)?|\.\d+)", value):
+        if not re.fullmatch(r"[+-]?([0-9]{1,13}(\.[0-9]*)?|\.[0-9]+)", value):
             return 0, True, True
         try:
             scaled = Decimal(value) * scale

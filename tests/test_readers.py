@@ -115,6 +115,19 @@ def test_wrong_counts_are_noted_and_nothing_is_lost(tmp_path):
     assert len(rows(practice, "remittances")) == 1
 
 
+@pytest.mark.parametrize("count", [":4", "²", "", "x", "-9", "9" * 30])
+def test_a_count_that_is_no_number_is_noted(tmp_path, count):
+    _, outcome = ingest(tmp_path, remittance("CLP*A1*1*10*10").replace(b"SE*9*", f"SE*{count}*".encode()))
+    assert "SE01" in outcome.files[0]["reason"]
+
+
+def test_a_separator_that_isa16_does_not_name_is_taken_and_said(tmp_path):
+    data = remittance("CLP*A1*1*9.9*9.9", "SVC*HC:99213:25*9.9*9.9").replace(b"*P*:~", b"*P*9~")
+    practice, outcome = ingest(tmp_path, data)
+    assert rows(practice, "remittance_lines", "procedure, modifiers, charge") == [("99213", "25", D("9.9"))]
+    assert "ISA16" in outcome.files[0]["reason"]
+
+
 def test_an_837_claim_becomes_a_row_without_the_person(tmp_path):
     practice, _ = ingest(
         tmp_path, claim_837("A1", "REF*6R*L1", frequency="7").replace(b"HI*ABK", b"REF*F8*X9~REF*G1*PA5~HI*ABK")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from datetime import date
 from decimal import Decimal
 
@@ -38,6 +39,36 @@ def test_delimiters_come_from_sixteen_separators(text, expected):
     (found,) = x12.interchanges(text.encode())
     assert found.delimiters == expected
     assert found.headed
+
+
+@pytest.mark.parametrize(
+    ("named", "body", "used"),
+    [
+        (":", "CLM*A1*1***13>A>1~SV1*HC>99211*1~", ">"),
+        (">", "CLM*A1*1***13:A:1~SV2*0450*HC:99211*1~", ":"),
+        ("9", "CLP*A1*1*99*99~SVC*HC:99213*99*99~", ":"),
+        ("9", "CLP*A1*1*99*99~SVC*HC|99213*99*99~", "|"),
+        ("T", "CLP*A1*1*99*99~", ":"),
+        ("*", "CLP*A1*1*99*99~", ":"),
+        (":", "CLM*A1*1***13:A:1~SV1*HC>99211*1~", ":"),  # one of them holds what ISA16 names
+        (">", "CLP*A1*1*99*99~SVC*99213*99*99~", ">"),  # nothing to tell it by
+        (":", "CLP*A1*1*99*99~SVC*HC>99213*99*99~SVC*HC!99213*99*99~", ":"),
+    ],
+)
+def test_the_separator_of_components_is_the_one_that_the_claims_use(named, body, used):
+    (found,) = x12.interchanges(f"{HEAD}{named}~GS*HP~ST*835*1~{body}".encode())
+    assert found.delimiters.component.decode() == used
+    assert found.mended == (named != used)
+
+
+def test_a_memory_map_is_read_like_bytes(tmp_path):
+    headed = f"{HEAD}:~GS*HP*S*R~ST*835*0001~BPR*I*0~CLP*A*1*1*1~SVC*HC:1*1*1~SE*4*0001~".encode()
+    for data in (headed, headed[headed.index(b"GS") :]):
+        (tmp_path / "f").write_bytes(data)
+        with open(tmp_path / "f") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            (part,) = x12.interchanges(mapped)
+            assert x12.interchanges(data) == [part]
+            assert list(x12.pieces(mapped, part)) == list(x12.pieces(data, part))
 
 
 def test_a_name_that_holds_isa_starts_nothing():
@@ -80,7 +111,7 @@ def test_amounts_are_exact(text, cents):
     assert segments.money(span)[0].to_pylist() == [Decimal(cents) / 100]
 
 
-@pytest.mark.parametrize("text", ["ABC", "1,000", "1.005", "--1", "1-", "1.2.3", "-", ".", "1e3", "٣"])
+@pytest.mark.parametrize("text", ["ABC", "1,000", "1.005", "--1", "1-", "1.2.3", "-", ".", "1e3", "٣", ":1", "1:"])
 def test_what_is_no_amount_is_null_and_noted(text):
     segments, span = one(f"AMT*{text}~")
     values, bad = segments.money(span)
