@@ -292,22 +292,17 @@ def read_piece(
     notes += conformance.check(piece)
     kinds = [(t.source, t.kind) for t in piece.transactions]
     persons = privacy.persons_named(piece.segments, piece.source, words or [])
-    digests = [(part.source, digest) for part in held for digest in _digests(part.text)]
+    digests = list(_digests(piece))
     return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
 
 
-def _digests(text: bytes) -> Iterator[bytes]:
-    """A digest for each transaction, from its ST to its SE, the same whatever envelope and line ends it came in."""
-    opens, closes = x12.SEGMENT + b"ST" + x12.ELEMENT, x12.SEGMENT + b"SE" + x12.ELEMENT
-    view = memoryview(text)
-    start = 0 if text.startswith(opens[1:]) else text.find(opens) + 1
-    while start > 0 or text.startswith(opens[1:], start):
-        stop = text.find(closes, start)
-        after = text.find(opens, start)
-        yield hashlib.sha256(view[start : len(text) if stop < 0 else stop]).digest()
-        start = after + 1
-        if after < 0:
-            return
+def _digests(piece: Piece) -> Iterator[tuple[int, bytes]]:
+    """File and digest of each transaction, ST to before SE, the same whatever envelope and line ends it came in."""
+    s = piece.segments
+    view = memoryview(s.text_bytes)
+    for t in piece.transactions:
+        stop = s.marks[s.last[t.last - t.closed]]
+        yield t.source, hashlib.sha256(view[s.start[t.first] : stop]).digest()
 
 
 def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch, key: bytes) -> None:

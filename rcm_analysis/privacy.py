@@ -11,6 +11,7 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +34,16 @@ def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
     ['8d9cabf2e5e5952c', None]
     """
     coded = values.dictionary_encode()
-    bare = pc.utf8_upper(pc.replace_substring_regex(coded.dictionary, r"[^\pL\pN]", ""))
-    hashed = [hmac.digest(key, v.encode(), "sha256")[:8].hex() if v else None for v in bare.to_pylist()]
+    bare = coded.dictionary
+    if not pc.all(pc.ascii_is_alnum(bare)).as_py():
+        bare = pc.replace_substring_regex(bare, r"[^\pL\pN]", "")
+    hashed = [_pseudonym(v, key) if v else None for v in pc.utf8_upper(bare).to_pylist()]
     return pa.array(hashed, pa.string()).take(coded.indices)
+
+
+@lru_cache(maxsize=100_000)  # members come again in every file
+def _pseudonym(value: str, key: bytes) -> str:
+    return hmac.digest(key, value.encode(), "sha256")[:8].hex()
 
 
 def ages(birth: np.ndarray, service: np.ndarray) -> pa.Array:

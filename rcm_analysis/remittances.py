@@ -344,25 +344,31 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray, by_line: np.nd
 
 def procedures(s: x12.Segments, composite: x12.Span, revenue: x12.Span | None) -> dict[str, pa.Array]:
     """Procedure, modifiers and revenue code of composite procedure identifiers (`HC:99213:25:59`, `NU:0450`)."""
-    qualifier, code = s.component(composite, 0), s.component(composite, 1)
+    qualifier, code, *further = s.components(composite, 0, 6)
     # a bare code without a qualifier is tolerated; NU says that the code is a revenue code
     bare = (code.start < 0) & (qualifier.stop - qualifier.start > 2)
     code = x12.Span(np.where(bare, qualifier.start, code.start), np.where(bare, qualifier.stop, code.stop))
     head = s.words[np.maximum(qualifier.start, 0)] & np.uint64(0xFFFF)
     is_revenue = (qualifier.start >= 0) & ~bare & (head == np.uint64(int.from_bytes(b"NU", "little")))
     value = s.text(code)
-    modifiers = [s.text(s.component(composite, k)) for k in range(2, 6)]
-    # null_handling="skip" loses rows whose values are all null (pyarrow 26)
-    joined = pc.binary_join_element_wise(*modifiers, " ", null_handling="replace", null_replacement="")
-    joined = pc.utf8_trim_whitespace(joined)
     none = pa.scalar(None, pa.string())
-    columns = {
-        "procedure": pc.if_else(pa.array(is_revenue), none, value),
-        "modifiers": pc.if_else(pc.equal(joined, ""), none, joined),
-    }
+    columns = {"procedure": pc.if_else(pa.array(is_revenue), none, value), "modifiers": _joined(s, further)}
     named = pc.if_else(pa.array(is_revenue), value, none)
     columns["revenue_code"] = named if revenue is None else pc.coalesce(s.text(revenue), named)
     return columns
+
+
+def _joined(s: x12.Segments, spans: list[x12.Span]) -> pa.Array:
+    """The values of several spans, row by row, with spaces between them; null where there is none."""
+    some = np.logical_or.reduce([span.start >= 0 for span in spans])
+    columns = [s.text(x12.Span(span.start[some], span.stop[some])) for span in spans]
+    columns = [column for column in columns if column.null_count < len(column)]
+    if not columns:
+        return pa.nulls(len(some), pa.string())
+    # null_handling="skip" loses rows whose values are all null (pyarrow 26)
+    joined = pc.binary_join_element_wise(*columns, " ", null_handling="replace", null_replacement="")
+    row = np.cumsum(some, dtype=np.int32) - 1
+    return pc.utf8_trim_whitespace(joined).take(pa.array(row, mask=~some))
 
 
 def _remarks(index: _Index, file_ids: list[str], known: np.ndarray) -> pa.Table:
@@ -383,7 +389,7 @@ def _remarks(index: _Index, file_ids: list[str], known: np.ndarray) -> pa.Table:
     columns = {
         **_of_claims(index, segments, file_ids, known),
         "line_number": _level(index, segments),
-        "source": pa.array([source for source, rows, _ in found for _ in range(len(rows))], pa.string()),
+        "source": pa.array(np.repeat([source for source, _, _ in found], [len(rows) for _, rows, _ in found])),
         "rarc": pa.concat_arrays([codes for _, _, codes in found]),
     }
     return schema.conform("remarks", columns)

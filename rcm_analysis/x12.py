@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -203,7 +204,7 @@ class Segments:
         self.text_bytes = _PAD + text + _PAD
         self.buffer = np.frombuffer(self.text_bytes, np.uint8)
         self.marks = np.flatnonzero((self.buffer | 1) == 0x1F).astype(np.int32)
-        ends = np.flatnonzero(self.buffer[self.marks] == 0x1F).astype(np.int32)
+        ends = np.flatnonzero(self.buffer.take(self.marks) == 0x1F)
         # the pads give blank segments at both ends; a segment runs from after one segment mark to the next
         self.first = ends[:-1] + 1  # index of the mark that ends the tag
         self.last = ends[1:]  # index of the mark that ends the segment
@@ -213,10 +214,10 @@ class Segments:
         self.number = np.flatnonzero(filled) - (len(_PAD) - 2)
         self.first, self.last, self.start = self.first[filled], self.last[filled], start[filled]
         self.count = self.last - self.first
-        words = np.ndarray(len(self.text_bytes) - 7, "<u8", self.text_bytes, strides=(1,))
-        self.words = words
-        self.head = words[self.start]
-        self._components: np.ndarray | None = None
+        self.words = np.ndarray(len(self.text_bytes) - 7, "<u8", self.text_bytes, strides=(1,))
+        self.head = self.words.take(self.start)
+        self._tags = self.head.astype(np.uint32)
+        self._found: dict[bytes, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.start)
@@ -231,11 +232,16 @@ class Segments:
 
     def where(self, tag: bytes) -> np.ndarray:
         """Indices of the segments with this beginning: `b"CLP"`, or with a qualifier `b"NM1*QC"` (up to 7 bytes)."""
-        want = tag.replace(b"*", ELEMENT)
-        if len(want) < 8 and b"*" not in tag:
-            want += ELEMENT
-        mask = (1 << (8 * len(want))) - 1
-        return np.flatnonzero((self.head & np.uint64(mask)) == np.uint64(int.from_bytes(want, "little")))
+        if tag not in self._found:
+            name, _, qualifier = tag.partition(b"*")
+            if qualifier:
+                among = self.where(name)
+                found = among[_begins(self.head.take(among), name + ELEMENT + qualifier)]
+            else:
+                found = np.flatnonzero(_begins(self._tags, name + ELEMENT))
+            found.flags.writeable = False
+            self._found[tag] = found
+        return self._found[tag]
 
     def flags(self, tag: bytes) -> np.ndarray:
         """A mask over all segments, true for those with this tag."""
@@ -253,43 +259,48 @@ class Segments:
         if not len(self) or not len(segments) or segments.max() < 0:  # many optional segments never occur
             nothing = np.full(len(segments), -1, np.int32)
             return Span(nothing, nothing)
-        there = self.count[segments] >= element
-        if segments.min() < 0:
-            there &= segments >= 0
-        mark = self.first[segments] + element
-        if not there.all():
-            mark = np.where(there, mark, 1)
-        start, stop = self.marks[mark - 1] + np.int32(1), self.marks[mark]
-        there &= stop > start
-        if there.all():
-            return Span(start, stop)
-        return Span(np.where(there, start, np.int32(-1)), np.where(there, stop, np.int32(-1)))
+        return self._between(segments, element, segments >= 0)
 
     def each(self, segments: np.ndarray, elements: np.ndarray) -> Span:
         """Like `span`, with an element of its own for each segment."""
         if not len(segments):
             return Span(segments, segments)
-        there = self.count[segments] >= elements
-        mark = np.where(there, self.first[segments] + elements, 1)
-        start, stop = self.marks[mark - 1] + 1, self.marks[mark]
+        return self._between(segments, elements, True)
+
+    def _between(self, segments: np.ndarray, elements: np.ndarray | int, known: np.ndarray | bool) -> Span:
+        there = known & (self.count.take(segments, mode="wrap") >= elements)
+        mark = self.first.take(segments, mode="wrap") + elements
+        start = self.marks.take(mark - 1, mode="clip") + np.int32(1)
+        stop = self.marks.take(mark, mode="clip")
         there &= stop > start
-        return Span(np.where(there, start, -1), np.where(there, stop, -1))
+        if there.all():
+            return Span(start, stop)
+        return Span(np.where(there, start, np.int32(-1)), np.where(there, stop, np.int32(-1)))
 
     def component(self, span: Span, position: int) -> Span:
         """The given component (from 0) of composite elements."""
-        if self._components is None:
-            self._components = np.flatnonzero(self.buffer == COMPONENT[0]).astype(np.int32)
-        cuts = self._components
-        if not len(cuts) or not (span.start >= 0).any():
-            return span if position == 0 else Span(np.full_like(span.start, -1), np.full_like(span.stop, -1))
+        return self.components(span, position, position + 1)[0]
+
+    def components(self, span: Span, first: int, after: int) -> list[Span]:
+        """The components from `first` (from 0) to before `after` of composite elements."""
+        cuts = self._cuts
+        if len(cuts) == 1:
+            nothing = np.full_like(span.start, -1)
+            return [span if k == 0 else Span(nothing, nothing) for k in range(first, after)]
         low, high = np.searchsorted(cuts, span.start), np.searchsorted(cuts, span.stop)
-        inside = high - low
-        there = (span.start >= 0) & (inside >= position)
-        last = len(cuts) - 1
-        start = span.start if position == 0 else cuts[np.minimum(low + position - 1, last)] + 1
-        stop = np.where(inside > position, cuts[np.minimum(low + position, last)], span.stop)
-        there &= stop > start
-        return Span(np.where(there, start, -1), np.where(there, stop, -1))
+        found = []
+        for k in range(first, after):
+            start = span.start if k == 0 else cuts.take(low + (k - 1), mode="clip") + np.int32(1)
+            stop = np.where(low + k < high, cuts.take(low + k, mode="clip"), span.stop)
+            there = (span.start >= 0) & (low + k <= high) & (stop > start)
+            found.append(Span(np.where(there, start, np.int32(-1)), np.where(there, stop, np.int32(-1))))
+        return found
+
+    @cached_property
+    def _cuts(self) -> np.ndarray:
+        """Positions of the marks between components, and the end of the text."""
+        inside = np.flatnonzero(self.buffer == COMPONENT[0])
+        return np.append(inside, len(self.buffer)).astype(np.int32)
 
     def text(self, span: Span) -> pa.StringArray:
         """The values as an Arrow string array, null where missing; trailing blanks are cut.
@@ -297,19 +308,20 @@ class Segments:
         The buffer itself is the Arrow array's data: offsets are starts and ends in turn, every second value is
         taken. That needs spans in the order of the text, which holds where segments are in order.
         """
-        missing = span.start < 0
+        start, stop = span
+        missing = start < 0
         if missing.all():
             return pa.nulls(len(missing), pa.string())
-        stop = np.maximum.accumulate(np.where(missing, 0, span.stop)) if len(span.stop) else span.stop
-        start = np.where(missing, stop, span.start)
-        if len(start) and (start[1:] < stop[:-1]).any():
+        if missing.any():
+            stop = np.maximum.accumulate(np.where(missing, 0, stop))
+            start = np.where(missing, stop, start)
+        if (start[1:] < stop[:-1]).any():
             return self._text_unordered(span)
         offsets = np.empty(2 * len(start) + 1, np.int32)
-        offsets[0:-1:2], offsets[1::2] = start, stop
-        offsets[-1] = stop[-1] if len(stop) else 0
+        offsets[0:-1:2], offsets[1::2], offsets[-1] = start, stop, stop[-1]
         whole = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(self.text_bytes))
         taken = whole.take(pa.array(np.arange(0, 2 * len(start), 2, np.int32), mask=missing))
-        blanks = self.buffer[np.maximum(span.stop - 1, 0)] == 0x20
+        blanks = self.buffer.take(span.stop - 1, mode="wrap") == 0x20
         return pc.utf8_rtrim_whitespace(taken) if (blanks & ~missing).any() else taken
 
     def _text_unordered(self, span: Span) -> pa.StringArray:
@@ -413,6 +425,14 @@ class Segments:
             return np.full(len(segments), -1)
         place = np.searchsorted(marked, segments) - 1
         return np.where(place >= 0, marked[place], -1)
+
+
+def _begins(heads: np.ndarray, text: bytes) -> np.ndarray:
+    """Which of the words (four or eight bytes) begin with the text."""
+    want = heads.dtype.type(int.from_bytes(text, "little"))
+    if len(text) == heads.itemsize:
+        return heads == want
+    return (heads & heads.dtype.type((1 << (8 * len(text))) - 1)) == want
 
 
 def _eight_digits(word: np.ndarray) -> np.ndarray:

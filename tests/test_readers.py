@@ -115,6 +115,13 @@ def test_wrong_counts_are_noted_and_nothing_is_lost(tmp_path):
     assert len(rows(practice, "remittances")) == 1
 
 
+def test_a_transaction_is_the_same_whatever_stands_between_its_segments(tmp_path):
+    data = remittance("CLP*A1*1*10*10")
+    _, outcome = ingest(tmp_path, data, data.replace(b"~", b"~\r\n").replace(b"ST*", b"  ST*").replace(b"SE*", b" SE*"))
+    assert outcome.files[0]["content"]
+    assert outcome.files[0]["content"] == outcome.files[1]["content"]
+
+
 @pytest.mark.parametrize("count", [":4", "²", "", "x", "-9", "9" * 30])
 def test_a_count_that_is_no_number_is_noted(tmp_path, count):
     _, outcome = ingest(tmp_path, remittance("CLP*A1*1*10*10").replace(b"SE*9*", f"SE*{count}*".encode()))
