@@ -13,6 +13,7 @@ Statuses of service lines (after SVC) explain that of their claim and are passed
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,13 +70,11 @@ def _statuses(
     status = status[tx[status] >= 0]
     begin = first[tx[status]]
     levels = s.where(b"HL")
-    names = s.text(s.span(levels, 3))
     level = s.last_before(levels, status)
     level = np.where(level > begin, level, -1)
+    names = s.text(s.span(level, 3))
     at_claim, at_provider = (
-        (level >= 0)
-        & np.isin(level, levels[np.asarray(pc.fill_null(pc.is_in(names, value_set=pa.array(codes_)), False))])
-        for codes_ in (CLAIM_LEVELS, PROVIDER_LEVELS)
+        np.asarray(pc.is_in(names, value_set=pa.array(those))) for those in (CLAIM_LEVELS, PROVIDER_LEVELS)
     )
     trace = s.last_before(s.where(b"TRN*2"), status)
     line = s.last_before(s.where(b"SVC"), status)
@@ -100,7 +99,7 @@ def _common(
         "file_id": labels(file_ids, piece.source[status]),
         "known_on": x12.dates(np.where(days != -1, days, group)),
         "segment": pa.array(piece.number[status].astype(np.int32)),
-        "source": pa.array(np.where(payer > house, "payer", "clearinghouse").astype(object), pa.string()),
+        "source": labels(["clearinghouse", "payer"], (payer > house) & (payer > begin)),
         "source_name": pc.utf8_upper(s.text(s.span(named, 3))),
         "source_id": s.text(s.span(named, 9)),
         "category": category,
@@ -116,6 +115,8 @@ def _common(
 def _further(s: x12.Segments, status: np.ndarray) -> pa.Array:
     """The statuses of STC10 and STC11, each as category:code:entity, separated by spaces; null where there is none."""
     found = []
+    if (s.count[status] < min(_FURTHER)).all():
+        return pa.nulls(len(status), pa.string())
     for element in _FURTHER:
         span = s.span(status, element)
         bits = [s.text(s.component(span, k)) for k in range(3)]
@@ -149,7 +150,7 @@ def _batches(
     provider = np.where(at_provider, in_level(b"NM1*85"), -1)
     return {
         **common(found),
-        "level": pa.array(np.where(at_provider, "provider", "file").astype(object), pa.string()),
+        "level": labels(["file", "provider"], at_provider),
         "batch_number": s.text(s.span(_file_trace(s, found), 2)),
         "provider_npi": s.text(s.span(provider, 9)),
         "accepted_claims": _counts(s, in_level(b"QTY*90", b"QTY*QA")),
@@ -199,6 +200,7 @@ def _notes(piece: Piece, status: np.ndarray, lost: np.ndarray) -> list[Note]:
     ]  # fmt: skip
 
 
+@cache
 def _rejecting() -> list[str]:
     table = codes.table("acknowledgment_categories")
     return table.loc[table.rejected.eq("yes"), "category"].tolist()

@@ -352,13 +352,13 @@ def procedures(s: x12.Segments, composite: x12.Span, revenue: x12.Span | None) -
     is_revenue = (qualifier.start >= 0) & ~bare & (head == np.uint64(int.from_bytes(b"NU", "little")))
     value = s.text(code)
     none = pa.scalar(None, pa.string())
-    columns = {"procedure": pc.if_else(pa.array(is_revenue), none, value), "modifiers": _joined(s, further)}
+    columns = {"procedure": pc.if_else(pa.array(is_revenue), none, value), "modifiers": joined(s, further)}
     named = pc.if_else(pa.array(is_revenue), value, none)
     columns["revenue_code"] = named if revenue is None else pc.coalesce(s.text(revenue), named)
     return columns
 
 
-def _joined(s: x12.Segments, spans: list[x12.Span]) -> pa.Array:
+def joined(s: x12.Segments, spans: list[x12.Span]) -> pa.Array:
     """The values of several spans, row by row, with spaces between them; null where there is none."""
     some = np.logical_or.reduce([span.start >= 0 for span in spans])
     columns = [s.text(x12.Span(span.start[some], span.stop[some])) for span in spans]
@@ -366,9 +366,9 @@ def _joined(s: x12.Segments, spans: list[x12.Span]) -> pa.Array:
     if not columns:
         return pa.nulls(len(some), pa.string())
     # null_handling="skip" loses rows whose values are all null (pyarrow 26)
-    joined = pc.binary_join_element_wise(*columns, " ", null_handling="replace", null_replacement="")
+    texts = pc.binary_join_element_wise(*columns, " ", null_handling="replace", null_replacement="")
     row = np.cumsum(some, dtype=np.int32) - 1
-    return pc.utf8_trim_whitespace(joined).take(pa.array(row, mask=~some))
+    return pc.utf8_trim_whitespace(texts).take(pa.array(row, mask=~some))
 
 
 def _remarks(index: _Index, file_ids: list[str], known: np.ndarray) -> pa.Table:

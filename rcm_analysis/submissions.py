@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from rcm_analysis import schema, x12
 from rcm_analysis.envelopes import Note, Piece, Transaction, group_day, labels
 from rcm_analysis.privacy import ages, pseudonyms
-from rcm_analysis.remittances import procedures
+from rcm_analysis.remittances import joined, procedures
 
 KINDS = ("837P", "837I", "837D")
 TABLES = ("submissions", "submission_lines")
@@ -106,12 +106,10 @@ def _index(
     clm, notes, dropped = _whole_claims(piece, transactions, tx, clm)
     # a claim ends at the next claim, the next hierarchical level and the end of the transaction
     opens = _owner(len(s), clm)
-    ends = np.sort(np.concatenate([s.where(b"HL"), s.where(b"SE"), s.where(b"ST")]))
-    last_end = s.last_before(ends, np.arange(len(s)) + 1)
+    last_end = s.last_at(s.where(b"HL"), s.where(b"SE"), s.where(b"ST"))
     start = clm[np.maximum(opens, 0)] if len(clm) else np.zeros(len(s), np.int64)
     claim = np.where((opens >= 0) & (last_end < start) & (tx >= 0) & ~dropped, opens, -1)
-    deeper = np.sort(np.concatenate([s.where(b"SBR"), s.where(b"LX")]))
-    deep = s.last_before(deeper, np.arange(len(s)) + 1) > start
+    deep = s.last_at(s.where(b"SBR"), s.where(b"LX")) > start
     services = np.sort(np.concatenate([s.where(tag) for tag in _SERVICE]))
     services = services[claim[services] >= 0]
     return _Index(
@@ -125,7 +123,7 @@ def _lines_of(s: x12.Segments, services: np.ndarray, claim: np.ndarray) -> np.nd
     if not len(services):
         return line
     start = services[np.maximum(line, 0)]
-    numbered = s.last_before(s.where(b"LX"), np.arange(len(s)) + 1)
+    numbered = s.last_at(s.where(b"LX"))
     return np.where((line >= 0) & (claim >= 0) & (claim[start] == claim) & (numbered < start), line, -1)
 
 
@@ -235,17 +233,15 @@ def _diagnoses(index: _Index) -> pa.Array:
     """Codes of HI in order, principal first; admitting, external cause, procedure and other HI codes are left out."""
     s = index.s
     hi, claims = index.anywhere(b"HI")
-    columns = []
-    for element in range(1, 13):
-        span = s.span(hi, element)
-        qualifier, code = s.text(s.component(span, 0)), s.text(s.component(span, 1))
-        diagnosis = pc.is_in(qualifier, value_set=pa.array(["ABK", "ABF", "BK", "BF"]))
-        columns.append(pc.if_else(pc.fill_null(diagnosis, False), code, pa.scalar(None, pa.string())))
-    joined = pc.binary_join_element_wise(*columns, " ", null_handling="replace", null_replacement="")
-    by_claim = [""] * len(index.clm)
-    for claim, codes in zip(claims.tolist(), joined.to_pylist(), strict=True):
-        by_claim[claim] = " ".join([by_claim[claim], codes])
-    return pa.array([" ".join(codes.split()) or None for codes in by_claim], pa.string())
+    row = np.repeat(np.arange(len(hi)), s.count[hi])
+    position = np.arange(len(row)) - np.repeat(np.cumsum(s.count[hi]) - s.count[hi], s.count[hi])
+    qualifier, code = s.components(s.each(hi[row], position + 1), 0, 2)
+    diagnosis = pc.is_in(s.text(qualifier), value_set=pa.array(["ABK", "ABF", "BK", "BF"]))
+    chosen = np.asarray(diagnosis) & (code.start >= 0)
+    codes = s.text(x12.Span(code.start[chosen], code.stop[chosen]))
+    ends = np.searchsorted(claims[row][chosen], np.arange(len(index.clm) + 1))
+    listed = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), codes), " ")
+    return pc.if_else(pc.equal(listed, ""), pa.scalar(None, pa.string()), listed)
 
 
 def _prior_paid(index: _Index) -> pa.Array:
@@ -278,8 +274,6 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Ta
     values, wrong = s.money(charge)
     if wrong.any():
         index.bad.append((services[wrong], "the line charge is not an amount"))
-    pointer_text = [s.text(s.component(pointers, k)) for k in range(4)]
-    joined = pc.binary_join_element_wise(*pointer_text, " ", null_handling="replace", null_replacement="")
     columns = {
         **_common(index, services, file_ids, known),
         "line_number": pa.array((np.arange(len(services)) - before + 1).astype(np.int32)),
@@ -288,7 +282,7 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Ta
         "unit": s.text(unit),
         "units": s.quantity(units),
         "place_of_service": s.text(s.component(place, 0)),
-        "diagnosis_pointers": pc.utf8_trim_whitespace(joined),
+        "diagnosis_pointers": joined(s, s.components(pointers, 0, 4)),
         "service_date": x12.dates(days),
         "line_control": index.text(index.in_line(b"REF*6R"), 2),
     }

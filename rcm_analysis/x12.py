@@ -325,13 +325,8 @@ class Segments:
         return pc.utf8_rtrim_whitespace(taken) if (blanks & ~missing).any() else taken
 
     def _text_unordered(self, span: Span) -> pa.StringArray:
-        order = np.argsort(span.start, kind="stable")
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        distinct, position = np.unique(span.start[order], return_index=True)
-        rows = order[position]
-        values = self.text(Span(span.start[rows], span.stop[rows]))
-        return values.take(pa.array(np.searchsorted(distinct, span.start)))
+        distinct, first, place = np.unique(span.start, return_index=True, return_inverse=True)
+        return self.text(Span(distinct, span.stop[first])).take(pa.array(place))
 
     def cents(self, span: Span) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Amounts as whole cents: (cents, there, bad).
@@ -425,6 +420,13 @@ class Segments:
             return np.full(len(segments), -1)
         place = np.searchsorted(marked, segments) - 1
         return np.where(place >= 0, marked[place], -1)
+
+    def last_at(self, *marked: np.ndarray) -> np.ndarray:
+        """For every segment, the last of the marked ones at it or before it; -1 where there is none."""
+        last = np.full(len(self), -1)
+        for segments in marked:
+            last[segments] = segments
+        return np.maximum.accumulate(last)
 
 
 def _begins(heads: np.ndarray, text: bytes) -> np.ndarray:

@@ -154,6 +154,19 @@ def test_another_payers_references_are_not_the_claims_own(tmp_path):
     assert rows(practice, "submissions", "original_reference, payer_name, payer_order") == [(None, "ACME HEALTH", "P")]
 
 
+def test_diagnoses_come_in_order_from_every_segment_and_no_other_codes(tmp_path):
+    more = b"HI*BR:0DB60ZZ~HI*ABJ:R10*ABF:E119*APR:R11*ABN:Y92~HI*ABF:I10~"
+    practice, _ = ingest(tmp_path, claim_837("A1").replace(b"HI*ABK:E119*ABF:I10~", b"HI*ABK:K219~" + more), claim_837("A2"),
+                         claim_837("A3").replace(b"HI*ABK:E119*ABF:I10~", b"").replace(b"*1***1:2", b"*1"))  # fmt: skip
+    connection = practice.connect()
+    got = connection.execute("SELECT claim_number, diagnoses FROM submissions ORDER BY 1").fetchall()
+    assert got == [("A1", "K219 E119 I10"), ("A2", "E119 I10"), ("A3", None)]
+    pointers = connection.execute(
+        "SELECT diagnosis_pointers FROM submission_lines JOIN submissions USING (submission_id) ORDER BY claim_number"
+    )
+    assert pointers.fetchall() == [("1 2",), ("1 2",), (None,)]
+
+
 def test_a_billing_person_is_no_location(tmp_path):
     data = (
         claim_837("A1")
@@ -205,6 +218,17 @@ def test_a_status_that_names_no_claim_is_noted(tmp_path):
     practice, outcome = ingest(tmp_path, envelope("HN", "277", "005010X214", body))
     assert len(rows(practice, "acknowledgments")) == 2
     assert [(r["level"], r["place"]) for r in outcome.rejects] == [("claim", "segment 32 (STC)")]
+
+
+def test_the_sender_of_an_earlier_acknowledgment_is_not_this_ones(tmp_path):
+    first = envelope("HN", "277", "005010X214", ACKNOWLEDGED).split(b"GE*")[0]
+    nameless = [segment for segment in ACKNOWLEDGED if not segment.startswith("NM1*PR")]
+    second = envelope("HN", "277", "005010X214", nameless).split(b"~ST*")[1]
+    practice, _ = ingest(tmp_path, first + b"ST*" + second)
+    assert (
+        rows(practice, "acknowledgments", "source, source_name")
+        == [("payer", "ACME")] * 3 + [("clearinghouse", None)] * 3
+    )
 
 
 @pytest.mark.parametrize(("version", "kind"), [("004040X167", "277CA"), ("", "277CA"), ("005010X212", "277")])
