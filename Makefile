@@ -44,7 +44,7 @@ format: $(READY)  ## Put the code into shape
 lab: $(READY)  ## Open JupyterLab on the notebooks
 	@$(BIN)/rcm lab
 
-bench: $(READY)  ## Print speed ratios against bytes and peers
+bench: $(READY)  ## Record speeds beside peers and limits
 	@$(BIN)/python bench/run.py --peers
 	@$(BIN)/python bench/clusters.py
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from rcm_analysis import x12
 
 AGE_CAP = 90
+KEPT_PSEUDONYMS = 200_000  # in memory, some 40 MB
 MIN_CLAIMS_PER_WORD = 5  # a word on fewer claims than this could be somebody's name
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\S")
@@ -37,13 +38,28 @@ def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
     bare = coded.dictionary
     if not pc.all(pc.ascii_is_alnum(bare)).as_py():
         bare = pc.replace_substring_regex(bare, r"[^\pL\pN]", "")
-    hashed = [_pseudonym(v, key) if v else None for v in pc.utf8_upper(bare).to_pylist()]
+    known = _known(key)
+    hashed = [known[value] if value else None for value in pc.utf8_upper(bare).to_pylist()]
     return pa.array(hashed, pa.string()).take(coded.indices)
 
 
-@lru_cache(maxsize=100_000)  # members come again in every file
-def _pseudonym(value: str, key: bytes) -> str:
-    return hmac.digest(key, value.encode(), "sha256")[:8].hex()
+class _Pseudonyms(dict):
+    """Pseudonyms of one key by member number, each computed when it is first asked for; members come again."""
+
+    def __init__(self, key: bytes):
+        super().__init__()
+        self._keyed = hmac.new(key, digestmod="sha256")
+
+    def __missing__(self, value: str) -> str:
+        if len(self) >= KEPT_PSEUDONYMS:
+            self.clear()
+        code = self._keyed.copy()
+        code.update(value.encode())
+        self[value] = pseudonym = code.hexdigest()[:16]
+        return pseudonym
+
+
+_known = lru_cache(maxsize=1)(_Pseudonyms)
 
 
 def ages(birth: np.ndarray, service: np.ndarray) -> pa.Array:
