@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import pandas  # noqa: F401 (Arrow would load it within the time measured)
 import pyarrow as pa
 import pyarrow.compute as pc
 

@@ -50,6 +50,8 @@ def measure(path: Path, kind: str, threads: int) -> Run:
     """Reads the file as intake does, in this process."""
     import resource
 
+    import pandas  # noqa: F401 (Arrow would load it within the time measured)
+
     from rcm_analysis import envelopes, intake, sources, x12
 
     begun, worked, claims = time.perf_counter(), time.process_time(), 0

@@ -344,6 +344,9 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray, by_line: np.nd
 
 def procedures(s: x12.Segments, composite: x12.Span, revenue: x12.Span | None) -> dict[str, pa.Array]:
     """Procedure, modifiers and revenue code of composite procedure identifiers (`HC:99213:25:59`, `NU:0450`)."""
+    if revenue is None and (composite.start < 0).all():
+        nothing = pa.nulls(len(composite.start), pa.string())
+        return dict.fromkeys(("procedure", "modifiers", "revenue_code"), nothing)
     qualifier, code, *further = s.components(composite, 0, 6)
     # a bare code without a qualifier is tolerated; NU says that the code is a revenue code
     bare = (code.start < 0) & (qualifier.stop - qualifier.start > 2)
