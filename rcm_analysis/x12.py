@@ -31,9 +31,10 @@ _PAD = SEGMENT * 8  # a word of eight bytes can be read before the first and aft
 
 PIECE_BYTES = 2_000_000  # 0.5 MB and 8 MB pieces were slower
 
-_HEADER = re.compile(rb"ISA([^A-Za-z0-9\s])(?:(?:(?!\1)[\s\S]){0,60}\1){15}")
+# a byte of a letter beyond ASCII is no delimiter: what was around it would be no text any more
+_HEADER = re.compile(rb"ISA([^A-Za-z0-9\s\x80-\xff])(?:(?:(?!\1)[\s\S]){0,60}\1){15}")
 _NO_ENVELOPE = re.compile(
-    rb"(?:^|[\s~'|])ST([^A-Za-z0-9\s])(\d{3})\1[^\r\n]{1,60}?(\s*[^A-Za-z0-9\s]|[\r\n]+)\s*(?:BPR|BHT|BGN|AK1)\1"
+    rb"(?:^|[\s~'|])ST([^A-Za-z0-9\s\x80-\xff])(\d{3})\1[^\r\n]{1,60}?(\s*[^A-Za-z0-9\s\x80-\xff]|[\r\n]+)\s*(?:BPR|BHT|BGN|AK1)\1"
 )
 
 # The composites that tell the separator of components: the place of a claim (CLM05), the procedure of a line (SVC01,
@@ -118,13 +119,13 @@ def _mended(data: bytes, start: int, stop: int, marks: Delimiters) -> Interchang
 def _component(sample: bytes, marks: Delimiters) -> bytes:
     """ISA16, unless it can be none (a letter, a digit, the element separator) or all composites use another mark."""
     named = marks.component
-    possible = not named.isalnum() and named not in (b" ", marks.element)
+    possible = len(named) == 1 and not named.isalnum() and named not in (b" ", marks.element)
     if possible and b"HC" + named in sample:
         return named
     pattern = _COMPOSITES % {b"e": re.escape(marks.element), b"s": re.escape(marks.segment)}
     composites = re.findall(pattern, sample, re.VERBOSE)
     if not possible or not any(named in composite for composite in composites):
-        used = re.search(rb"[^A-Za-z0-9 .-]", composites[0]) if composites else None
+        used = re.search(rb"[^A-Za-z0-9 .\x80-\xff-]", composites[0]) if composites else None
         if used and used[0] != marks.repeat and all(used[0] in composite for composite in composites):
             return used[0]
     return named if possible else b":"
@@ -132,16 +133,18 @@ def _component(sample: bytes, marks: Delimiters) -> bytes:
 
 def _delimiters(head: re.Match, data: bytes) -> Delimiters:
     element, fields = head[1], head[0].split(head[1])
-    rest = data[head.end() : head.end() + 8]
-    component, after = rest[:1], rest[1:].lstrip(b" ")[:2]
-    if component in (b"\r", b"\n", b""):  # ISA16 left out, and the line end closes the segment
-        component, after = b":", rest
-    elif after[:1].isalnum():  # ISA16 left out: what follows the separator closes the segment
-        component, after = b":", component
-    segment = b"\n" if after == b"\r\n" else after[:1] or b"~"
+    rest = data[head.end() : head.end() + 8].decode("utf-8", "replace")
+    component, after = rest[:1], rest[1:].lstrip(" ")[:2]
+    if component in ("\r", "\n", ""):  # ISA16 left out, and the line end closes the segment
+        component, after = ":", rest
+    elif re.match(r"[A-Za-z0-9]", after):  # ISA16 left out: what follows the separator closes the segment
+        component, after = ":", component
+    segment = "\n" if after[:2] == "\r\n" else after[:1]
+    segment = segment.encode() if segment and segment.isascii() else b"~"
     # Until 4010 the eleventh element named the standard ("U"); since 5010 it is the repetition separator.
-    repeat = fields[11] if len(fields[11]) == 1 and not fields[11].isalnum() else b"^"
-    return Delimiters(element, component, REPEAT if repeat in (element, component, segment) else repeat, segment)
+    repeat = fields[11] if re.fullmatch(rb"[^A-Za-z0-9\x80-\xff]", fields[11]) else b"^"
+    taken = (element, component.encode(), segment)
+    return Delimiters(element, component.encode(), REPEAT if repeat in taken else repeat, segment)
 
 
 def _without_header(data: bytes) -> list[Interchange]:

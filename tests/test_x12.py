@@ -50,6 +50,8 @@ def test_delimiters_come_from_sixteen_separators(text, expected):
         ("9", "CLP*A1*1*99*99~SVC*HC|99213*99*99~", "|"),
         ("T", "CLP*A1*1*99*99~", ":"),
         ("*", "CLP*A1*1*99*99~", ":"),
+        ("é", "CLP*A1*1*99*99~SVC*HC:99213*99*99~", ":"),
+        ("é", "CLP*A1*1*99*99~SVC*HCé99213*99*99~", ":"),
         (":", "CLM*A1*1***13:A:1~SV1*HC>99211*1~", ":"),  # one of them holds what ISA16 names
         (">", "CLP*A1*1*99*99~SVC*99213*99*99~", ">"),  # nothing to tell it by
         (":", "CLP*A1*1*99*99~SVC*HC>99213*99*99~SVC*HC!99213*99*99~", ":"),
@@ -69,6 +71,16 @@ def test_a_memory_map_is_read_like_bytes(tmp_path):
             (part,) = x12.interchanges(mapped)
             assert x12.interchanges(data) == [part]
             assert list(x12.pieces(mapped, part)) == list(x12.pieces(data, part))
+
+
+@pytest.mark.parametrize(
+    "head", [HEAD + ":é", HEAD + "é~", HEAD.replace("*", "é") + ":~", HEAD.replace("^", "é") + ":~"]
+)
+def test_a_letter_beyond_ascii_separates_nothing(head):
+    text = f"{head}GS*HP*S*R~ST*835*1~N1*PR*CAFÉ é ÂNÉ*XV*1~CLP*A1*1*1*1~SVC*HC:1*1*1~".encode()
+    for part in x12.interchanges(text):
+        assert all(mark.isascii() for mark in part.delimiters)
+        assert b"".join(x12.pieces(text, part)).decode()
 
 
 def test_a_name_that_holds_isa_starts_nothing():
