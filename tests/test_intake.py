@@ -58,7 +58,7 @@ MALFORMED = {  # what is wrong with each, and where: read from the files by eye
     "irobayna-stupidedi__X091A1_HP835_Health_Care_Claim_Payment_Advice__1.edi": ("segment 1 (ISA)", "ISA06"),
     "irobayna-stupidedi__X221_HP835_Health_Care_Claim_Payment_Advice__2.edi": ("byte 0", "text stands before"),
     "irobayna-stupidedi__X221_HP835_Health_Care_Claim_Payment_Advice__3a.edi": ("segment 43 (SE)", "SE01"),
-    "nullbucket-edi-debatcher__InvalidComponentSeparator.txt": ("segment 23 (CLM)", "ISA16"),
+    "nullbucket-edi-debatcher__InvalidComponentSeparator.txt": ("segment 1 (ISA)", "ISA16"),
     "nullbucket-edi-debatcher__InvalidGE01.txt": ("segment 60 (GE)", "GE01"),
     "nullbucket-edi-debatcher__InvalidGS01.txt": ("segment 2 (GS)", "GS01"),
     "nullbucket-edi-debatcher__InvalidGS08.txt": ("segment 2 (GS)", "GS08"),
