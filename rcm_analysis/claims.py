@@ -167,15 +167,39 @@ DECIDED: tuple[tuple[str, str], ...] = (
                 OR (is_part AND list_contains(p.ids, f.last_remittance_id)) AS in_last
         FROM decisions d JOIN first_decisions f USING (claim_number) LEFT JOIN parts p USING (claim_number)
     """),
-    # The last status by the payer counts, a clearinghouse rejection counts where the payer said nothing later
+    # Statuses of claims, and of whole files or providers whose claims were turned away without being named
+    ("claim_statuses", """
+        WITH unnamed AS (
+            SELECT b.known_on, b.segment, s.claim_number, b.source, b.source_name, b.category, b.status_code, s.charge
+            FROM batch_acknowledgments b JOIN submissions s ON s.batch_number = b.batch_number
+                AND s.known_on <= b.known_on AND (b.level = 'file' OR s.billing_npi = b.provider_npi)
+            LEFT JOIN acknowledgments a ON a.file_id = b.file_id AND a.claim_number = s.claim_number
+            WHERE b.rejected AND a.claim_number IS NULL),
+        every AS (
+            SELECT known_on, segment, claim_number, source, source_name, category, status_code, charge, payer_claim_number,
+                rejected FROM acknowledgments
+            UNION ALL
+            SELECT known_on, segment, claim_number, source, source_name, category, status_code, charge, NULL, true
+            FROM unnamed)
+        SELECT e.* EXCLUDE (claim_number), coalesce(k.claim_number, e.claim_number) AS claim_number,
+            e.claim_number AS own_number
+        FROM every e LEFT JOIN claim_links k ON k.own_number = e.claim_number
+    """),
+    # Of each submission the payer's last status counts, the clearinghouse's where the payer said nothing
     ("acknowledgment_summary", """
+        WITH rounds AS (
+            SELECT a.claim_number, a.known_on, max(s.known_on) AS sent_on
+            FROM claim_statuses a JOIN (
+                SELECT coalesce(k.claim_number, t.claim_number) AS claim_number, t.known_on FROM submissions t
+                LEFT JOIN claim_links k ON k.own_number = t.claim_number) s
+                ON s.claim_number = a.claim_number AND s.known_on <= a.known_on
+            GROUP BY a.claim_number, a.known_on)
         SELECT claim_number, bool_or(rejected) AS ever_rejected, count(*) AS statuses,
             max_by(rejected, place) AS last_rejected, max(known_on) AS last_acknowledged_on,
             max(CASE WHEN rejected THEN known_on END) AS last_rejected_on
-        FROM (SELECT *, row_number() OVER (
-                PARTITION BY claim_number ORDER BY known_on, source = 'payer', segment) AS place
-              FROM (SELECT t.* REPLACE (coalesce(k.claim_number, t.claim_number) AS claim_number) FROM acknowledgments t
-                  LEFT JOIN claim_links k ON k.own_number = t.claim_number))
+        FROM (SELECT a.*, row_number() OVER (PARTITION BY a.claim_number
+                  ORDER BY r.sent_on NULLS FIRST, a.source = 'payer', a.known_on, a.segment) AS place
+              FROM claim_statuses a LEFT JOIN rounds r ON r.claim_number = a.claim_number AND r.known_on = a.known_on)
         GROUP BY claim_number
     """),
     ("decision_summary", """

@@ -60,9 +60,8 @@ STEPS: tuple[tuple[str, str], ...] = (
                 coalesce(s.payer_order, 'P') AS payer_order, s.submission_id AS source_id
             FROM submissions s LEFT JOIN claim_links k ON k.own_number = s.claim_number),
         answered AS (
-            SELECT coalesce(k.claim_number, a.claim_number) AS claim_number, a.claim_number AS own_number, a.known_on,
-                a.source_name, a.payer_claim_number, a.charge, a.rejected, a.segment
-            FROM acknowledgments a LEFT JOIN claim_links k ON k.own_number = a.claim_number),
+            SELECT claim_number, own_number, known_on, source_name, payer_claim_number, charge, rejected, segment
+            FROM claim_statuses),
         submitted AS (
             SELECT s.*, row_number() OVER (PARTITION BY claim_number ORDER BY known_on, payer_order, source_id) AS place,
                 first_value(payer_id) OVER (PARTITION BY claim_number ORDER BY known_on, payer_order, source_id) AS first_payer_id
@@ -135,10 +134,9 @@ STEPS: tuple[tuple[str, str], ...] = (
     # Rejected and never accepted or sent again: by a 277CA, or by a remittance that calls the claim unprocessable
     ("rejected_claims", """
         WITH last_status AS (
-            SELECT coalesce(k.claim_number, a.claim_number) AS claim_number, max(a.known_on) AS rejected_on,
-                max_by(a.category, (a.known_on, a.segment)) AS category, max_by(a.status_code, (a.known_on, a.segment)) AS status_code,
-                max_by(a.source, (a.known_on, a.segment)) AS source
-            FROM acknowledgments a LEFT JOIN claim_links k ON k.own_number = a.claim_number WHERE a.rejected GROUP BY 1)
+            SELECT claim_number, max(known_on) AS rejected_on, max_by(category, (known_on, segment)) AS category,
+                max_by(status_code, (known_on, segment)) AS status_code, max_by(source, (known_on, segment)) AS source
+            FROM claim_statuses WHERE rejected GROUP BY 1)
         SELECT c.claim_number, c.payer_name, c.location, c.service_date, c.submitted_on,
             coalesce(s.rejected_on, c.last_denied_on) AS rejected_on, coalesce(s.source, 'remittance') AS rejected_by,
             coalesce(s.category || ':' || s.status_code, c.carc || coalesce(' ' || c.rarc, '')) AS code,

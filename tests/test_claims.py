@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
-from conftest import AS_OF, claim_837, remittance, texts_of
+from conftest import AS_OF, claim_837, envelope, remittance, texts_of
 
 from rcm_analysis import claims, intake, measures, summaries
 from rcm_analysis.store import Practice
@@ -414,4 +414,43 @@ def test_everything_out_of_balance_is_listed_with_its_level(tmp_path):
     table = summaries.unbalanced(derived(tmp_path, off))
     assert table[["level", "claim_number", "difference"]].values.tolist() == [
         ["claim", "A1", 10.0], ["service line", "A1", 10.0], ["transaction", "CHECK1", -5.0],
+    ]  # fmt: skip
+
+
+def acknowledged(
+    *claims: tuple[str, str], source: str = "PR", on: str = "20260112", top: tuple[str, ...] = ()
+) -> bytes:
+    """A 277CA by a payer (PR) or clearinghouse (41), with (claim number, STC01) pairs."""
+    body = [f"BHT*0085*08*K1*{on}*0630*TH", "HL*1**20*1", f"NM1*{source}*2*SOMEBODY*****46*77", "TRN*1*Q1", f"DTP*009*D8*{on}",
+            "HL*2*1*21*1", "NM1*41*2*C*****46*S", "TRN*2*B1", *(top or (f"STC*A1:19:PR*{on}*WQ*500",)),
+            "HL*3*2*19*1", "NM1*85*2*C*****XX*1522003506", "TRN*1*0", f"STC*A1:19:PR*{on}*WQ*250"]  # fmt: skip
+    for i, (number, status) in enumerate(claims, 4):
+        kind = "U" if status[:2] in ("A3", "A6", "A7", "A8") else "WQ"
+        body += [f"HL*{i}*3*PT", f"TRN*2*{number}", f"STC*{status}*{on}*{kind}*250"]
+    return envelope("HN", "277", "005010X214", body)
+
+
+@pytest.mark.parametrize(("files", "rejected"), [
+    ([acknowledged(("A1", "A7:562:85")), acknowledged(("A1", "A2:20"), on="20260115")], False),
+    ([acknowledged(("A1", "A2:20")), acknowledged(("A1", "A7:562:85"), on="20260115")], True),
+    ([acknowledged(("A1", "A2:20")), acknowledged(("A1", "A7:562:85"), source="AY", on="20260115")], False),
+    ([acknowledged(("A1", "A7:562:85"), source="AY"), acknowledged(("A1", "A1:19"), source="AY", on="20260115")], False),
+], ids=["payer last", "payer rejects last", "the payer outranks the clearinghouse", "clearinghouse last"])  # fmt: skip
+def test_the_payers_last_status_counts(tmp_path, files, rejected):
+    con = derived(tmp_path, claim_837("A1"), *files)
+    assert con.execute("SELECT state = 'rejected', rejected FROM claims").fetchall() == [(rejected, True)]
+    assert con.execute("SELECT count(*) FROM episode_steps WHERE event = 'acknowledgment'").fetchall() == [(2,)]
+
+
+def test_a_rejection_by_the_clearinghouse_of_what_was_sent_later_counts(tmp_path):
+    con = derived(tmp_path, claim_837("A1"), acknowledged(("A1", "A2:20")), claim_837("A1", on="20260201"),
+                  acknowledged(("A1", "A7:562:85"), source="AY", on="20260203"))  # fmt: skip
+    assert con.execute("SELECT state FROM claims").fetchall() == [("rejected",)]
+
+
+def test_a_rejected_file_rejects_the_claims_in_it(tmp_path):
+    whole = acknowledged(top=("STC*A3:24:40*20260112*U*500",))
+    con = derived(tmp_path, claim_837("A1"), claim_837("B2", on="20260301"), whole)
+    assert con.execute("SELECT claim_number, state FROM claims ORDER BY 1").fetchall() == [
+        ("A1", "rejected"), ("B2", "submitted"),
     ]  # fmt: skip
