@@ -158,13 +158,13 @@ class SparkConnection:
         self._work = Path(tempfile.mkdtemp(prefix=".spark-", dir=practice.folder))
         self.close = weakref.finalize(self, shutil.rmtree, self._work, ignore_errors=True)
         for table in schema.FACTS:
+            rows = self._spark.createDataFrame(_plain(schema.empty(table.name)))
             paths = [str(path) for path in practice.paths(table.name)]
             if paths:
-                rows = self._spark.read.option("mergeSchema", "true").parquet(*paths)
+                found = self._spark.read.option("mergeSchema", "true").parquet(*paths)
                 dated = any(column.name == "known_on" for column in table.columns)
-                rows = rows.where(f"known_on <= DATE '{as_of.isoformat()}'") if dated else rows
-            else:
-                rows = self._spark.createDataFrame(_plain(schema.empty(table.name)))
+                found = found.where(f"known_on <= DATE '{as_of.isoformat()}'") if dated else found
+                rows = found.unionByName(rows, allowMissingColumns=True)  # columns that earlier batches lack
             rows.createOrReplaceTempView(table.name)
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:

@@ -163,14 +163,16 @@ class Practice:
         return con
 
     def _select(self, con: duckdb.DuckDBPyConnection, table: schema.Table, as_of: date | None) -> str:
+        columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
+        nothing = f"SELECT {columns} WHERE false"
         paths = self.paths(table.name)
         if not paths:
-            columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
-            return f"SELECT {columns} WHERE false"
+            return nothing
         names = ", ".join(f"'{_quoted(path)}'" for path in paths)
         dated = any(column.name == "known_on" for column in table.columns)
         until = f" WHERE known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else ""
-        return f"SELECT * FROM read_parquet([{names}], union_by_name = true){until}"
+        # batches written before a column existed give it as NULL
+        return f"SELECT * FROM read_parquet([{names}], union_by_name = true){until} UNION ALL BY NAME {nothing}"
 
     def forget(self) -> None:
         """Deletes everything stored of the practice. Raises StoreError while an ingest into it is running."""

@@ -153,3 +153,16 @@ def test_no_person_of_the_demo_reaches_the_store(demo_store, demo_folder):
     assert len(canaries) > 1000 and len(words) > 5000
     assert not canaries & words
     assert not [word for word in words if "SAMPLE0" in word or "SAMPLEROW" in word or "RBM0" in word]
+
+
+def test_a_store_of_an_earlier_release_lacks_a_column_and_is_read(tmp_path):
+    import pyarrow.parquet as pq
+
+    (tmp_path / "a.837").write_bytes(claim_837("A1"))
+    practice = Practice(tmp_path / "s", "clinic")
+    intake.ingest(practice, [tmp_path / "a.837"])
+    (path,) = practice.paths("submissions")
+    pq.write_table(pq.read_table(path).drop_columns(["batch_number", "facility_npi"]), path)
+    assert practice.connect().execute(
+        "SELECT claim_number, batch_number, facility_npi FROM submissions"
+    ).fetchall() == [("A1", None, None)]
