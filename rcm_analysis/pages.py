@@ -51,6 +51,16 @@ def count(value: Any) -> str:
     return "–" if _missing(value) else f"{float(value):,.0f}"
 
 
+def points(value: Any) -> str:
+    """A difference of shares 0–1 in points with its sign: +1.2."""
+    return "–" if _missing(value) else f"{float(value) * 100:+.1f}".replace("-", "−")
+
+
+def small(value: Any) -> str:
+    """A probability: two digits, or below 0.0001."""
+    return "–" if _missing(value) else "< 0.0001" if value < 0.0001 else f"{float(value):.2g}"
+
+
 def days(value: Any) -> str:
     """Days with at most one decimal."""
     return "–" if _missing(value) else f"{float(value):,.1f}".removesuffix(".0")
@@ -76,10 +86,10 @@ def _missing(value: Any) -> bool:
     return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
-FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days,
+FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days, "points": points, "small": small,
            "text": lambda v: "" if _missing(v) else str(v), "words": words,
            "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
-NUMERIC = ("usd", "usd0", "share", "count", "days")
+NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
 
 
 @dataclass(frozen=True)

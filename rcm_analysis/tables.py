@@ -13,7 +13,7 @@ SUFFIXES = (".parquet", ".csv", ".xlsx")
 
 def names() -> list[str]:
     """The tables that can be exported."""
-    return [*claims.DERIVED, "measures", "clusters", "cluster_members", *schema.TABLES]
+    return [*claims.DERIVED, "measures", "signals", "clusters", "cluster_members", *schema.TABLES]
 
 
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
@@ -22,6 +22,10 @@ def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, en
     if table == "measures":
         frame = measures.measure(con, as_of=as_of)
         con.register("measures", frame)
+    if table == "signals":
+        from rcm_analysis import trends
+
+        con.register("signals", trends.practice_signals(con, as_of=as_of))
     if table in ("clusters", "cluster_members"):
         for name, found in zip(
             ("clusters", "cluster_members"), clusters.of_practice(con, as_of=as_of)[1:], strict=True

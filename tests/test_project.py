@@ -21,7 +21,8 @@ LEVELS = [
     {"errors", "progress", "cells", "sheets", "__init__"}, {"schema", "codes", "x12", "sources", "episodes", "mappings"},
     {"privacy", "envelopes", "overlaps"}, {"conformance", "remittances", "grids"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims"},
-    {"measures", "charts", "pages", "cluster_features"}, {"summaries", "cluster_labels", "cluster_charts"}, {"clusters"},
+    {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy"}, {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast"},
+    {"clusters", "signals", "development"}, {"trends"}, {"trend_tables"},
     {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

@@ -1,0 +1,170 @@
+"""Every segment worth looking at: counts by period over all crossings of a few dimensions, as arrays.
+
+A `Unit` holds what is counted (denied claims, or denied procedures) and what it is counted over. Exposure dimensions
+split both; reason dimensions (category, CARC, RARC) split the numerator alone, since a paid claim has no reason.
+
+    period   payer_name  location  | category     numerator      period   payer_name  location  | denominator
+    2026-01  UNISON      EAST      | eligibility  3              2026-01  UNISON      EAST      | 41
+    2026-02  UNISON      EAST      | eligibility  2              2026-02  UNISON      EAST      | 38
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+NOT_NAMED = "not named"
+
+
+@dataclass
+class Unit:
+    """Coded counts: `codes` and `labels` per dimension, a row per numerator and a row per exposure."""
+
+    exposure: tuple[str, ...]
+    reason: tuple[str, ...]
+    periods: list[str]
+    labels: dict[str, np.ndarray]
+    codes: dict[str, np.ndarray]
+    when: np.ndarray
+    y: np.ndarray
+    amount: np.ndarray
+    exposure_codes: dict[str, np.ndarray]
+    exposure_when: np.ndarray
+    n: np.ndarray
+
+    def rows(self, segment: dict[str, int]) -> np.ndarray:
+        """Which numerator rows lie in the segment."""
+        mask = np.ones(len(self.y), bool)
+        for name, code in segment.items():
+            mask &= self.codes[name] == code
+        return mask
+
+    def exposed(self, segment: dict[str, int]) -> np.ndarray:
+        """Which exposure rows lie in the segment; reasons don't matter."""
+        mask = np.ones(len(self.n), bool)
+        for name, code in segment.items():
+            if name in self.exposure:
+                mask &= self.exposure_codes[name] == code
+        return mask
+
+    def series(self, segment: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Numerator and denominator of the segment by period."""
+        return self.by_period(self.rows(segment)), self.exposure_by_period(self.exposed(segment))
+
+    def by_period(self, mask: np.ndarray) -> np.ndarray:
+        return np.bincount(self.when[mask], self.y[mask], len(self.periods))
+
+    def exposure_by_period(self, mask: np.ndarray) -> np.ndarray:
+        return np.bincount(self.exposure_when[mask], self.n[mask], len(self.periods))
+
+    def keys(self, dims: Sequence[str], *, exposures: bool = False) -> np.ndarray:
+        """One number per row for its crossing of the dimensions."""
+        return _keys(self, self.exposure_codes if exposures else self.codes, dims, len(self.n if exposures else self.y))
+
+    def named(self, segment: dict[str, int]) -> dict[str, str]:
+        return {name: str(self.labels[name][code]) for name, code in segment.items()}
+
+
+def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequence[str], reason: Sequence[str] = (),
+         periods: Sequence[str]) -> Unit:  # fmt: skip
+    """Codes the two tables; numerators have period, dimensions, numerator and amount, exposures period and denominator."""
+    labels, codes, exposure_codes = {}, {}, {}
+    for name in (*exposure, *reason):
+        own = numerators[name].astype("object").where(numerators[name].notna(), NOT_NAMED).astype(str)
+        other = pd.Series([], dtype=str)
+        if name in exposure:
+            other = exposures[name].astype("object").where(exposures[name].notna(), NOT_NAMED).astype(str)
+        both, values = pd.factorize(pd.concat([own, other], ignore_index=True), sort=True)
+        labels[name], codes[name] = np.asarray(values), both[: len(own)]
+        exposure_codes[name] = both[len(own) :]
+    place = {period: i for i, period in enumerate(periods)}
+    amount = numerators["amount"].to_numpy(float) if "amount" in numerators else np.zeros(len(numerators))
+    return Unit(tuple(exposure), tuple(reason), list(periods), labels, codes, numerators["period"].map(place).to_numpy(int),
+                numerators["numerator"].to_numpy(float), amount, {k: exposure_codes[k] for k in exposure},
+                exposures["period"].map(place).to_numpy(int), exposures["denominator"].to_numpy(float))  # fmt: skip
+
+
+@dataclass
+class Block:
+    """All segments of one crossing of dimensions: codes per segment, and its series."""
+
+    unit: int
+    exposure: tuple[str, ...]
+    reason: tuple[str, ...]
+    keys: np.ndarray
+    codes: dict[str, np.ndarray]
+    y: np.ndarray
+    n: np.ndarray
+
+    def segment(self, i: int) -> dict[str, int]:
+        return {name: int(codes[i]) for name, codes in self.codes.items()}
+
+
+def crossings(exposure: Sequence[str], reasons: Sequence[Sequence[str]], *, depth: int, nested: Sequence[Sequence[str]] = (),
+              must: Sequence[str] = ()) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:  # fmt: skip
+    """Crossings of up to `depth` dimensions, a reason counting as one; of nested dimensions only one at a time.
+
+    >>> crossings(["payer", "location"], [(), ("category",)], depth=2)
+    [((), ()), ((), ('category',)), (('payer',), ()), (('payer',), ('category',)), (('location',), ()), (('location',), ('category',)), (('payer', 'location'), ())]
+    """
+    found = []
+    for size in range(depth + 1):
+        for dims in combinations(exposure, size):
+            if any(len(set(dims) & set(group)) > 1 for group in nested) or (must and not set(dims) & set(must)):
+                continue
+            found += [(dims, tuple(reason)) for reason in reasons if size + bool(reason) <= depth]
+    return found
+
+
+def block(place: int, u: Unit, dims: tuple[str, ...], reason: tuple[str, ...], *, min_count: float) -> Block:
+    """The segments of one crossing with at least `min_count` cases in all periods."""
+    size = len(u.periods)
+    keys = _keys(u, u.codes, (*dims, *reason), len(u.y))
+    cells, inverse = np.unique(keys, return_inverse=True)
+    kept = np.bincount(inverse, u.y, len(cells)) >= min_count
+    rank = np.cumsum(kept) - 1
+    rows = kept[inverse]
+    y = np.bincount(rank[inverse[rows]] * size + u.when[rows], u.y[rows], int(kept.sum()) * size).reshape(-1, size)
+    first = np.zeros(len(cells), int)
+    first[inverse[::-1]] = np.arange(len(inverse))[::-1]
+    first = first[kept]
+    codes = {name: u.codes[name][first] for name in (*dims, *reason)}
+    return Block(place, dims, reason, cells[kept], codes, y, _exposures(u, dims, codes, size))
+
+
+def _exposures(u: Unit, dims: tuple[str, ...], codes: dict[str, np.ndarray], size: int) -> np.ndarray:
+    keys = _keys(u, u.exposure_codes, dims, len(u.n))
+    count = len(next(iter(codes.values()))) if codes else 1
+    mine = _keys(u, codes, dims, count)
+    wanted, place = np.unique(mine, return_inverse=True)
+    spot = np.searchsorted(wanted, keys)
+    hit = spot < len(wanted)
+    hit[hit] = wanted[spot[hit]] == keys[hit]
+    n = np.bincount(spot[hit] * size + u.exposure_when[hit], u.n[hit], len(wanted) * size).reshape(-1, size)
+    return n[place]
+
+
+def _keys(u: Unit, codes: dict[str, np.ndarray], dims: Sequence[str], count: int) -> np.ndarray:
+    keys = np.zeros(count, np.int64)
+    for name in dims:
+        keys = keys * len(u.labels[name]) + codes[name]
+    return keys
+
+
+def take_away(b: Block, u: Unit, rows: np.ndarray, less: np.ndarray) -> np.ndarray:
+    """Lowers the block's series by `less` at the given numerator rows; gives the segments that changed."""
+    keys = (
+        _keys(u, u.codes, (*b.exposure, *b.reason), len(u.y))[rows]
+        if (b.exposure or b.reason)
+        else np.zeros(len(rows), np.int64)
+    )
+    spot = np.searchsorted(b.keys, keys)
+    hit = spot < len(b.keys)
+    hit[hit] = b.keys[spot[hit]] == keys[hit]
+    np.subtract.at(b.y, (spot[hit], u.when[rows][hit]), less[hit])
+    np.maximum(b.y, 0, out=b.y)
+    return np.unique(spot[hit])
