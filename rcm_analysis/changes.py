@@ -137,9 +137,18 @@ def dispersion(y: np.ndarray, n: np.ndarray, *, start: np.ndarray, end: np.ndarr
         part * ((y * part).sum(axis=1) / np.maximum((n * part).sum(axis=1), 1e-12))[:, None]
         for part in (inside, ~inside)
     )  # fmt: skip
-    left = (_standard(y, n * fitted) ** 2).sum(axis=1) / max(y.shape[1] - 3, 1)
+    rest = _standard(y, n * fitted)
+    left = (rest**2).sum(axis=1) / max(y.shape[1] - 3, 1) * _persistence(rest)
     enough = y.mean(axis=1) >= STEADY_COUNT
     return np.where(enough, np.maximum(np.maximum(ranges**2, left), 1.0), 1.0)
+
+
+def _persistence(rest: np.ndarray) -> np.ndarray:
+    """By how much neighbours that go together widen a sum: 1 plus twice their correlations (Newey and West 1987)."""
+    lags = round(rest.shape[1] ** (1 / 3))
+    square = np.maximum((rest**2).sum(axis=1), 1e-12)
+    together = [(1 - k / (lags + 1)) * (rest[:, k:] * rest[:, :-k]).sum(axis=1) / square for k in range(1, lags + 1)]
+    return np.maximum(1 + 2 * np.sum(together, axis=0), 1.0)
 
 
 def _standard(y: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -169,15 +178,44 @@ def levels(y: np.ndarray, n: np.ndarray, *, penalty: float, min_length: int = 1)
     return found[::-1]
 
 
-def ramp(y: np.ndarray, n: np.ndarray, *, min_before: int = 4, longest: int = 12) -> tuple[int, float]:
-    """When a climb (or fall) over at least two periods began, and how likely it is one rather than a sudden step.
+def sure_levels(y: np.ndarray, n: np.ndarray, *, penalty: float, min_length: int = 1) -> list[int]:
+    """`levels` whose begins remain, give or take `min_length`, when a change costs twice as much."""
+    found, strict = (levels(y, n, penalty=cost, min_length=min_length) for cost in (penalty, 2 * penalty))
+    return [at for at in found if at == 0 or any(abs(at - other) <= min_length for other in strict if other)]
 
-    Every begin and length is as likely at first; the begin is their mean, weighted by likelihood.
-    """
+
+def fit(y: np.ndarray, n: np.ndarray, starts: list[int]) -> float:
+    """Log likelihood of one series as the levels that begin at `starts`."""
+    which = np.searchsorted(starts, np.arange(len(y)), side="right") - 1
+    rate = np.bincount(which, y, len(starts)) / np.maximum(np.bincount(which, n, len(starts)), 1e-12)
+    mean = np.maximum(n * rate[which], 1e-12)
+    return float((y * np.log(mean) - mean).sum())
+
+
+def roughness(y: np.ndarray, n: np.ndarray) -> float:
+    """Variance from one period to the next over that of chance, at least 1 (Laney 2002); levels don't count."""
+    rate = y.sum() / max(n.sum(), 1e-12)
+    if y.mean() < STEADY_COUNT:
+        return 1.0
+    return max(float((np.abs(np.diff(_standard(y, n * rate))).mean() / MOVING_RANGE) ** 2), 1.0)
+
+
+@dataclass(frozen=True)
+class Climb:
+    """A climb or fall over at least two periods: its begin, how likely it is one rather than a sudden step, and the
+    log likelihood of the best one."""
+
+    begin: int
+    sure: float
+    likelihood: float
+
+
+def ramp(y: np.ndarray, n: np.ndarray, *, min_before: int = 4, longest: int = 12) -> Climb:
+    """When a climb began. Every begin and length is as likely at first; the begin is their mean by likelihood."""
     size = len(y)
     starts = [(i, w) for i in range(min_before, size) for w in range(min(longest, size - i) + 1)]
     if not starts:
-        return 0, 0.0
+        return Climb(0, 0.0, -np.inf)
     t = np.arange(size)
     # A line that leaves the old level at the begin of period i, averaged over each period
     shape = np.array([np.clip((t - i + 0.5) / w, 0, 1) if w else (t >= i) * 1.0 for i, w in starts])
@@ -193,6 +231,6 @@ def ramp(y: np.ndarray, n: np.ndarray, *, min_before: int = 4, longest: int = 12
     weight = np.exp(likelihood - likelihood.max())
     slow = np.array([w >= 2 for _, w in starts])
     if not slow.any():
-        return 0, 0.0
+        return Climb(0, 0.0, -np.inf)
     begin = np.average([i for i, _ in starts], weights=np.where(slow, np.maximum(weight, 1e-300), 0))
-    return round(float(begin)), float(weight[slow].sum() / weight.sum())
+    return Climb(round(float(begin)), float(weight[slow].sum() / weight.sum()), float(likelihood[slow].max()))

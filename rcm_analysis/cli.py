@@ -42,6 +42,9 @@ def main() -> None:
 def demo(
     claims: Annotated[int, typer.Option(help="Claims in the synthetic practice.", min=200)] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same practice.")] = 7,
+    without_events: Annotated[
+        bool, typer.Option("--without-events", help="Let nothing change over time, to see how often trends cry wolf.")
+    ] = False,
     store: StoreOption = STORE,
     jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
 ) -> None:
@@ -53,7 +56,7 @@ def demo(
 
     folder = Path("data/demo")
     _say(f"writing {claims:,} claims of a synthetic practice to {folder}")
-    made = demo_.write_practice(folder, claims=claims, seed=seed)
+    made = demo_.write_practice(folder, claims=claims, seed=seed, events=not without_events)
     _say(f"wrote {made['files']:,} files with {made['remittances']:,} claim payments")
     code = _ingest([folder / "edi", folder / "ledger.csv"], demo_.PRACTICE, None, store)
     code = max(code, _report(demo_.PRACTICE, None, None, store, OUT, [], 24, jobs))

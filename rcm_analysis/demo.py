@@ -17,6 +17,7 @@ import numpy as np
 from rcm_analysis import demo_edi
 
 PRACTICE = "riverbend"
+BEFORE_EVERYTHING = -1_000_000
 LOCATIONS = {"MILL STREET CLINIC": "1033003502", "LAKEVIEW CLINIC": "1134003508", "ORCHARD CLINIC": "1235003504",
              "UNION SQUARE CLINIC": "1336003500", "RIVERBEND EMS STATION 3": "1437003506"}  # fmt: skip
 GIVEN, FAMILY = ("ANNE", "BRUNO", "CLEO", "DORA", "EMIL", "FAYE", "GWEN", "HUGO"), "SAMPLE"
@@ -95,12 +96,12 @@ VAGUE = (("MISC", "adjustment per mgr"), ("MISC", "balance adj"))
 class _World:
     """Everything that happens, collected as lists that the writers take."""
 
-    def __init__(self, *, claims: int, months: int, seed: int, last_month: str):
+    def __init__(self, *, claims: int, months: int, seed: int, last_month: str, events: bool):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
         self.end = _month_start(year, month, 1) - timedelta(days=1)
         self.start = _month_start(year, month, 1 - months)
-        self.months, self.size = months, claims
+        self.months, self.size, self.events = months, claims, events
         self.providers = {
             place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)
         }
@@ -134,7 +135,8 @@ class _World:
         return (when.year - self.start.year) * 12 + when.month - self.start.month
 
     def from_end(self, when: date) -> int:
-        return self.month_of(when) - self.months
+        """Months to the end, on which every event of the plan hangs; in a practice without events none is reached."""
+        return self.month_of(when) - self.months if self.events else BEFORE_EVERYTHING
 
     def reference(self, payer: dict, when: date) -> str:
         self.references += 1
@@ -153,10 +155,19 @@ def _npi(nine: int) -> str:
 
 
 def write_practice(
-    folder: Path, *, claims: int = 20_000, months: int = 24, seed: int = 7, last_month: str = "2026-10"
+    folder: Path,
+    *,
+    claims: int = 20_000,
+    months: int = 24,
+    seed: int = 7,
+    last_month: str = "2026-10",
+    events: bool = True,
 ) -> dict[str, int]:
-    """Writes `edi/`, `ledger.csv` and `truth/` into the folder; gives counts of claims, files and remittances."""
-    world = _World(claims=claims, months=months, seed=seed, last_month=last_month)
+    """Writes `edi/`, `ledger.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
+
+    Without `events` nothing changes over time: a practice in which any signal is a false one.
+    """
+    world = _World(claims=claims, months=months, seed=seed, last_month=last_month, events=events)
     for i in range(claims):
         _live(world, _claim(world, i))
     lists = {name: getattr(world, name) for name in ("submissions", "acknowledgments", "remittances", "postings")}
@@ -618,7 +629,7 @@ def _write_truth(folder: Path, w: _World) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _csv(folder / "claims.csv", list(w.truth[0]), [list(row.values()) for row in w.truth])
     rows = []
-    for id_, kind, alert, start, end, payer, provider, *rest in EVENTS:
+    for id_, kind, alert, start, end, payer, provider, *rest in EVENTS if w.events else ():
         months = [
             f"{_month_start(w.start.year, w.start.month, w.months + m):%Y-%m}" if m is not None else ""
             for m in (start, end)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Search:
     min_before: int = 4
     longest_burst: int = 12
     per_year: int = 12
+    shortest_level: int = 1
+    least_ratio: float = 1.2  # a smaller change of a rate is not worth a look, however certain
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Change:
     kind: str
     q: float
     group: int
+    base: int = 0  # first period of the level before
+
+    @property
+    def name(self) -> tuple:
+        return (self.unit, self.up, *sorted(self.segment.items()))
 
 
 @dataclass
@@ -73,30 +80,33 @@ def search(units: Sequence[Unit], sets: Sequence[Sequence[tuple]], rule: Search,
     group, worst, told = 0, 0.0, set()
     while len(found) < MOST_SIGNALS and (spot := _strongest(state, rule.level * (group + 1))) is not None:
         b, i = spot
-        whole = state.blocks[b].segment(i)
-        u, best = state.units[state.blocks[b].unit], state.best[b]
-        start, end, up, q = int(best.start[i]), int(best.end[i]), bool(best.up[i]), float(state.q[b][i])
-        total = state.blocks[b].y[i].sum()
-        pays = state.looks * float(state.scan.looks(total, np.array(end == len(u.periods) - 1)))
         state.dead[b][i] = True
-        if not stands(
-            u, whole, start=start, end=end, looks=pays, level=rule.level * (group + 1), per_year=rule.per_year
-        ):
+        pick, looks = _pick(state, b, i, group + 1)
+        if not stands(state.units[pick.unit], pick, looks=looks, level=rule.level * (group + 1), rule=rule):
             continue
-        leaves = narrow(
-            state.units, state.blocks[b].unit, whole, start=start, end=end, up=up, nested=nested, held_fixed=held_fixed
-        )
-        leaves = [(place, leaf) for place, leaf in leaves if (place, up, *sorted(leaf.items())) not in told]
+        leaves = [
+            leaf for leaf in narrow(state.units, pick, nested=nested, held_fixed=held_fixed) if leaf.name not in told
+        ]
         if not leaves:
             continue
-        told |= {(place, up, *sorted(leaf.items())) for place, leaf in leaves}
+        told |= {leaf.name for leaf in leaves}
         group += 1
-        worst = max(worst, min(q / group, 1.0))
-        for place, leaf in leaves:
-            change = _shape(state.units[place], Change(place, leaf, start, end, up, "step", worst, group), rule)
-            found.append(change)
-            _explain(state, change, rule)
+        worst = max(worst, min(pick.q / group, 1.0))
+        for leaf in leaves:
+            for change in _shapes(state.units[leaf.unit], replace(leaf, q=worst), rule):
+                if _is_worth(state.units[change.unit], change, rule):
+                    found.append(change)
+                _explain(state, change)
     return found
+
+
+def _pick(state: _State, b: int, i: int, group: int) -> tuple[Change, float]:
+    """The segment's best window as a change, and all the looks it pays for."""
+    block, best = state.blocks[b], state.best[b]
+    start, end = int(best.start[i]), int(best.end[i])
+    lasting = np.array(end == block.y.shape[1] - 1)
+    pick = Change(block.unit, block.segment(i), start, end, bool(best.up[i]), "step", float(state.q[b][i]), group)
+    return pick, state.looks * float(state.scan.looks(block.y[i].sum(), lasting))
 
 
 def _begin(units: list[Unit], sets: Sequence[Sequence[tuple]], rule: Search) -> _State:
@@ -125,17 +135,19 @@ def _strongest(state: _State, level: float) -> tuple[int, int] | None:
     return where
 
 
-def stands(
-    u: Unit, segment: dict[str, int], *, start: int, end: int, looks: float, level: float, per_year: int
-) -> bool:
-    """Whether the change remains with the mix of each other dimension held fixed, and against a year earlier."""
-    y, n = u.series(segment)
-    if not _beyond_season(y, n, start=start, end=end, per_year=per_year):
+def stands(u: Unit, pick: Change, *, looks: float, level: float, rule: Search) -> bool:
+    """Whether the change is large enough, and remains against a year earlier and with the mix of each other dimension
+    held fixed."""
+    y, n = u.series(pick.segment)
+    window = {"start": pick.start, "end": pick.end}
+    if not _matters(y, n, **window, least_ratio=rule.least_ratio) or not _beyond_season(
+        y, n, **window, per_year=rule.per_year
+    ):
         return False
-    spread = changes.dispersion(y[None], n[None], start=np.array([start]), end=np.array([end]))
-    free = [name for name in u.exposure if name not in segment]
+    spread = changes.dispersion(y[None], n[None], start=np.array([pick.start]), end=np.array([pick.end]))
+    free = [name for name in u.exposure if name not in pick.segment]
     mixes = [(name,) for name in free] + list(combinations(free, 2))
-    return all(_beyond_mix(u, segment, by, start=start, end=end, spread=spread) * looks <= level for by in mixes)
+    return all(_beyond_mix(u, pick.segment, by, **window, spread=spread) * looks <= level for by in mixes)
 
 
 def _beyond_mix(
@@ -158,8 +170,21 @@ def _beyond_mix(
     return float(changes.chance(np.array([seen]), np.array([seen + outside]), np.array([share]), spread)[0])
 
 
+def _matters(y: np.ndarray, n: np.ndarray, *, start: int, end: int, least_ratio: float) -> bool:
+    inside = np.zeros(len(y), bool)
+    inside[start : end + 1] = True
+    rates = sorted(float(y[part].sum() / max(n[part].sum(), 1e-12)) for part in (inside, ~inside))
+    return rates[1] >= least_ratio * rates[0]
+
+
 def _within(when: np.ndarray, start: int, end: int) -> np.ndarray:
     return (when >= start) & (when <= end)
+
+
+def _is_worth(u: Unit, change: Change, rule: Search) -> bool:
+    """Whether the change is large enough against the level before it."""
+    y, n = (a[change.base : change.end + 1] for a in u.series(change.segment))
+    return _matters(y, n, start=change.start - change.base, end=change.end - change.base, least_ratio=rule.least_ratio)
 
 
 def _beyond_season(y: np.ndarray, n: np.ndarray, *, start: int, end: int, per_year: int) -> bool:
@@ -175,35 +200,43 @@ def _beyond_season(y: np.ndarray, n: np.ndarray, *, start: int, end: int, per_ye
     )
 
 
-def narrow(units: Sequence[Unit], place: int, segment: dict[str, int], *, start: int, end: int, up: bool,
-           nested: Sequence[Sequence[str]] = (), held_fixed: Sequence[str] = ()) -> list[tuple[int, dict[str, int]]]:  # fmt: skip
+def narrow(units: Sequence[Unit], pick: Change, *, nested: Sequence[Sequence[str]] = (),
+           held_fixed: Sequence[str] = ()) -> list[Change]:  # fmt: skip
     """The smallest segments that hold the change: split by the dimension whose few children explain most, and again.
 
     A split is taken when "only these children changed, each by its own factor" is likelier than "all children changed
     by one factor", each child paying for having been chosen.
     """
-    top: tuple[float, int, str, list[int]] | None = None
-    for other, u in enumerate(units):
-        named = _carry(units[place], u, segment)
+    top: tuple[float, int, str, list[int]] = (0.0, 0, "", [])
+    for place, u in enumerate(units):
+        named = _carry(units[pick.unit], u, pick.segment)
         if named is None:
             continue
-        new = [name for name in u.exposure if other == place or name not in units[place].exposure]
-        for name in (*new, *(u.reason if other == place else ())):
-            if name in named or name in held_fixed or _finer_named(name, named, nested):
-                continue
-            finer = any(name in group and group[0] in named and name in u.exposure for group in nested)
-            gain, chosen = _concentration(u, named, name, start=start, end=end, up=up, whole_family=finer)
-            if chosen and (top is None or gain > top[0]):
-                top = (gain, other, name, chosen)
-    if top is None or top[0] <= 0:
-        return [(place, segment)]
-    _, other, name, chosen = top
-    named = _carry(units[place], units[other], segment)
-    coarser = [group for group in nested if name in group and name in units[other].exposure]
-    kept = {k: v for k, v in named.items() if not any(k in group for group in coarser)}
+        for name in _ways(u, units[pick.unit], named, nested, held_fixed):
+            small_family = any(name in group and group[0] in named and name in u.exposure for group in nested)
+            gain, chosen = _concentration(
+                u, named, name, start=pick.start, end=pick.end, up=pick.up, small_family=small_family
+            )
+            if chosen and gain > top[0]:
+                top = (gain, place, name, chosen)
+    gain, place, name, chosen = top
+    if not chosen:
+        return [pick]
+    named = _carry(units[pick.unit], units[place], pick.segment)
+    coarser = {k for group in nested if name in group and name in units[place].exposure for k in group}
+    kept = {k: v for k, v in named.items() if k not in coarser}
     return [leaf for code in chosen
-            for leaf in narrow(units, other, {**kept, name: code}, start=start, end=end, up=up, nested=nested,
-                               held_fixed=held_fixed)]  # fmt: skip
+            for leaf in narrow(units, replace(pick, unit=place, segment={**kept, name: code}), nested=nested, held_fixed=held_fixed)]  # fmt: skip
+
+
+def _ways(
+    u: Unit, source: Unit, named: dict[str, int], nested: Sequence[Sequence[str]], held_fixed: Sequence[str]
+) -> list[str]:
+    """The dimensions by which a segment of `source` can be split in `u`: its own, or those that only `u` has."""
+    fresh = [name for name in u.exposure if u is source or name not in source.exposure]
+    reasons = u.reason if u is source else ()
+    return [name for name in (*fresh, *reasons)
+            if name not in named and name not in held_fixed and not _finer_named(name, named, nested)]  # fmt: skip
 
 
 def _carry(source: Unit, target: Unit, segment: dict[str, int]) -> dict[str, int] | None:
@@ -227,7 +260,7 @@ def _finer_named(name: str, named: dict[str, int], nested: Sequence[Sequence[str
 
 
 def _concentration(u: Unit, segment: dict[str, int], by: str, *, start: int, end: int, up: bool,
-                   whole_family: bool = False) -> tuple[float, list[int]]:  # fmt: skip
+                   small_family: bool = False) -> tuple[float, list[int]]:  # fmt: skip
     rows, exposed, size = u.rows(segment), u.exposed(segment), len(u.labels[by])
     inside, exposed_inside = _within(u.when, start, end), _within(u.exposure_when, start, end)
     y_in, y_out = (np.bincount(u.codes[by][rows & part], u.y[rows & part], size) for part in (inside, ~inside))
@@ -250,7 +283,7 @@ def _concentration(u: Unit, segment: dict[str, int], by: str, *, start: int, end
     chosen = (own > price) & ((seen > mean) == up)
     chosen &= np.abs(seen - mean) >= SMALL_PART * np.abs(seen - mean)[chosen].sum()
     held = n_in[live][chosen].sum() / max(n_in[live].sum(), 1e-12) if by in u.exposure else 0.0
-    if whole_family and up and chosen.all() and live.sum() <= FEW_CHILDREN:
+    if small_family and up and chosen.all() and live.sum() <= FEW_CHILDREN:
         return 1e-9, [int(code) for code in np.flatnonzero(live)]
     most = MOST_CHILDREN if by in u.exposure else 1
     if not chosen.any() or chosen.all() or chosen.sum() > most or held > LARGEST_HELD:
@@ -262,45 +295,74 @@ def _concentration(u: Unit, segment: dict[str, int], by: str, *, start: int, end
     return gain, [int(code) for code in np.flatnonzero(live)[chosen]]
 
 
-def _shape(u: Unit, change: Change, rule: Search) -> Change:
-    """Start, end and kind from the segment's own series: step, drift, burst, or a code never seen before."""
+def _shapes(u: Unit, change: Change, rule: Search) -> list[Change]:
+    """Start, end and kind from the segment's own series: step, drift, burst, or a code never seen before; several where
+    a dense series has several levels."""
+    y, n = u.series(change.segment)
+    rough = changes.roughness(y, n)
+    climb = changes.ramp(y, n, min_before=rule.min_before)
+    if y.mean() >= changes.STEADY_COUNT:
+        scan = changes.Scan(len(y), min_before=rule.min_before)
+        price = rough * np.log(float(scan.looks(y.sum(), np.array(True))) / rule.level)
+        starts = changes.sure_levels(y, n, penalty=price, min_length=rule.shortest_level)
+        # A climb has two levels, a begin and a length; each further level has its height and its begin
+        steps = changes.fit(y, n, starts) / rough - (len(starts) - 1) * np.log(len(y))
+        if len(starts) > 2 and steps > climb.likelihood / rough - 1.5 * np.log(len(y)):
+            return _levels(change, y, n, starts)
+    return [_shape(u, change, rule, climb)]
+
+
+def _levels(change: Change, y: np.ndarray, n: np.ndarray, starts: list[int]) -> list[Change]:
+    """A change per level after the first; a level that returns to the one before it is a burst, and its end no change."""
+    bounds = [*starts, len(y)]
+    rates = [y[a:b].sum() / max(n[a:b].sum(), 1e-12) for a, b in pairwise(bounds)]
+    found, skip = [], False
+    for i in range(1, len(starts)):
+        if skip:
+            skip = False
+            continue
+        back = i + 1 < len(starts) and _same(y, n, (bounds[i - 1], bounds[i]), (bounds[i + 1], bounds[i + 2]))
+        found.append(replace(change, start=bounds[i], end=bounds[i + 1] - 1, up=rates[i] > rates[i - 1], base=bounds[i - 1],
+                             kind="burst" if back else "step"))  # fmt: skip
+        skip = back
+    return found
+
+
+def _same(y: np.ndarray, n: np.ndarray, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two stretches of a series may have one rate."""
+    (a, b), (c, d) = one, other
+    seen, total = y[c:d].sum(), y[c:d].sum() + y[a:b].sum()
+    share = n[c:d].sum() / max(n[c:d].sum() + n[a:b].sum(), 1e-12)
+    return bool(changes.chance(np.array([seen]), np.array([total]), np.array([share]), np.array([1.0]))[0] > OVER_LEVEL)
+
+
+def _shape(u: Unit, change: Change, rule: Search, climb: changes.Climb) -> Change:
     y, n = u.series(change.segment)
     scan = changes.Scan(len(y), min_before=rule.min_before, longest_burst=rule.longest_burst)
     best = changes.scan(y[None], n[None], scan)
     start, end = int(best.start[0]), int(best.end[0])
     if bool(best.up[0]) != change.up or end < change.start or start > change.end:
         start, end = change.start, change.end
-    if not _is_over(y, n, start=start, end=end):
+    if end != len(y) - 1 and _same(y, n, (start, end + 1), (end + 1, len(y))):
         end = len(y) - 1
     kind = "step" if end == len(y) - 1 else "burst"
-    if kind == "step":
-        first, slow = changes.ramp(y, n, min_before=rule.min_before)
-        if slow > DRIFT_SURE and y.sum() >= DRIFT_CASES:
-            kind, start = "drift", first
+    if kind == "step" and climb.sure > DRIFT_SURE and y.sum() >= DRIFT_CASES:
+        kind, start = "drift", climb.begin
     code = next((name for name in ("rarc", "carc") if name in change.segment), None)
     if code and change.up and not u.y[(u.codes[code] == change.segment[code]) & (u.when < start)].sum():
         kind = "new_code"
     return replace(change, start=start, end=end, kind=kind)
 
 
-def _is_over(y: np.ndarray, n: np.ndarray, *, start: int, end: int) -> bool:
-    """Whether the periods after the window differ from those in it; the last few alone may look so by chance."""
-    inside, after = y[start : end + 1].sum(), y[end + 1 :].sum()
-    share = n[end + 1 :].sum() / max(n[start:].sum(), 1e-12)
-    return bool(
-        changes.chance(np.array([after]), np.array([inside + after]), np.array([share]), np.array([1.0]))[0]
-        <= OVER_LEVEL
-    )
-
-
-def _explain(state: _State, change: Change, rule: Search) -> None:
+def _explain(state: _State, change: Change) -> None:
     """Takes the change's excess out of every unit and segment, and judges the segments touched again."""
     source = state.units[change.unit]
     y, n = source.series(change.segment)
     span = np.arange(len(y))
     inside = (span >= change.start) & (span <= change.end)
     # A rise is taken out of its own periods; for a fall the periods before it are brought down to the level it fell to
-    level, excessive = (span < change.start, inside) if change.up else (inside, span < change.start)
+    earlier = (span >= change.base) & (span < change.start)
+    level, excessive = (earlier, inside) if change.up else (inside, span < change.start)
     rate = y[level].sum() / max(n[level].sum(), 1e-12)
     excess = np.where(excessive, np.maximum(y - n * rate, 0.0), 0.0)
     for place, u in enumerate(state.units):

@@ -89,7 +89,9 @@ def _whole(labels: pd.Series) -> list[str]:
 def _rule(periods: Sequence[str], *, level: float, depth: int, min_count: float) -> Search:
     if len(periods[0]) == 7:
         return Search(level=level, depth=depth, min_count=min_count)
-    return Search(level=level, depth=depth, min_count=min_count, min_before=8, longest_burst=26, per_year=52)
+    return Search(
+        level=level, depth=depth, min_count=min_count, min_before=8, longest_burst=26, per_year=52, shortest_level=4
+    )
 
 
 # --- a practice ----------------------------------------------------------------------------------------------------
@@ -189,7 +191,9 @@ def _table(found: Sequence[Change], units: Sequence[lattice.Unit], names: Sequen
 def _row(change: Change, u: lattice.Unit, measure: str, basis: str) -> dict:
     y, n = u.series(change.segment)
     inside = slice(change.start, change.end + 1)
-    y0, n0, y1, n1 = (float(a.sum()) for a in (y[: change.start], n[: change.start], y[inside], n[inside]))
+    y0, n0, y1, n1 = (
+        float(a.sum()) for a in (y[change.base : change.start], n[change.base : change.start], y[inside], n[inside])
+    )
     lower, upper = changes.interval(np.array([y0, y1]), np.array([n0, n1]))
     before, after = y0 / n0 if n0 else np.nan, y1 / n1 if n1 else np.nan
     excess = y1 - n1 * before
