@@ -55,7 +55,7 @@ class Best:
     start: np.ndarray
     end: np.ndarray
     up: np.ndarray
-    score: np.ndarray  # log likelihood ratio over dispersion, less the log of the number of looks
+    score: np.ndarray  # log likelihood ratio, less the log of the number of looks
     dispersion: np.ndarray
     p: np.ndarray
 
@@ -109,7 +109,7 @@ def _scan(y: np.ndarray, n: np.ndarray, windows: np.ndarray, rule: Scan) -> Best
     k, q = inside[rows, best], share[rows, best]
     spread = dispersion(y, n, start=first[best], end=last[best])
     paid = price[rows, best]
-    score = ratio[rows, best] / spread - np.log(paid)
+    score = ratio[rows, best] - np.log(paid)
     p = np.minimum(chance(k, total[:, 0], q, spread) * paid, 1.0)
     return Best(first[best], last[best], k > total[:, 0] * q, score, spread, p)
 

@@ -28,7 +28,7 @@ def mix_and_rate(before: pd.DataFrame, after: pd.DataFrame, by: Sequence[str]) -
     ]
     if not all(len(s) and s["denominator"].sum() > 0 for s in sums):
         raise ValueError("there are no cases before or after")
-    both = sums[0].join(sums[1], how="outer", lsuffix="_before", rsuffix="_after").fillna(0.0)
+    both = sums[0].add_suffix("_before").join(sums[1].add_suffix("_after"), how="outer").fillna(0.0)
     shares, rates, totals = {}, {}, {}
     for when in ("before", "after"):
         n, y = both[f"denominator_{when}"], both[f"numerator_{when}"]

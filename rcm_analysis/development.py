@@ -63,8 +63,9 @@ def _seen(cohorts: pd.Index, as_of: date) -> np.ndarray:
 def complete(decisions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Each payer's cohorts with the final denial rate to expect and its 95 % prediction interval (shares 0-1).
 
-    Chain ladder: what a cohort has by now grows by the factors of older cohorts, payer by payer; what is still to be
-    decided is denied at the payer's rate at that lag. The interval holds the chance of what is not yet decided, that
+    Chain ladder: older cohorts say, payer by payer, how decisions grow from month to month; what is still to come is
+    taken from the claims sent (Bornhuetter and Ferguson 1972), since nearly all are decided some day, and a payer that
+    slows down owes more, not less. It is denied at the payer's rate at that lag. The interval holds the chance of what is not yet decided, that
     of the rates it is taken from, and the spread of the growth among older cohorts (Mack 1993). `as_of` should be the
     end of a month: the latest month counts as seen.
     """
@@ -96,13 +97,14 @@ def _complete_payer(name: str, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     growth, spread = _growth(decided.cumsum(axis=1), seen)
     old = decided.sum(axis=1)[seen[:, SETTLED]][-RECENT:], denied.sum(axis=1)[seen[:, SETTLED]][-RECENT:]
     swing = between(*old)
+    reached = 1 / np.cumprod(np.append(1.0, growth[::-1]))[::-1]  # share of all decisions reached at each lag
+    pace, usual = np.diff(reached, prepend=0.0), _usual(sent.to_numpy(float), decided, seen)
     rates, behind = _rates(decided[-RECENT - 1 :], denied[-RECENT - 1 :])
     out = []
     for i, cohort in enumerate(sent.index):
         last = int(seen[i].sum()) - 1
         have, bad = decided[i, : last + 1].sum(), denied[i, : last + 1].sum()
-        reach = have * np.cumprod(growth[last:])
-        future = np.diff(np.concatenate([[have], reach]))
+        future = sent.iloc[i] * usual * pace[last + 1 :]
         expected = have + future.sum()
         more, at = future, rates[last + 1 :]
         final = (bad + (more * at).sum()) / expected if expected else np.nan
@@ -130,6 +132,12 @@ def _growth(reached: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarr
         if good.sum() > 2:
             noise[lag] = np.average((own[good] / factors[lag] - 1) ** 2, weights=reached[both, lag][good])
     return factors, noise[::-1].cumsum()[::-1]
+
+
+def _usual(sent: np.ndarray, decided: np.ndarray, seen: np.ndarray) -> float:
+    """Share of the claims sent that is decided some day: that of the settled cohorts, else all."""
+    old = seen[:, SETTLED]
+    return min(float(decided[old].sum() / max(sent[old].sum(), 1.0)), 1.0) if old.sum() >= 3 else 1.0
 
 
 def _rates(decided: np.ndarray, denied: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

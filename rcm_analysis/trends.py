@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import changes, lattice, pages
+from rcm_analysis import changes, lattice, pages, taxonomy
 from rcm_analysis.signals import Change, Search, search
 from rcm_analysis.summaries import window
 
@@ -44,15 +44,18 @@ SENT = """CASE WHEN submitted_on - service_date <= 60 THEN '0-60' WHEN submitted
     WHEN submitted_on - service_date <= 365 THEN '181-365' ELSE '366-' END"""
 WAITED = """CASE WHEN first_decided_on - submitted_on <= 14 THEN '0-14' WHEN first_decided_on - submitted_on <= 28 THEN '15-28'
     WHEN first_decided_on - submitted_on <= 45 THEN '29-45' WHEN first_decided_on - submitted_on <= 75 THEN '46-75' ELSE '76-' END"""
+NEVER = 10**6  # yearly counts have no season
 ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
 
 
 def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float = 0.05, *, measure: str = "initial_denial_rate",
                  basis: str = "decision_month", depth: int = 3, min_count: float = 6.0) -> pd.DataFrame:  # fmt: skip
     """Changes in a table of counts: one row per period × dimension values with period, numerator, denominator and,
-    where known, amount. Periods are months (2026-01) or the first days of weeks (2026-01-05).
+    where known, amount. Periods are months (2026-01), the first days of weeks (2026-01-05), or years.
 
-    `level` is the chance of any row where no rate changed. Raises KeyError when a column is missing.
+    `level` is the chance of any row where no rate changed. A dimension whose values all stand over the same denominator
+    splits the numerator alone, as reasons do. A dimension that was redefined gives one row of the kind `definition`, and
+    is not looked into across its break. Raises KeyError when a column is missing.
     """
     missing = {"period", "numerator", "denominator", *dimensions} - set(counts.columns)
     if missing:
@@ -61,11 +64,46 @@ def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float =
     periods = _whole(table["period"])
     if not periods:
         return _table([], [], [])
-    u = lattice.unit(table, table, exposure=dimensions, periods=periods)
-    sets = [lattice.crossings(dimensions, [()], depth=depth)]
-    rule = _rule(periods, level=level, depth=depth, min_count=min_count)
-    found = search([u], sets, rule)
-    return _table(found, [u], [(measure, basis)])
+    reasons = [
+        name for name in dimensions if taxonomy.splits_numerator(table, name, [d for d in dimensions if d != name])
+    ]
+    broken = taxonomy.breaks(table, dimensions, reasons=reasons)
+    whole = [name for name in dimensions if name not in {one.dimension for one in broken}]
+    u, sets = _one_unit(table, whole, reasons, set(reasons) - set(whole), periods, depth)
+    found = search([u], sets, _rule(periods, level=level, depth=depth, min_count=min_count))
+    rows = [_definition_row(one, table, measure, basis, periods[-1]) for one in broken]
+    return (
+        pd.concat(
+            [pd.DataFrame(rows, columns=list(SIGNALS)), _table(found, [u], [(measure, basis)])], ignore_index=True
+        )
+        if rows
+        else _table(found, [u], [(measure, basis)])
+    )
+
+
+def _one_unit(table: pd.DataFrame, whole: Sequence[str], reasons: Sequence[str], lost: set[str], periods: Sequence[str],
+              depth: int) -> tuple[lattice.Unit, list]:  # fmt: skip
+    exposure, reason = [d for d in whole if d not in reasons], [d for d in whole if d in reasons]
+    exposures = table
+    if reason or lost:
+        exposures = table.groupby(["period", *exposure], as_index=False, dropna=False)["denominator"].max()
+    u = lattice.unit(table, exposures, exposure=exposure, reason=reason, periods=periods)
+    return u, [lattice.crossings(exposure, [(), *((name,) for name in reason)], depth=depth)]
+
+
+def _definition_row(one: taxonomy.Break, table: pd.DataFrame, measure: str, basis: str, last: str) -> dict:
+    new = ", ".join(one.new[:6]) + (" …" if len(one.new) > 6 else "")
+    sentence = (f"From {one.period} on {pages.words(one.dimension)} is defined differently: {len(one.new)} new values ({new}) hold {pages.share(one.share)} of the "
+                f"cases, and {one.shrunk} went from {pages.share(one.before)} to {pages.share(one.after)}. This is a change of definition, not of a rate.")  # fmt: skip
+    return dict.fromkeys(SIGNALS) | {
+        "measure": measure, "kind": "definition", "dimensions": one.dimension, "segment": json.dumps({one.dimension: one.shrunk}),
+        "first_month": _month(one.period), "last_month": _month(last), "before": one.before, "after": one.after, "excess_count": 0.0,
+        "excess_amount_usd": 0.0, "q_value": 0.0, "headline": sentence, "basis": basis, "first_week": _week(one.period), "ongoing": True, "change": 0,
+    }  # fmt: skip
+
+
+def _month(period: str) -> str:
+    return f"{period}-01" if len(period) == 4 else period[:7]
 
 
 def _labels(period: pd.Series) -> pd.Series:
@@ -87,6 +125,8 @@ def _whole(labels: pd.Series) -> list[str]:
 
 
 def _rule(periods: Sequence[str], *, level: float, depth: int, min_count: float) -> Search:
+    if len(periods[0]) == 4:
+        return Search(level=level, depth=depth, min_count=min_count, min_before=2, per_year=NEVER)
     if len(periods[0]) == 7:
         return Search(level=level, depth=depth, min_count=min_count)
     return Search(
@@ -203,7 +243,7 @@ def _row(change: Change, u: lattice.Unit, measure: str, basis: str) -> dict:
     segment = u.named({name: change.segment[name] for name in (*u.exposure, *u.reason) if name in change.segment})
     first, last = u.periods[change.start], u.periods[change.end]
     row = {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": json.dumps(segment),
-           "first_month": first[:7], "last_month": last[:7], "before": before, "after": after, "excess_count": round(excess, 1),
+           "first_month": _month(first), "last_month": _month(last), "before": before, "after": after, "excess_count": round(excess, 1),
            "excess_amount_usd": round(excess * each, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
            "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
            "before_count": y0, "before_cases": n0, "after_count": y1, "after_cases": n1,
@@ -212,7 +252,7 @@ def _row(change: Change, u: lattice.Unit, measure: str, basis: str) -> dict:
 
 
 def _week(period: str) -> str:
-    day = date.fromisoformat(period if len(period) > 7 else f"{period}-01")
+    day = date.fromisoformat(period if len(period) > 7 else f"{_month(period)}-01")
     return str(day - timedelta(days=day.weekday()))
 
 
