@@ -9,15 +9,18 @@ python bench/trends.py --looks        how many independent looks overlapping win
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from rcm_analysis import claims, demo, intake, trends
+from rcm_analysis import claims, demo, intake, lattice, trends
 from rcm_analysis.measures import wilson
+from rcm_analysis.signals import Search, search
 from rcm_analysis.store import Practice
 
 AS_OF = date(2026, 10, 31)
@@ -47,14 +50,95 @@ def null(seeds: int, *, size: int, months: int, jobs: int, first: int) -> None:
     )
 
 
+def lines(con, rows: int) -> None:
+    """`denied`, a row per denied line, and `decided`, what it is counted over: a few payers, codes and procedures hold
+    most, each provider works at one location and bills some procedures."""
+    con.execute("SELECT setseed(0.42)")
+    skewed = lambda size: f"CAST(floor({size} * pow(random(), 2.5)) AS INTEGER)"  # noqa: E731
+    con.execute(f"""CREATE OR REPLACE TABLE denied AS
+        SELECT strftime(DATE '2024-11-01' + to_months(month), '%Y-%m') AS period, 'P' || payer AS payer_name, 'L' || npi % 25 AS location,
+            'N' || npi AS rendering_npi, 'F' || procedure % 8 AS family, 'C' || procedure AS procedure, 'K' || carc % 12 AS category,
+            'R' || carc AS carc, CAST(NULL AS VARCHAR) AS rarc, amount
+        FROM (SELECT CAST(floor(24 * random()) AS INTEGER) AS month, {skewed(30)} AS payer, npi, (npi * 7 + {skewed(40)}) % 600 AS procedure,
+                {skewed(60)} AS carc, CAST(50 + 400 * random() AS DOUBLE) AS amount
+              FROM (SELECT {skewed(300)} AS npi FROM range({rows})))""")
+    con.execute("CREATE OR REPLACE TABLE decided AS SELECT period, payer_name, location, rendering_npi, family, procedure, "
+                "8 * count(*) AS n FROM denied GROUP BY ALL")  # fmt: skip
+
+
+def speed(most: int) -> None:
+    """Seconds for the whole lattice at a tenth, a third and the whole, the aggregation in the engine included."""
+    import duckdb
+
+    con = duckdb.connect(config={"threads": 2})
+    for rows in (most // 10, most * 3 // 10, most):
+        for table in ("coded_denied", "coded_decided"):
+            con.execute(f"DROP TABLE IF EXISTS {table}")
+        lines(con, rows)
+        begin, cpu = time.perf_counter(), time.process_time()
+        for table, names in (("denied", DENIED), ("decided", DECIDED)):
+            coded(con, table, names)
+        units = [_bench_unit(con, dims) for dims in LATTICE]
+        built = time.process_time() - cpu
+        sets = [
+            lattice.crossings(dims, trends.REASONS, depth=3, nested=trends.NESTED, must=dims[3:][-1:])
+            for dims in LATTICE
+        ]
+        found = search(units, sets, Search(), nested=trends.NESTED)
+        took, worked = time.perf_counter() - begin, time.process_time() - cpu
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"{rows:>12,} denied lines: {took:5.1f} s, {worked:.1f} s of processor ({built:.1f} to aggregate), {sum(len(u.y) for u in units):,} rows, {len(found)} signals, peak {peak:.1f} GiB",
+              flush=True)  # fmt: skip
+
+
+DECIDED = ("period", *trends.DIMENSIONS)
+DENIED = (*DECIDED, "category", "carc", "rarc")
+
+
+def coded(con, table: str, names: tuple[str, ...]) -> None:
+    """The table with its dimensions as codes of one list of values each, so that arrays come out of the engine."""
+    for name in names:
+        if table == "denied":
+            con.execute(f"DROP TYPE IF EXISTS {name}_values")
+            con.execute(
+                f"CREATE TYPE {name}_values AS ENUM (SELECT DISTINCT coalesce({name}, 'not named') FROM denied ORDER BY 1)"
+            )
+    casts = ", ".join(f"CAST(coalesce({name}, 'not named') AS {name}_values) AS {name}" for name in names)
+    con.execute(f"CREATE OR REPLACE TABLE coded_{table} AS SELECT * REPLACE ({casts}) FROM {table}")
+
+
+PLAIN = trends.DIMENSIONS[:3]
+LATTICE = [PLAIN, (*PLAIN, "family"), (*PLAIN, "family", "procedure")]
+
+
+def _bench_unit(con, dims: tuple[str, ...]) -> lattice.Unit:
+    names = ", ".join(dims)
+    exposures = con.execute(
+        f"SELECT period, {names}, CAST(sum(n) AS BIGINT) AS denominator FROM coded_decided GROUP BY ALL"
+    ).df()
+    numerators = con.execute(
+        f"SELECT period, {names}, category, carc, rarc, count(*) AS numerator, sum(amount) AS amount FROM coded_denied GROUP BY ALL"
+    ).df()
+    return lattice.unit(
+        numerators,
+        exposures,
+        exposure=dims,
+        reason=trends.REASON,
+        periods=sorted(map(str, exposures["period"].cat.categories)),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--null", type=int, metavar="SEEDS")
+    parser.add_argument("--speed", type=int, metavar="LINES", nargs="?", const=10_000_000)
     parser.add_argument("--first", type=int, default=1000, help="first seed")
     parser.add_argument("--claims", type=int, default=8000)
     parser.add_argument("--months", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
+    if args.speed:
+        speed(args.speed)
     if args.null:
         null(args.null, size=args.claims, months=args.months, jobs=args.jobs, first=args.first)
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 NOT_NAMED = "not named"
+MOST_KEYS = 20_000_000
 
 
 @dataclass
@@ -74,18 +75,28 @@ def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequenc
     """Codes the two tables; numerators have period, dimensions, numerator and amount, exposures period and denominator."""
     labels, codes, exposure_codes = {}, {}, {}
     for name in (*exposure, *reason):
-        own = numerators[name].astype("object").where(numerators[name].notna(), NOT_NAMED).astype(str)
-        other = pd.Series([], dtype=str)
-        if name in exposure:
-            other = exposures[name].astype("object").where(exposures[name].notna(), NOT_NAMED).astype(str)
-        both, values = pd.factorize(pd.concat([own, other], ignore_index=True), sort=True)
-        labels[name], codes[name] = np.asarray(values), both[: len(own)]
-        exposure_codes[name] = both[len(own) :]
-    place = {period: i for i, period in enumerate(periods)}
+        both = [numerators[name], exposures[name]] if name in exposure else [numerators[name]]
+        if not all(isinstance(one.dtype, pd.CategoricalDtype) and one.dtype == both[0].dtype for one in both):
+            both = _alike(both)
+        labels[name] = np.asarray(both[0].cat.categories.astype(str))
+        codes[name], exposure_codes[name] = (one.cat.codes.to_numpy() for one in (both[0], both[-1]))
     amount = numerators["amount"].to_numpy(float) if "amount" in numerators else np.zeros(len(numerators))
-    return Unit(tuple(exposure), tuple(reason), list(periods), labels, codes, numerators["period"].map(place).to_numpy(int),
+    return Unit(tuple(exposure), tuple(reason), list(periods), labels, codes, _places(numerators["period"], periods),
                 numerators["numerator"].to_numpy(float), amount, {k: exposure_codes[k] for k in exposure},
-                exposures["period"].map(place).to_numpy(int), exposures["denominator"].to_numpy(float))  # fmt: skip
+                _places(exposures["period"], periods), exposures["denominator"].to_numpy(float))  # fmt: skip
+
+
+def _places(column: pd.Series, periods: Sequence[str]) -> np.ndarray:
+    coded = column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")
+    place = {period: i for i, period in enumerate(periods)}
+    return np.array([place.get(str(one), -1) for one in coded.cat.categories], np.int64)[coded.cat.codes.to_numpy()]
+
+
+def _alike(columns: Sequence[pd.Series]) -> list[pd.Series]:
+    """The columns as categories of one and the same list; a missing value is one of them."""
+    texts = [one.astype("object").where(one.notna(), NOT_NAMED).astype(str) for one in columns]
+    values = pd.CategoricalDtype(sorted(set().union(*(one.unique() for one in texts))))
+    return [one.astype(values) for one in texts]
 
 
 @dataclass
@@ -122,18 +133,28 @@ def crossings(exposure: Sequence[str], reasons: Sequence[Sequence[str]], *, dept
 
 def block(place: int, u: Unit, dims: tuple[str, ...], reason: tuple[str, ...], *, min_count: float) -> Block:
     """The segments of one crossing with at least `min_count` cases in all periods."""
-    size = len(u.periods)
-    keys = _keys(u, u.codes, (*dims, *reason), len(u.y))
-    cells, inverse = np.unique(keys, return_inverse=True)
-    kept = np.bincount(inverse, u.y, len(cells)) >= min_count
-    rank = np.cumsum(kept) - 1
-    rows = kept[inverse]
-    y = np.bincount(rank[inverse[rows]] * size + u.when[rows], u.y[rows], int(kept.sum()) * size).reshape(-1, size)
-    first = np.zeros(len(cells), int)
-    first[inverse[::-1]] = np.arange(len(inverse))[::-1]
-    first = first[kept]
-    codes = {name: u.codes[name][first] for name in (*dims, *reason)}
-    return Block(place, dims, reason, cells[kept], codes, y, _exposures(u, dims, codes, size))
+    size, names = len(u.periods), (*dims, *reason)
+    keys = _keys(u, u.codes, names, len(u.y))
+    room = int(np.prod([len(u.labels[name]) for name in names], dtype=np.int64))
+    if room > MOST_KEYS:  # too many possible segments for a counter each: number those that occur
+        cells, keys = np.unique(keys, return_inverse=True)
+    else:
+        cells = np.arange(room)
+    kept = np.bincount(keys, u.y, len(cells)) >= min_count
+    rank = np.where(kept, np.cumsum(kept) - 1, -1)[keys]
+    rows = np.flatnonzero(rank >= 0)
+    y = np.bincount(rank[rows] * size + u.when[rows], u.y[rows], int(kept.sum()) * size).reshape(-1, size)
+    cells = cells[kept]
+    codes = _codes_of(u, names, cells)
+    return Block(place, dims, reason, cells, codes, y, _exposures(u, dims, codes, size))
+
+
+def _codes_of(u: Unit, names: Sequence[str], keys: np.ndarray) -> dict[str, np.ndarray]:
+    """The inverse of `_keys`."""
+    codes = {}
+    for name in reversed(names):
+        keys, codes[name] = np.divmod(keys, len(u.labels[name]))
+    return {name: codes[name] for name in names}
 
 
 def _exposures(u: Unit, dims: tuple[str, ...], codes: dict[str, np.ndarray], size: int) -> np.ndarray:
@@ -141,9 +162,15 @@ def _exposures(u: Unit, dims: tuple[str, ...], codes: dict[str, np.ndarray], siz
     count = len(next(iter(codes.values()))) if codes else 1
     mine = _keys(u, codes, dims, count)
     wanted, place = np.unique(mine, return_inverse=True)
-    spot = np.searchsorted(wanted, keys)
-    hit = spot < len(wanted)
-    hit[hit] = wanted[spot[hit]] == keys[hit]
+    room = int(np.prod([len(u.labels[name]) for name in dims], dtype=np.int64))
+    if room <= MOST_KEYS:
+        slots = np.full(room, -1)
+        slots[wanted] = np.arange(len(wanted))
+        spot = slots[keys]
+        hit = np.flatnonzero(spot >= 0)
+    else:
+        spot = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
+        hit = np.flatnonzero(wanted[spot] == keys)
     n = np.bincount(spot[hit] * size + u.exposure_when[hit], u.n[hit], len(wanted) * size).reshape(-1, size)
     return n[place]
 
