@@ -53,7 +53,10 @@ def count(value: Any) -> str:
 
 def points(value: Any) -> str:
     """A difference of shares 0–1 in points with its sign: +1.2."""
-    return "–" if _missing(value) else f"{float(value) * 100:+.1f}".replace("-", "−")
+    if _missing(value):
+        return "–"
+    number = round(float(value) * 100, 1)
+    return f"{number:+.1f}".replace("-", "−") if number else "0.0"
 
 
 def small(value: Any) -> str:

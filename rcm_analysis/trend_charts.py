@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
@@ -40,7 +42,7 @@ def _control(ax, part: pd.DataFrame, name: str) -> None:
     ax.plot(x, part["value"], color=ACCENT, lw=1.4)
     ax.scatter(x[~inside], part["value"][~inside], color=ACCENT, s=12, zorder=3)
     ax.scatter(x[inside], part["value"][inside], color=ORANGE, s=26, marker="D", zorder=4)
-    ax.set_title(name, fontsize=8.5, weight="normal", color=INK)
+    ax.set_title(textwrap.shorten(name, 66, placeholder=" …"), fontsize=8.5, weight="normal", color=INK)
     ax.set(xlabel="", ylabel="", ylim=(0, None))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     _thin_months(ax, part["month"].tolist())

@@ -93,21 +93,8 @@ def _control(con: duckdb.DuckDBPyConnection, row: dict) -> pd.DataFrame:
 
 
 def monthly(con: duckdb.DuckDBPyConnection, segment: dict[str, str]) -> pd.DataFrame:
-    """month, numerator, denominator of a segment; a claim counts once a month."""
-    source = "trend_procedures" if {"procedure", "family"} & set(segment) else "trend_claims"
-    named = [(name, str(value)) for name, value in segment.items()]
-    reasons = " AND ".join(
-        ["denied", *(f"coalesce({name}, '{trends.NOT_NAMED}') = ?" for name, _ in named if name in trends.REASON)]
-    )
-    place = " AND ".join(
-        ["true", *(f"coalesce({name}, '{trends.NOT_NAMED}') = ?" for name, _ in named if name not in trends.REASON)]
-    )
-    values = [v for k, v in named if k in trends.REASON] + [v for k, v in named if k not in trends.REASON]
-    return con.execute(f"""
-        WITH counted AS (SELECT period AS month, count(DISTINCT CASE WHEN {reasons} THEN claim_number END) AS numerator,
-            count(DISTINCT claim_number) AS denominator FROM {source} WHERE {place} GROUP BY 1)
-        SELECT m.month, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator
-        FROM (SELECT DISTINCT period AS month FROM trend_claims) m LEFT JOIN counted USING (month) ORDER BY month""", values).df()  # fmt: skip
+    """month, numerator, denominator of a segment; see `trends.counted`."""
+    return trends.counted(con, segment).rename(columns={"period": "month"})
 
 
 def change_by(

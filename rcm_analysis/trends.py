@@ -166,7 +166,50 @@ def practice_signals(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int
     units = [_unit(con, (*one, *HELD), periods) for one in dims]
     sets = [lattice.crossings(one, REASONS, depth=3, nested=NESTED, must=one[len(plain) :][-1:]) for one in dims]
     found = search(units, sets, _rule(periods, level=level, depth=3, min_count=6.0), nested=NESTED, held_fixed=HELD)
-    return _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1))
+    table = _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1))
+    return table.assign(
+        first_week=[_first_week(con, row) for row in table.to_dict("records")] if len(table) else table["first_week"]
+    )
+
+
+def _first_week(con: duckdb.DuckDBPyConnection, row: dict) -> str:
+    """The week that splits the weeks around the first month best into before and after; a climb has no first week but
+    that of its month."""
+    month = pd.Period(row["first_month"], freq="M")
+    if row["kind"] == "drift":
+        return row["first_week"]
+    weeks = counted(con, json.loads(row["segment"]), "week")
+    last = pd.Period(row["last_month"], freq="M").end_time.date()
+    near = weeks[
+        pd.to_datetime(weeks["period"]).between(
+            month.start_time - pd.Timedelta(weeks=26), pd.Timestamp(min(last, (month + 3).end_time.date()))
+        )
+    ]
+    y, n = near["numerator"].to_numpy(float), near["denominator"].to_numpy(float)
+    days = pd.to_datetime(near["period"])
+    inside = days.between(month.start_time - pd.Timedelta(weeks=3), month.end_time + pd.Timedelta(weeks=1)).to_numpy()
+    cuts = [i for i in range(1, len(y)) if inside[i]]
+    if not cuts:
+        return row["first_week"]
+    return str(near["period"].iloc[max(cuts, key=lambda i: changes.fit(y, n, [0, i]))])
+
+
+def counted(con: duckdb.DuckDBPyConnection, segment: dict[str, str], period: str = "period") -> pd.DataFrame:
+    """period, numerator, denominator of a segment by month (or `week`); a claim counts once in each.
+
+    Needs the tables of `prepare`, which runs with `practice_signals`.
+    """
+    source = "trend_procedures" if set(PROCEDURE) & set(segment) else "trend_claims"
+    reasons = [(name, str(value)) for name, value in segment.items() if name in REASON]
+    places_ = [(name, str(value)) for name, value in segment.items() if name not in REASON]
+    denied = " AND ".join(["denied", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in reasons)])
+    where = " AND ".join(["true", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in places_)])
+    return con.execute(f"""
+        WITH counted AS (SELECT {period} AS period, count(DISTINCT CASE WHEN {denied} THEN claim_number END) AS numerator,
+            count(DISTINCT claim_number) AS denominator FROM {source} WHERE {where} GROUP BY 1)
+        SELECT m.period, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator
+        FROM (SELECT DISTINCT {period} AS period FROM trend_claims) m LEFT JOIN counted USING (period) ORDER BY 1""",
+        [value for _, value in (*reasons, *places_)]).df()  # fmt: skip
 
 
 def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure: str = "initial_denial_rate") -> str:
@@ -179,7 +222,8 @@ def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure
     day = "submitted_on" if by_submission else "first_decided_on"
     first, last = window(as_of, months)
     con.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
-        SELECT claim_number, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period, {flag} AS denied,
+        SELECT claim_number, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
+            strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {flag} AS denied,
             CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
             CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount,
             CASE WHEN submitted_on IS NULL THEN 'unknown' ELSE {WAITED} END AS waited,
@@ -188,9 +232,9 @@ def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure
             WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
         WHERE {among} AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
     con.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
-        SELECT claim_number, payer_name, location, rendering_npi, waited, sent, mainly, period, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
+        SELECT claim_number, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
             min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount
-        FROM (SELECT t.claim_number, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, l.procedure,
+        FROM (SELECT t.claim_number, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
                 r.claim_number IS NOT NULL AND NOT r.is_partial AS line_denied,
                 CASE WHEN NOT r.is_partial THEN r.category END AS line_category, CASE WHEN NOT r.is_partial THEN r.carc END AS line_carc,
                 CASE WHEN NOT r.is_partial THEN r.rarc END AS line_rarc, CASE WHEN NOT r.is_partial THEN r.charge END AS line_amount
@@ -319,10 +363,15 @@ def movement(parts: pd.DataFrame, *, months: int) -> str:
     """Why the total moved, in a sentence."""
     if not len(parts):
         return "There are too few months with decisions to say why the denial rate moved."
-    change, mix, rate = (float(parts[name].sum()) * 100 for name in ("total", "mix", "rate"))
+    change, mix, rate = (pages.points(parts[name].sum()) for name in ("total", "mix", "rate"))
     top = parts.iloc[0]
-    return (f"The denial rate moved by {change:+.1f} points in the last {months} months against the {months} before: {rate:+.1f} by rates and {mix:+.1f} "
-            f"by the mix of payers. {top['payer_name']} contributed most, {float(top['total']) * 100:+.1f} points.")  # fmt: skip
+    return (f"The denial rate moved by {change} points in the last {months} months against the {months} before: {rate} by rates and {mix} "
+            f"by the mix of payers. {top['payer_name']} contributed most, {pages.points(top['total'])} points.")  # fmt: skip
+
+
+def places(signals: pd.DataFrame) -> list[str]:
+    """The segments in words."""
+    return [where_of(json.loads(text)) for text in signals["segment"]]
 
 
 def undecided(cohorts: pd.DataFrame) -> float:
