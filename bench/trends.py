@@ -16,9 +16,10 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from rcm_analysis import claims, demo, intake, lattice, trends
+from rcm_analysis import changes, claims, demo, intake, lattice, trends
 from rcm_analysis.measures import wilson
 from rcm_analysis.signals import Search, search
 from rcm_analysis.store import Practice
@@ -128,10 +129,58 @@ def _bench_unit(con, dims: tuple[str, ...]) -> lattice.Unit:
     )
 
 
+LOOKS = 7500  # segments with different series in a practice of 40,000 claims
+BEFORE, EFFECTS, VOLUMES = 0.03, (0.06, 0.09, 0.15, 0.3, 0.5), (5, 10, 20, 40, 80, 160, 320)
+
+
+def power(path: Path, *, months: int = 24, since: int = 6, runs: int = 300) -> None:
+    """How often a step of the last `since` months is found in a segment among `LOOKS`, by volume and new rate."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    rng, scan = np.random.default_rng(1), changes.Scan(months)
+    fig, ax = plt.subplots(figsize=(7.5, 4))
+    for after, marker in zip(EFFECTS, "osD^v", strict=True):
+        found = []
+        for volume in VOLUMES:
+            rate = np.where(np.arange(months) >= months - since, after, BEFORE)
+            y = rng.binomial(volume, rate, size=(runs, months)).astype(float)
+            best = changes.scan(y, np.full(y.shape, float(volume)), scan)
+            hit = (best.p * LOOKS <= 0.05) & best.up & (np.abs(best.start - (months - since)) <= 1)
+            found.append(float(hit.mean()))
+        print(
+            f"{BEFORE:.0%} to {after:.0%}: "
+            + ", ".join(f"{v} a month {share:.2f}" for v, share in zip(VOLUMES, found, strict=True))
+        )
+        ax.plot(VOLUMES, found, marker=marker, label=f"{BEFORE:.0%} to {after:.0%}")
+    ax.set(xscale="log", ylim=(0, 1.02), xlabel="claims a month in the segment", ylabel="share found, start within a month",
+           title=f"Power: a step {since} months old, among {LOOKS:,} segments")  # fmt: skip
+    ax.set_xticks(VOLUMES, VOLUMES)
+    ax.grid(alpha=0.3)
+    ax.legend(title="denial rate", frameon=False)
+    fig.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
+
+
+def looks() -> None:
+    """How many independent windows the best of all is worth: the share of steady series below a level, over the level."""
+    rng = np.random.default_rng(1)
+    for periods in (12, 24, 36, 60):
+        for cases in (8, 30, 200):
+            y = rng.multinomial(cases, np.ones(periods) / periods, size=20_000).astype(float)
+            best = changes.scan(y, np.ones(y.shape), changes.Scan(periods))
+            print(
+                f"{periods} periods, {cases} cases: below .05 in {(best.p <= 0.05).mean():.4f}, below .005 in {(best.p <= 0.005).mean():.4f}"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--null", type=int, metavar="SEEDS")
     parser.add_argument("--speed", type=int, metavar="LINES", nargs="?", const=10_000_000)
+    parser.add_argument("--power", action="store_true")
+    parser.add_argument("--looks", action="store_true")
     parser.add_argument("--first", type=int, default=1000, help="first seed")
     parser.add_argument("--claims", type=int, default=8000)
     parser.add_argument("--months", type=int, default=24)
@@ -139,6 +188,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.speed:
         speed(args.speed)
+    if args.power:
+        power(Path(__file__).resolve().parent.parent / "docs/power.png")
+    if args.looks:
+        looks()
     if args.null:
         null(args.null, size=args.claims, months=args.months, jobs=args.jobs, first=args.first)
 

@@ -44,8 +44,10 @@ class Scan:
         """How many independent looks a window pays for, in a series with so many cases."""
         steps = max(self.periods - self.min_before, 1)
         bursts = max(len(self.windows()) - steps, 1)
-        cases = np.maximum(total, 1.0)
-        return 2 * np.where(lasting, np.minimum(steps, 3.6 * cases**0.32), np.minimum(bursts, 14.0 * cases**0.4))
+        cases, longer = np.maximum(total, 1.0), max(self.periods / 24, 1.0) ** 0.5
+        return 2 * np.where(
+            lasting, np.minimum(steps, 3.6 * longer * cases**0.32), np.minimum(bursts, 14.0 * longer * cases**0.4)
+        )
 
 
 @dataclass(frozen=True)
