@@ -159,7 +159,7 @@ def power(path: Path, *, months: int = 24, since: int = 6, runs: int = 300) -> N
            title=f"Power: a step {since} months old, among {LOOKS:,} segments")  # fmt: skip
     ax.set_xticks(VOLUMES, VOLUMES)
     ax.grid(alpha=0.3)
-    ax.legend(title="denial rate", frameon=False)
+    ax.legend(title="denial rate", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     fig.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
 
 

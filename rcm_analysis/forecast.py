@@ -12,7 +12,7 @@ import pandas as pd
 
 HORIZON_MONTHS = 3
 FEWEST_MONTHS = 9
-WEIGHTS = (0.2, 0.35, 0.5, 0.7, 1.0)  # 1.0 is the naive forecast
+WEIGHT = 0.35  # of the newest month
 SHARE = 0.9  # of past forecasts whose error fits the interval
 
 
@@ -26,9 +26,8 @@ def smooth(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 def level_ahead(values: np.ndarray) -> float:
-    """Exponential smoothing (Brown 1959); the weight is the one that would have forecast these months best."""
-    errors = [np.abs(smooth(values, weight)[2:-1] - values[3:]).mean() for weight in WEIGHTS]
-    return float(smooth(values, WEIGHTS[int(np.argmin(errors))])[-1])
+    """Exponential smoothing (Brown 1959). One weight for all: choosing it by a year or two of months chooses noise."""
+    return float(smooth(values, WEIGHT)[-1])
 
 
 def backtest(values: np.ndarray) -> pd.DataFrame:
