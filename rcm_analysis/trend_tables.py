@@ -161,7 +161,7 @@ def repeats(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.D
     first, last = window(as_of, months)
     when = f"decided_on BETWEEN DATE '{first}' AND DATE '{last}'"
     base = f"""(SELECT d.claim_number, d.category, d.rendering_npi, d.procedure, c.patient_key, d.decided_on, CAST(sum(d.denied_amount) AS DOUBLE) AS amount
-        FROM denials d JOIN claims c USING (claim_number) WHERE {when} AND NOT d.is_partial AND d.category IS NOT NULL GROUP BY ALL)"""
+        FROM denials d JOIN claims c USING (claim_number) WHERE {when} AND NOT d.is_partial AND d.category <> 'none' GROUP BY ALL)"""
     kinds = (
         ("claim", "claim_number", f"SELECT claim_number, category, decided_on, sum(amount) AS amount FROM {base} GROUP BY ALL", 2),
         ("patient", "patient_key", f"SELECT patient_key, category, min(decided_on) AS decided_on, sum(amount) AS amount FROM {base} "
