@@ -82,7 +82,14 @@ def search(units: Sequence[Unit], sets: Sequence[Sequence[tuple]], rule: Search,
         b, i = spot
         state.dead[b][i] = True
         pick, looks = _pick(state, b, i, group + 1)
-        if not stands(state.units[pick.unit], pick, looks=looks, level=rule.level * (group + 1), rule=rule):
+        if not stands(
+            state.units[pick.unit],
+            pick,
+            as_seen=units[pick.unit],
+            looks=looks,
+            level=rule.level * (group + 1),
+            rule=rule,
+        ):
             continue
         leaves = [
             leaf for leaf in narrow(state.units, pick, nested=nested, held_fixed=held_fixed) if leaf.name not in told
@@ -135,13 +142,14 @@ def _strongest(state: _State, level: float) -> tuple[int, int] | None:
     return where
 
 
-def stands(u: Unit, pick: Change, *, looks: float, level: float, rule: Search) -> bool:
+def stands(u: Unit, pick: Change, *, as_seen: Unit, looks: float, level: float, rule: Search) -> bool:
     """Whether the change is large enough, and remains against a year earlier and with the mix of each other dimension
-    held fixed."""
+    held fixed. The season is told from the counts as seen, before any change was taken out of them."""
     y, n = u.series(pick.segment)
+    raw = as_seen.series(pick.segment)
     window = {"start": pick.start, "end": pick.end}
     if not _matters(y, n, **window, least_ratio=rule.least_ratio) or not _beyond_season(
-        y, n, **window, per_year=rule.per_year
+        *raw, **window, per_year=rule.per_year
     ):
         return False
     spread = changes.dispersion(y[None], n[None], start=np.array([pick.start]), end=np.array([pick.end]))

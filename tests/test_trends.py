@@ -22,6 +22,7 @@ from rcm_analysis import (
     forecast,
     intake,
     lattice,
+    signals,
     taxonomy,
     trend_tables,
     trends,
@@ -110,8 +111,8 @@ def world(rate, *, seed: int = 1, size: int = 60, months=MONTHS, weight=lambda t
 DIMS = ["payer_name", "location", "procedure"]
 
 
-def segments(signals: pd.DataFrame) -> list[dict]:
-    return [json.loads(text) for text in signals["segment"]]
+def segments(found: pd.DataFrame) -> list[dict]:
+    return [json.loads(text) for text in found["segment"]]
 
 
 def test_a_step_is_named_once_at_the_smallest_segment():
@@ -126,6 +127,11 @@ def test_a_step_is_named_once_at_the_smallest_segment():
         row["headline"].startswith("B, procedure 70553: the denial rate rose from 5.9%")
         and "April 2025" in row["headline"]
     )
+
+
+def test_a_change_seen_from_afar_is_narrowed_down():
+    counts = world(lambda t, p, s, c: 0.4 if (p, c) == ("B", "70553") and t >= 15 else 0.06)
+    assert segments(trends.find_signals(counts, DIMS, depth=1)) == [{"payer_name": "B", "procedure": "70553"}]
 
 
 def test_a_change_everywhere_is_named_at_the_top():
@@ -161,11 +167,14 @@ def test_a_shift_of_mix_is_no_change_of_a_rate():
 
 
 def test_a_season_that_returns_is_no_change_and_one_that_is_new_is():
-    months = [str(month) for month in pd.period_range("2024-01", periods=30, freq="M")]
+    months = [str(month) for month in pd.period_range("2024-01", periods=24, freq="M")]
     every = world(lambda t, p, s, c: 0.15 if t % 12 in (6, 7) else 0.06, months=months)
-    # The first time nobody can know that it will return; from the second on it is season
-    assert not [row for row in trends.find_signals(every, DIMS).itertuples() if row.first_month >= months[18]]
     new = world(lambda t, p, s, c: 0.15 if t in (18, 19) else 0.06, months=months)
+    pick = signals.Change(unit=0, segment={}, start=18, end=19, up=True, kind="burst", q=0.0, group=1)
+    for counts, real in ((every, False), (new, True)):
+        u = lattice.unit(counts, counts, exposure=DIMS, periods=months)
+        assert signals.stands(u, pick, as_seen=u, looks=1.0, level=0.05, rule=signals.Search()) is real
+    assert not [row for row in trends.find_signals(every, DIMS).itertuples() if row.first_month >= months[18]]
     assert trends.find_signals(new, DIMS)["first_month"].tolist() == [months[18]]
 
 
@@ -362,6 +371,8 @@ def test_a_practice_without_events_has_no_signal(tmp_path):
     for seed in (901, 902):
         demo.write_practice(tmp_path / str(seed), claims=2500, months=18, seed=seed, events=False)
         assert (tmp_path / str(seed) / "truth/events.csv").read_text().count("\n") == 1
+        truth = pd.read_csv(tmp_path / str(seed) / "truth/claims.csv")
+        assert not truth["root_cause"].isin(["CRED", "DUP"]).any() and truth["root_cause"].eq("ELIG").any()
         intake.ingest(Practice(tmp_path / "store", f"null-{seed}"), [tmp_path / str(seed) / "edi"])
         con = claims.open_practice(tmp_path / "store", f"null-{seed}", as_of=AS_OF)
         assert not len(trends.practice_signals(con, as_of=AS_OF))
