@@ -38,7 +38,14 @@ FEATURES = (
     "rendering_npi", "age", "sex",
 )  # fmt: skip
 # A score may use more: rates that move from month to month and make no readable condition.
-SCORE_FEATURES = (*FEATURES, "charge", "lines", "provider_credentialing_share", "procedure_denied_share", "location_denied_share")
+SCORE_FEATURES = (
+    *FEATURES,
+    "charge",
+    "lines",
+    "provider_credentialing_share",
+    "procedure_denied_share",
+    "location_denied_share",
+)
 
 _CLAIM = ("submission_id, claim_number, known_on AS sent_on, payer_name, coalesce(payer_order, 'P') AS payer_order, "
           "filing_code, place_of_service, frequency, prior_authorization, referral, rendering_npi, location, patient_key, "

@@ -239,6 +239,66 @@ def _provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
 
 
 @app.command()
+def scrub(
+    paths: Annotated[list[Path], typer.Argument(help="837 files not sent yet.")],
+    practice: PracticeOption,
+    out: Annotated[Path | None, typer.Option(help="File for the findings; .csv or .json.")] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Folder for two 837 files of each: clean and held claims.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")
+    ] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Check claims before submission against learned rules and static edits; exit code 3 when a claim is held.
+
+    Example: rcm scrub today.837 --practice riverbend --annotate checked
+    """
+    from rcm_analysis import scrub as scrub_
+
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing or (out and out.suffix not in scrub_.SUFFIXES):
+        typer.echo(
+            f"rcm: there is no {', '.join(missing)}" if missing else "rcm: findings go to .csv or .json", err=True
+        )
+        raise typer.Exit(USAGE)
+    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    checked = scrub_.check(paths, store=store, practice=practice, as_of=day)
+    raise typer.Exit(_scrubbed(checked, out, annotate))
+
+
+def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
+    import pandas as pd
+
+    from rcm_analysis import scrub as scrub_
+
+    findings = pd.concat([file.findings for file in checked], ignore_index=True)
+    if out:
+        out.write_text(scrub_.text_of(findings, out.suffix), "utf-8")
+    else:
+        names = ["claim_number", "severity", "rule_id", "finding", "evidence", "p_denial"]
+        shown = findings[names].astype(object).where(findings[names].notna(), "")
+        _print(
+            ["claim", "severity", "rule", "finding", "evidence", "p"],
+            shown.astype(str).to_numpy().tolist(),
+            "nothing was found",
+        )
+    for file in checked:
+        for remark in file.offered.remarks[:20]:
+            _say(f"  {file.path.name}: {remark}")
+        _say(
+            f"{file.path.name}: {len(file.offered.claims):,} claims, {file.holds:,} held, {len(file.findings):,} findings"
+        )
+        if annotate:
+            annotate.mkdir(parents=True, exist_ok=True)
+            for name, data in zip(("clean", "held"), scrub_.divide(file.offered, file.findings), strict=True):
+                if data:
+                    (annotate / f"{file.path.stem}.{name}.837").write_bytes(data)
+    return PARTLY if any(file.holds for file in checked) else DONE
+
+
+@app.command()
 def export(
     table: Annotated[
         str, typer.Argument(help="claims, denials, write_offs, measures, or a fact table such as remittances.")

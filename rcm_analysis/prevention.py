@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.rule_search import BeamSearch, Columns, Condition, Found, count_cases, from_json, matches, to_json
+from rcm_analysis.rule_search import BeamSearch, Columns, Condition, Found, count_cases, matches, to_json
 
 COLUMNS = (
     "rule_id", "condition", "category", "claims_matched", "precision", "precision_lower", "base_rate", "false_alarms_per_100",
@@ -251,7 +251,11 @@ def _since(cases: _Cases, condition: Condition) -> str | None:
     for month, case, denied in zip(months, cases.case[rows], cases.hit[rows], strict=True):
         first[case] = month
         hit[case] = hit.get(case, False) or bool(denied)
-    counts = pd.DataFrame({"month": list(first.values()), "hit": list(hit.values())}).groupby("month")["hit"].agg(["size", "sum"])
+    counts = (
+        pd.DataFrame({"month": list(first.values()), "hit": list(hit.values())})
+        .groupby("month")["hit"]
+        .agg(["size", "sum"])
+    )
     n, k = counts["size"].to_numpy(float), counts["sum"].to_numpy(float)
     whole = _log_likelihood(n.sum(), k.sum())
     best, month = 0.0, None

@@ -18,12 +18,12 @@ from rcm_analysis import cli, codes, postings, schema
 
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
-    {"errors", "progress", "cells", "sheets", "__init__"}, {"schema", "codes", "x12", "sources", "episodes", "mappings"},
-    {"privacy", "envelopes", "overlaps"}, {"conformance", "remittances", "grids"}, {"ledgers"}, {"listings"},
+    {"errors", "progress", "cells", "sheets", "__init__"}, {"schema", "codes", "x12", "sources", "episodes", "mappings", "rule_search", "before_submission"},
+    {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes"}, {"conformance", "remittances", "grids", "static_edits"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims"},
     {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy"}, {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast"},
     {"clusters", "signals", "development"}, {"trends"}, {"trend_tables"},
-    {"tables", "reports", "demo_edi"}, {"demo"}, {"cli"}, {"__main__"},
+    {"tables", "reports", "demo_edi", "scrub"}, {"demo"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
