@@ -234,8 +234,15 @@ def sent(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
     con.execute(f"CREATE OR REPLACE TEMP TABLE answers AS {_ANSWERS}")
     outcomes = con.execute(_OUTCOMES).df()
     table = rows.merge(outcomes, on=["submission_id", "line_number"], validate="1:1")
-    until = pd.Timestamp(as_of - timedelta(days=_wait_days(table)))
-    return table[table["sent_on"] <= until].sort_values(["sent_on", "submission_id", "line_number"], ignore_index=True)
+    table = table.sort_values(["sent_on", "submission_id", "line_number"], ignore_index=True)
+    return as_known(table, as_of=as_of)
+
+
+def as_known(table: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+    """The rows of `sent` that could be learned from on an earlier day: answered by then, and not the youngest."""
+    answered = table[table["answered_on"] <= pd.Timestamp(as_of)]
+    until = pd.Timestamp(as_of - timedelta(days=_wait_days(answered)))
+    return answered[answered["sent_on"] <= until].reset_index(drop=True)
 
 
 def to_send(con: duckdb.DuckDBPyConnection, claims: pa.Table, lines: pa.Table) -> pd.DataFrame:

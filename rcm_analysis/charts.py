@@ -167,3 +167,28 @@ def stacked_by_month(table: pd.DataFrame, *, title: str) -> Figure:
     _thin_months(ax, wide.index.tolist())
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return fig
+
+
+def hold_curve(table: pd.DataFrame, *, title: str) -> Figure:
+    """Denied dollars that holds would have met over holds a day, a step for each rule; `table` from `prevention.simulate`."""
+    if not len(table):
+        return _nothing(title)
+    fig, ax = _figure()
+    ax.plot(table["holds_per_day"], table["avoided_usd"], drawstyle="steps-post", marker="o", color=ACCENT)
+    for row in table.itertuples():
+        ax.annotate(
+            f"{row.precision:.0%}",
+            (row.holds_per_day, row.avoided_usd),
+            textcoords="offset points",
+            xytext=(4, -12),
+            fontsize=8,
+        )
+    ax.set(
+        title=title,
+        xlabel="claims held a day (at each point: share of the held that were denied)",
+        ylabel="USD denied",
+        ylim=(0, None),
+    )
+    ax.set_xlim(0, float(table["holds_per_day"].max()) * 1.1 + 0.01)
+    ax.yaxis.set_major_formatter(_DOLLARS)
+    return fig

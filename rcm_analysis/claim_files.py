@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from rcm_analysis import x12
 from rcm_analysis.x12 import Delimiters, Interchange
 
+PROVIDER = b"20"  # code of the highest level
+
 
 @dataclass
 class _Level:
@@ -22,6 +24,7 @@ class _Level:
     head: list[bytes]
     number: bytes = b""
     parent: bytes = b""
+    code: bytes = b""
     claims: list[tuple[int, list[bytes]]] = field(default_factory=list)
 
 
@@ -91,7 +94,7 @@ def _levels(numbered: list[tuple[int, bytes]], marks: Delimiters) -> tuple[list[
             trailer.append(raw)
         elif tag == b"HL":
             fields = [value.strip() for value in raw.split(marks.element)] + [b""] * 3
-            levels.append(_Level([raw], fields[1], fields[2]))
+            levels.append(_Level([raw], fields[1], fields[2], fields[3]))
         elif tag == b"CLM":
             levels[-1].claims.append((number, [raw]))
         elif levels[-1].claims:
@@ -102,16 +105,22 @@ def _levels(numbered: list[tuple[int, bytes]], marks: Delimiters) -> tuple[list[
 
 
 def _kept_levels(levels: list[_Level]) -> list[_Level]:
-    """Levels with claims and all above them; a parent is the nearest earlier level of that number."""
+    """Levels with claims and all above them; a parent is the nearest earlier level of that number.
+
+    Where a file numbers its levels wrongly it is the nearest earlier level of a lower code (20 provider, 22 subscriber).
+    """
     wanted: set[int] = set()
     latest: dict[bytes, int] = {}
     above: dict[int, int] = {}
     for i, level in enumerate(levels[1:], 1):
-        if level.parent in latest:
-            above[i] = latest[level.parent]
+        at = latest.get(level.parent)
+        if at is None and level.code > PROVIDER:
+            at = next((j for j in range(i - 1, 0, -1) if levels[j].code < level.code), None)
+        if at is not None:
+            above[i] = at
         latest[level.number] = i
     for i, level in enumerate(levels):
-        at: int | None = i if level.claims else None
+        at = i if level.claims else None
         while at is not None and at not in wanted:
             wanted.add(at)
             at = above.get(at)

@@ -151,7 +151,7 @@ def _sent_before(con: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> pd.DataF
     lines = first[~ids & first["duplicate"].eq("yes")].drop_duplicates("submission_id")
     fix = "Look up the first claim; send a correction as frequency 7 with the payer's claim number."
     parts = (
-        (claims_, "hold", "sent-before", "This claim was sent before and is not known to be rejected.",
+        (claims_, "warn", "sent-before", "This claim was sent before and is not known to be rejected.",
          [f"sent on {again[i]}" for i in claims_["submission_id"]]),
         (lines, "warn", "billed-before", "The same service of this patient was billed under another claim number.", "in the practice's store"),
     )  # fmt: skip

@@ -113,7 +113,7 @@ def valid_npi(numbers: pd.Series) -> pd.Series:
     [True, False]
     """
     known = {number: _passes_luhn(number) for number in numbers.dropna().unique()}
-    return numbers.map(known).fillna(False).astype(bool)
+    return pd.Series([known.get(number, False) for number in numbers], numbers.index, dtype=bool)
 
 
 def _passes_luhn(number: str) -> bool:
@@ -190,7 +190,7 @@ def amounts(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
         & (claims["charge"].astype(float) - total.astype(float)).abs().gt(0.005)
     )
     yield Found(off, "hold", "charge-total", "The charges of the lines do not add up to the claim's charge.",
-                "CLM02 = " + claims["charge"].astype(str) + ", lines = " + total.astype(str))  # fmt: skip
+                "CLM02 = " + _shown(claims["charge"]) + ", lines = " + _shown(total))  # fmt: skip
 
 
 def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
@@ -276,6 +276,11 @@ def ambulance(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     yield Found(ours & ~claims["dropoff"], "warn", "ambulance-address", "The drop-off address is missing.", "no NM1*45")
 
 
+def _shown(numbers: pd.Series) -> pd.Series:
+    """Numbers as text for evidence; text also where there is no row or no number."""
+    return pd.Series([f"{value:.10g}" for value in numbers.astype(float)], numbers.index, dtype=str)
+
+
 # --- lines ---------------------------------------------------------------------------------------------------------
 
 
@@ -314,14 +319,14 @@ def sanity(lines: pd.DataFrame, claims: pd.DataFrame) -> Iterator[Found]:
         "hold",
         "units",
         "A visit is billed with more than one unit.",
-        "SV104 = " + units.map("{:g}".format),
+        "SV104 = " + _shown(units),
     )
     yield Found(
         counted & units.gt(MAX_UNITS),
         "warn",
         "units",
         "The units are unlikely high.",
-        "SV104 = " + units.map("{:g}".format),
+        "SV104 = " + _shown(units),
     )
     ages = code.map(VISIT_AGES)
     wrong = [
@@ -330,7 +335,7 @@ def sanity(lines: pd.DataFrame, claims: pd.DataFrame) -> Iterator[Found]:
     ]
     yield Found(
         np.array(wrong, bool),
-        "hold",
+        "warn",
         "age-procedure",
         "The visit's code is for another age.",
         code + ", age at service on file",
