@@ -301,7 +301,7 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
 @app.command()
 def export(
     table: Annotated[
-        str, typer.Argument(help="claims, denials, write_offs, measures, or a fact table such as remittances.")
+        str, typer.Argument(help="claims, denials, write_offs, measures, rules, or a fact table such as remittances.")
     ],
     practice: PracticeOption,
     out: Annotated[Path, typer.Option(help="File to write; .parquet, .csv or .xlsx.")],

@@ -25,12 +25,14 @@ def credentialing_gaps(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         WITH refused AS (
             SELECT rendering_npi, payer_name, min(service_date) AS first_day, max(service_date) AS last_day,
                 count(DISTINCT claim_number) AS denied, CAST(sum(denied_amount) AS DOUBLE) AS denied_amount
-            FROM denials WHERE category = 'credentialing' AND is_first AND rendering_npi IS NOT NULL GROUP BY 1, 2)
-        SELECT r.rendering_npi, r.payer_name, r.first_day, r.last_day, r.denied, count(c.claim_number) AS decided,
-            r.denied / greatest(count(c.claim_number), r.denied) AS rate, r.denied_amount
-        FROM refused r LEFT JOIN claims c ON c.rendering_npi = r.rendering_npi AND c.payer_name = r.payer_name
-            AND c.service_date BETWEEN r.first_day AND r.last_day AND c.first_decided_on IS NOT NULL
-        WHERE r.denied >= {MIN_DENIALS} GROUP BY ALL ORDER BY rate * r.denied DESC, rendering_npi, payer_name
+            FROM denials WHERE category = 'credentialing' AND is_first AND rendering_npi IS NOT NULL GROUP BY 1, 2),
+        spans AS (
+            SELECT r.rendering_npi, r.payer_name, r.first_day, r.last_day, r.denied, r.denied_amount, count(c.claim_number) AS decided
+            FROM refused r LEFT JOIN claims c ON c.rendering_npi = r.rendering_npi AND c.payer_name = r.payer_name
+                AND c.service_date BETWEEN r.first_day AND r.last_day AND c.first_decided_on IS NOT NULL
+            WHERE r.denied >= {MIN_DENIALS} GROUP BY 1, 2, 3, 4, 5, 6)
+        SELECT rendering_npi, payer_name, first_day, last_day, denied, decided, denied / greatest(decided, denied) AS rate, denied_amount
+        FROM spans ORDER BY rate * denied DESC, rendering_npi, payer_name
     """
     return con.execute(sql).df()
 
@@ -62,7 +64,7 @@ def authorization_requirements(lines: pd.DataFrame) -> pd.DataFrame:
         counts[name] = part.groupby(keys)["denied"].agg(["size", "sum"])
     both = (
         counts["without"]
-        .join(counts["with"], how="outer", lsuffix="_without", rsuffix="_with")
+        .merge(counts["with"], how="outer", left_index=True, right_index=True, suffixes=("_without", "_with"))
         .fillna(0)
         .join(usd)
         .reset_index()
@@ -89,7 +91,7 @@ def front_desk(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         decided AS (SELECT location, count(*) AS decided FROM claims WHERE first_decided_on IS NOT NULL AND location IS NOT NULL GROUP BY 1)
         SELECT c.location, d.category, n.decided, count(*) AS denied, count(*) / n.decided AS rate, sum(d.usd) AS denied_amount
         FROM d JOIN claims c USING (claim_number) JOIN decided n ON n.location = c.location
-        GROUP BY ALL ORDER BY rate DESC, location, category
+        GROUP BY 1, 2, 3 ORDER BY 5 DESC, 1, 2
     """
     return con.execute(sql).df()
 

@@ -1,0 +1,151 @@
+"""Rules: a planted cause is found with its conditions, noise gives none, later months keep the promise; the tables of the page."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rcm_analysis import before_submission, claims, loopholes, prevention, rule_words
+from rcm_analysis.rule_search import Term, from_json, matches
+
+ARGUMENTS = {
+    "outcome": "outcome",
+    "date": "sent_on",
+    "features": ["payer_name", "procedure", "authorization", "units", "codes"],
+    "amount": "usd",
+}
+
+
+def claims_of(seed: int, *, n: int = 6000, planted: bool = True) -> pd.DataFrame:
+    """Two years of claims: 6 % denied by chance; MRI at ACME without authorization denied nine times in ten, where planted."""
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame({
+        "claim": np.arange(n), "sent_on": pd.Timestamp("2025-01-01") + pd.to_timedelta(np.sort(random.integers(0, 730, n)), "D"),
+        "payer_name": random.choice(["ACME", "BETA", "CORA", "DELO"], n), "procedure": random.choice(["70553", "99213", "99214", "97110"], n),
+        "authorization": random.choice(["yes", "no"], n), "units": random.integers(1, 9, n).astype(float), "usd": 100.0,
+        "codes": [list(random.choice(["A", "B", "C", "D"], 2)) for _ in range(n)]})  # fmt: skip
+    cause = table["payer_name"].eq("ACME") & table["procedure"].eq("70553") & table["authorization"].eq("no")
+    p = np.where(cause & planted, 0.9, 0.06)
+    table["outcome"] = pd.Series(np.where(random.random(n) < p, "authorization", None), dtype=object)
+    table["usd"] = table["usd"].where(table["outcome"].notna(), 0.0)
+    return table
+
+
+@pytest.fixture(scope="module")
+def world() -> pd.DataFrame:
+    return claims_of(1)
+
+
+@pytest.fixture(scope="module")
+def learned(world) -> pd.DataFrame:
+    return prevention.learn_rules(world[world["sent_on"] < "2026-07-01"], **ARGUMENTS)
+
+
+def test_a_planted_cause_is_found_with_its_conditions(learned):
+    assert len(learned) == 1
+    rule = learned.iloc[0]
+    assert {(t.feature, t.values) for t in from_json(rule["terms"])} == {
+        ("payer_name", ("ACME",)),
+        ("procedure", ("70553",)),
+        ("authorization", ("no",)),
+    }
+    assert (
+        rule["category"] == "authorization"
+        and rule["precision"] > 0.8
+        and 0.4 <= rule["precision_lower"] < rule["precision"]
+    )
+    assert rule["learned_through"] < rule["tested_from"] <= rule["tested_to"] <= pd.Timestamp("2026-06-30")
+
+
+def test_later_claims_keep_the_promise(world, learned):
+    later = world[world["sent_on"] >= "2026-07-01"]
+    kept = prevention.record(learned, later, outcome="outcome", case="claim", amount="usd").iloc[0]
+    matched = matches(from_json(learned.loc[0, "terms"]), later)
+    assert kept["later_claims"] == matched.sum() and kept["later_denied"] == later.loc[matched, "outcome"].notna().sum()
+    assert kept["later_precision"] >= learned.loc[0, "precision_lower"] and not kept["retired"]
+    assert kept["later_usd"] == 100.0 * kept["later_denied"]
+
+
+def test_a_rule_that_no_longer_holds_is_retired(world, learned):
+    later = world[world["sent_on"] >= "2026-07-01"].assign(outcome=None)
+    assert prevention.record(learned, later, outcome="outcome", case="claim", amount="usd")["retired"].tolist() == [
+        True
+    ]
+
+
+def test_an_expired_cause_is_not_offered():
+    table = claims_of(2)
+    table.loc[table["sent_on"] >= "2026-04-01", "outcome"] = table["outcome"].where(
+        np.random.default_rng(0).random(len(table)) < 0.1
+    )
+    assert len(prevention.learn_rules(table, **ARGUMENTS)) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_gives_no_rule(seed):
+    assert len(prevention.learn_rules(claims_of(seed, n=2500, planted=False), **ARGUMENTS)) == 0
+
+
+def test_the_simulation_counts_each_claim_once(world, learned):
+    rules = pd.concat([learned, learned.assign(rule_id="R2", precision_lower=0.1)], ignore_index=True)
+    curve = prevention.simulate(rules, world, outcome="outcome", date="sent_on", case="claim", amount="usd")
+    assert curve["holds"].nunique() == 1 and curve["rules"].tolist() == [1, 2]
+    assert (curve["avoided"] + curve["false_alarms"] == curve["holds"]).all()
+    assert curve.loc[0, "holds_per_day"] == pytest.approx(
+        curve.loc[0, "holds"] / len(pd.bdate_range(world["sent_on"].min(), world["sent_on"].max()))
+    )
+
+
+def test_an_empty_table_gives_no_rule_and_a_missing_column_is_named(world):
+    assert list(prevention.learn_rules(world[:0], **ARGUMENTS).columns) == list(prevention.COLUMNS)
+    with pytest.raises(KeyError, match="payer_name"):
+        prevention.learn_rules(world.drop(columns="payer_name"), **ARGUMENTS)
+
+
+def test_a_rule_reads_as_a_sentence(learned):
+    row = rule_words.described(learned).iloc[0]
+    assert row["sentence"].startswith(
+        "Hold for an authorization number: payer ACME, procedure 70553, no authorization number in the claim; "
+    )
+    assert row["owner"] == "authorization desk" and row["check"].endswith("?") and "REF G1" in row["fix"]
+    words = rule_words.in_words((Term("modifiers", "without", ("25", "59")), Term("units", ">=", (5.0,))))
+    assert words == "no modifier 25 or 59, units 5 or more"
+
+
+def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):
+    """A row reads the same when learned as of an earlier day and when learned from all there is."""
+    whole = before_submission.sent(demo_con, as_of=date(2026, 10, 31))
+    earlier = before_submission.sent(
+        claims.open_practice(demo_store, "riverbend", as_of=date(2026, 4, 30)), as_of=date(2026, 4, 30)
+    )
+    columns = ["payer_name", "authorization", "days_since_service", "duplicate", "patient_denied_for", "procedure_denied_share",
+               "provider_credentialing_share", "location_denied_share", "days_since_same_procedure"]  # fmt: skip
+    keys = ["claim_number", "line_number", "sent_on"]
+    both = earlier.drop_duplicates(keys).merge(whole.drop_duplicates(keys), on=keys, suffixes=("", "_whole"))
+    assert len(both) > 1000
+    for name in columns:
+        a, b = (
+            both[name].astype(object).where(both[name].notna(), "-"),
+            both[f"{name}_whole"].astype(object).where(both[f"{name}_whole"].notna(), "-"),
+        )
+        assert (a != b).mean() < 0.002, name
+
+
+def test_every_loophole_counts_denials_there_are(demo_con):
+    lines = before_submission.sent(demo_con, as_of=date(2026, 10, 31))
+    total = demo_con.execute(
+        "SELECT count(DISTINCT claim_number) FROM denials WHERE category = 'timely_filing' AND is_first"
+    ).fetchone()[0]
+    assert loopholes.filing_leaks(demo_con)["claims"].sum() == total
+    needs = loopholes.authorization_requirements(lines)
+    assert needs["denied_without"].sum() + needs["denied_with"].sum() <= lines["outcome"].eq("authorization").sum()
+    front = loopholes.front_desk(demo_con)
+    assert set(front["category"]) <= set(loopholes.FRONT_DESK) and (front["denied"] <= front["decided"]).all()
+    gaps = loopholes.credentialing_gaps(demo_con)
+    assert (gaps["denied"] >= loopholes.MIN_DENIALS).all() and (gaps["first_day"] <= gaps["last_day"]).all()
+    rides = loopholes.ambulance_papers(lines)
+    assert (
+        rides["claims"].sum()
+        == lines.loc[lines["origin"].notna(), ["submission_id", "origin"]].drop_duplicates().shape[0]
+    )
