@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 SUBMITTER, HOUSE = "RIVERBEND", "CLEARWAY1"
-GROUP_NPI, GROUP_NAME = "1522003506", "RIVERBEND MEDICAL AND AMBULANCE"
+GROUP_NPI, GROUP_NAME = "1522003502", "RIVERBEND MEDICAL AND AMBULANCE"
 
 
 def day(value: date) -> str:
@@ -93,9 +93,14 @@ def _claim(level: int, row: dict) -> list[str]:
         out.append(f"REF*G1*PA{claim['number'][-6:]}")
     if row["reference"]:
         out.append(f"REF*F8*{row['reference']}")
+    ride = [line for line in claim["lines"] if line["code"].startswith("A04")]
+    if ride:
+        out += [f"CR1*LB*160**A*DH*{max(line['units'] for line in ride)}", "CRC*07*Y*01"]
     out.append("HI*" + "*".join(f"{'ABK' if i == 0 else 'ABF'}:{code}" for i, code in enumerate(claim["dx"])))
     out += [f"NM1*82*1*PROVIDER*{claim['npi'][-3:]}****XX*{claim['npi']}",
             f"NM1*77*2*{claim['location']}*****XX*{claim['facility']}", "N3*1 MAIN ST", "N4*RIVERBEND*OH*450010001"]  # fmt: skip
+    for place in ("PW", "45") if ride else ():
+        out += [f"NM1*{place}*2", "N3*2 MAIN ST", "N4*RIVERBEND*OH*450010001"]
     for number, line in enumerate(claim["lines"], 1):
         out += [f"LX*{number}", f"SV1*HC:{_code(line)}*{money(line['charge'])}*UN*{line['units']}***1",
                 f"DTP*472*D8*{day(claim['served'])}", f"REF*6R*{claim['number']}L{number}"]  # fmt: skip
