@@ -226,3 +226,12 @@ def test_rules_are_learned_once_for_the_same_batches(demo_con, demo_store, monke
     con = claims.open_practice(demo_store, "riverbend", as_of=day)
     assert scrub.rules_of(con, place, as_of=day).equals(scrub.rules_of(con, place, as_of=day)) or calls == [1]
     assert calls == [1]
+
+
+def test_sound_claims_pass_the_edits(demo_folder):
+    """The demo's claims are well formed: only those sent late may be held."""
+    offered = scrub.read(b"".join(path.read_bytes() for path in sorted(demo_folder.rglob("*.837"))), KEY)
+    found = scrub._edits(offered)
+    stopped = found[found["severity"].eq("hold")]
+    assert len(offered.claims) > 3000 and set(stopped["rule_id"]) <= {"filing-deadline"}
+    assert stopped["submission_id"].nunique() < 0.01 * len(offered.claims)
