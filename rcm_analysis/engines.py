@@ -19,7 +19,7 @@ import sys
 import tempfile
 import tomllib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "RCM_ENGINE"
 SETTINGS = "engine.toml"
-_CREATE = re.compile(r"\s*CREATE (?:TEMP )?(TABLE|VIEW) (\w+) AS (.*)", re.S)
+_CREATE = re.compile(r"\s*CREATE (?:OR REPLACE )?(?:TEMP )?(TABLE|VIEW) (\w+) AS (.*)", re.S)
 
 
 def named(store: Path, engine: str | None = None) -> str:
@@ -167,8 +167,8 @@ class SparkConnection:
                 rows = found.unionByName(rows, allowMissingColumns=True)  # columns that earlier batches lack
             rows.createOrReplaceTempView(table.name)
 
-    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
-        """Runs a statement in DuckDB's words; what comes back is read with df(), fetchall() or description."""
+    def execute(self, sql: str, parameters: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
+        """Runs a statement in DuckDB's words, texts for its question marks; the result has df(), fetchall(), description."""
         import duckdb
 
         made = _CREATE.fullmatch(sql)
@@ -176,11 +176,11 @@ class SparkConnection:
         if made:
             self._make(*made.groups())
             return result
-        rows = self.arrow(sql)
+        rows = self.arrow(sql, parameters)
         return result.execute("SELECT * FROM rows") if rows.num_columns else result
 
-    def arrow(self, sql: str) -> pa.Table:
-        return self._spark.sql(spark_sql(sql)).toArrow()
+    def arrow(self, sql: str, parameters: Sequence[str] = ()) -> pa.Table:
+        return self._spark.sql(spark_sql(sql), args=list(parameters) or None).toArrow()
 
     def _make(self, kind: str, name: str, sql: str) -> None:
         rows = self._spark.sql(spark_sql(sql))

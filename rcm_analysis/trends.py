@@ -39,11 +39,11 @@ NESTED = (("family", "procedure"), ("category", "carc", "rarc"))
 # Held fixed: days to the decision, so that a payer that slows down is not one that denies less; whether the claim was
 # sent late, since the first months of an extract hold no old services; and what it is mainly for
 HELD = ("waited", "sent", "mainly")
-SENT = """CASE WHEN submitted_on - service_date <= 60 THEN '0-60' WHEN submitted_on - service_date <= 90 THEN '61-90'
-    WHEN submitted_on - service_date <= 120 THEN '91-120' WHEN submitted_on - service_date <= 180 THEN '121-180'
-    WHEN submitted_on - service_date <= 365 THEN '181-365' ELSE '366-' END"""
-WAITED = """CASE WHEN first_decided_on - submitted_on <= 14 THEN '0-14' WHEN first_decided_on - submitted_on <= 28 THEN '15-28'
-    WHEN first_decided_on - submitted_on <= 45 THEN '29-45' WHEN first_decided_on - submitted_on <= 75 THEN '46-75' ELSE '76-' END"""
+SENT = """CASE WHEN date_diff('day', service_date, submitted_on) <= 60 THEN '0-60' WHEN date_diff('day', service_date, submitted_on) <= 90 THEN '61-90'
+    WHEN date_diff('day', service_date, submitted_on) <= 120 THEN '91-120' WHEN date_diff('day', service_date, submitted_on) <= 180 THEN '121-180'
+    WHEN date_diff('day', service_date, submitted_on) <= 365 THEN '181-365' ELSE '366-' END"""
+WAITED = """CASE WHEN date_diff('day', submitted_on, first_decided_on) <= 14 THEN '0-14' WHEN date_diff('day', submitted_on, first_decided_on) <= 28 THEN '15-28'
+    WHEN date_diff('day', submitted_on, first_decided_on) <= 45 THEN '29-45' WHEN date_diff('day', submitted_on, first_decided_on) <= 75 THEN '46-75' ELSE '76-' END"""
 NEVER = 10**6  # yearly counts have no season
 ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
 

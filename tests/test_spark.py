@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from conftest import AS_OF
 
-from rcm_analysis import claims, engines, intake, measures, schema, summaries, tables
+from rcm_analysis import claims, engines, intake, measures, schema, summaries, tables, trends
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import Practice
 
@@ -110,3 +110,9 @@ def test_files_read_by_dask_workers_give_the_same_rows(demo_folder, tmp_path):
         len(Practice(tmp_path, name).connect().execute("SELECT * FROM adjustments").df()) for name in ("here", "there")
     ]
     assert rows[0] == rows[1] > 100
+
+
+def test_signals_are_equal_on_both_engines(demo_con, spark_con):
+    ours, theirs = (trends.practice_signals(con, as_of=AS_OF) for con in (demo_con, spark_con))
+    assert len(ours)
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, check_dtype=False)
