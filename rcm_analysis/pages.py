@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FINDING_MIME = "application/vnd.rcm.finding+json"
 TABLE_MIME = "application/vnd.rcm.table+json"
 FIGURE_MIME = "application/vnd.rcm.figure+json"
+WORKBOOK_MIME = "application/vnd.rcm.workbook+json"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 KINDS = ("answer", "caution", "action")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",

@@ -9,6 +9,7 @@ failing cell named in the manifest.
 from __future__ import annotations
 
 import ast
+import base64
 import html
 import importlib.metadata
 import json
@@ -245,6 +246,8 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
     collected = _collect(content)
     for table in collected["tables"]:
         _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
+    for book in collected["workbooks"]:
+        (work / f"{Path(book['name']).name}.xlsx").write_bytes(base64.b64decode(book["base64"]))
     title, body = _title_and_body(content)
     name = f"{notebook.stem}.html"
     answers, body = _before_sections(body)
@@ -262,7 +265,7 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
 
 
 def _collect(content: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"findings": [], "tables": [], "numbers": [], "picture": ""}
+    found: dict[str, Any] = {"findings": [], "tables": [], "workbooks": [], "numbers": [], "picture": ""}
     for cell in content["cells"]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -270,6 +273,8 @@ def _collect(content: dict[str, Any]) -> dict[str, Any]:
             if "sentence" in finding:
                 found["findings"].append(dict(finding))
             found["numbers"] += finding.get("numbers", [])
+            if pages.WORKBOOK_MIME in data:
+                found["workbooks"].append(data[pages.WORKBOOK_MIME])
             if pages.TABLE_MIME in data:
                 found["tables"].append(data[pages.TABLE_MIME])
             if pages.FIGURE_MIME in data and not found["picture"]:

@@ -1,0 +1,195 @@
+"""The model card: how the practice's chances did on later cases than they were learned from, in tables for the page.
+
+judge(trained).scores     metric    value  lower  upper
+                          brier     .157   .150   .165
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis import pages
+from rcm_analysis import risk_judgement as judgement
+from rcm_analysis.risk import Trained
+
+MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by (METHODS.md section 6)
+LABELS = {
+    "log_loss": ("Log loss", "Mean surprise at what happened; lower is better, and sure but wrong chances cost most."),
+    "brier": ("Brier score", "Mean squared distance of chance and outcome, 0 perfect; lower is better."),
+    "brier_skill": ("Brier skill", "Share of the base rate's Brier score that the chances save; 0 is no skill."),
+    "auroc": ("AUROC", "How often a claim that was written off had the higher chance of two; 50% is a coin."),
+    "average_precision": ("Average precision", "Mean share of hits down the list; compare with the base rate."),
+    "calibration_error": ("Calibration error", "Mean distance between chance told and rate observed, in ten groups."),
+    "predicted_minus_observed": ("Told less observed", "Mean chance less the observed rate; 0 is right on the whole."),
+    "base_rate": ("Base rate", "Share written off among these cases."),
+    "lift_top_tenth": ("Lift of the top tenth", "Rate in the tenth with the highest chances, over the base rate."),
+}  # fmt: skip
+NAMES = {"base_rate": "base rate", "rates": "table of rates by payer and reason", "logistic": "logistic regression", "boosting": "boosted trees",
+         "blend": "mean of logistic regression and trees"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the notebook shows; every table may be empty where there was too little to judge."""
+
+    scores: pd.DataFrame
+    calibration: pd.DataFrame
+    captured: pd.DataFrame
+    curve: pd.DataFrame
+    payers: pd.DataFrame
+    categories: pd.DataFrame
+    comparison: pd.DataFrame
+    card: pd.DataFrame
+    drift: str
+    alarm: bool = False
+
+
+def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
+    """Scores on the held-out later cases; dollars by order of the list at the share that the team can work."""
+    if trained is None:
+        return Judgement(*[pd.DataFrame(columns=c) for c in _EMPTY], pd.DataFrame(columns=_COMPARED),
+                         pd.DataFrame(columns=["item", "text"]), "No claim has been denied, so there is nothing to learn from.")  # fmt: skip
+    held = trained.model._held.astype({"row": int})
+    cases = trained.table.iloc[held["row"]].reset_index(drop=True)
+    outcome, chance, weight = (held[name].to_numpy(float) for name in ("outcome", "chance", "weight"))
+    comparison = _compared(trained.model.comparison)
+    if not len(held):
+        return Judgement(
+            *[pd.DataFrame(columns=c) for c in _EMPTY],
+            comparison,
+            _card(trained),
+            "Too little was settled to tell drift.",
+        )
+    scores = judgement.score(outcome, chance, weight=weight, groups=cases["claim_number"].to_numpy())
+    scores = scores.assign(**{shown: [_shown(m, v) for m, v in zip(scores["metric"], scores[name], strict=True)]
+                              for shown, name in (("shown", "value"), ("low", "lower"), ("high", "upper"))})  # fmt: skip
+    scores = scores.assign(
+        label=scores["metric"].map(lambda m: LABELS[m][0]), meaning=scores["metric"].map(lambda m: LABELS[m][1])
+    )
+    first = (cases["age_days"] == 0).to_numpy()
+    amount = cases["refused_usd"].to_numpy(float)
+    orders = {
+        "expected loss": chance * amount,
+        "amount": amount,
+        "age": cases["days_since_service"].to_numpy(float),
+        "chance": chance,
+    }
+    found = judgement.captured(
+        outcome[first],
+        amount[first],
+        {k: v[first] for k, v in orders.items()},
+        capacity_share=capacity_share,
+        weight=weight[first],
+    )
+    found = found.assign(
+        words=[
+            f"{share:.0%} (${dollars:,.0f})" for share, dollars in zip(found["share"], found["dollars"], strict=True)
+        ]
+    )
+    return Judgement(scores, judgement.calibration(outcome, chance, weight), found.sort_values("share", ascending=False, ignore_index=True),
+                     judgement.decision_curve(outcome, chance, weight), _segments(cases, held, "payer_name"), _segments(cases, held, "category"),
+                     comparison, _card(trained), *_drift(trained))  # fmt: skip
+
+
+def _compared(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(model=table["model"].map(NAMES), loss=table["log_loss"].map("{:.4f}".format), squared=table["brier"].map("{:.4f}".format),
+                        taken=table["chosen"].map({True: "taken", False: ""}))[_COMPARED]  # fmt: skip
+
+
+def _shown(metric: str, value: float) -> str:
+    """Losses with four places, lift as times, shares as percent."""
+    if np.isnan(value):
+        return "–"
+    if metric in ("brier", "log_loss"):
+        return f"{value:.4f}"
+    return f"{value:.2f} times" if metric == "lift_top_tenth" else pages.share(value)
+
+
+def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
+    """The page's answer: where the first hours go and what they are worth."""
+    if not len(open_claims):
+        return "No denied claim is open, so there is nothing to work."
+    alive = open_claims[open_claims["expected_recoverable_usd"] > 0]
+    top = alive.head(max(len(alive) // 5, 1))
+    gone = len(open_claims) - int((open_claims["days_left"].fillna(0) >= 0).sum())
+    share = top["expected_recoverable_usd"].sum() / max(alive["expected_recoverable_usd"].sum(), 1e-9)
+    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {pages.usd(top['expected_recoverable_usd'].sum())}, "
+    return (
+        first
+        + f"{pages.share(share)}, of what work is expected to recover. All usual clocks have run out on {gone:,} claims."
+    )
+
+
+def honesty(judged: Judgement, trained: Trained | None) -> str:
+    """How far to trust the chances, in one sentence."""
+    if trained is None or not trained.enough:
+        known = trained.model.about["known"] if trained else 0
+        return (f"Too few denials are settled for a model ({known:,} looks at settled claims, at least 200 and 30 of each outcome needed): "
+                "the chances are rates by payer and reason, drawn to the practice's own rate.")  # fmt: skip
+    scores = judged.scores.set_index("metric")["value"] if len(judged.scores) else pd.Series(dtype=float)
+    if not len(scores):
+        return "There is no later stretch of time to judge the chances on: read them as rates."
+    return (f"On later claims the {NAMES[trained.model.chosen]} told a write-off from another end {pages.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
+            f"{pages.share(scores['calibration_error'])} off on average, and it saved {pages.share(scores['brier_skill'])} of the base rate's error.")  # fmt: skip
+
+
+_COMPARED = ["model", "loss", "squared", "auroc", "taken"]
+_EMPTY = (["label", "shown", "low", "high", "value", "lower", "upper", "meaning", "metric"], ["chance", "observed", "lower", "upper", "cases"],
+          ["order", "dollars", "share", "words"], ["threshold", "model", "work_all", "work_none"],
+          ["segment", "cases", "told", "observed", "auroc", "brier"], ["segment", "cases", "told", "observed", "auroc", "brier"])  # fmt: skip
+
+
+def _segments(cases: pd.DataFrame, held: pd.DataFrame, by: str) -> pd.DataFrame:
+    rows = []
+    for segment, places in cases.groupby(by).indices.items():
+        part = held.iloc[places]
+        if part["outcome"].sum() < MIN_SEGMENT_LOST or (1 - part["outcome"]).sum() < MIN_SEGMENT_LOST:
+            continue
+        outcome, chance, weight = (part[name].to_numpy(float) for name in ("outcome", "chance", "weight"))
+        rows.append((segment, len(part), np.average(chance, weights=weight), np.average(outcome, weights=weight),
+                     judgement.area(outcome, chance, weight), np.average((chance - outcome) ** 2, weights=weight)))  # fmt: skip
+    return pd.DataFrame(rows, columns=_EMPTY[-1]).sort_values("cases", ascending=False, ignore_index=True)
+
+
+def _card(trained: Trained) -> pd.DataFrame:
+    about, first = trained.model.about, trained.table["age_days"] == 0
+    open_share = float(trained.table.loc[first, "outcome"].isna().mean())
+    rows = [
+        ("Question", f"Is an open denial written off within {trained.model.horizon_days} days from the day it is looked at?"),
+        ("Model", f"{NAMES[about['chosen']]}, chosen by log loss on later cases than it learned from"),
+        ("Learned from", f"{first.sum():,} denied claims, {about['learned_from']} to {about['learned_to']}, each on up to five days of its life"),
+        ("Still open", f"{open_share:.1%} of them: counted as not known, and stood for by older cases of the same age"),
+        ("Outcomes", {"posted": "from the practice's ledger", "inferred": "no ledger: a balance past its last deadline is taken as given up",
+                      "none": "none is known yet"}[trained.basis]),
+        ("Not used", "age, sex and name of the patient; anything posted or decided after the day; work-queue notes"),
+        ("Limits", "Outcomes depend on which claims were worked. The chance is that of usual handling, not what work would win."),
+        ("Suspicious features", ", ".join(about["suspects"]) or "none"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items())),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["item", "text"])
+
+
+def _drift(trained: Trained) -> tuple[str, bool]:
+    """Whether the newest held-out cases end as the older did, in words, and whether that is an alarm."""
+    held = trained.model._held.astype({"row": int})
+    days = trained.table["known_on"].iloc[held["row"]].to_numpy()
+    newest = days >= np.quantile(days.astype("int64"), 2 / 3).astype("int64").astype("datetime64[ns]")
+    (told, was, n), (_, before, _) = (_sums(held[part]) for part in (newest, ~newest))
+    error = np.sqrt(max(was * (1 - was), 0.01) / max(n, 1))
+    alarm = abs(told - was) > max(0.03, 3 * error)
+    text = f"Of the newest cases judged {was:.1%} were written off, {before:.1%} of those before; the chances told {told:.1%}."
+    verdict = " That is further apart than chance explains: don't lean on the chances until newer outcomes are in."
+    return text + (verdict if alarm else " No drift beyond chance."), bool(alarm)
+
+
+def _sums(part: pd.DataFrame) -> tuple[float, float, float]:
+    weight = part["weight"].sum() or 1.0
+    effective = weight**2 / max((part["weight"] ** 2).sum(), 1e-9)
+    return (
+        float(part["chance"] @ part["weight"] / weight),
+        float(part["outcome"] @ part["weight"] / weight),
+        float(effective),
+    )

@@ -1,0 +1,220 @@
+"""Denied claims as they stood on a day: what became of them, and what was known of them on that day and no later.
+
+`cases(con)` says what became of each claim denied in its first decision; a claim that is still open has no outcome:
+
+    claim_number  denied_on   outcome      settled_on  basis
+    A1            2026-03-02  written_off  2026-06-30  posted
+    A2            2026-03-02  paid         2026-04-11  posted
+    A3            2026-09-14  None         NaT         None
+
+`features(con, moments)` gives a row for each (claim_number, known_on) with what the practice knew on that day. Every
+column is joined on dates up to `known_on`, so that the same row comes out of a store that never saw later files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Given up for reasons other than the payer's refusal; the denial itself did not end there (DOMAIN.md 4.1)
+NOT_OF_A_DENIAL = (
+    "contractual",
+    "regulatory",
+    "charity",
+    "small_balance",
+    "prompt_pay",
+    "courtesy",
+    "capitation",
+    "bad_debt",
+)
+CENTS_OF_A_TRANSFER = "0.50"  # a transfer that moves the refused amount to the patient, up to rounding
+MATURE_DAYS = (
+    180  # a cohort's outcomes enter the history only this long after its denials, or quick payments would lead
+)
+WORKLOAD_DAYS = 30
+PRIOR_CASES = 10.0  # a history rate is drawn to the practice's rate as if by this many further cases
+FAR_DAYS = 400  # no clock runs longer
+
+CATEGORIES = ("payer_name", "payer_class", "payer_order", "location", "rendering_npi", "place_of_service", "category",
+              "group_code", "carc", "rarc", "procedure", "procedure_family")  # fmt: skip
+NUMBERS = ("refused_usd", "charge_usd", "refused_share", "paid_share", "lines_refused", "days_to_submit", "days_to_decide",
+           "days_since_service", "age_days", "days_since_denial", "denials_so_far", "sent_again", "awaiting_answer",
+           "correction_days_left", "appeal_days_left", "denials_30_days", "history_payer_category", "history_carc",
+           "history_location_category", "history_provider")  # fmt: skip
+CODES = "codes"
+ALL = (*CATEGORIES, *NUMBERS, CODES)
+
+_CASES = f"""
+    WITH lost AS (
+        SELECT w.claim_number, max(w.posted_on) AS on_day, min(w.basis) AS basis FROM write_offs w JOIN claims c USING (claim_number)
+        WHERE w.leaf NOT IN {NOT_OF_A_DENIAL} AND w.amount > 0 AND w.posted_on >= c.first_decided_on GROUP BY w.claim_number),
+    moved AS (
+        SELECT c.claim_number, max(l.known_on) AS on_day FROM claims c JOIN posting_classes l USING (claim_number)
+        JOIN (SELECT claim_number, sum(denied_amount) AS refused FROM refused_lines WHERE NOT is_partial
+              GROUP BY claim_number, decided_on QUALIFY row_number() OVER (PARTITION BY claim_number ORDER BY decided_on DESC) = 1)
+            USING (claim_number)
+        WHERE l.kind = 'transfer' AND l.known_on >= c.last_denied_on
+        GROUP BY c.claim_number, refused HAVING abs(sum(l.amount)) >= refused - {CENTS_OF_A_TRANSFER})
+    SELECT c.claim_number, c.first_decided_on AS denied_on,
+        CASE WHEN w.on_day IS NOT NULL THEN 'written_off' WHEN NOT x.denied_now THEN 'paid'
+            WHEN m.on_day IS NOT NULL OR (c.state = 'patient' AND c.in_ledger) THEN 'patient' END AS outcome,
+        CASE WHEN w.on_day IS NOT NULL THEN w.on_day WHEN NOT x.denied_now THEN c.last_decided_on
+            WHEN m.on_day IS NOT NULL THEN m.on_day WHEN c.state = 'patient' AND c.in_ledger THEN c.closed_on END AS settled_on,
+        CASE WHEN w.on_day IS NOT NULL THEN w.basis WHEN NOT x.denied_now OR c.in_ledger THEN 'posted' END AS basis
+    FROM claims c JOIN denial_summary x USING (claim_number)
+    LEFT JOIN lost w USING (claim_number) LEFT JOIN moved m USING (claim_number)
+    WHERE c.initially_denied ORDER BY c.first_decided_on, c.claim_number
+"""
+
+# The denial that stands on the day: the latest decision that refused, its costliest line
+_KNOWN = """
+    WITH seen AS (
+        SELECT m.claim_number, m.known_on, r.*, max(r.decided_on) OVER (PARTITION BY m.claim_number, m.known_on) AS latest
+        FROM moments m JOIN (SELECT * EXCLUDE (claim_number), claim_number AS number FROM refused_lines) r
+            ON r.number = m.claim_number AND r.decided_on <= m.known_on),
+    standing AS (
+        SELECT claim_number, known_on, sum(denied_amount) FILTER (WHERE decided_on = latest) AS refused,
+            count(*) FILTER (WHERE decided_on = latest) AS lines_refused, count(DISTINCT decided_on) AS denials_so_far,
+            max(latest) AS last_denied_on, max_by(category, weight) AS category, max_by(group_code, weight) AS group_code,
+            max_by(carc, weight) AS carc, max_by(coalesce(rarc, ''), weight) AS rarc,
+            max_by(coalesce(procedure, ''), weight) AS procedure, bool_or(unprocessable AND decided_on = latest) AS unprocessable,
+            string_agg(DISTINCT carc, ' ') || ' ' || coalesce(string_agg(DISTINCT rarcs, ' '), '') AS codes
+        FROM (SELECT *, (decided_on = latest, NOT is_partial, carc <> '193', denied_amount, -line_number) AS weight FROM seen)
+        GROUP BY claim_number, known_on),
+    paid AS (
+        SELECT m.claim_number, m.known_on, sum(d.paid) AS paid, max(d.known_on) AS last_decided_on
+        FROM moments m JOIN (SELECT claim_number AS number, known_on AS day, paid, known_on FROM decisions) d
+            ON d.number = m.claim_number AND d.day <= m.known_on GROUP BY ALL),
+    sent AS (
+        SELECT m.claim_number, m.known_on, min(s.day) AS submitted_on, max(s.day) AS last_submitted_on, count(*) AS times,
+            min_by(s.location, s.day) AS location
+        FROM moments m JOIN (SELECT claim_number AS number, known_on AS day, location FROM submissions) s
+            ON s.number = m.claim_number AND s.day <= m.known_on GROUP BY ALL),
+    clocks AS (
+        SELECT payer_class, max(CAST(days AS INTEGER)) FILTER (WHERE clock = 'corrected_claim') AS correct,
+            max(CAST(days AS INTEGER)) FILTER (WHERE clock = 'appeal_level_1') AS appeal,
+            max(CAST(days AS INTEGER)) FILTER (WHERE clock = 'initial_filing') AS filing
+        FROM deadlines GROUP BY payer_class)
+    SELECT s.claim_number, s.known_on, f.first_decided_on AS denied_on, s.last_denied_on, d.payer_name, d.payer_id, d.payer_order,
+        coalesce(i.payer_class, 'other') AS payer_class, t.location, d.rendering_npi, d.place_of_service, s.category, s.group_code,
+        s.carc, s.rarc, s.procedure, left(s.procedure, 3) AS procedure_family, s.codes, s.unprocessable,
+        CAST(s.refused AS DOUBLE) AS refused_usd, CAST(d.charge AS DOUBLE) AS charge_usd,
+        CAST(s.refused AS DOUBLE) / nullif(CAST(d.charge AS DOUBLE), 0) AS refused_share,
+        CAST(p.paid AS DOUBLE) / nullif(CAST(d.charge AS DOUBLE), 0) AS paid_share, s.lines_refused, s.denials_so_far,
+        t.submitted_on - d.service_date AS days_to_submit, f.first_decided_on - t.submitted_on AS days_to_decide,
+        f.first_decided_on - d.service_date AS days_since_service, s.known_on - f.first_decided_on AS age_days,
+        s.known_on - s.last_denied_on AS days_since_denial,
+        coalesce(t.times, 1) - 1 AS sent_again, CAST(coalesce(t.last_submitted_on > p.last_decided_on, false) AS INTEGER) AS awaiting_answer,
+        CASE WHEN s.unprocessable THEN d.service_date + c.filing ELSE s.last_denied_on + c.correct END AS correct_by,
+        CASE WHEN s.unprocessable THEN NULL ELSE s.last_denied_on + c.appeal END AS appeal_by
+    FROM standing s JOIN first_decisions f ON f.claim_number = s.claim_number
+    JOIN decisions d ON d.remittance_id = f.remittance_id
+    LEFT JOIN paid p ON p.claim_number = s.claim_number AND p.known_on = s.known_on
+    LEFT JOIN sent t ON t.claim_number = s.claim_number AND t.known_on = s.known_on
+    LEFT JOIN filing_indicators i ON i.filing_code = d.filing_code
+    LEFT JOIN clocks c ON c.payer_class = coalesce(i.payer_class, 'other')
+    ORDER BY s.known_on, s.claim_number
+"""
+
+
+def cases(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """What became of each claim denied in its first decision, from a connection on which `claims.derive` has run.
+
+    written_off: a write-off that the denial explains was posted (or is inferred, where there is no ledger).
+    paid: a later decision no longer refuses. patient: what was refused was moved to the patient. Otherwise open.
+    """
+    found = con.execute(_CASES).df()
+    for day in ("denied_on", "settled_on"):
+        found[day] = pd.to_datetime(found[day]).astype("datetime64[ns]")
+    return found
+
+
+def features(con: duckdb.DuckDBPyConnection, moments: pd.DataFrame) -> pd.DataFrame:
+    """What was known of each claim on each day: columns `ALL`, the two clocks as dates, and the keys of `moments`.
+
+    `moments` has claim_number and known_on; a claim that nobody had refused by then gives no row.
+    """
+    con.register("moments_frame", moments[["claim_number", "known_on"]])
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE moments AS SELECT claim_number, CAST(known_on AS DATE) AS known_on FROM moments_frame"
+    )
+    con.unregister("moments_frame")
+    found = con.execute(_KNOWN).df()
+    for day in ("known_on", "denied_on", "last_denied_on", "correct_by", "appeal_by"):
+        found[day] = pd.to_datetime(found[day]).astype("datetime64[ns]")
+    found["correction_days_left"] = (found["correct_by"] - found["known_on"]).dt.days.clip(-FAR_DAYS, FAR_DAYS)
+    found["appeal_days_left"] = (found["appeal_by"] - found["known_on"]).dt.days.clip(-FAR_DAYS, FAR_DAYS)
+    found[CODES] = found[CODES].str.split().map(lambda codes: tuple(sorted(set(codes))))
+    found[list(CATEGORIES)] = (
+        found[list(CATEGORIES)]
+        .astype(object)
+        .where(found[list(CATEGORIES)].notna() & (found[list(CATEGORIES)] != ""), "none")
+    )
+    past = cases(con)
+    places = _standing_at_denial(con, past)
+    found["denials_30_days"] = _recent(places, found, "location")
+    return found.assign(**_histories(places, found))
+
+
+def _standing_at_denial(con: duckdb.DuckDBPyConnection, past: pd.DataFrame) -> pd.DataFrame:
+    """Each past case with the keys that history is kept by, as its first denial showed them."""
+    keys = con.execute("""
+        SELECT r.claim_number, max_by(r.category, r.denied_amount) AS category, max_by(r.carc, r.denied_amount) AS carc,
+            any_value(d.payer_name) AS payer_name, any_value(d.rendering_npi) AS rendering_npi,
+            any_value(s.location) AS location
+        FROM refused_lines r JOIN first_decisions f USING (remittance_id) JOIN decisions d USING (remittance_id)
+        LEFT JOIN submission_summary s ON s.claim_number = r.claim_number GROUP BY r.claim_number
+    """).df()
+    joined = past.merge(keys, on="claim_number", how="left", validate="one_to_one")
+    names = ["category", "carc", "payer_name", "rendering_npi", "location"]
+    joined[names] = joined[names].astype(object).where(joined[names].notna(), "none")
+    return joined
+
+
+def _recent(past: pd.DataFrame, found: pd.DataFrame, key: str) -> np.ndarray:
+    """How many claims the same place saw denied in the days before: what the staff had to work."""
+    counts = np.zeros(len(found))
+    days = {name: np.sort(group.to_numpy()) for name, group in past.groupby(key)["denied_on"]}
+    until = found["known_on"].to_numpy()
+    for name, rows in found.groupby(key).indices.items():
+        dates = days.get(name, np.array([], "datetime64[ns]"))
+        span = np.timedelta64(WORKLOAD_DAYS, "D")
+        counts[rows] = np.searchsorted(dates, until[rows], "right") - np.searchsorted(
+            dates, until[rows] - span, "right"
+        )
+    return counts
+
+
+def _histories(past: pd.DataFrame, found: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Write-off rates of mature cases settled by the day, by several keys, drawn to the practice's own rate."""
+    done = past.dropna(subset=["settled_on"])
+    day = np.maximum(done["settled_on"], done["denied_on"] + pd.Timedelta(days=MATURE_DAYS))
+    done = done.assign(day=day, lost=(done["outcome"] == "written_off").astype(float)).sort_values("day", kind="stable")
+    every = _known_rate(done.assign(key="all"), found.assign(key="all"), np.full(len(found), 0.5))
+    keys = {"history_payer_category": ["payer_name", "category"], "history_carc": ["carc"],
+            "history_location_category": ["location", "category"], "history_provider": ["rendering_npi"]}  # fmt: skip
+    return {name: _known_rate(_keyed(done, key), _keyed(found, key), every) for name, key in keys.items()}
+
+
+def _keyed(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    return frame.assign(
+        key=frame[columns].astype(str).agg("|".join, axis=1) if len(columns) > 1 else frame[columns[0]].astype(str)
+    )
+
+
+def _known_rate(done: pd.DataFrame, found: pd.DataFrame, toward: np.ndarray) -> np.ndarray:
+    """(losses so far + PRIOR_CASES * toward) / (cases so far + PRIOR_CASES), per key, strictly before the day."""
+    rates = np.array(toward, dtype=float)
+    groups = {name: (g["day"].to_numpy(), np.r_[0.0, g["lost"].cumsum()]) for name, g in done.groupby("key")}
+    days = found["known_on"].to_numpy()
+    for name, rows in found.groupby("key").indices.items():
+        if name in groups:
+            known, losses = groups[name]
+            seen = np.searchsorted(known, days[rows], "left")
+            rates[rows] = (losses[seen] + PRIOR_CASES * rates[rows]) / (seen + PRIOR_CASES)
+    return rates

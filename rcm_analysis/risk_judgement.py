@@ -1,0 +1,155 @@
+"""How good chances were: scores with intervals, calibration, dollars found at the team's capacity, decision curve.
+
+Weights are those of `known_by`: cases whose outcome is not known yet weigh nothing, and those known stand for cases
+like them that are not (inverse probability of censoring).
+
+    score(outcome, chance)      metric     value  lower  upper
+                                brier      .101   .098   .104
+                                log_loss   .348   .339   .357
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+REFITS = 200
+BINS = 10
+SMALLEST = 1e-4
+WEIGHT_CAP = 10.0  # one early outcome may stand for ten cases, no more: beyond that the figure hangs on single claims
+
+
+def known_by(
+    start: pd.Series, settled: pd.Series, outcome: np.ndarray, *, as_of: pd.Timestamp, horizon_days: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outcome within the horizon as 0 or 1, and the weight of each case; 0 where the outcome is not known on `as_of`.
+
+    A case's follow-up ends on `as_of` whatever happens to it, so the chance of being followed at least t days is the
+    share of cases that began at least t days before (Robins and Rotnitzky 1992; the censoring is administrative).
+    """
+    followed = np.maximum((as_of - start).dt.days.to_numpy(float), 0)
+    days = (settled - start).dt.days.to_numpy(float)
+    days = np.where(np.isnan(days) | (days > followed), np.inf, np.maximum(days, 0))
+    end = np.minimum(days, horizon_days)
+    share = 1 - np.searchsorted(np.sort(followed), end, "left") / max(len(followed), 1)
+    weight = np.where(end <= followed, np.minimum(1 / np.maximum(share, 1e-9), WEIGHT_CAP), 0.0)
+    return np.where(days <= horizon_days, outcome, 0.0), weight
+
+
+def area(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """AUROC; missing when all outcomes are alike."""
+    from sklearn.metrics import roc_auc_score
+
+    return (
+        float(roc_auc_score(outcome, chance, sample_weight=weight))
+        if 0 < outcome.sum() < len(outcome)
+        else float("nan")
+    )
+
+
+def log_loss(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> float:
+    held = np.clip(chance, SMALLEST, 1 - SMALLEST)
+    return float(-np.average(outcome * np.log(held) + (1 - outcome) * np.log(1 - held), weights=weight))
+
+
+def figures(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    """Every score of chances against outcomes; the names are those of METRICS in the notebook's definitions."""
+    from sklearn.metrics import average_precision_score
+
+    rate = float(np.average(outcome, weights=weight))
+    brier = float(np.average((chance - outcome) ** 2, weights=weight))
+    both = 0 < outcome.sum() < len(outcome)
+    top = np.argsort(-chance, kind="stable")[: max(len(chance) // 10, 1)]
+    return {
+        "brier": brier, "brier_skill": 1 - brier / max(rate * (1 - rate), 1e-9), "log_loss": log_loss(outcome, chance, weight),
+        "auroc": area(outcome, chance, weight), "calibration_error": calibration_error(outcome, chance, weight),
+        "average_precision": float(average_precision_score(outcome, chance, sample_weight=weight)) if both else float("nan"),
+        "predicted_minus_observed": float(np.average(chance, weights=weight)) - rate, "base_rate": rate,
+        "lift_top_tenth": float(np.average(outcome[top], weights=weight[top])) / max(rate, 1e-9),
+    }  # fmt: skip
+
+
+def score(
+    outcome: np.ndarray,
+    chance: np.ndarray,
+    *,
+    weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """`figures` with 95 % intervals from resampling whole groups (cases of one claim or patient)."""
+    weight = np.ones(len(outcome)) if weight is None else weight
+    kept = weight > 0
+    outcome, chance, weight = outcome[kept], chance[kept], weight[kept]
+    members = np.arange(len(outcome)) if groups is None else pd.factorize(np.asarray(groups)[kept])[0]
+    rng, count = np.random.default_rng(seed), members.max(initial=-1) + 1
+    if not count:
+        return pd.DataFrame(columns=["metric", "value", "lower", "upper"])
+    drawn = []
+    for _ in range(REFITS if count <= 20000 else 40):
+        again = weight * np.bincount(rng.integers(0, count, count), minlength=count)[members]
+        if (held := again > 0).any():
+            drawn.append(figures(outcome[held], chance[held], again[held]))
+    table = pd.DataFrame(drawn)
+    told = figures(outcome, chance, weight)
+    return pd.DataFrame([{"metric": name, "value": value, "lower": table[name].quantile(0.025), "upper": table[name].quantile(0.975)}
+                         for name, value in told.items()])  # fmt: skip
+
+
+def calibration(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray, *, bins: int = BINS) -> pd.DataFrame:
+    """Equal-count groups by chance: mean chance, observed rate with its Wilson interval, cases; equal chances stay together."""
+    frame = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight})[weight > 0]
+    if not len(frame):
+        return pd.DataFrame(columns=["chance", "observed", "lower", "upper", "cases"])
+    groups = pd.qcut(frame["chance"].rank(method="average"), bins, duplicates="drop", labels=False)
+    rows = []
+    for _, part in frame.groupby(groups):
+        rate = np.average(part["outcome"], weights=part["weight"])
+        effective = part["weight"].sum() ** 2 / (part["weight"] ** 2).sum()
+        rows.append((np.average(part["chance"], weights=part["weight"]), rate, *wilson(rate, effective), len(part)))
+    return pd.DataFrame(rows, columns=["chance", "observed", "lower", "upper", "cases"])
+
+
+def calibration_error(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> float:
+    table = calibration(outcome, chance, weight)
+    return float(np.average((table["chance"] - table["observed"]).abs(), weights=table["cases"]))
+
+
+def wilson(rate: float, cases: float, z: float = 1.959963984540054) -> tuple[float, float]:
+    """95 % score interval of a rate (Wilson 1927) from an effective number of cases.
+
+    >>> [round(bound, 4) for bound in wilson(0.1, 100)]
+    [0.0552, 0.1744]
+    """
+    middle = (rate + z**2 / (2 * cases)) / (1 + z**2 / cases)
+    half = z / (1 + z**2 / cases) * np.sqrt(rate * (1 - rate) / cases + z**2 / (4 * cases**2))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def captured(
+    outcome: np.ndarray, amount: np.ndarray, orders: dict[str, np.ndarray], *, capacity_share: float, weight: np.ndarray
+) -> pd.DataFrame:
+    """Dollars of all that was lost which lie in the part of the list that can be worked, for several orders of the list.
+
+    An order holds what it sorts by, largest first; "random" and "perfect" stand beside them.
+    """
+    worth = outcome * amount * (weight > 0)
+    size = max(int(len(outcome) * capacity_share), 1)
+    rows = [(name, float(worth[np.argsort(-key, kind="stable")[:size]].sum())) for name, key in orders.items()]
+    rows += [
+        ("at random", float(worth.sum() * size / max(len(worth), 1))),
+        ("perfect", float(np.sort(worth)[::-1][:size].sum())),
+    ]
+    table = pd.DataFrame(rows, columns=["order", "dollars"])
+    return table.assign(share=table["dollars"] / max(float(worth.sum()), 1e-9))
+
+
+def decision_curve(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """Net benefit per case of working those above a threshold, of working all, and of none (Vickers and Elkin 2006)."""
+    rows, rate = [], float(np.average(outcome, weights=weight))
+    for threshold in np.arange(0.05, 0.91, 0.05):
+        worked = chance >= threshold
+        odds = threshold / (1 - threshold)
+        net = np.average(worked * outcome, weights=weight) - odds * np.average(worked * (1 - outcome), weights=weight)
+        rows.append((round(float(threshold), 2), float(net), rate - odds * (1 - rate), 0.0))
+    return pd.DataFrame(rows, columns=["threshold", "model", "work_all", "work_none"])

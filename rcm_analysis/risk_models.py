@@ -1,0 +1,398 @@
+"""Small models of an outcome, from a base rate to boosted trees, that are saved as plain numbers and text.
+
+Each model has `fit(table, outcome, weight)`, `chance(table)` and `state()`; `restored(state)` brings it back. A saved
+file is a zip of JSON and NumPy arrays read with `allow_pickle=False`, so that opening a stranger's file runs nothing.
+
+    model = Boosting(Encoding(categories=["payer_name"], numbers=["refused_usd"], codes=["codes"]))
+    model.fit(table, outcome, weight).chance(table)        [0.31, 0.72, ...]
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis.errors import RcmError
+
+MIN_LEVEL_ROWS = 5  # a rarer value is "rare": nothing can be learned of it alone
+MAX_TREE_LEVELS = 200  # trees hold at most 255 values of a category
+MAX_TREE_CODES = 60
+ONE_THREAD_ROWS = 50_000
+PRIOR_CASES = 10.0
+FORMAT = 1
+SMALLEST = 1e-4  # no chance is closer to 0 or 1: a sure thing would cost infinitely when it fails
+
+
+class ModelFileError(RcmError):
+    """A file that holds no model of ours, or one of another version."""
+
+
+@dataclass
+class Encoding:
+    """How columns become numbers: values of categories, codes of sets, and the scale of numbers, all learned by `learn`."""
+
+    categories: list[str]
+    numbers: list[str]
+    codes: list[str]
+    levels: dict[str, list[str]] = field(default_factory=dict)
+    vocabulary: dict[str, list[str]] = field(default_factory=dict)
+    scale: dict[str, list[float]] = field(default_factory=dict)
+
+    def learn(self, table: pd.DataFrame) -> Encoding:
+        for name in self.categories:
+            self.levels[name] = _frequent(table[name].map(_text))
+        for name in self.codes:
+            self.vocabulary[name] = _frequent(table[name].map(as_set).explode().dropna().map(str))
+        for name in self.numbers:
+            values = _signed_log(table[name])
+            spread = float(np.nanstd(values)) if np.isfinite(values).any() else 1.0
+            self.scale[name] = [float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0, spread or 1.0]
+        return self
+
+    def sparse(self, table: pd.DataFrame):
+        """One column per value, code, scaled number and missing number; for linear models."""
+        from scipy import sparse
+
+        parts = [_one_hot(self._places(table, name), len(self.levels[name]) + 1) for name in self.categories]
+        parts += [self._has(table, name) for name in self.codes]
+        for name in self.numbers:
+            values = _signed_log(table[name])
+            middle, spread = self.scale[name]
+            parts.append(sparse.csr_matrix(np.nan_to_num((values - middle) / spread).clip(-5, 5)[:, None]))
+            parts.append(sparse.csr_matrix(np.isnan(values)[:, None].astype(float)))
+        return sparse.hstack(parts, format="csr") if parts else sparse.csr_matrix((len(table), 0))
+
+    def dense(self, table: pd.DataFrame) -> np.ndarray:
+        """Categories as whole numbers (rare and unknown are missing), then numbers and common codes; for trees."""
+        columns = []
+        for name in self.categories:
+            places = self._places(table, name).astype(float)
+            columns.append(np.where(places < min(len(self.levels[name]), MAX_TREE_LEVELS), places, np.nan)[:, None])
+        columns += [_floats(table[name])[:, None] for name in self.numbers]
+        columns += [self._has(table, name)[:, :MAX_TREE_CODES].toarray() for name in self.codes]
+        return np.hstack(columns) if columns else np.zeros((len(table), 0))
+
+    def _places(self, table: pd.DataFrame, name: str) -> np.ndarray:
+        """Position among the levels; values seen rarely or never come last."""
+        levels = self.levels[name]
+        found = pd.Index(levels).get_indexer(table[name].map(_text)) if levels else np.full(len(table), -1)
+        return np.where(found < 0, len(levels), found)
+
+    def _has(self, table: pd.DataFrame, name: str):
+        from scipy import sparse
+
+        codes = table[name].map(as_set).reset_index(drop=True).explode().dropna().map(str)
+        places = (
+            pd.Index(self.vocabulary[name]).get_indexer(codes)
+            if len(codes) and self.vocabulary[name]
+            else np.full(len(codes), -1)
+        )
+        known = places >= 0
+        shape = (len(table), max(len(self.vocabulary[name]), 1))
+        return sparse.csr_matrix((np.ones(known.sum()), (codes.index.to_numpy()[known], places[known])), shape=shape)
+
+
+def as_set(value: Any) -> tuple:
+    """The codes of a cell: a set, list, tuple or array as it is, nothing for a missing one."""
+    if isinstance(value, (set, frozenset, list, tuple, np.ndarray)):
+        return tuple(sorted({str(v) for v in value}))
+    return () if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else (str(value),)
+
+
+def _text(value: Any) -> str:
+    return (
+        "none"
+        if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+        else str(value)
+    )
+
+
+def _frequent(values: pd.Series) -> list[str]:
+    counts = values.value_counts()
+    counts = counts[counts >= MIN_LEVEL_ROWS].reset_index()
+    counts.columns = ["value", "rows"]
+    return counts.sort_values(["rows", "value"], ascending=[False, True])["value"].tolist()
+
+
+def _floats(column: pd.Series) -> np.ndarray:
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def _signed_log(column: pd.Series) -> np.ndarray:
+    """Dollars and days have long tails; their logarithm is closer to how chances move."""
+    values = _floats(column)
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+def _one_hot(places: np.ndarray, width: int):
+    from scipy import sparse
+
+    return sparse.csr_matrix((np.ones(len(places)), (np.arange(len(places)), places)), shape=(len(places), width))
+
+
+@dataclass
+class BaseRate:
+    """The same chance for everybody."""
+
+    encoding: Encoding
+    rate: float = 0.5
+    kind: str = "base_rate"
+
+    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> BaseRate:
+        self.rate = float((outcome @ weight + 0.5) / (weight.sum() + 1))
+        return self
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        return np.full(len(table), self.rate)
+
+    def state(self) -> tuple[dict, dict]:
+        return {"rate": self.rate}, {}
+
+
+@dataclass
+class Rates:
+    """A table of rates by one or two columns, drawn to the rate of the first alone and that to the base rate."""
+
+    encoding: Encoding
+    keys: list[str] = field(default_factory=list)
+    rate: float = 0.5
+    tables: list[dict[str, float]] = field(default_factory=list)
+    kind: str = "rates"
+
+    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Rates:
+        self.rate, self.tables = float((outcome @ weight + 0.5) / (weight.sum() + 1)), []
+        toward = np.full(len(table), self.rate)
+        for depth in range(1, len(self.keys) + 1):
+            frame = pd.DataFrame(
+                {"key": self._key(table, depth), "lost": outcome * weight, "n": weight, "toward": toward}
+            )
+            sums = frame.groupby("key").agg(lost=("lost", "sum"), n=("n", "sum"), toward=("toward", "first"))
+            rates = (sums["lost"] + PRIOR_CASES * sums["toward"]) / (sums["n"] + PRIOR_CASES)
+            self.tables.append({str(key): float(value) for key, value in rates.items()})
+            toward = rates.reindex(frame["key"]).to_numpy()
+        return self
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        found = pd.Series(self.rate, range(len(table)))
+        for depth, rates in enumerate(self.tables, 1):
+            found = self._key(table, depth).map(rates).fillna(found)
+        return found.to_numpy(float)
+
+    def _key(self, table: pd.DataFrame, depth: int) -> pd.Series:
+        texts = [
+            table[name].map(lambda v: " ".join(as_set(v)) or "none").reset_index(drop=True)
+            for name in self.keys[:depth]
+        ]
+        return texts[0] if depth == 1 else texts[0] + " | " + texts[1]
+
+    def state(self) -> tuple[dict, dict]:
+        return {"keys": self.keys, "rate": self.rate, "tables": self.tables}, {}
+
+
+@dataclass
+class Logistic:
+    """Logistic regression on one column per value and code."""
+
+    encoding: Encoding
+    strength: float = 1.0  # C of scikit-learn: larger trusts rare values more
+    coefficients: np.ndarray | None = None
+    intercept: float = 0.0
+    kind: str = "logistic"
+
+    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Logistic:
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(C=self.strength, max_iter=300, tol=1e-3)
+        model.fit(self.encoding.sparse(table), outcome, sample_weight=weight)
+        self.coefficients, self.intercept = model.coef_[0], float(model.intercept_[0])
+        return self
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        return sigmoid(self.encoding.sparse(table) @ self.coefficients + self.intercept)
+
+    def state(self) -> tuple[dict, dict]:
+        return {"strength": self.strength, "intercept": self.intercept}, {"coefficients": self.coefficients}
+
+
+def _threads(rows: int):
+    """One thread for small tables: on a busy machine, waiting for a second takes longer than the work."""
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    return threadpool_limits(1 if rows < ONE_THREAD_ROWS else None)
+
+
+@dataclass
+class Boosting:
+    """Boosted trees of scikit-learn, the mean of a few that differ by the columns they may look at."""
+
+    encoding: Encoding
+    seeds: int = 2
+    iterations: int = 150
+    leaves: int = 10
+    trees: list[Any] = field(default_factory=list)
+    kind: str = "boosting"
+
+    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Boosting:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        values, categories = self.encoding.dense(table), list(range(len(self.encoding.categories)))
+        self.trees = []
+        for seed in range(self.seeds):
+            model = HistGradientBoostingClassifier(
+                learning_rate=0.05, max_iter=self.iterations, max_leaf_nodes=self.leaves, min_samples_leaf=20, l2_regularization=5.0,
+                max_features=0.5, categorical_features=categories, early_stopping=False, random_state=seed)  # fmt: skip
+            with _threads(len(values)):
+                self.trees.append(_Grown.of(model.fit(values, outcome, sample_weight=weight)))
+        return self
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        values = self.encoding.dense(table)
+        with _threads(len(values)):
+            return np.mean([grown.chance(values) for grown in self.trees], axis=0)
+
+    def state(self) -> tuple[dict, dict]:
+        arrays = {}
+        for i, grown in enumerate(self.trees):
+            arrays |= {f"{i}.{name}": value for name, value in grown.arrays().items()}
+        return {"seeds": self.seeds, "iterations": self.iterations, "leaves": self.leaves}, arrays
+
+
+@dataclass
+class Blend:
+    """The mean, in log odds, of a linear model and trees: where they err apart, the mean errs less."""
+
+    encoding: Encoding
+    parts: list[Any] = field(default_factory=list)
+    kind: str = "blend"
+
+    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Blend:
+        self.parts = [
+            part.fit(table, outcome, weight)
+            for part in self.parts or [Logistic(self.encoding), Boosting(self.encoding)]
+        ]
+        return self
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        return sigmoid(np.mean([log_odds(part.chance(table)) for part in self.parts], axis=0))
+
+    def state(self) -> tuple[dict, dict]:
+        states = [part.state() for part in self.parts]
+        arrays = {
+            f"{part.kind}/{name}": value
+            for part, (_, held) in zip(self.parts, states, strict=True)
+            for name, value in held.items()
+        }
+        return {"parts": {part.kind: told for part, (told, _) in zip(self.parts, states, strict=True)}}, arrays
+
+
+@dataclass
+class _Grown:
+    """A grown ensemble: scikit-learn's own when it was just fitted, plain arrays when it came from a file."""
+
+    start: float
+    nodes: np.ndarray  # all trees, one after another
+    roots: np.ndarray
+    bitsets: np.ndarray
+    model: Any = None
+
+    @classmethod
+    def of(cls, model: Any) -> _Grown:
+        predictors = [stage[0] for stage in model._predictors]
+        nodes, bitsets, shift = [], [np.zeros((0, 8), np.uint32)], 0
+        for predictor in predictors:
+            held = predictor.nodes.copy()
+            held["bitset_idx"] = held["bitset_idx"] + shift
+            nodes.append(held)
+            bitsets.append(np.asarray(predictor.raw_left_cat_bitsets))
+            shift += len(bitsets[-1])
+        roots = np.r_[0, np.cumsum([len(held) for held in nodes])[:-1]]
+        return cls(
+            float(np.ravel(model._baseline_prediction)[0]), np.concatenate(nodes), roots, np.concatenate(bitsets), model
+        )
+
+    def chance(self, values: np.ndarray) -> np.ndarray:
+        return self.model.predict_proba(values)[:, 1] if self.model is not None else sigmoid(self._sum(values))
+
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        """Walks every row down every tree; the same answer as scikit-learn's, more slowly."""
+        total = np.full(len(values), self.start)
+        rows = np.arange(len(values))
+        for root in self.roots:
+            place = np.full(len(values), root)
+            while not (leaf := self.nodes["is_leaf"][place].astype(bool)).all():
+                node = self.nodes[place]
+                value = values[rows, np.where(leaf, 0, node["feature_idx"])]
+                missing = np.isnan(value)
+                number = np.where(missing, 0, value)
+                whole = np.clip(number, 0, 255).astype(np.int64)
+                words = (
+                    self.bitsets[np.where(node["is_categorical"] == 1, node["bitset_idx"], 0), whole // 32]
+                    if len(self.bitsets)
+                    else 0
+                )
+                within = (words >> (whole % 32).astype(np.uint32)) & 1 == 1
+                left = np.where(missing, node["missing_go_to_left"] == 1,
+                                np.where(node["is_categorical"] == 1, within, number <= node["num_threshold"]))  # fmt: skip
+                place = np.where(leaf, place, root + np.where(left, node["left"], node["right"]))
+            total += self.nodes["value"][place]
+        return total
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"start": np.array([self.start]), "nodes": self.nodes, "roots": self.roots, "bitsets": self.bitsets}
+
+
+def sigmoid(value: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(value, -30, 30)))
+
+
+def log_odds(chance: np.ndarray) -> np.ndarray:
+    held = np.clip(chance, SMALLEST, 1 - SMALLEST)
+    return np.log(held / (1 - held))
+
+
+def write(path: Path, model: Any, about: dict[str, Any]) -> None:
+    """Saves a model with what it says about itself (data range, versions, metrics)."""
+    told, arrays = model.state()
+    content = {"format": FORMAT, "kind": model.kind, "encoding": asdict(model.encoding), "state": told, "about": about}
+    packed = BytesIO()
+    np.savez_compressed(packed, **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", json.dumps(content))
+        archive.writestr("arrays.npz", packed.getvalue())
+
+
+def read(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The saved model and what it says about itself. Raises ModelFileError for anything else than `write` made."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = json.loads(archive.read("model.json"))
+            with np.load(BytesIO(archive.read("arrays.npz")), allow_pickle=False) as held:
+                arrays = {name: held[name] for name in held.files}
+        if content["format"] != FORMAT:
+            raise ModelFileError(
+                f"{Path(path).name} was saved in format {content['format']}; this version reads {FORMAT}"
+            )
+        return _restored(content["kind"], Encoding(**content["encoding"]), content["state"], arrays), content["about"]
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelFileError(f"{Path(path).name} holds no saved model: {error}") from error
+
+
+def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.ndarray]) -> Any:
+    if kind == "blend":
+        inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
+        return Blend(encoding, [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()])
+    if kind == "boosting":
+        grown = [_Grown(float(arrays[f"{i}.start"][0]), arrays[f"{i}.nodes"], arrays[f"{i}.roots"], arrays[f"{i}.bitsets"])
+                 for i in range(told["seeds"])]  # fmt: skip
+        return Boosting(encoding, **told, trees=grown)
+    if kind == "logistic":
+        return Logistic(encoding, **told, coefficients=arrays["coefficients"])
+    return {"base_rate": BaseRate, "rates": Rates}[kind](encoding, **told)

@@ -1,0 +1,477 @@
+"""A model of whether a case ends badly within a horizon, for any table with one row per case.
+
+    case  filed_on    payer   codes          lost  ended_on
+    17    2026-01-04  Acme    {"97","M15"}   1     2026-03-30
+    18    2026-01-05  Unison  {"197"}        0     2026-02-02
+    19    2026-06-29  Acme    {"16","N382"}  NaN   NaT           still open: censored, not a negative
+
+    model = OutcomeModel(features=["payer", "codes"], horizon_days=180, group="case")
+    model.fit(table, index_date="filed_on", outcome="lost", outcome_date="ended_on").predict(new)
+
+       chance  lower  upper
+    0    .412   .371   .455
+
+Base rate, table of rates, logistic regression, boosted trees and their blend are compared on later cases than they
+learned from, several times over; the one with the lowest log loss is taken (METHODS.md section 6).
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis import risk_judgement as judgement
+from rcm_analysis import risk_models as models
+from rcm_analysis.errors import RcmError
+
+SUSPECT_AREA = 0.90  # one feature alone that tells this much was most likely written after the outcome
+CHECK_ROWS = 20_000
+MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
+ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
+MAX_FIT_ROWS = 150_000  # further rows no longer move the figures, but the clock
+TUNE_ROWS = 40_000
+MANY_LEVELS = 12  # numbers with fewer values are read as they are
+DRIFT_POINTS, DRIFT_Z = 0.03, 4.0
+CALIBRATION_PULL = 10.0  # cases by which slope and intercept are drawn to 1 and 0
+HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
+
+
+class LeakError(RcmError, ValueError):
+    """A feature or a split that lets the outcome in."""
+
+
+class LeakWarning(UserWarning):
+    """A feature that looks like the outcome itself; the model is fitted, its figures are not to be trusted."""
+
+
+class DriftWarning(UserWarning):
+    """The rate of the outcome is no longer what the model learned."""
+
+
+@dataclass
+class OutcomeModel:
+    """See the module's text. `group` names the column whose rows belong together (one claim, patient or case)."""
+
+    features: Sequence[str]
+    horizon_days: int = 180
+    group: str | None = None
+    candidates: Sequence[str] = ("base_rate", "rates", "logistic", "boosting", "blend")
+    rate_keys: Sequence[str] = ()
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    about: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def fit(
+        self, table: pd.DataFrame, *, index_date: str, outcome: str, outcome_date: str | None = None, as_of: Any = None
+    ) -> OutcomeModel:
+        """Chooses, calibrates and fits. `as_of` is the day the table was known; by default its newest date.
+
+        Raises LeakError for features that are the outcome or dated after the index; warns with LeakWarning of those
+        that alone tell nearly everything, and of rows that share an unnamed group.
+        """
+        self._names = {"index_date": index_date, "outcome": outcome, "outcome_date": outcome_date}
+        table = table.reset_index(drop=True)
+        cases = self._cases(table, as_of)
+        self._refuse_leaks(table, cases)
+        self._warn_of_leaks(table, cases)
+        self._settle_rate_keys(table, cases)
+        held = self._validate(table, cases)
+        self._choose(held)
+        rows = self._sample(np.flatnonzero(cases.weight > 0), MAX_FIT_ROWS, table)
+        self._model = self._make(self.chosen, table.iloc[rows]).fit(
+            table.iloc[rows], cases.outcome[rows], cases.weight[rows]
+        )
+        self._trained_groups = set(pd.unique(table[self.group])) if self.group else set()
+        self.about = self._card(table, cases)
+        return self
+
+    def predict(self, table: pd.DataFrame) -> pd.DataFrame:
+        """chance, lower, upper (shares 0-1), in the order and with the index of the table.
+
+        The interval is that of the rate observed among cases with like chances, at dates the model had not seen.
+        """
+        chance = self._calibrated(self._model.chance(table.reset_index(drop=True)))
+        edges = self._band
+        low, high = (np.interp(chance, edges["chance"], edges[name]) for name in ("below", "above"))
+        return pd.DataFrame(
+            {"chance": chance, "lower": (chance - low).clip(0, 1), "upper": (chance + high).clip(0, 1)},
+            index=table.index,
+        )
+
+    def evaluate(self, table: pd.DataFrame, *, as_of: Any = None) -> pd.DataFrame:
+        """Scores with intervals on cases not learned from: metric, value, lower, upper.
+
+        Raises LeakError when a group stands on both sides; warns with DriftWarning when the rate has moved.
+        """
+        table = table.reset_index(drop=True)
+        cases = self._cases(table, as_of)
+        both = self._trained_groups & set(pd.unique(table[self.group])) if self.group else set()
+        if both:
+            raise LeakError(f"{len(both)} values of {self.group} are among the learned rows too; keep each on one side")
+        if (cases.start <= pd.Timestamp(self.about["learned_to"])).any():
+            warnings.warn(
+                "some cases began before the last one learned from: figures of the past flatter",
+                LeakWarning,
+                stacklevel=2,
+            )
+        chance = self.predict(table)["chance"].to_numpy()
+        groups = table[self.group].to_numpy() if self.group else None
+        told = judgement.score(cases.outcome, chance, weight=cases.weight, groups=groups)
+        self._warn_of_drift(cases, chance)
+        share = float((cases.weight == 0).mean())
+        extra = pd.DataFrame(
+            [
+                {"metric": "censored_share", "value": share},
+                {"metric": "cases", "value": float((cases.weight > 0).sum())},
+            ]
+        )
+        return pd.concat([told, extra], ignore_index=True)
+
+    def reasons(
+        self, table: pd.DataFrame, *, groups: dict[str, list[str]], count: int = 3
+    ) -> list[list[tuple[str, float]]]:
+        """Per row the `count` groups of features that move its chance most, with the move in log odds, largest first.
+
+        A group's part is what the chance loses when its features take the values of other learned rows, the others kept.
+        """
+        table = table.reset_index(drop=True)
+        base = models.log_odds(self._model.chance(table))
+        parts = {name: base - self._without(table, columns) for name, columns in groups.items()}
+        frame = pd.DataFrame(parts)
+        return [sorted(row.items(), key=lambda item: -abs(item[1]))[:count] for row in frame.to_dict("records")]
+
+    def save(self, path: Path) -> None:
+        """Writes the model, its figures and the range of its data; no pickle."""
+        about = {**self.about, "calibration": self._line, "band": self._band.to_dict("list"), "names": self._names,
+                 "features": list(self.features), "horizon_days": self.horizon_days, "group": self.group}  # fmt: skip
+        models.write(path, self._model, about)
+
+    @classmethod
+    def load(cls, path: Path) -> OutcomeModel:
+        """A saved model, ready to predict. Raises risk_models.ModelFileError for any other file."""
+        inner, about = models.read(path)
+        made = cls(features=about["features"], horizon_days=about["horizon_days"], group=about["group"])
+        made._model, made._line, made._band = inner, tuple(about["calibration"]), pd.DataFrame(about["band"])
+        made._names, made.about, made._trained_groups = about["names"], about, set()
+        made._reference = pd.DataFrame()
+        return made
+
+    @property
+    def chosen(self) -> str:
+        """The name of the model that was taken."""
+        return (
+            self.comparison.loc[self.comparison["chosen"], "model"].iat[0]
+            if len(self.comparison)
+            else self.about["chosen"]
+        )
+
+    # --- fitting ----------------------------------------------------------------------------------------------------
+
+    def _cases(self, table: pd.DataFrame, as_of: Any) -> _Cases:
+        names = self._names
+        start = pd.to_datetime(table[names["index_date"]])
+        outcome = pd.to_numeric(table[names["outcome"]].astype(object), errors="coerce").astype(float)
+        if not outcome.dropna().isin([0, 1]).all():
+            raise ValueError(f"{names['outcome']} must be 0, 1 or empty (still open)")
+        if names["outcome_date"] is None:
+            return _Cases(
+                start,
+                outcome.fillna(0).to_numpy(),
+                outcome.notna().to_numpy(float),
+                start.max(),
+                outcome.notna().to_numpy(),
+            )
+        settled = pd.to_datetime(table[names["outcome_date"]]).where(outcome.notna())
+        day = pd.Timestamp(as_of) if as_of is not None else max(start.max(), settled.max())
+        value, weight = judgement.known_by(
+            start, settled, outcome.fillna(0).to_numpy(), as_of=day, horizon_days=self.horizon_days
+        )
+        return _Cases(start, value, weight, day, outcome.notna().to_numpy(), settled, outcome.fillna(0).to_numpy())
+
+    def _kinds(self, table: pd.DataFrame) -> models.Encoding:
+        sets, numbers, categories = [], [], []
+        for name in self.features:
+            column = table[name]
+            if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+                numbers.append(name)
+            elif column.dropna().head(50).map(lambda v: isinstance(v, (set, frozenset, list, tuple, np.ndarray))).any():
+                sets.append(name)
+            else:
+                categories.append(name)
+        return models.Encoding(categories, numbers, sets).learn(table)
+
+    def _make(self, name: str, table: pd.DataFrame) -> Any:
+        encoding = self._kinds(table)
+        made: dict[str, Callable[[], Any]] = {
+            "base_rate": lambda: models.BaseRate(encoding), "rates": lambda: models.Rates(encoding, list(self.rate_keys)),
+            "logistic": lambda: models.Logistic(encoding), "boosting": lambda: models.Boosting(encoding),
+            "blend": lambda: models.Blend(encoding)}  # fmt: skip
+        return made[name]()
+
+    def _validate(
+        self, table: pd.DataFrame, cases: _Cases
+    ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Each candidate's chances for later cases than it learned from, pooled over the origins."""
+        known = cases.weight > 0
+        few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
+        names = [n for n in self.candidates if n in ("base_rate", "rates")] if few else list(self.candidates)
+        names = [n for n in names if n != "rates" or self.rate_keys]
+        self._few = bool(few)
+        pooled: dict[str, list] = {name: [] for name in names}
+        for learn, weight, outcome, test in self._origins(table, cases):
+            fitted: dict[str, np.ndarray] = {}
+            for name in (n for n in names if n != "blend"):
+                model = self._make(name, table.iloc[learn]).fit(table.iloc[learn], outcome[learn], weight[learn])
+                fitted[name] = model.chance(table.iloc[test])
+            if "blend" in names:
+                fitted["blend"] = models.sigmoid(
+                    (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
+                )
+            for name in names:
+                pooled[name].append((fitted[name], cases.outcome[test], cases.weight[test], test))
+        return {
+            name: tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+            for name, parts in pooled.items()
+            if parts
+        }
+
+    def _origins(self, table: pd.DataFrame, cases: _Cases):
+        """(rows to learn from with weights and outcomes as known at the origin, later rows), once per origin."""
+        days = np.sort(cases.start.dropna().to_numpy())
+        cuts = sorted({pd.Timestamp(days[int(len(days) * share)]) for share in ORIGINS}) if len(days) else []
+        for i, cut in enumerate(cuts):
+            end = cuts[i + 1] if i + 1 < len(cuts) else cases.start.max() + pd.Timedelta(days=1)
+            outcome, weight = cases.as_known(cut, self.horizon_days)
+            learn = np.flatnonzero((cases.start < cut).to_numpy() & (weight > 0))
+            test = np.flatnonzero(((cases.start >= cut) & (cases.start < end)).to_numpy() & (cases.weight > 0))
+            if self.group:
+                test = test[~table[self.group].iloc[test].isin(table[self.group].iloc[learn]).to_numpy()]
+            learn, test = self._sample(learn, TUNE_ROWS, table), self._sample(test, TUNE_ROWS, table)
+            if len(learn) >= MIN_EACH and len(test) >= MIN_EACH and 0 < outcome[learn].sum() < len(learn):
+                yield learn, weight, outcome, test
+
+    def _choose(self, held: dict) -> None:
+        """The lowest log loss after its own calibration; between near equals the simpler."""
+        order = {name: i for i, name in enumerate(("base_rate", "rates", "logistic", "boosting", "blend"))}
+        if not held:
+            name = "rates" if self.rate_keys and "rates" in self.candidates else "base_rate"
+            self.comparison = pd.DataFrame(
+                [{"model": name, "log_loss": np.nan, "brier": np.nan, "auroc": np.nan, "chosen": True}]
+            )
+            self._line, self._band = (
+                (0.0, 1.0),
+                pd.DataFrame({"chance": [0.0, 1.0], "below": [1.0, 1.0], "above": [1.0, 1.0]}),
+            )
+            self._held = pd.DataFrame(columns=["chance", "outcome", "weight", "row"])
+            return
+        rows = []
+        for name, (chance, outcome, weight, _) in held.items():
+            told = judgement.figures(outcome, chance, weight)
+            rows.append(
+                {
+                    "model": name,
+                    **{k: told[k] for k in ("log_loss", "brier", "auroc", "average_precision", "calibration_error")},
+                }
+            )
+        table = pd.DataFrame(rows).sort_values("model", key=lambda s: s.map(order), ignore_index=True)
+        best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
+        self.comparison = table.assign(chosen=table.index == best)
+        chance, outcome, weight, row = held[table["model"][best]]
+        self._line = _straightened(chance, outcome, weight)
+        chance = self._calibrated(chance)
+        self._held = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight, "row": row})
+        self._band = _band(chance, outcome, weight)
+
+    def _calibrated(self, chance: np.ndarray) -> np.ndarray:
+        shift, slope = self._line
+        return models.sigmoid(shift + slope * models.log_odds(chance))
+
+    def _sample(self, rows: np.ndarray, size: int, table: pd.DataFrame) -> np.ndarray:
+        if len(rows) <= size:
+            return rows
+        return np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
+
+    def _settle_rate_keys(self, table: pd.DataFrame, cases: _Cases) -> None:
+        """The opponents' table: the column, or set of codes, whose shrunken rates alone tell most, learned on one half."""
+        self._reference = table[list(self.features)].sample(min(len(table), 2000), random_state=0)
+        if self.rate_keys:
+            return
+        told = [
+            (self._area_alone(table, cases, name), name)
+            for name in self.features
+            if not pd.api.types.is_float_dtype(table[name])
+        ]
+        self.rate_keys = [max(told)[1]] if told and max(told)[0] > 0.5 else []
+
+    def _area_alone(self, table: pd.DataFrame, cases: _Cases, name: str) -> float:
+        """AUROC of one feature's shrunken rates, learned on every other case and tried on the rest."""
+        rows = self._sample(np.flatnonzero(cases.weight > 0), CHECK_ROWS, table)
+        column = table[name].iloc[rows]
+        if pd.api.types.is_numeric_dtype(column) and column.nunique() > MANY_LEVELS:
+            plain = judgement.area(cases.outcome[rows], column.fillna(column.median()).to_numpy(float))
+            if max(plain, 1 - plain) > SUSPECT_AREA:
+                return max(plain, 1 - plain)
+            column = column.round().astype(object) if column.nunique() > 1000 else column
+        frame = pd.DataFrame({name: column.reset_index(drop=True)})
+        members = pd.factorize(table[self.group].iloc[rows])[0] if self.group else np.arange(len(rows))
+        even, outcome = members % 2 == 0, cases.outcome[rows]
+        if not (0 < outcome[even].sum() < even.sum() and 0 < outcome[~even].sum() < (~even).sum()):
+            return 0.5
+        model = models.Rates(models.Encoding([], [], []), [name]).fit(frame[even], outcome[even], np.ones(even.sum()))
+        return judgement.area(outcome[~even], model.chance(frame[~even].reset_index(drop=True)))
+
+    def _without(self, table: pd.DataFrame, columns: list[str]) -> np.ndarray:
+        """Log odds with these columns drawn from other rows, the mean of a few draws."""
+        total = np.zeros(len(table))
+        draws = 4
+        for i in range(draws):
+            other = self._reference.sample(len(table), replace=True, random_state=i).reset_index(drop=True)
+            total += models.log_odds(self._model.chance(table.assign(**{c: other[c] for c in columns})))
+        return total / draws
+
+    # --- leaks and drift --------------------------------------------------------------------------------------------
+
+    def _refuse_leaks(self, table: pd.DataFrame, cases: _Cases) -> None:
+        missing = [name for name in self.features if name not in table]
+        if missing:
+            raise KeyError(f"no column {', '.join(missing)}")
+        own = [name for name in self.features if name in (self._names["outcome"], self._names["outcome_date"])]
+        late = [
+            name
+            for name in self.features
+            if pd.api.types.is_datetime64_any_dtype(table[name]) and (table[name] > cases.start).any()
+        ]
+        if own or late:
+            raise LeakError(
+                "; ".join(
+                    [f"{name} is the outcome" for name in own]
+                    + [f"{name} is dated after the index date" for name in late]
+                )
+            )
+
+    def _warn_of_leaks(self, table: pd.DataFrame, cases: _Cases) -> None:
+        known = cases.weight > 0
+        if min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) >= MIN_EACH:
+            self._suspects = {n: a for n in self.features if (a := self._area_alone(table, cases, n)) > SUSPECT_AREA}
+        else:
+            self._suspects = {}
+        for name, told in self._suspects.items():
+            warnings.warn(
+                f"{name} alone tells the outcome with AUROC {told:.2f}: was it written after the index date?",
+                LeakWarning,
+                stacklevel=3,
+            )
+        for name in [] if self.group else self._shared_groups(table, cases):
+            warnings.warn(
+                f"rows of the same {name} end alike; name it as group, or they stand on both sides of a split",
+                LeakWarning,
+                stacklevel=3,
+            )
+
+    def _shared_groups(self, table: pd.DataFrame, cases: _Cases) -> list[str]:
+        """Columns that are no features, repeat on many rows, and whose rows always end alike: keys of a case."""
+        found = []
+        for name in table.columns.difference([*self.features, *filter(None, self._names.values())]):
+            column = table[name]
+            if (
+                column.map(pd.api.types.is_hashable).all()
+                and len(table) * 0.2 < column.nunique() < len(table) * 0.95
+                and not pd.api.types.is_float_dtype(column)
+            ):
+                ends = pd.Series(cases.outcome).groupby(column.to_numpy()).agg(["nunique", "size"])
+                shared = ends[ends["size"] > 1]
+                if len(shared) and (shared["nunique"] == 1).mean() > 0.98:
+                    found.append(str(name))
+        return found
+
+    def _warn_of_drift(self, cases: _Cases, chance: np.ndarray) -> None:
+        known = cases.weight > 0
+        if not known.any():
+            return
+        rate, told = (
+            np.average(cases.outcome[known], weights=cases.weight[known]),
+            np.average(chance[known], weights=cases.weight[known]),
+        )
+        error = np.sqrt(max(rate * (1 - rate), 1e-4) / (cases.weight.sum() ** 2 / (cases.weight**2).sum()))
+        learned = self.about["base_rate"]
+        moved = [f"{name} {was:.1%}" for name, was in (("learned at", learned), ("predicted", told))
+                 if abs(rate - was) > DRIFT_POINTS and abs(rate - was) > DRIFT_Z * error]  # fmt: skip
+        self.about["drift"] = {
+            "observed": float(rate),
+            "predicted": float(told),
+            "learned": float(learned),
+            "alarm": bool(moved),
+        }
+        if moved:
+            warnings.warn(
+                f"the rate has moved to {rate:.1%}, {' and '.join(moved)}: fit again on newer cases",
+                DriftWarning,
+                stacklevel=3,
+            )
+
+    def _card(self, table: pd.DataFrame, cases: _Cases) -> dict[str, Any]:
+        import sklearn
+
+        known = cases.weight > 0
+        rate = float(np.average(cases.outcome[known], weights=cases.weight[known])) if known.any() else float("nan")
+        best = self.comparison.loc[self.comparison["chosen"]].iloc[0]
+        return {"chosen": str(best["model"]), "learned_from": str(cases.start.min().date()), "learned_to": str(cases.start.max().date()),
+                "as_of": str(cases.as_of.date()), "cases": len(table), "known": int(known.sum()), "open": int((~cases.stated).sum()),
+                "base_rate": rate, "too_few": self._few, "rate_keys": list(self.rate_keys), "suspects": self._suspects,
+                "metrics": {k: float(best[k]) for k in ("log_loss", "brier", "auroc")},
+                "versions": {"python": sys.version.split()[0], "scikit-learn": sklearn.__version__, "numpy": np.__version__}}  # fmt: skip
+
+
+@dataclass
+class _Cases:
+    """Start, outcome within the horizon, weight and the day all this was known."""
+
+    start: pd.Series
+    outcome: np.ndarray
+    weight: np.ndarray
+    as_of: pd.Timestamp
+    stated: np.ndarray
+    settled: pd.Series | None = None
+    ended: np.ndarray | None = None
+
+    def as_known(self, day: pd.Timestamp, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
+        """Outcome and weight as they were known on an earlier day."""
+        if self.settled is None:
+            return self.outcome, self.weight
+        before = (self.start < day).to_numpy()
+        outcome, weight = np.zeros(len(self.start)), np.zeros(len(self.start))
+        outcome[before], weight[before] = judgement.known_by(
+            self.start[before], self.settled[before], self.ended[before], as_of=day, horizon_days=horizon_days)  # fmt: skip
+        return outcome, weight
+
+
+def _straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Shift and slope in log odds that fit later outcomes best (Platt 1999), drawn to none when cases are few."""
+    from scipy.optimize import minimize
+
+    odds = models.log_odds(chance)
+
+    def cost(line: np.ndarray) -> float:
+        pull = CALIBRATION_PULL * (line[0] ** 2 + (line[1] - 1) ** 2) / 2
+        return judgement.log_loss(outcome, models.sigmoid(line[0] + line[1] * odds), weight) * weight.sum() + pull
+
+    found = minimize(cost, np.array([0.0, 1.0]), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3})
+    return float(found.x[0]), float(max(found.x[1], 0.0))
+
+
+def _band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """How far below and above a chance the observed rate of like cases may lie, at the middle of each group of chances."""
+    table = judgement.calibration(outcome, chance, weight, bins=max(1, min(10, len(chance) // 50)))
+    below, above = (
+        (table["chance"] - table["lower"]).clip(lower=0.01),
+        (table["upper"] - table["chance"]).clip(lower=0.01),
+    )
+    return pd.DataFrame({"chance": table["chance"], "below": below, "above": above}).sort_values(
+        "chance", ignore_index=True
+    )
