@@ -16,6 +16,7 @@ from rcm_analysis import risk_judgement as judgement
 from rcm_analysis.risk import Trained
 
 MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by (METHODS.md section 6)
+DRIFT_FOLLOWED_DAYS = 180
 LABELS = {
     "log_loss": ("Log loss", "Mean surprise at what happened; lower is better, and sure but wrong chances cost most."),
     "brier": ("Brier score", "Mean squared distance of chance and outcome, 0 perfect; lower is better."),
@@ -63,13 +64,16 @@ def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
             _card(trained),
             "Too little was settled to tell drift.",
         )
-    scores = judgement.score(outcome, chance, weight=weight, groups=cases["claim_number"].to_numpy())
+    first = (cases["age_days"] == 0).to_numpy()
+    judged = first if _both(outcome[first]) else np.ones(len(first), bool)
+    scores = judgement.score(
+        outcome[judged], chance[judged], weight=weight[judged], groups=cases["claim_number"].to_numpy()[judged]
+    )
     scores = scores.assign(**{shown: [_shown(m, v) for m, v in zip(scores["metric"], scores[name], strict=True)]
                               for shown, name in (("shown", "value"), ("low", "lower"), ("high", "upper"))})  # fmt: skip
     scores = scores.assign(
         label=scores["metric"].map(lambda m: LABELS[m][0]), meaning=scores["metric"].map(lambda m: LABELS[m][1])
     )
-    first = (cases["age_days"] == 0).to_numpy()
     amount = cases["refused_usd"].to_numpy(float)
     orders = {
         "expected loss": chance * amount,
@@ -132,7 +136,7 @@ def honesty(judged: Judgement, trained: Trained | None) -> str:
     scores = judged.scores.set_index("metric")["value"] if len(judged.scores) else pd.Series(dtype=float)
     if not len(scores):
         return "There is no later stretch of time to judge the chances on: read them as rates."
-    return (f"On later claims the {NAMES[trained.model.chosen]} told a write-off from another end {pages.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
+    return (f"On the day of their denial, the {NAMES[trained.model.chosen]} told later claims that were written off from others {pages.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
             f"{pages.share(scores['calibration_error'])} off on average, and it saved {pages.share(scores['brier_skill'])} of the base rate's error.")  # fmt: skip
 
 
@@ -142,11 +146,16 @@ _EMPTY = (["label", "shown", "low", "high", "value", "lower", "upper", "meaning"
           ["segment", "cases", "told", "observed", "auroc", "brier"], ["segment", "cases", "told", "observed", "auroc", "brier"])  # fmt: skip
 
 
+def _both(outcome: np.ndarray) -> bool:
+    """Enough cases of each outcome to judge by."""
+    return min(outcome.sum(), (1 - outcome).sum()) >= MIN_SEGMENT_LOST
+
+
 def _segments(cases: pd.DataFrame, held: pd.DataFrame, by: str) -> pd.DataFrame:
     rows = []
     for segment, places in cases.groupby(by).indices.items():
         part = held.iloc[places]
-        if part["outcome"].sum() < MIN_SEGMENT_LOST or (1 - part["outcome"]).sum() < MIN_SEGMENT_LOST:
+        if not _both(part["outcome"].to_numpy(float)):
             continue
         outcome, chance, weight = (part[name].to_numpy(float) for name in ("outcome", "chance", "weight"))
         rows.append((segment, len(part), np.average(chance, weights=weight), np.average(outcome, weights=weight),
@@ -175,12 +184,17 @@ def _card(trained: Trained) -> pd.DataFrame:
 def _drift(trained: Trained) -> tuple[str, bool]:
     """Whether the newest held-out cases end as the older did, in words, and whether that is an alarm."""
     held = trained.model._held.astype({"row": int})
-    days = trained.table["known_on"].iloc[held["row"]].to_numpy()
-    newest = days >= np.quantile(days.astype("int64"), 2 / 3).astype("int64").astype("datetime64[ns]")
+    cases = trained.table.iloc[held["row"]].reset_index(drop=True)
+    # On their first day and followed long enough: of the newest, only quick payments are known
+    followed = (pd.Timestamp(trained.model.about["as_of"]) - cases["known_on"]).dt.days
+    kept = ((cases["age_days"] == 0) & (followed >= DRIFT_FOLLOWED_DAYS)).to_numpy()
+    held, days = held[kept].assign(weight=1.0), cases["known_on"][kept]
+    if len(held) < 4 * MIN_SEGMENT_LOST:
+        return "Too few later claims were followed long enough to tell drift.", False
+    newest = (days >= days.quantile(0.5)).to_numpy()
     (told, was, n), (_, before, _) = (_sums(held[part]) for part in (newest, ~newest))
-    error = np.sqrt(max(was * (1 - was), 0.01) / max(n, 1))
-    alarm = abs(told - was) > max(0.03, 3 * error)
-    text = f"Of the newest cases judged {was:.1%} were written off, {before:.1%} of those before; the chances told {told:.1%}."
+    alarm = abs(told - was) > max(0.05, 3 * np.sqrt(max(was * (1 - was), 0.01) / n))
+    text = f"Of the newest claims followed for half a year {was:.1%} of those settled were written off, {before:.1%} before; the chances told {told:.1%}."
     verdict = " That is further apart than chance explains: don't lean on the chances until newer outcomes are in."
     return text + (verdict if alarm else " No drift beyond chance."), bool(alarm)
 

@@ -224,7 +224,7 @@ class OutcomeModel:
         names = [n for n in names if n != "rates" or self.rate_keys]
         self._few = bool(few)
         pooled: dict[str, list] = {name: [] for name in names}
-        for learn, weight, outcome, test in self._origins(table, cases):
+        for learn, weight, outcome, test, later in self._origins(table, cases):
             fitted: dict[str, np.ndarray] = {}
             for name in (n for n in names if n != "blend"):
                 model = self._make(name, table.iloc[learn]).fit(table.iloc[learn], outcome[learn], weight[learn])
@@ -234,7 +234,7 @@ class OutcomeModel:
                     (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
                 )
             for name in names:
-                pooled[name].append((fitted[name], cases.outcome[test], cases.weight[test], test))
+                pooled[name].append((fitted[name], cases.outcome[test], later[test], test))
         return {
             name: tuple(np.concatenate(column) for column in zip(*parts, strict=True))
             for name, parts in pooled.items()
@@ -245,16 +245,17 @@ class OutcomeModel:
         """(rows to learn from with weights and outcomes as known at the origin, later rows), once per origin."""
         days = np.sort(cases.start.dropna().to_numpy())
         cuts = sorted({pd.Timestamp(days[int(len(days) * share)]) for share in ORIGINS}) if len(days) else []
+        later = cases.later_than(cuts[0], self.horizon_days) if cuts else cases.weight
         for i, cut in enumerate(cuts):
             end = cuts[i + 1] if i + 1 < len(cuts) else cases.start.max() + pd.Timedelta(days=1)
             outcome, weight = cases.as_known(cut, self.horizon_days)
             learn = np.flatnonzero((cases.start < cut).to_numpy() & (weight > 0))
-            test = np.flatnonzero(((cases.start >= cut) & (cases.start < end)).to_numpy() & (cases.weight > 0))
+            test = np.flatnonzero(((cases.start >= cut) & (cases.start < end)).to_numpy() & (later > 0))
             if self.group:
                 test = test[~table[self.group].iloc[test].isin(table[self.group].iloc[learn]).to_numpy()]
             learn, test = self._sample(learn, TUNE_ROWS, table), self._sample(test, TUNE_ROWS, table)
             if len(learn) >= MIN_EACH and len(test) >= MIN_EACH and 0 < outcome[learn].sum() < len(learn):
-                yield learn, weight, outcome, test
+                yield learn, weight, outcome, test, later
 
     def _choose(self, held: dict) -> None:
         """The lowest log loss after its own calibration; between near equals the simpler."""
@@ -439,6 +440,15 @@ class _Cases:
     stated: np.ndarray
     settled: pd.Series | None = None
     ended: np.ndarray | None = None
+
+    def later_than(self, day: pd.Timestamp, horizon_days: int) -> np.ndarray:
+        """Weights among the cases since the day alone: they were followed for less time than all cases were."""
+        if self.settled is None:
+            return self.weight
+        since, weight = (self.start >= day).to_numpy(), np.zeros(len(self.start))
+        weight[since] = judgement.known_by(
+            self.start[since], self.settled[since], self.ended[since], as_of=self.as_of, horizon_days=horizon_days)[1]  # fmt: skip
+        return weight
 
     def as_known(self, day: pd.Timestamp, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
         """Outcome and weight as they were known on an earlier day."""

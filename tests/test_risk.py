@@ -1,0 +1,333 @@
+"""Risk of a write-off: labels with censoring, features of the day, honest scores, leaks, saved models, the worklist."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from datetime import date
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+from rcm_analysis import claims, risk, risk_card, risk_features, risk_judgement, risk_models, worklist
+from rcm_analysis.risk import DriftWarning, LeakError, LeakWarning, OutcomeModel
+
+EARLIER, LATER = date(2026, 3, 31), date(2026, 9, 30)
+QUICK = ("base_rate", "rates", "logistic")
+
+
+def simulated(rows: int = 3000, *, seed: int = 1, shift: float = 0.0) -> pd.DataFrame:
+    """Cases over two years whose chance hangs on a payer and a code; losses take long, payments are quick."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"case": np.arange(rows), "filed": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 730, rows)), "D"),
+                          "payer": rng.choice(["A", "B", "C"], rows), "usd": rng.lognormal(5, 1, rows)})  # fmt: skip
+    table["codes"] = [{"97", "M15"} if x < 0.4 else {"16"} for x in rng.random(rows)]
+    odds = shift - 1 + 1.5 * (table["payer"] == "B") + 1.5 * table["codes"].map(lambda c: "97" in c)
+    table["chance"] = 1 / (1 + np.exp(-odds))
+    table["lost"] = (rng.random(rows) < table["chance"]).astype(float)
+    table["ended"] = table["filed"] + pd.to_timedelta(
+        np.where(table["lost"] == 1, rng.integers(90, 170, rows), rng.integers(5, 60, rows)), "D"
+    )
+    return table
+
+
+def known_on(table: pd.DataFrame, day: str) -> pd.DataFrame:
+    """The table as it was on a day: later cases unknown, later ends open."""
+    seen = table[table["filed"] <= day].copy()
+    still_open = seen["ended"] > pd.Timestamp(day)
+    seen.loc[still_open, "lost"], seen.loc[still_open, "ended"] = np.nan, pd.NaT
+    return seen
+
+
+def fitted(table: pd.DataFrame, **more) -> OutcomeModel:
+    options = {"features": ["payer", "codes", "usd"], "horizon_days": 180, "group": "case", "candidates": QUICK} | more
+    return OutcomeModel(**options).fit(
+        table, index_date="filed", outcome="lost", outcome_date="ended" if "ended" in table else None
+    )
+
+
+# --- label and censoring -------------------------------------------------------------------------------------------
+
+
+def test_an_open_case_is_neither_lost_nor_won():
+    table = simulated()
+    seen = known_on(table, "2025-06-30")
+    outcome, weight = risk_judgement.known_by(seen["filed"], seen["ended"], seen["lost"].fillna(0).to_numpy(),
+                                              as_of=pd.Timestamp("2025-06-30"), horizon_days=180)  # fmt: skip
+    true = table.loc[seen.index, "lost"].mean()
+    assert abs(np.average(outcome, weights=weight) - true) < 0.03
+    assert seen["lost"].mean() < true - 0.05  # leaving open cases out flatters
+    assert (weight[seen["lost"].isna() & (seen["filed"] > "2025-01-10")] == 0).all()
+
+
+def test_a_loss_after_the_horizon_is_none_within_it():
+    start = pd.to_datetime(pd.Series(["2024-01-01"] * 3))
+    settled = pd.to_datetime(pd.Series(["2024-03-01", "2024-12-01", None]))
+    outcome, weight = risk_judgement.known_by(
+        start, settled, np.array([1.0, 1.0, 0.0]), as_of=pd.Timestamp("2025-06-01"), horizon_days=180
+    )
+    assert outcome.tolist() == [1, 0, 0] and weight.tolist() == [1, 1, 1]
+
+
+def test_outcomes_are_those_the_ledger_tells(demo_con):
+    cases = risk_features.cases(demo_con)
+    states = demo_con.execute("SELECT claim_number, state FROM claims").df().set_index("claim_number")["state"]
+    state = cases["claim_number"].map(states)
+    assert (cases.loc[state == "written_off", "outcome"] == "written_off").mean() > 0.99
+    assert (
+        state[cases["outcome"].isna()].isin(["denied_open", "resubmitted", "open_past_window", "partially_paid"])
+    ).all()
+    assert cases.loc[cases["outcome"].notna(), "settled_on"].notna().all()
+    assert (cases["settled_on"].dropna() >= cases.loc[cases["settled_on"].notna(), "denied_on"]).all()
+
+
+# --- as of the day -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_looks(demo_store):
+    """The same moments described from a store cut off at EARLIER and from one that knows what came later."""
+    short = claims.open_practice(demo_store, "riverbend", as_of=EARLIER)
+    long = claims.open_practice(demo_store, "riverbend", as_of=LATER)
+    moments = risk.moments(risk_features.cases(short), as_of=EARLIER)
+    return [risk_features.features(con, moments).merge(con.execute("SELECT claim_number, CAST(paid AS DOUBLE) AS paid_since FROM claims").df(), on="claim_number")
+            for con in (short, long)]  # fmt: skip
+
+
+def differing(looks: list[pd.DataFrame], columns: list[str]) -> list[str]:
+    keys = ["claim_number", "known_on"]
+    one, other = (look.sort_values(keys, ignore_index=True) for look in looks)
+    assert one[keys].equals(other[keys]) and len(one) > 300
+    return [name for name in columns if not one[name].equals(other[name])]
+
+
+def test_no_feature_knows_what_came_later(two_looks):
+    assert differing(two_looks, [*risk_features.ALL, "correct_by", "appeal_by"]) == []
+
+
+def test_a_planted_later_column_is_caught(two_looks):
+    assert differing(two_looks, [*risk_features.ALL, "paid_since"]) == ["paid_since"]
+
+
+# --- the model -----------------------------------------------------------------------------------------------------
+
+
+def test_the_model_nears_the_true_chances():
+    table = simulated()
+    model = fitted(known_on(table, "2025-06-30"))
+    later = table[table["filed"] > "2025-06-30"]
+    told = model.predict(later)
+    assert model.chosen == "logistic"
+    assert np.abs(told["chance"] - later["chance"]).mean() < 0.06
+    assert (told["lower"] <= told["chance"]).all() and (told["chance"] <= told["upper"]).all()
+    assert told.index.equals(later.index)
+
+
+def test_shuffled_outcomes_give_no_skill():
+    table = simulated()
+    table[["lost", "ended"]] = table[["lost", "ended"]].sample(frac=1, random_state=3).to_numpy()
+    table["lost"], table["ended"] = table["lost"].astype(float), pd.NaT
+    table = table.drop(columns="ended")
+    model = fitted(table[table["filed"] < "2025-06-30"])
+    later = table[table["filed"] >= "2025-06-30"]
+    scores = model.evaluate(later).set_index("metric")
+    assert model.chosen in ("base_rate", "rates")
+    assert abs(scores.loc["auroc", "value"] - 0.5) < 0.06 and scores.loc["brier_skill", "value"] < 0.01
+
+
+def test_too_few_cases_give_rates_and_say_so():
+    model = fitted(simulated(150), candidates=("base_rate", "rates", "logistic", "boosting", "blend"))
+    assert model.about["too_few"] and model.chosen in ("base_rate", "rates")
+    assert set(model.comparison["model"]) <= {"base_rate", "rates"}
+
+
+def test_leaks_are_refused():
+    table = simulated()
+    with pytest.raises(LeakError, match="lost is the outcome"):
+        fitted(table, features=["payer", "lost"])
+    with pytest.raises(LeakError, match="paid_on is dated after"):
+        fitted(table.assign(paid_on=table["filed"] + pd.Timedelta(days=3)), features=["payer", "paid_on"])
+    model = fitted(table[table["filed"] < "2025-06-30"])
+    with pytest.raises(LeakError, match="keep each on one side"):
+        model.evaluate(table)
+
+
+def test_leaks_are_warned_of():
+    table = simulated()
+    told = np.where(np.random.default_rng(0).random(len(table)) < 0.97, table["lost"], 1 - table["lost"])
+    with pytest.warns(LeakWarning, match="status alone tells the outcome"):
+        fitted(table.assign(status=np.where(told == 1, "closed", "posted")), features=["payer", "status"])
+    twice = pd.concat([table, table], ignore_index=True)
+    with pytest.warns(LeakWarning, match="name it as group"):
+        fitted(twice, group=None)
+
+
+def test_a_moved_rate_raises_an_alarm(recwarn):
+    model = fitted(simulated())
+    same = simulated(seed=2).assign(
+        case=lambda t: t["case"] + 10_000, filed=lambda t: t["filed"] + pd.Timedelta(days=731), ended=pd.NaT
+    )
+    with pytest.warns(DriftWarning, match="the rate has moved"):
+        moved = simulated(seed=2, shift=1.5).assign(
+            case=lambda t: t["case"] + 10_000, filed=lambda t: t["filed"] + pd.Timedelta(days=731)
+        )
+        model.evaluate(moved.assign(ended=moved["filed"] + pd.Timedelta(days=9)))
+    recwarn.clear()
+    model.evaluate(same.assign(ended=same["filed"] + pd.Timedelta(days=9)))
+    assert not [w for w in recwarn if w.category is DriftWarning]
+
+
+# --- saved models --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["base_rate", "rates", "logistic", "boosting", "blend"])
+def test_a_saved_model_tells_the_same(kind, tmp_path):
+    table = simulated(1200).assign(usd=lambda t: t["usd"].where(t.index % 7 > 0))
+    encoding = risk_models.Encoding(["payer"], ["usd"], ["codes"]).learn(table)
+    made = {"base_rate": risk_models.BaseRate(encoding), "rates": risk_models.Rates(encoding, ["payer", "codes"]), "logistic": risk_models.Logistic(encoding),
+            "boosting": risk_models.Boosting(encoding, iterations=30), "blend": risk_models.Blend(encoding)}[kind]  # fmt: skip
+    made.fit(table, table["lost"].to_numpy(), np.ones(len(table)))
+    risk_models.write(tmp_path / "m.zip", made, {"learned_to": "2026-01-01"})
+    again, about = risk_models.read(tmp_path / "m.zip")
+    strange = simulated(400, seed=9).assign(
+        payer=lambda t: t["payer"].where(t.index % 3 > 0, "NEW"), usd=lambda t: t["usd"].where(t.index % 5 > 0)
+    )
+    np.testing.assert_allclose(again.chance(strange), made.chance(strange), atol=1e-6)
+    assert about == {"learned_to": "2026-01-01"}
+
+
+def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
+    model = fitted(known_on(simulated(), "2025-06-30"))
+    model.save(tmp_path / "m.zip")
+    again = OutcomeModel.load(tmp_path / "m.zip")
+    table = simulated(200, seed=4)
+    pd.testing.assert_frame_equal(again.predict(table), model.predict(table))
+    assert {"learned_from", "learned_to", "versions", "metrics", "cases"} <= set(again.about)
+
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("a pickle ran",))
+
+    (tmp_path / "bare.zip").write_bytes(pickle.dumps(Bomb()))
+    held = io.BytesIO()
+    np.savez(held, coefficients=np.array([Bomb()], dtype=object))
+    with zipfile.ZipFile(tmp_path / "m.zip") as good, zipfile.ZipFile(tmp_path / "inside.zip", "w") as bad:
+        bad.writestr("model.json", good.read("model.json"))
+        bad.writestr("arrays.npz", held.getvalue())
+    for name in ("bare.zip", "inside.zip"):
+        with pytest.raises(risk_models.ModelFileError):
+            OutcomeModel.load(tmp_path / name)
+
+
+# --- judgement -----------------------------------------------------------------------------------------------------
+
+
+def test_figures_agree_with_hand_counts():
+    outcome, chance, one = np.array([1.0, 0, 1, 0]), np.array([0.8, 0.4, 0.6, 0.2]), np.ones(4)
+    told = risk_judgement.figures(outcome, chance, one)
+    assert told["brier"] == pytest.approx((0.04 + 0.16 + 0.16 + 0.04) / 4)
+    assert told["auroc"] == 1 and told["base_rate"] == 0.5 and told["predicted_minus_observed"] == pytest.approx(0)
+    found = risk_judgement.captured(
+        outcome, np.array([10.0, 90, 30, 20]), {"chance": chance}, capacity_share=0.5, weight=one
+    ).set_index("order")
+    assert (
+        found.loc["chance", "dollars"] == 40
+        and found.loc["at random", "dollars"] == 20
+        and found.loc["perfect", "share"] == 1
+    )
+    curve = risk_judgement.decision_curve(outcome, chance, one).set_index("threshold")
+    assert curve.loc[0.5, "model"] == 0.5 and curve.loc[0.5, "work_all"] == 0
+
+
+# --- the practice --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def learned(demo_con):
+    return risk.learn(demo_con, as_of=date(2026, 10, 31))
+
+
+@pytest.fixture(scope="module")
+def table(demo_con, learned):
+    return risk.risk(demo_con, as_of=date(2026, 10, 31), trained=learned)
+
+
+def test_the_list_holds_every_open_denial_once(demo_con, table):
+    cases = risk_features.cases(demo_con)
+    owed = set(demo_con.execute("SELECT claim_number FROM claims WHERE open_balance > 0").df()["claim_number"])
+    assert set(table["claim_number"]) == set(cases.loc[cases["outcome"].isna(), "claim_number"]) & owed
+    assert table["claim_number"].is_unique and table["rank"].tolist() == list(range(1, len(table) + 1))
+    assert table["p_write_off"].between(0, 1).all() and (table["at_stake_usd"] <= table["open_balance"] + 0.005).all()
+    assert table["usd_per_touch"].is_monotonic_decreasing
+    assert (table.loc[table["days_left"] < 0, "expected_recoverable_usd"] == 0).all()
+    assert (table["next_step"] != "").all()
+
+
+def test_days_left_count_to_the_next_clock(demo_con, table):
+    row = table[table["correction_days_left"].ge(0) & table["appeal_days_left"].ge(0)].iloc[0]
+    assert row["days_left"] == min(row["correction_days_left"], row["appeal_days_left"])
+    assert row["next_deadline"] == pd.Timestamp("2026-10-31") + pd.Timedelta(days=int(row["days_left"]))
+
+
+def test_a_practice_without_denials_has_an_empty_list(tmp_path):
+    from conftest import remittance
+
+    from rcm_analysis import intake
+    from rcm_analysis.store import Practice
+
+    (tmp_path / "paid.835").write_bytes(
+        remittance("CLP*A1*1*250*200*50*12*X1*11*1", "SVC*HC:99213*250*200**1", "CAS*PR*2*50", paid="200")
+    )
+    intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "paid.835"])
+    con = claims.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 10, 31))
+    assert risk.learn(con, as_of=date(2026, 10, 31)) is None
+    assert risk.risk(con, as_of=date(2026, 10, 31)).columns.tolist() == risk.COLUMNS
+    assert risk.expected_write_offs(con, as_of=date(2026, 10, 31))["expected_usd"] == 0
+    assert "nothing to work" in risk_card.first_answer(risk.risk(con, as_of=date(2026, 10, 31)), None)
+
+
+# --- the worklist --------------------------------------------------------------------------------------------------
+
+
+def test_the_workbook_is_typed_and_harmless(table, tmp_path):
+    planted = table.head(3).copy()
+    planted.loc[planted.index[0], "payer_name"] = '=HYPERLINK("http://example.org")'
+    worklist.write(planted, tmp_path / "w.xlsx", note="demo")
+    sheet = openpyxl.load_workbook(tmp_path / "w.xlsx")["worklist"]
+    head = [cell.value for cell in sheet[1]]
+    assert sheet.freeze_panes == "C2" and sheet.auto_filter.ref.startswith("A1:")
+    payer = sheet.cell(2, head.index("Payer") + 1)
+    assert payer.data_type == "s" and payer.value.startswith("'=")
+    money, day = sheet.cell(2, head.index("Expected loss") + 1), sheet.cell(2, head.index("Next deadline") + 1)
+    assert money.number_format == "$#,##0.00" and day.is_date
+    assert not [c for row in sheet.iter_rows() for c in row if c.data_type == "f"]
+
+
+# --- public data ---------------------------------------------------------------------------------------------------
+
+
+def test_part_d_appeals_reach_the_published_figures(shared):
+    table = pd.read_parquet(shared / "realdata/medicare_ire_appeals_2015_2019.parquet")
+    table = table[table["source_file"] == "partD_2017_2019"].assign(
+        won=lambda t: (t["appeal_disposition"] != "Unfavorable").astype(int), day=lambda t: pd.to_datetime(t["appeal_end_date"]))  # fmt: skip
+    model = OutcomeModel(features=["medicare_part", "appeal_type", "drug_name"], candidates=QUICK)
+    model.fit(table[table["day"] < "2019-01-01"], index_date="day", outcome="won")
+    with pytest.warns(DriftWarning):  # 17.5 % won before 2019, 12.8 % in it
+        scores = model.evaluate(table[table["day"] >= "2019-01-01"]).set_index("metric")["value"]
+    assert 0.755 <= scores["auroc"] <= 0.80 and scores["brier"] <= 0.1015
+
+
+def test_medical_reviews_reach_the_published_figures(shared):
+    table = pd.read_csv(shared / "realdata/ca_dmhc_imr_2001_2016.csv.gz")
+    table = table.assign(won=table["determination"].str.startswith("Overturned").astype(int),
+                         day=pd.to_datetime(table["report_year"].astype(str) + "-01-01"))  # fmt: skip
+    features = [name for name in table if name not in ("reference_id", "report_year", "determination", "won", "day")]
+    model = OutcomeModel(features=features, group="reference_id").fit(
+        table[table["report_year"] < 2015], index_date="day", outcome="won"
+    )
+    with pytest.warns(DriftWarning):
+        scores = model.evaluate(table[table["report_year"] >= 2015]).set_index("metric")["value"]
+    assert 0.675 <= scores["auroc"] <= 0.73 and scores["brier"] <= 0.240
