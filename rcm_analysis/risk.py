@@ -48,9 +48,9 @@ COLUMNS = ["claim_number", "as_of", "p_write_off", "lower", "upper", "open_balan
            "denied_on", "basis"]  # fmt: skip
 GROUPS = {
     "payer": ["payer_name", "payer_class", "payer_order"],
-    "reason": ["category", "carc", "rarc", "codes", "group_code", "history_carc", "history_payer_category"],
-    "location": ["location", "history_location_category", "denials_30_days"],
-    "provider": ["rendering_npi", "history_provider", "place_of_service"],
+    "reason": ["category", "carc", "rarc", "codes", "group_code"],
+    "location": ["location"],
+    "provider": ["rendering_npi", "place_of_service"],
     "procedure": ["procedure", "procedure_family"],
     "amount": ["refused_usd", "charge_usd", "refused_share", "paid_share", "lines_refused"],
     "age": ["age_days", "days_since_denial", "correction_days_left", "appeal_days_left"],
@@ -94,6 +94,7 @@ def learn(
         horizon_days=horizon_days,
         group="claim_number",
         rate_keys=("payer_name", "category"),
+        kind="age_days",
         **chosen,
     )
     model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of=as_of)

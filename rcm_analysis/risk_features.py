@@ -36,7 +36,7 @@ CENTS_OF_A_TRANSFER = "0.50"  # a transfer that moves the refused amount to the 
 MATURE_DAYS = (
     180  # a cohort's outcomes enter the history only this long after its denials, or quick payments would lead
 )
-WORKLOAD_DAYS = 30
+RECENT_DAYS, USUAL_DAYS = 30, 180
 PRIOR_CASES = 10.0  # a history rate is drawn to the practice's rate as if by this many further cases
 FAR_DAYS = 400  # no clock runs longer
 
@@ -44,10 +44,19 @@ CATEGORIES = ("payer_name", "payer_class", "payer_order", "location", "rendering
               "group_code", "carc", "rarc", "procedure", "procedure_family")  # fmt: skip
 NUMBERS = ("refused_usd", "charge_usd", "refused_share", "paid_share", "lines_refused", "days_to_submit", "days_to_decide",
            "days_since_service", "age_days", "days_since_denial", "denials_so_far", "sent_again", "awaiting_answer",
-           "correction_days_left", "appeal_days_left", "denials_30_days", "history_payer_category", "history_carc",
+           "correction_days_left", "appeal_days_left", "denials_rising", "history_payer_category", "history_carc",
            "history_location_category", "history_provider")  # fmt: skip
 CODES = "codes"
-ALL = (*CATEGORIES, *NUMBERS, CODES)
+# Kept for the eye, not learned from: they grow with the practice's history and so tell young cases, of which only quick
+# payments are known, from old ones; a model that is weighted for censoring would learn that.
+TELL_THE_TIME = (
+    "denials_rising",
+    "history_payer_category",
+    "history_carc",
+    "history_location_category",
+    "history_provider",
+)
+ALL = (*CATEGORIES, *(name for name in NUMBERS if name not in TELL_THE_TIME), CODES)
 
 _CASES = f"""
     WITH lost AS (
@@ -157,7 +166,7 @@ def features(con: duckdb.DuckDBPyConnection, moments: pd.DataFrame) -> pd.DataFr
     )
     past = cases(con)
     places = _standing_at_denial(con, past)
-    found["denials_30_days"] = _recent(places, found, "location")
+    found["denials_rising"] = _rising(places, found, "location")
     return found.assign(**_histories(places, found))
 
 
@@ -176,29 +185,36 @@ def _standing_at_denial(con: duckdb.DuckDBPyConnection, past: pd.DataFrame) -> p
     return joined
 
 
-def _recent(past: pd.DataFrame, found: pd.DataFrame, key: str) -> np.ndarray:
-    """How many claims the same place saw denied in the days before: what the staff had to work."""
-    counts = np.zeros(len(found))
+def _rising(past: pd.DataFrame, found: pd.DataFrame, key: str) -> np.ndarray:
+    """Denials of the same place in the last 30 days over its usual 30 days: a backlog, whatever the place's size.
+
+    A ratio, because counts grow with the practice and a model would take growth for a cause.
+    """
+    ratio = np.ones(len(found))
     days = {name: np.sort(group.to_numpy()) for name, group in past.groupby(key)["denied_on"]}
     until = found["known_on"].to_numpy()
     for name, rows in found.groupby(key).indices.items():
         dates = days.get(name, np.array([], "datetime64[ns]"))
-        span = np.timedelta64(WORKLOAD_DAYS, "D")
-        counts[rows] = np.searchsorted(dates, until[rows], "right") - np.searchsorted(
-            dates, until[rows] - span, "right"
+        now, month, half = (
+            np.searchsorted(dates, until[rows] - np.timedelta64(back, "D"), "right")
+            for back in (0, RECENT_DAYS, USUAL_DAYS)
         )
-    return counts
+        ratio[rows] = (now - month + PRIOR_CASES) / ((now - half) * RECENT_DAYS / USUAL_DAYS + PRIOR_CASES)
+    return ratio
 
 
 def _histories(past: pd.DataFrame, found: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Write-off rates of mature cases settled by the day, by several keys, drawn to the practice's own rate."""
+    """How far the write-off rate of mature cases lay above the practice's own by the day, by several keys, shrunken.
+
+    The difference, because the practice's rate itself moves as its first cases settle.
+    """
     done = past.dropna(subset=["settled_on"])
     day = np.maximum(done["settled_on"], done["denied_on"] + pd.Timedelta(days=MATURE_DAYS))
     done = done.assign(day=day, lost=(done["outcome"] == "written_off").astype(float)).sort_values("day", kind="stable")
     every = _known_rate(done.assign(key="all"), found.assign(key="all"), np.full(len(found), 0.5))
     keys = {"history_payer_category": ["payer_name", "category"], "history_carc": ["carc"],
             "history_location_category": ["location", "category"], "history_provider": ["rendering_npi"]}  # fmt: skip
-    return {name: _known_rate(_keyed(done, key), _keyed(found, key), every) for name, key in keys.items()}
+    return {name: _known_rate(_keyed(done, key), _keyed(found, key), every) - every for name, key in keys.items()}
 
 
 def _keyed(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -20,18 +20,28 @@ WEIGHT_CAP = 10.0  # one early outcome may stand for ten cases, no more: beyond 
 
 
 def known_by(
-    start: pd.Series, settled: pd.Series, outcome: np.ndarray, *, as_of: pd.Timestamp, horizon_days: int
+    start: pd.Series,
+    settled: pd.Series,
+    outcome: np.ndarray,
+    *,
+    as_of: pd.Timestamp,
+    horizon_days: int,
+    kind: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outcome within the horizon as 0 or 1, and the weight of each case; 0 where the outcome is not known on `as_of`.
 
     A case's follow-up ends on `as_of` whatever happens to it, so the chance of being followed at least t days is the
     share of cases that began at least t days before (Robins and Rotnitzky 1992; the censoring is administrative).
+    Cases of one `kind` stand for each other only: those looked at late in their life began later than the others.
     """
     followed = np.maximum((as_of - start).dt.days.to_numpy(float), 0)
     days = (settled - start).dt.days.to_numpy(float)
     days = np.where(np.isnan(days) | (days > followed), np.inf, np.maximum(days, 0))
     end = np.minimum(days, horizon_days)
-    share = 1 - np.searchsorted(np.sort(followed), end, "left") / max(len(followed), 1)
+    kinds, share = np.zeros(len(followed)) if kind is None else kind, np.ones(len(followed))
+    for one in np.unique(kinds):
+        rows = kinds == one
+        share[rows] = 1 - np.searchsorted(np.sort(followed[rows]), end[rows], "left") / rows.sum()
     weight = np.where(end <= followed, np.minimum(1 / np.maximum(share, 1e-9), WEIGHT_CAP), 0.0)
     return np.where(days <= horizon_days, outcome, 0.0), weight
 

@@ -35,11 +35,16 @@ SUSPECT_AREA = 0.90  # one feature alone that tells this much was most likely wr
 CHECK_ROWS = 20_000
 MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
 ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
+JUDGED_AFTER_DAYS = 180  # of cases followed for less, only the quick ends are known
+ENOUGH_FOLLOWED = 0.4  # share of the cases that must be followed so long; else the younger ones have to judge
+NEWEST_ROWS = 500  # cases on which chances are straightened
 MAX_FIT_ROWS = 150_000  # further rows no longer move the figures, but the clock
 TUNE_ROWS = 40_000
 MANY_LEVELS = 12  # numbers with fewer values are read as they are
 DRIFT_POINTS, DRIFT_Z = 0.03, 4.0
-CALIBRATION_PULL = 10.0  # cases by which slope and intercept are drawn to 1 and 0
+CALIBRATION_PULL = (
+    200.0  # cases by which slope and intercept are drawn to 1 and 0: the models judged knew less than the last
+)
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
 
 
@@ -64,6 +69,7 @@ class OutcomeModel:
     group: str | None = None
     candidates: Sequence[str] = ("base_rate", "rates", "logistic", "boosting", "blend")
     rate_keys: Sequence[str] = ()
+    kind: str | None = None  # column whose values begin at unlike times, such as the age at which a case is looked at
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     about: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -189,10 +195,9 @@ class OutcomeModel:
             )
         settled = pd.to_datetime(table[names["outcome_date"]]).where(outcome.notna())
         day = pd.Timestamp(as_of) if as_of is not None else max(start.max(), settled.max())
-        value, weight = judgement.known_by(
-            start, settled, outcome.fillna(0).to_numpy(), as_of=day, horizon_days=self.horizon_days
-        )
-        return _Cases(start, value, weight, day, outcome.notna().to_numpy(), settled, outcome.fillna(0).to_numpy())
+        ended, kind = outcome.fillna(0).to_numpy(), table[self.kind].to_numpy() if self.kind else np.zeros(len(table))
+        value, weight = judgement.known_by(start, settled, ended, as_of=day, horizon_days=self.horizon_days, kind=kind)
+        return _Cases(start, value, weight, day, outcome.notna().to_numpy(), settled, ended, kind)
 
     def _kinds(self, table: pd.DataFrame) -> models.Encoding:
         sets, numbers, categories = [], [], []
@@ -222,7 +227,7 @@ class OutcomeModel:
         few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
         names = [n for n in self.candidates if n in ("base_rate", "rates")] if few else list(self.candidates)
         names = [n for n in names if n != "rates" or self.rate_keys]
-        self._few = bool(few)
+        self._few, self._slices = bool(few), []
         pooled: dict[str, list] = {name: [] for name in names}
         for learn, weight, outcome, test, later in self._origins(table, cases):
             fitted: dict[str, np.ndarray] = {}
@@ -233,6 +238,7 @@ class OutcomeModel:
                 fitted["blend"] = models.sigmoid(
                     (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
                 )
+            self._slices.append(len(test))
             for name in names:
                 pooled[name].append((fitted[name], cases.outcome[test], later[test], test))
         return {
@@ -243,11 +249,12 @@ class OutcomeModel:
 
     def _origins(self, table: pd.DataFrame, cases: _Cases):
         """(rows to learn from with weights and outcomes as known at the origin, later rows), once per origin."""
-        days = np.sort(cases.start.dropna().to_numpy())
+        last = cases.last_judged(self.horizon_days)
+        days = np.sort(cases.start[cases.start <= last].to_numpy())
         cuts = sorted({pd.Timestamp(days[int(len(days) * share)]) for share in ORIGINS}) if len(days) else []
-        later = cases.later_than(cuts[0], self.horizon_days) if cuts else cases.weight
+        later = cases.between(cuts[0], last, self.horizon_days) if cuts else cases.weight
         for i, cut in enumerate(cuts):
-            end = cuts[i + 1] if i + 1 < len(cuts) else cases.start.max() + pd.Timedelta(days=1)
+            end = cuts[i + 1] if i + 1 < len(cuts) else last + pd.Timedelta(days=1)
             outcome, weight = cases.as_known(cut, self.horizon_days)
             learn = np.flatnonzero((cases.start < cut).to_numpy() & (weight > 0))
             test = np.flatnonzero(((cases.start >= cut) & (cases.start < end)).to_numpy() & (later > 0))
@@ -283,11 +290,18 @@ class OutcomeModel:
         table = pd.DataFrame(rows).sort_values("model", key=lambda s: s.map(order), ignore_index=True)
         best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
         self.comparison = table.assign(chosen=table.index == best)
-        chance, outcome, weight, row = held[table["model"][best]]
+        chance, outcome, weight, row = self._newest(*held[table["model"][best]])
         self._line = _straightened(chance, outcome, weight)
         chance = self._calibrated(chance)
         self._held = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight, "row": row})
         self._band = _band(chance, outcome, weight)
+
+    def _newest(self, *columns: np.ndarray) -> list[np.ndarray]:
+        """The newest slices that hold enough cases: the models behind the older ones knew far less than this one."""
+        sizes, first = self._slices, len(self._slices) - 1
+        while first > 0 and sum(sizes[first:]) < NEWEST_ROWS:
+            first -= 1
+        return [column[sum(sizes[:first]) :] for column in columns]
 
     def _calibrated(self, chance: np.ndarray) -> np.ndarray:
         shift, slope = self._line
@@ -440,14 +454,24 @@ class _Cases:
     stated: np.ndarray
     settled: pd.Series | None = None
     ended: np.ndarray | None = None
+    kind: np.ndarray | None = None
 
-    def later_than(self, day: pd.Timestamp, horizon_days: int) -> np.ndarray:
-        """Weights among the cases since the day alone: they were followed for less time than all cases were."""
+    def last_judged(self, horizon_days: int) -> pd.Timestamp:
+        """The newest start of a case that may judge a model: of younger ones only the quick ends are known."""
+        newest = self.start.max()
         if self.settled is None:
-            return self.weight
-        since, weight = (self.start >= day).to_numpy(), np.zeros(len(self.start))
-        weight[since] = judgement.known_by(
-            self.start[since], self.settled[since], self.ended[since], as_of=self.as_of, horizon_days=horizon_days)[1]  # fmt: skip
+            return newest
+        followed = self.as_of - pd.Timedelta(days=min(horizon_days, JUDGED_AFTER_DAYS))
+        return followed if (self.start <= followed).mean() >= ENOUGH_FOLLOWED else newest
+
+    def between(self, first: pd.Timestamp, last: pd.Timestamp, horizon_days: int) -> np.ndarray:
+        """Weights among the cases of a stretch of time alone, which were followed for less time than all were."""
+        inside = ((self.start >= first) & (self.start <= last)).to_numpy()
+        if self.settled is None:
+            return np.where(inside, self.weight, 0.0)
+        weight = np.zeros(len(self.start))
+        weight[inside] = judgement.known_by(
+            self.start[inside], self.settled[inside], self.ended[inside], as_of=self.as_of, horizon_days=horizon_days, kind=self.kind[inside])[1]  # fmt: skip
         return weight
 
     def as_known(self, day: pd.Timestamp, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
@@ -457,7 +481,7 @@ class _Cases:
         before = (self.start < day).to_numpy()
         outcome, weight = np.zeros(len(self.start)), np.zeros(len(self.start))
         outcome[before], weight[before] = judgement.known_by(
-            self.start[before], self.settled[before], self.ended[before], as_of=day, horizon_days=horizon_days)  # fmt: skip
+            self.start[before], self.settled[before], self.ended[before], as_of=day, horizon_days=horizon_days, kind=self.kind[before])  # fmt: skip
         return outcome, weight
 
 

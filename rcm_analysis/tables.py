@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import before_submission, claims, clusters, engines, measures, prevention, rule_words, schema
+from rcm_analysis import before_submission, claims, clusters, engines, measures, prevention, risk, rule_words, schema
 from rcm_analysis.pages import csv_text
 
 SUFFIXES = (".parquet", ".csv", ".xlsx")
@@ -13,7 +13,7 @@ SUFFIXES = (".parquet", ".csv", ".xlsx")
 
 def names() -> list[str]:
     """The tables that can be exported."""
-    return [*claims.DERIVED, "measures", "signals", "clusters", "cluster_members", "rules", *schema.TABLES]
+    return [*claims.DERIVED, "measures", "signals", "clusters", "cluster_members", "rules", "risk", *schema.TABLES]
 
 
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
@@ -36,6 +36,8 @@ def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, en
         rules = prevention.learn_rules(lines, outcome="outcome", date="sent_on", features=before_submission.FEATURES, case="submission_id",
                                        amount="denied_amount")  # fmt: skip
         con.register("rules", rule_words.described(rules))
+    if table == "risk":
+        con.register("risk", risk.risk(con, as_of=as_of))
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".parquet":
         engines.write_parquet(con, f"SELECT * FROM {table}", out)
