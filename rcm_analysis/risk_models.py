@@ -234,8 +234,8 @@ class Boosting:
 
     encoding: Encoding
     seeds: int = 2
-    iterations: int = 150
-    leaves: int = 10
+    iterations: int = 200
+    leaves: int = 15
     trees: list[Any] = field(default_factory=list)
     kind: str = "boosting"
 
@@ -246,8 +246,8 @@ class Boosting:
         self.trees = []
         for seed in range(self.seeds):
             model = HistGradientBoostingClassifier(
-                learning_rate=0.05, max_iter=self.iterations, max_leaf_nodes=self.leaves, min_samples_leaf=20, l2_regularization=5.0,
-                max_features=0.5, categorical_features=categories, early_stopping=False, random_state=seed)  # fmt: skip
+                learning_rate=0.05, max_iter=self.iterations, max_leaf_nodes=self.leaves, min_samples_leaf=20, l2_regularization=1.0,
+                max_features=0.3, categorical_features=categories, early_stopping=False, random_state=seed)  # fmt: skip
             with _threads(len(values)):
                 self.trees.append(_Grown.of(model.fit(values, outcome, sample_weight=weight)))
         return self

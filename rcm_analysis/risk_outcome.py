@@ -42,9 +42,10 @@ MAX_FIT_ROWS = 150_000  # further rows no longer move the figures, but the clock
 TUNE_ROWS = 40_000
 MANY_LEVELS = 12  # numbers with fewer values are read as they are
 DRIFT_POINTS, DRIFT_Z = 0.03, 4.0
-CALIBRATION_PULL = (
-    200.0  # cases by which slope and intercept are drawn to 1 and 0: the models judged knew less than the last
-)
+CALIBRATION_PULL, CENSORED_PULL = (
+    10.0,
+    200.0,
+)  # cases that draw slope and intercept to 1 and 0; earlier models saw fewer ends
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
 
 
@@ -291,13 +292,17 @@ class OutcomeModel:
         best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
         self.comparison = table.assign(chosen=table.index == best)
         chance, outcome, weight, row = self._newest(*held[table["model"][best]])
-        self._line = _straightened(chance, outcome, weight)
+        self._line = _straightened(
+            chance, outcome, weight, pull=CENSORED_PULL if self._names["outcome_date"] else CALIBRATION_PULL
+        )
         chance = self._calibrated(chance)
         self._held = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight, "row": row})
         self._band = _band(chance, outcome, weight)
 
     def _newest(self, *columns: np.ndarray) -> list[np.ndarray]:
         """The newest slices that hold enough cases: the models behind the older ones knew far less than this one."""
+        if not self._names["outcome_date"]:
+            return list(columns)  # nothing is censored: every slice knows all ends
         sizes, first = self._slices, len(self._slices) - 1
         while first > 0 and sum(sizes[first:]) < NEWEST_ROWS:
             first -= 1
@@ -485,15 +490,15 @@ class _Cases:
         return outcome, weight
 
 
-def _straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+def _straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *, pull: float) -> tuple[float, float]:
     """Shift and slope in log odds that fit later outcomes best (Platt 1999), drawn to none when cases are few."""
     from scipy.optimize import minimize
 
     odds = models.log_odds(chance)
 
     def cost(line: np.ndarray) -> float:
-        pull = CALIBRATION_PULL * (line[0] ** 2 + (line[1] - 1) ** 2) / 2
-        return judgement.log_loss(outcome, models.sigmoid(line[0] + line[1] * odds), weight) * weight.sum() + pull
+        drawn = pull * (line[0] ** 2 + (line[1] - 1) ** 2) / 2
+        return judgement.log_loss(outcome, models.sigmoid(line[0] + line[1] * odds), weight) * weight.sum() + drawn
 
     found = minimize(cost, np.array([0.0, 1.0]), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3})
     return float(found.x[0]), float(max(found.x[1], 0.0))
