@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis import codes, engines, episodes, overlaps, postings
+from rcm_analysis import codes, engines, episodes, overlaps, postings, sharing
 from rcm_analysis.store import Practice
 
 if TYPE_CHECKING:
@@ -459,4 +459,6 @@ def open_practice(
     """
     own = Practice(Path(store), practice)
     con = engines.connect(own, as_of=as_of, engine=engine)
+    if sharing.attach(con, practice=practice, as_of=as_of, store=Path(store)):
+        return con
     return derive(con, as_of=as_of, extra_phrases=postings.own_phrases(own.own_tables("write_off_phrases")))

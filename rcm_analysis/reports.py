@@ -8,7 +8,6 @@ failing cell named in the manifest.
 
 from __future__ import annotations
 
-import ast
 import base64
 import html
 import importlib.metadata
@@ -17,10 +16,7 @@ import os
 import re
 import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,25 +24,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import pages
+from rcm_analysis import claims, engines, forked, pages, runs, sharing
 from rcm_analysis.errors import RcmError
+from rcm_analysis.runs import Status
+from rcm_analysis.store import Practice
 
-CELL_TIMEOUT_S = 600
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
 
 
 class ReportError(RcmError):
     """A report that can't be run as asked; the message says what to change."""
-
-
-@dataclass
-class Status:
-    """What became of one notebook."""
-
-    notebook: str
-    ok: bool
-    seconds: float
-    message: str = ""
 
 
 @dataclass
@@ -62,19 +49,6 @@ class Result:
         return all(status.ok for status in self.statuses)
 
 
-def parameters_of(notebook: Path) -> dict[str, Any]:
-    """Names and defaults in the cell tagged `parameters`. Raises ReportError when there is no such cell."""
-    content = json.loads(notebook.read_text("utf-8"))
-    for cell in content["cells"]:
-        if "parameters" in cell["metadata"].get("tags", []):
-            found = {}
-            for node in ast.parse("".join(cell["source"])).body:
-                target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-                found[target.id] = ast.literal_eval(node.value)
-            return found
-    raise ReportError(f"{notebook.name} has no cell tagged parameters")
-
-
 def render(
     *, practice: str, period: str, as_of: date, store: Path, out: Path, notebooks: list[Path], months: int = 24, jobs: int = 1,
     provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
@@ -83,26 +57,47 @@ def render(
     """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
 
     `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest.
-    Raises ReportError for unknown parameters, before anything is run.
+    Raises NotebookError for unknown parameters, before anything is run.
     """
     parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
                   **(extra_parameters or {})}  # fmt: skip
-    for notebook in notebooks:
-        unknown = sorted(set(parameters) - set(parameters_of(notebook)))
-        if unknown:
-            raise ReportError(f"{notebook.name} has no parameter {', '.join(unknown)}; "
-                              f"it has {', '.join(parameters_of(notebook))}")  # fmt: skip
+    runs.check_parameters(notebooks, parameters)
     final = out / practice / period
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _lock(final.parent):
+    with _private_files(), _lock(final.parent):
         work = final.with_name(f".{period}.building-{os.getpid()}")
         shutil.rmtree(work, ignore_errors=True)
-        (work / "executed").mkdir(parents=True, mode=0o700)
+        (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
-        statuses = _run_all(notebooks, work / "executed", parameters, jobs, progress)
+        with _shared_tables(practice, as_of, store, worth_it=len(notebooks) > 1) as environment:
+            statuses = runs.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
+                                    environment=environment)  # fmt: skip
         context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {}}
         _write_pages(work, notebooks, statuses, parameters, context)
         return _publish(work, final, statuses)
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Whatever is written meanwhile, by us or by papermill, is readable by its owner alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _shared_tables(practice: str, as_of: date, store: Path, *, worth_it: bool) -> Iterator[dict[str, str]]:
+    """Tables derived here while the kernel server imports its libraries, so that no notebook derives them again."""
+    forked.warm_up()
+    if not worth_it or not Practice(store, practice).exists() or engines.named(store) != "duckdb":
+        yield {}
+        return
+    con = claims.open_practice(store, practice, as_of=as_of)
+    with sharing.shared(con, practice=practice, as_of=as_of, store=store) as environment:
+        con.close()
+        yield environment
 
 
 def _publish(work: Path, final: Path, statuses: list[Status]) -> Result:
@@ -131,83 +126,6 @@ def _lock(folder: Path) -> Iterator[None]:
         except OSError:
             raise ReportError(f"another report of {folder.name} is being rendered; wait until it has ended") from None
         yield
-
-
-# --- running -------------------------------------------------------------------------------------------------------
-
-
-def _run_all(notebooks: list[Path], folder: Path, parameters: dict, jobs: int, progress) -> list[Status]:
-    tasks = [(notebook, folder / notebook.name, parameters) for notebook in notebooks]
-    if jobs <= 1 or len(tasks) == 1:
-        return [_told(_run(*task), progress) for task in tasks]
-    import multiprocessing
-
-    # spawned, not forked: a fork would carry over threads of Arrow and DuckDB
-    with ProcessPoolExecutor(min(jobs, len(tasks)), multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_run, *task) for task in tasks]
-        return [_told(future.result(), progress) for future in futures]
-
-
-def _told(status: Status, progress: Callable[[str, bool], None] | None) -> Status:
-    if progress:
-        progress(status.notebook, status.ok)
-    return status
-
-
-def _run(notebook: Path, output: Path, parameters: dict[str, Any]) -> Status:
-    """Runs one notebook; every way to fail gives a message that names the cell and quotes no data."""
-    os.umask(0o077)
-    # jsonschema compiles a grammar of this package when it is imported, one to two seconds for nothing we use
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillException
-
-    begun = time.perf_counter()
-    message = ""
-    try:
-        with _kernel_sockets() as config:
-            papermill.execute_notebook(
-                str(notebook.resolve()), str(output.resolve()), parameters=parameters, kernel_name="python3", progress_bar=False,
-                log_output=False, execution_timeout=CELL_TIMEOUT_S, config=config,
-            )  # fmt: skip
-    except PapermillException as error:
-        message = f"cell {getattr(error, 'exec_count', '?')} failed: {getattr(error, 'ename', type(error).__name__)}"
-    except DeadKernelError:
-        message = "the kernel died; is there enough memory?"
-    except CellTimeoutError:
-        message = f"a cell ran longer than {CELL_TIMEOUT_S} seconds"
-    message = message or problem_of(json.loads(output.read_text("utf-8")))
-    return Status(notebook.stem, not message, round(time.perf_counter() - begun, 2), message)
-
-
-@contextmanager
-def _kernel_sockets() -> Iterator[Any]:
-    """Kernel traffic over sockets in a folder of our own, since over TCP anybody on the machine could read along."""
-    from traitlets.config import Config
-
-    if sys.platform == "win32":  # no such sockets there
-        yield Config()
-        return
-    with tempfile.TemporaryDirectory(prefix="rcm-") as folder:  # the default folder may be too long for a socket's name
-        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
-
-
-def problem_of(content: dict[str, Any]) -> str:
-    """What forbids publishing an executed notebook: an error, a cell that did not run, a figure that got lost."""
-    for number, cell in enumerate(content["cells"], 1):
-        if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
-            continue
-        if cell.get("execution_count") is None:
-            return f"cell {number} did not run"
-        for output in cell["outputs"]:
-            if output["output_type"] == "error":
-                return f"cell {number} failed: {output['ename']}"
-            data = output.get("data", {})
-            plain = "".join(data.get("text/plain", ""))
-            if re.match(r"<?Figure\b", plain) and not {"image/png", "image/svg+xml", "text/html"} & set(data):
-                return f"cell {number} lost its figure"
-    return ""
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------

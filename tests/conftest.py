@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import date
 from pathlib import Path
@@ -92,3 +93,36 @@ def texts_of(con) -> set[str]:
                 ).fetchall()
                 found |= {row[0] for row in rows}
     return found
+
+
+GOOD = "from rcm_analysis.pages import Finding\nFinding('12 of 100 claims', rank=1)"
+
+
+def notebook(
+    path: Path, *cells: str, parameters='practice: str = "p"\nas_of: str = ""\nmonths: int = 1\nstore: str = ""'
+) -> Path:
+    made = [{"cell_type": "markdown", "id": "t", "metadata": {}, "source": "# A question?"}]
+    for i, source in enumerate([parameters, *cells]):
+        tags = {"tags": ["parameters"]} if i == 0 else {}
+        made.append(
+            {
+                "cell_type": "code",
+                "id": f"c{i}",
+                "metadata": tags,
+                "execution_count": None,
+                "outputs": [],
+                "source": source,
+            }
+        )
+    meta = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    path.write_text(json.dumps({"cells": made, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def printed(path: Path) -> list[str]:
+    """What the cells of an executed notebook printed."""
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(o["text"]) for cell in cells for o in cell.get("outputs", []) if "text" in o]

@@ -19,14 +19,16 @@ from rcm_analysis import cli, codes, postings, schema
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
     {"errors", "progress", "cells", "sheets", "__init__"},
-    {"schema", "codes", "x12", "sources", "episodes", "mappings", "rule_search", "before_submission", "risk_judgement", "risk_models"},
-    {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes", "risk_outcome"},
-    {"conformance", "remittances", "grids", "static_edits"}, {"ledgers"}, {"listings"},
-    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features"},
+    {"schema", "codes", "x12", "sources", "episodes", "mappings", "rule_search", "before_submission", "risk_judgement", "risk_models",
+     "crontab", "forked"},
+    {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes", "risk_outcome", "clocks", "disclosure",
+     "pdf", "sharing"},
+    {"conformance", "remittances", "grids", "static_edits", "kernels"}, {"ledgers"}, {"listings"},
+    {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features", "runs"},
     {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
     {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist"},
     {"clusters", "signals", "development"}, {"trends"}, {"trend_tables"},
-    {"tables", "reports", "demo_edi", "scrub"}, {"demo"}, {"cli"}, {"__main__"},
+    {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -1,0 +1,55 @@
+"""Derived tables computed once for all notebooks of a report, handed over in a private file.
+
+with shared(con, practice="riverbend", as_of=day, store=store) as environment:   # of the kernels that run meanwhile
+    ...
+attach(con, practice="riverbend", as_of=day, store=store)                        # in a kernel: True, tables are there
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+VARIABLE = "RCM_SHARED_TABLES"
+
+
+@contextmanager
+def shared(con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store: Path) -> Iterator[dict[str, str]]:
+    """Writes the temporary tables of the connection to a file; gives the variable by which a kernel finds it."""
+    with tempfile.TemporaryDirectory(prefix="rcm-") as folder:
+        path = Path(folder, "tables.duckdb")
+        con.execute(f"ATTACH '{_quoted(path)}' AS shared")
+        for (name,) in con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_oid"
+        ).fetchall():
+            con.execute(f'CREATE TABLE shared."{name}" AS SELECT * FROM temp."{name}"')
+        con.execute("DETACH shared")
+        yield {VARIABLE: json.dumps({"path": str(path), "of": _identity(practice, as_of, store)})}
+
+
+def attach(con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store: Path) -> bool:
+    """Makes the shared tables of this practice and day visible on the connection; False where there are none."""
+    told = json.loads(os.environ.get(VARIABLE, "{}"))
+    if told.get("of") != _identity(practice, as_of, store) or not Path(told["path"]).exists():
+        return False
+    con.execute(f"ATTACH '{_quoted(told['path'])}' AS shared (READ_ONLY)")
+    for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'shared'").fetchall():
+        con.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM shared."{name}"')
+    return True
+
+
+def _identity(practice: str, as_of: date, store: Path) -> list[str]:
+    return [practice, as_of.isoformat(), str(Path(store).resolve())]
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("'", "''")

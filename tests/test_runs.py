@@ -1,0 +1,145 @@
+"""Notebooks run one by one: what only seems to have run is refused, and a forked kernel gives what a plain one gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import AS_OF, GOOD, ROOT, notebook, printed
+
+from rcm_analysis import forked, runs
+
+FORKS = pytest.mark.skipif(not forked.possible(), reason="no forked kernels here")
+
+
+def run(tmp_path, *cells: str, **more) -> runs.Status:
+    return runs.run(notebook(tmp_path / "01_x.ipynb", *cells), tmp_path / "out.ipynb", {"practice": "p"}, **more)
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("raise SystemExit(0)", "SystemExit"), ("import os\nos._exit(9)", "kernel died"),
+     ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "kernel died"),
+     ("secret = 'QUILLFEATHER'\nint(secret)", "cell 3 failed: ValueError"),
+     ("class F:\n    __repr__ = lambda self: 'Figure(640x480)'\nF()", "lost its figure")],
+)  # fmt: skip
+@pytest.mark.parametrize("fork", [True, False], ids=["forked", "plain"])
+def test_a_notebook_that_only_seems_to_run_is_refused(tmp_path, cell, words, fork):
+    status = run(tmp_path, cell, GOOD, fork=fork)
+    assert not status.ok
+    assert words in status.message and "QUILL" not in status.message
+
+
+def test_a_cell_that_takes_too_long_is_named_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "CELL_TIMEOUT_S", 1)
+    assert run(tmp_path, "import time\ntime.sleep(60)").message == "a cell ran longer than 1 seconds"
+
+
+def test_a_cell_that_did_not_run_is_a_problem(tmp_path):
+    content = json.loads(notebook(tmp_path / "x.ipynb", GOOD).read_text())
+    assert runs.problem_of(content) == "cell 2 did not run"
+
+
+def test_files_that_are_no_whole_notebook_are_a_problem(tmp_path, monkeypatch):
+    path = tmp_path / "out.ipynb"
+    assert runs.problem_of_file(path) == "the executed notebook was not written"
+    assert run(tmp_path, GOOD).ok
+    whole = path.read_bytes()
+    assert runs.problem_of_file(path) == ""
+    for cut in (0, 1, len(whole) // 2, len(whole) - 3):
+        path.write_bytes(whole[:cut])
+        assert "half written" in runs.problem_of_file(path), cut
+    monkeypatch.setattr(runs, "MAX_OUTPUT_BYTES", 10)
+    path.write_bytes(whole)
+    assert "larger than" in runs.problem_of_file(path)
+
+
+def test_a_notebook_that_cannot_be_written_is_a_failure(tmp_path):
+    status = runs.run(notebook(tmp_path / "x.ipynb", GOOD), tmp_path / "missing/out.ipynb", {})
+    assert not status.ok and "written" in status.message
+
+
+def essence(path) -> list:
+    """The outputs of an executed notebook without times, ids and the injected cell's place."""
+    cells = json.loads(path.read_text())["cells"]
+    return [(c["source"], c.get("outputs"), c.get("execution_count")) for c in cells]
+
+
+@FORKS
+@pytest.mark.parametrize("name", ["02_denial_overview", "03_write_offs"])
+def test_forked_and_plain_kernels_give_the_same(demo_store, tmp_path, name):
+    told = {"practice": "riverbend", "as_of": AS_OF.isoformat(), "store": str(demo_store)}
+    outputs = []
+    for fork in (True, False):
+        path = tmp_path / f"{fork}.ipynb"
+        assert runs.run(ROOT / f"notebooks/{name}.ipynb", path, told, fork=fork).ok
+        outputs.append(essence(path))
+    assert outputs[0] == outputs[1]
+
+
+@FORKS
+def test_a_forked_kernel_starts_fresh_and_with_what_it_is_told(tmp_path):
+    cells = ("import os\nprint(os.environ.get('TOLD'), oct(os.umask(0o077)), __name__)",
+             "import builtins\nprint(hasattr(builtins, 'left'))\nbuiltins.left = 1")  # fmt: skip
+    for _ in range(2):
+        assert run(tmp_path, *cells, environment={"TOLD": "yes"}).ok
+        assert printed(tmp_path / "out.ipynb") == ["yes 0o77 __main__\n", "False\n"]
+
+
+SCRIPT = """
+import sys, pathlib
+from rcm_analysis import runs
+print("main", flush=True)
+runs.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), {})
+"""
+
+
+@FORKS
+def test_kernels_end_with_the_program_that_was_killed(tmp_path):
+    told = tmp_path / "pid"
+    cell = f"import os, time, pathlib\npathlib.Path({str(told)!r}).write_text(str(os.getpid()))\ntime.sleep(300)"
+    script = tmp_path / "unguarded.py"
+    script.write_text(SCRIPT)
+    book = notebook(tmp_path / "01_x.ipynb", cell)
+    program = subprocess.Popen([sys.executable, str(script), str(book), str(tmp_path / "o.ipynb")], stdout=subprocess.PIPE,
+                               text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    wait_for(lambda: told.exists() and told.read_text())
+    program.send_signal(signal.SIGKILL)
+    assert program.communicate()[0] == "main\n"  # the script ran once, not again in the kernel
+    wait_for(lambda: gone(int(told.read_text())))
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    stat = f"/proc/{pid}/stat"
+    return os.path.exists(stat) and open(stat).read().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_unknown_parameters_are_named_with_the_known_ones(tmp_path):
+    book = notebook(tmp_path / "01_x.ipynb", GOOD)
+    with pytest.raises(runs.NotebookError, match=r"no parameter mnths; it has practice, as_of, months, store"):
+        runs.check_parameters([book], {"mnths": 3})
+
+
+def test_papermill_finds_the_engine(tmp_path):
+    from papermill.engines import papermill_engines
+
+    from rcm_analysis import kernels
+
+    assert run(tmp_path, GOOD).ok
+    assert papermill_engines.get_engine("rcm") is kernels.Engine
