@@ -28,7 +28,8 @@ TABLE_MIME = "application/vnd.rcm.table+json"
 FIGURE_MIME = "application/vnd.rcm.figure+json"
 WORKBOOK_MIME = "application/vnd.rcm.workbook+json"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-KINDS = ("answer", "caution", "action")
+MAX_ROWS_ON_PAGE = 500
+KINDS = ("answer", "change", "caution", "action")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")  # fmt: skip
 
@@ -152,7 +153,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the first `rows` rows on the page, all of them in `tables/<name>.csv`."""
+    """A table: the first `rows` rows on the page, 500 behind its search, all of them in `tables/<name>.csv`."""
 
     frame: pd.DataFrame
     name: str
@@ -173,15 +174,18 @@ class Table:
     def html(self) -> str:
         heads = "".join(_head(column) for column in self.columns.values())
         shown = self.frame.head(self.rows)
-        body = "".join(
-            f"<tr>{self._cells(row)}</tr>" for row in shown[list(self.columns)].itertuples(index=False, name=None)
-        )
-        if not len(shown):
-            body = f'<tr><td colspan="{len(self.columns)}">None.</td></tr>'
+        body = self._rows(shown) or f'<tr><td colspan="{len(self.columns)}">None.</td></tr>'
+        hidden = self._rows(self.frame.iloc[self.rows : MAX_ROWS_ON_PAGE])
+        more = f"<tbody hidden>{hidden}</tbody>" if hidden else ""  # for the page's script to search and show
         rest = f"{len(shown)} of {len(self.frame):,} rows; " if len(self.frame) > len(shown) else ""
         foot = html.escape(f"{self.note + ' ' if self.note else ''}{rest}all in tables/{self.name}.csv")
-        return (f'<div class="table"><table><caption>{html.escape(self.title)}</caption><thead><tr>{heads}</tr></thead>'
-                f"<tbody>{body}</tbody></table><p class=\"note\">{foot}</p></div>")  # fmt: skip
+        title = html.escape(self.title)
+        return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table><caption>{title}</caption>'
+                f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>")  # fmt: skip
+
+    def _rows(self, frame: pd.DataFrame) -> str:
+        rows = frame[list(self.columns)].itertuples(index=False, name=None)
+        return "".join(f"<tr>{self._cells(row)}</tr>" for row in rows)
 
     def _cells(self, row: tuple) -> str:
         cells = []

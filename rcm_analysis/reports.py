@@ -9,6 +9,7 @@ failing cell named in the manifest.
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import importlib.metadata
 import json
@@ -29,6 +30,7 @@ from rcm_analysis.errors import RcmError
 from rcm_analysis.runs import Status
 from rcm_analysis.store import Practice
 
+MOST_FINDINGS = 4  # under each heading of the index
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
 
 
@@ -139,7 +141,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
     template = _environment().get_template("index.html")
     numbers = [number for page in rendered for number in page["numbers"]]
-    text = template.render(**_shared(context), tiles=pages.tiles(numbers), findings=findings[:7], pages=rendered)
+    text = template.render(**_shared(context), tiles=pages.tiles(numbers), groups=_groups(findings), pages=rendered)
     (work / "index.html").write_text(text, "utf-8")
     manifest = {
         "practice": context["practice"], "period": context["period"], "as_of": context["as_of"].isoformat(),
@@ -149,6 +151,21 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
         "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],
     }  # fmt: skip
     (work / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _groups(findings: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """The findings under the index's headings, the most important of each: (id, heading, findings)."""
+    kinds: dict[str, list[dict[str, Any]]] = {"changed": [], "costs": [], "to-do": [], "care": []}
+    for finding in findings:
+        own = {"change": "changed", "action": "to-do", "caution": "care"}.get(finding["kind"])
+        kinds[own or ("costs" if finding["amount_usd"] else "changed")].append(finding)
+    heads = {
+        "changed": "What changed",
+        "costs": "What it costs",
+        "to-do": "What to do this week",
+        "care": "Read with care",
+    }
+    return [(name, heads[name], kinds[name][:MOST_FINDINGS]) for name in heads if kinds[name]]
 
 
 def _version(name: str) -> str:
@@ -176,7 +193,7 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
     )
     (work / name).write_text(text, "utf-8")
     for finding in collected["findings"]:
-        finding["page"] = name
+        finding |= {"page": name, "page_title": title}
     answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
     return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
             "findings": collected["findings"], "numbers": collected["numbers"]}  # fmt: skip
@@ -252,7 +269,17 @@ def _small(picture: str, prefix: str) -> str:
     return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", picture)
 
 
+def _template(name: str) -> str:
+    return (resources.files("rcm_analysis") / "templates" / name).read_text("utf-8")
+
+
+def _csp_hash(script: str) -> str:
+    """The hash by which the content security policy admits this script and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
+    script = _template("tables.js")
     provenance = context["provenance"]
     parts = [
         f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of'].isoformat()}"
@@ -260,7 +287,7 @@ def _shared(context: dict[str, Any]) -> dict[str, Any]:
     parts += [f"{name}: {value}" for name, value in provenance.items()]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
     return {"practice": context["practice"], "period_name": pages.month_name(context["period"]),
-            "css": (resources.files("rcm_analysis") / "templates" / "style.css").read_text("utf-8"),
+            "css": _template("style.css"), "script": script, "script_hash": _csp_hash(script),
             "provenance": " · ".join(parts)}  # fmt: skip
 
 

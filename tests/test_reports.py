@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -36,9 +38,13 @@ def test_every_notebook_becomes_a_self_contained_page(demo_report):
     for path in demo_report.glob("*.html"):
         text = path.read_text()
         assert "Content-Security-Policy" in text
-        assert not re.search(
-            r"""(src|href)\s*=\s*["']?(https?:)?//|url\(\s*["']?(https?:)?//|<script|@import""", text
-        ), path.name
+        assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|url\(\s*["']?(https?:)?//|@import""", text), (
+            path.name
+        )
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", text, re.S)
+        policy = re.search(r"script-src 'sha256-([^']+)'", text)[1]
+        assert [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts] == [policy]
+        assert not re.search(r"<[^>]+\son\w+=|javascript:", text), path.name
         ids = re.findall(r'\bid="([^"]+)"', text)
         assert len(ids) == len(set(ids)), path.name
         assert '<html lang="en">' in text and 'class="skip"' in text
@@ -61,6 +67,9 @@ def test_the_index_tells_rate_reason_and_avoidable_dollars(demo_report, demo_con
     ).fetchall()[0][0]
     assert f"${lost:,.0f} of it" in text
     assert "The biggest reason" in text
+    heads = ["What changed", "What it costs", "What to do this week"]
+    places = [text.index(f">{head}</h2>") for head in heads]
+    assert places == sorted(places)
 
 
 def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_con):

@@ -1,0 +1,61 @@
+// Sorts and searches tables. The page reads as well without it; it asks nothing of the network.
+"use strict";
+for (const box of document.querySelectorAll(".table")) {
+  const table = box.querySelector("table"), body = table.tBodies[0], rest = table.tBodies[1];
+  const shown = body.rows.length, rows = [...table.tBodies].flatMap((part) => [...part.rows]);
+  if (rows.length < 3) continue;
+  const order = new Map(rows.map((row, i) => [row, i]));
+  let column = -1, up = true, words = "", all = false;
+  const tools = document.createElement("p"), said = document.createElement("span");
+  tools.className = "tools";
+  said.setAttribute("role", "status");
+  const number = (text) => {
+    const bare = text.replace(/[$,%\s]/g, "").replace("−", "-");
+    return bare !== "" && bare !== "–" && isFinite(bare) ? Number(bare) : null;
+  };
+  const compare = (a, b) => {
+    const x = a.cells[column].textContent, y = b.cells[column].textContent, m = number(x), n = number(y);
+    const empty = (x.trim() === "" || x === "–") - (y.trim() === "" || y === "–");
+    if (empty) return empty; // cells without a value stay last
+    const by = m !== null && n !== null ? m - n : x.localeCompare(y, "en", { numeric: true });
+    return (up ? by : -by) || order.get(a) - order.get(b);
+  };
+  const draw = () => {
+    const sorted = column < 0 ? rows : [...rows].sort(compare);
+    const fit = sorted.filter((row) => row.textContent.toLowerCase().includes(words));
+    const visible = new Set(words || all ? fit : fit.slice(0, shown));
+    for (const row of sorted) { row.hidden = !visible.has(row); body.append(row); }
+    if (rest) rest.remove();
+    said.textContent = words || all || column >= 0 ? ` ${visible.size} of ${rows.length} rows` : "";
+  };
+  [...table.tHead.rows[0].cells].forEach((head, i) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      up = column === i ? !up : !head.classList.contains("n"); // numbers begin with the largest
+      column = i;
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      draw();
+    });
+  });
+  if (rows.length > 7) {
+    const label = document.createElement("label"), field = document.createElement("input");
+    field.type = "search";
+    label.append("Search ", field);
+    field.addEventListener("input", () => { words = field.value.trim().toLowerCase(); draw(); });
+    tools.append(label);
+  }
+  if (rest) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Show ${rows.length} rows`;
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => { all = !all; button.setAttribute("aria-pressed", String(all)); draw(); });
+    tools.append(button);
+  }
+  tools.append(said);
+  box.before(tools);
+}
