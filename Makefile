@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test test-spark format lab bench lock clean
+.PHONY: help env demo test test-spark test-browser format lab bench lock clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -38,6 +38,16 @@ test-spark: $(READY)  ## Compare every table and measure on DuckDB and Apache Sp
 	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check -e '.[spark,dask]'
 	@.venv-spark/bin/python -m pytest -q tests/test_spark.py
 
+test-browser: $(READY) .venv-browser/.ready  ## Open a report in Chromium: requests, errors, links, tables, accessibility
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+		address=$$(cd "$$folder" && "$(CURDIR)/$(BIN)/rcm" demo --claims 3000 2>/dev/null) && \
+		RCM_REPORT="$$address" .venv-browser/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/browser.py
+
+.venv-browser/.ready: tests/browser-requirements.txt
+	@$(BIN)/python -m venv --clear .venv-browser
+	@.venv-browser/bin/python -m pip install -q --disable-pip-version-check -r tests/browser-requirements.txt
+	@touch $@
+
 format: $(READY)  ## Put the code into shape
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
@@ -53,4 +63,4 @@ lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean:  ## Remove the environment, caches and rendered reports
-	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store
+	rm -rf .venv .venv-spark .venv-browser .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store

@@ -1,0 +1,163 @@
+"""A rendered report in a real browser: `make test-browser`, which sets RCM_REPORT to the address of its index page.
+
+Not collected by `make test`: it needs Chromium with its driver, and Selenium and axe of browser-requirements.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+INDEX = os.environ["RCM_REPORT"]
+FOLDER = Path(unquote(urlsplit(INDEX).path)).parent
+PAGES = sorted(path.as_uri() for path in FOLDER.glob("*.html"))
+NAMES = [page.rsplit("/", 1)[1] for page in PAGES]
+AXE = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1600",
+                     "--disable-background-networking", "--disable-component-update"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    try:
+        driver = webdriver.Chrome(
+            options, webdriver.ChromeService(os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver"))
+        )
+    except WebDriverException as error:
+        pytest.skip(f"Chromium does not start here: {error.msg}")
+    yield driver
+    driver.quit()
+
+
+def requested(browser) -> list[str]:
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+
+def test_there_is_an_index_and_a_page_for_each_notebook():
+    assert "index.html" in NAMES and len(NAMES) >= 4
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_page_asks_for_nothing_and_has_no_errors(browser, page):
+    browser.get_log("performance"), browser.get_log("browser")
+    browser.get(page)
+    assert {url.split("#")[0] for url in requested(browser) if not url.startswith("data:")} == {page}
+    assert browser.get_log("browser") == []
+    folder = Path(os.environ.get("RCM_SCREENSHOTS", "")) if os.environ.get("RCM_SCREENSHOTS") else None
+    if folder:
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        browser.set_window_size(1280, height + 120)
+        browser.save_screenshot(str(folder / f"{page.rsplit('/', 1)[1]}.png"))
+        browser.set_window_size(1280, 1600)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_axe_finds_nothing_serious(browser, page):
+    browser.get(page)
+    browser.execute_script(AXE.read_text("utf-8"))
+    result = browser.execute_async_script("axe.run().then(arguments[0], e => arguments[0]({error: String(e)}))")
+    assert "error" not in result and result["passes"]
+    serious = [
+        (v["id"], v["help"], v["nodes"][0]["html"][:120])
+        for v in result["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(browser, page):
+    browser.get(page)
+    links = {a.get_attribute("href") for a in browser.find_elements(By.CSS_SELECTOR, "a[href]")}
+    here = {link.split("#")[1] for link in links if link.startswith(f"{page}#")}
+    assert all(browser.find_elements(By.ID, unquote(target)) for target in here)
+    assert {link.split("#")[0] for link in links} <= {*PAGES, page}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_pictures_have_words(browser, page):
+    browser.get(page)
+    for figure in browser.find_elements(By.CSS_SELECTOR, "figure, img"):
+        assert len(figure.get_attribute("aria-label") or figure.get_attribute("alt") or "") > 15
+
+
+@pytest.fixture
+def long_table(browser):
+    """The first table with rows behind its search: (its tools, its table)."""
+    for page in PAGES:
+        browser.get(page)
+        for table in browser.find_elements(By.TAG_NAME, "table"):
+            count = browser.execute_script("return arguments[0].querySelectorAll('tbody tr').length", table)
+            if count > 15 and browser.execute_script(
+                "return arguments[0].querySelector('tbody tr[hidden], tbody[hidden]') !== null", table
+            ):
+                return browser.execute_script(
+                    "return arguments[0].closest('.table').previousElementSibling", table
+                ), table
+    pytest.fail("no page has a long table")
+
+
+def visible(table) -> list[str]:
+    return [row.text for row in table.find_elements(By.CSS_SELECTOR, "tbody tr") if row.is_displayed()]
+
+
+def test_long_tables_are_searched(browser, long_table):
+    tools, table = long_table
+    before = visible(table)
+    wanted = browser.execute_script(
+        "return [...arguments[0].querySelectorAll('tbody tr')].at(-1).cells[0].textContent", table
+    )
+    field = tools.find_element(By.TAG_NAME, "input")
+    field.send_keys(wanted)
+    found = visible(table)
+    assert found and all(wanted.lower() in row.lower() for row in found)
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(Keys.DELETE)
+    assert visible(table) == before
+
+
+def test_long_tables_are_sorted_by_keyboard(browser, long_table):
+    _, table = long_table
+    head = table.find_elements(By.CSS_SELECTOR, "thead th.n")[0]
+    number = browser.execute_script("return arguments[0].cellIndex", head)
+    values = "return [...arguments[0].querySelectorAll('tbody tr')].map(r => r.cells[arguments[1]].textContent)"
+    head.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    for expected, reverse in (("descending", True), ("ascending", False)):
+        assert head.get_attribute("aria-sort") == expected
+        shown = [float(v.replace("$", "").replace(",", "").replace("%", "").replace("−", "-"))
+                 for v in browser.execute_script(values, table, number) if v not in ("", "–")]  # fmt: skip
+        assert shown == sorted(shown, reverse=reverse)
+        head.find_element(By.TAG_NAME, "button").send_keys(Keys.SPACE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_the_first_tab_leads_past_the_header(browser, page):
+    browser.get(page)
+    browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.get_attribute("class") == "skip"
+
+
+def test_a_foreign_script_does_not_run(browser, tmp_path):
+    text = (
+        (FOLDER / "index.html")
+        .read_text("utf-8")
+        .replace("</main>", "<script>document.title = 'hacked'</script></main>")
+    )
+    (tmp_path / "x.html").write_text(text, "utf-8")
+    browser.get((tmp_path / "x.html").as_uri())
+    assert browser.title != "hacked"
+    assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
