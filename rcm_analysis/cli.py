@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -177,12 +178,12 @@ def _report(practice, period, as_of, store: Path, out: Path, only: list[str], mo
     from rcm_analysis import reports
 
     day, period = _dates(practice, period, as_of, store)
-    notebooks = _notebooks(only)
+    notebooks = reports.notebooks(only)
     with _bar("rendering") as progress:
         done = iter(range(1, len(notebooks) + 1))
         result = reports.render(
             practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
-            provenance=_provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
+            provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
         )  # fmt: skip
     for status in result.statuses:
         if not status.ok:
@@ -212,30 +213,6 @@ def _dates(practice: str, period: str | None, as_of: str | None, store: Path) ->
             raise StoreError(f"there is nothing of {practice} in {store}; ingest its files first")
         day = window(max(known), 1)[1]
     return day, period or last_month(day)
-
-
-def _notebooks(only: list[str]) -> list[Path]:
-    folder = Path(__file__).resolve().parent.parent / "notebooks"
-    found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    chosen = [
-        path for path in found if not only or any(path.stem.startswith(name) or name in path.stem for name in only)
-    ]
-    if not chosen:
-        typer.echo(f"rcm: no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}", err=True)
-        raise typer.Exit(USAGE)
-    return chosen
-
-
-def _provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
-    from rcm_analysis.store import Practice
-
-    place = Practice(store, practice)
-    files = [row for row in place.files().to_pylist() if row["status"] != "rejected"]
-    seen = [row for row in files if row["first_known_on"] and row["first_known_on"] <= as_of]
-    if not seen:
-        return {"batches": ", ".join(place.batches())}
-    return {"files": f"{len(seen):,}", "dates": f"{min(r['first_known_on'] for r in seen)} to {min(max(r['last_known_on'] for r in seen), as_of)}",
-            "batches": ", ".join(place.batches())}  # fmt: skip
 
 
 @app.command()
@@ -379,6 +356,53 @@ def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[
     Practice(store, practice).forget()
     shutil.rmtree(out / practice, ignore_errors=True)
     _say(f"{practice} is forgotten")
+
+
+@app.command()
+def schedule(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Report definitions; all of reports/*.toml by default.")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only say what is due.")] = False,
+    print_: Annotated[
+        str | None,
+        typer.Option("--print", help="Write the entry of a clock: cron, systemd, taskscheduler, github, airflow."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Practices rendered at a time.")] = os.cpu_count() or 1,
+    store: StoreOption = STORE,
+    out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
+    now: Annotated[str | None, typer.Option(help="Pretend that it is this time, 2026-11-03T06:00.")] = None,
+) -> None:
+    """Run the reports that are due, once each, and exit; a clock such as cron calls this.
+
+    Example: rcm schedule reports/monthly.toml
+    """
+    from datetime import datetime
+
+    from rcm_analysis import clocks
+    from rcm_analysis import schedule as schedule_
+
+    if print_:
+        typer.echo(clocks.entry(print_, folder=Path.cwd(), program=Path(sys.executable).with_name("rcm")), nl=False)
+        return
+    paths = files or sorted(Path("reports").glob("*.toml"))
+    if not paths:
+        _say("no report definition; write reports/monthly.toml as docs/schedule.md shows")
+        raise typer.Exit(USAGE)
+    definitions = [schedule_.read(path) for path in paths]
+    try:
+        moment = datetime.fromisoformat(now) if now else datetime.fromtimestamp(time.time())
+    except ValueError:
+        _say("rcm: times are written 2026-11-03T06:00")
+        raise typer.Exit(USAGE) from None
+    if list_:
+        waiting = schedule_.due(definitions, now=moment, store=store, out=out)
+        rows = [[one.definition.name, one.practice, one.period, f"{one.at:%Y-%m-%d %H:%M}"] for one in waiting]
+        _print(["report", "practice", "period", "due since"], rows, "nothing is due")
+        return
+    outcomes = schedule_.run(definitions, now=moment, store=store, out=out, jobs=jobs, say=_say)
+    good = sum(outcome.ok for outcome in outcomes)
+    raise typer.Exit(DONE if good == len(outcomes) else PARTLY if good else FAILED)
 
 
 @app.command()

@@ -38,6 +38,10 @@ class ReportError(RcmError):
     """A report that can't be run as asked; the message says what to change."""
 
 
+class Busy(ReportError):
+    """Somebody else is rendering for this practice."""
+
+
 @dataclass
 class Result:
     """A rendered report: its folder (of the failed run, if one failed), its index and each notebook's status."""
@@ -51,36 +55,70 @@ class Result:
         return all(status.ok for status in self.statuses)
 
 
+def folder_of(out: Path, practice: str, period: str, variant: str = "") -> Path:
+    return out / practice / (f"{period}.{variant}" if variant else period)
+
+
+def notebooks(only: list[str]) -> list[Path]:
+    """The notebooks in their order; with `only`, those whose number or name fits. Raises ReportError if none does."""
+    found = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    chosen = [p for p in found if not only or any(p.stem.startswith(name) or name in p.stem for name in only)]
+    if not chosen:
+        raise ReportError(f"no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}")
+    return chosen
+
+
+def provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
+    """What a report rests on: files, dates covered, batches."""
+    place = Practice(store, practice)
+    files = [row for row in place.files().to_pylist() if row["status"] != "rejected"]
+    seen = [row for row in files if row["first_known_on"] and row["first_known_on"] <= as_of]
+    if not seen:
+        return {"batches": ", ".join(place.batches())}
+    last = min(max(row["last_known_on"] for row in seen), as_of)
+    return {"files": f"{len(seen):,}", "dates": f"{min(row['first_known_on'] for row in seen)} to {last}",
+            "batches": ", ".join(place.batches())}  # fmt: skip
+
+
 def render(
     *, practice: str, period: str, as_of: date, store: Path, out: Path, notebooks: list[Path], months: int = 24, jobs: int = 1,
     provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
     extra_parameters: dict[str, Any] | None = None,
+    retries: int = 0, facts: dict[str, Any] | None = None, variant: str = "",
 ) -> Result:  # fmt: skip
     """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
 
-    `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest.
+    `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest, `facts`
+    in the manifest alone. A notebook that fails is tried `retries` times more. `variant` names a report of its own
+    beside the period's usual one.
     Raises NotebookError for unknown parameters, before anything is run.
     """
     parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
                   **(extra_parameters or {})}  # fmt: skip
     runs.check_parameters(notebooks, parameters)
-    final = out / practice / period
+    final = folder_of(out, practice, period, variant)
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _private_files(), _lock(final.parent):
-        work = final.with_name(f".{period}.building-{os.getpid()}")
-        shutil.rmtree(work, ignore_errors=True)
+    with private_files(), lock(final.parent):
+        _clear_up(final)
+        work = final.with_name(f".{final.name}.building-{os.getpid()}")
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
         with _shared_tables(practice, as_of, store, worth_it=len(notebooks) > 1) as environment:
             statuses = runs.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
-                                    environment=environment)  # fmt: skip
-        context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {}}
+                                    environment=environment, retries=retries)  # fmt: skip
+        context = {
+            "practice": practice,
+            "period": period,
+            "as_of": as_of,
+            "provenance": provenance or {},
+            "facts": facts or {},
+        }
         _write_pages(work, notebooks, statuses, parameters, context)
         return _publish(work, final, statuses)
 
 
 @contextmanager
-def _private_files() -> Iterator[None]:
+def private_files() -> Iterator[None]:
     """Whatever is written meanwhile, by us or by papermill, is readable by its owner alone."""
     before = os.umask(0o077)
     try:
@@ -117,8 +155,9 @@ def _publish(work: Path, final: Path, statuses: list[Status]) -> Result:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    with open(folder / ".lock", "w") as file:
+def lock(folder: Path, name: str = ".lock") -> Iterator[None]:
+    """Keeps others out of a practice's reports. Raises Busy when somebody is in there."""
+    with open(folder / name, "w") as file:
         try:
             import fcntl
 
@@ -126,8 +165,19 @@ def _lock(folder: Path) -> Iterator[None]:
         except ImportError:  # Windows has no fcntl; the rename still publishes whole folders
             pass
         except OSError:
-            raise ReportError(f"another report of {folder.name} is being rendered; wait until it has ended") from None
+            raise Busy(f"another report of {folder.name} is being rendered; wait until it has ended") from None
         yield
+
+
+def _clear_up(final: Path) -> None:
+    """Puts a report back that a killed run had set aside, and removes what it had begun."""
+    for aside in sorted(final.parent.glob(f".{final.name}.old-*")):
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(final)
+    for begun in final.parent.glob(f".{final.name}.building-*"):
+        shutil.rmtree(begun, ignore_errors=True)
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------
@@ -145,7 +195,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     (work / "index.html").write_text(text, "utf-8")
     manifest = {
         "practice": context["practice"], "period": context["period"], "as_of": context["as_of"].isoformat(),
-        "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"],
+        "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"], **context["facts"], "numbers": numbers,
         "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
         "notebooks": [vars(status) for status in statuses],
         "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],

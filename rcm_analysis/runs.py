@@ -63,15 +63,20 @@ def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
 
 def run_all(
     notebooks: list[Path], folder: Path, *, parameters: dict[str, Any], jobs: int = 1, progress: Progress | None = None,
-    environment: dict[str, str] | None = None, fork: bool = True,
+    environment: dict[str, str] | None = None, fork: bool = True, retries: int = 0,
 ) -> list[Status]:  # fmt: skip
     """Runs the notebooks into `folder`, `jobs` at a time; a status for each, in their order.
 
-    `environment` is added to that of the kernels; `fork=False` starts plain kernels.
+    `environment` is added to that of the kernels; `fork=False` starts plain kernels. A failed notebook is run up to
+    `retries` times more.
     """
 
     def one(notebook: Path) -> Status:
-        return run(notebook, folder / notebook.name, parameters, environment=environment, fork=fork)
+        for _ in range(retries + 1):
+            status = run(notebook, folder / notebook.name, parameters, environment=environment, fork=fork)
+            if status.ok:
+                break
+        return status
 
     told = progress or (lambda name, ok: None)
     statuses = []

@@ -1,0 +1,330 @@
+"""What is due is made once, whatever happens in between; who is to hear of it hears the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from conftest import GOOD, ROOT, notebook
+from typer.testing import CliRunner
+
+from rcm_analysis import cli, clocks, crontab, delivery, reports, schedule
+from rcm_analysis.errors import RcmError
+
+NOW = datetime(2026, 11, 3, 6, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "until", "last"),
+    [("0 6 3 * *", "2026-11-03T06:00", "2026-11-03T06:00"), ("0 6 3 * *", "2026-11-03T05:59", "2026-10-03T06:00"),
+     ("*/15 8-17 * * mon-fri", "2026-11-01T12:00", "2026-10-30T17:45"), ("30 7 * * 7", "2026-11-03T00:00", "2026-11-01T07:30"),
+     ("0 0 29 2 *", "2027-01-01T00:00", "2024-02-29T00:00"), ("@monthly", "2026-11-30T00:00", "2026-11-01T00:00"),
+     ("0 0 13 * fri", "2026-11-12T00:00", "2026-11-06T00:00"), ("5,10 1/6 * jan *", "2026-11-01T00:00", "2026-01-31T19:10")],
+)  # fmt: skip
+def test_the_last_time_of_an_expression(text, until, last):
+    assert crontab.parse(text).due(after=None, until=datetime.fromisoformat(until)) == [datetime.fromisoformat(last)]
+
+
+def test_cron_agrees_with_trying_every_minute():
+    cron = crontab.parse("7,37 3 1-9/4 * mon")
+    after, until = datetime(2026, 1, 1), datetime(2026, 3, 1)
+    minutes = [datetime.fromtimestamp(after.timestamp() + 60 * i) for i in range(1, 59 * 1440 + 1)]
+    slow = [m for m in minutes if m.minute in (7, 37) and m.hour == 3 and (m.day in (1, 5, 9) or m.weekday() == 0)]
+    assert cron.due(after=after, until=until) == slow
+
+
+@pytest.mark.parametrize(("text", "words"), [("0 6 3 *", "five fields"), ("61 * * * *", "minute '61'"), ("* * 0 * *", "day '0'"),
+                                             ("* * * * mun", "weekday 'mun'"), ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute")])  # fmt: skip
+def test_what_is_no_expression_is_named(text, words):
+    with pytest.raises(RcmError, match=words):
+        crontab.parse(text)
+
+
+def definition(**more) -> schedule.Definition:
+    return schedule.Definition(**{"name": "monthly", "practices": ("riverbend",), "cron": "0 6 3 * *", **more})
+
+
+@pytest.fixture
+def place(demo_store, tmp_path, monkeypatch):
+    """A store of two practices, and one small notebook that counts its runs."""
+    for name in ("riverbend", "lakeside"):
+        shutil.copytree(demo_store / "riverbend", tmp_path / "store" / name)
+    count = (
+        f"import pathlib\nwith open({str(tmp_path / 'runs')!r}, 'a') as f:\n    f.write(f'{{practice}} {{as_of}}\\n')"
+    )
+    books = [notebook(tmp_path / "01_x.ipynb", GOOD, count)]
+    monkeypatch.setattr(reports, "notebooks", lambda only: books)
+    return tmp_path
+
+
+def go(place, *definitions, now=NOW, **more) -> list[schedule.Outcome]:
+    return schedule.run(list(definitions), now=now, store=place / "store", out=place / "out", **more)
+
+
+def runs_of(place) -> list[str]:
+    path = place / "runs"
+    return path.read_text().split("\n")[:-1] if path.exists() else []
+
+
+def test_what_is_due_runs_once_and_is_caught_up(place):
+    assert [o.ok for o in go(place, definition())] == [True]
+    assert go(place, definition()) == [] and go(place, definition(), now=datetime(2026, 12, 3, 5, 59)) == []
+    caught = go(place, definition(), now=datetime(2027, 2, 10))
+    assert [o.due.period for o in caught] == ["2026-11", "2026-12", "2027-01"]
+    assert runs_of(place) == [f"riverbend {day}" for day in ("2026-10-31", "2026-11-30", "2026-12-31", "2027-01-31")]
+    assert (place / "out/riverbend/2026-12/index.html").exists()
+
+
+def test_a_clock_that_strikes_often_makes_a_month_once(place):
+    often = definition(cron="*/15 * * * *")
+    go(place, often)
+    assert go(place, often, now=datetime(2026, 11, 4)) == []
+    assert len(runs_of(place)) == 1
+
+
+def test_a_failing_practice_stops_no_other_and_is_tried_again(place, monkeypatch):
+    bad = notebook(place / "01_x.ipynb", GOOD, f"1 / (practice != 'riverbend')\n{GOOD}")
+    both = definition(practices=("riverbend", "lakeside", "nobody"))
+    made = {o.due.practice: o for o in go(place, both, jobs=2)}
+    assert {name: o.ok for name, o in made.items()} == {"riverbend": False, "lakeside": True, "nobody": False}
+    assert "ZeroDivisionError" in made["riverbend"].message and "ingest" in made["nobody"].message
+    assert not (place / "out/riverbend/2026-10").exists() and (place / "out/lakeside/2026-10/index.html").exists()
+    again = go(place, both)
+    assert {o.due.practice for o in again} == {"riverbend", "nobody"}
+    notebook(bad, GOOD)
+    assert {o.due.practice: o.ok for o in go(place, both)} == {"riverbend": True, "nobody": False}
+    assert go(place, both) == []  # nobody was given up
+
+
+def test_a_notebook_that_fails_once_is_tried_again(place):
+    flag = place / "flag"
+    notebook(
+        place / "01_x.ipynb",
+        f"import pathlib\nflag = pathlib.Path({str(flag)!r})\nseen = flag.exists()\nflag.touch()\nassert seen",
+        GOOD,
+    )
+    assert [o.ok for o in go(place, definition())] == [True]
+
+
+def test_a_practice_at_work_is_left_alone(place):
+    (place / "out/riverbend").mkdir(parents=True)
+    said = []
+    with reports.lock(place / "out/riverbend", ".schedule.lock"):
+        assert go(place, definition(), say=said.append) == []
+    assert "another rcm schedule" in said[0] and runs_of(place) == []
+    assert [o.ok for o in go(place, definition())] == [True]
+
+
+SCRIPT = """
+import sys, datetime
+from pathlib import Path
+from rcm_analysis import reports, schedule
+place = Path(sys.argv[1])
+reports.notebooks = lambda only: [place / "01_x.ipynb"]
+made = schedule.Definition(name="monthly", practices=("riverbend", "lakeside"), cron="0 6 3 * *", folder=str(place / "delivered"))
+schedule.run([made], now=datetime.datetime(2026, 11, 3, 6), store=place / "store", out=place / "out", jobs=2)
+"""
+
+
+def published(place) -> dict[str, int]:
+    """Manifests of the published reports, each of which must be whole."""
+    found = {}
+    for folder in sorted(place.glob("out/*/2*")):
+        assert (folder / "index.html").exists() and (folder / "executed/01_x.ipynb").exists(), folder
+        json.loads((folder / "manifest.json").read_text())
+        found[str(folder)] = (folder / "manifest.json").stat().st_ino
+    return found
+
+
+def test_killed_at_any_moment_it_makes_everything_once(place):
+    chance = random.Random(int(os.environ.get("RCM_SEED", "8")))
+    command = [sys.executable, "-c", SCRIPT, str(place)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    before: dict[str, int] = {}
+    for _ in range(5):
+        scheduler = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            scheduler.wait(chance.uniform(0.5, 6))
+        except subprocess.TimeoutExpired:
+            scheduler.send_signal(signal.SIGKILL)
+            scheduler.wait()
+        now = published(place)
+        assert before.items() <= now.items()  # what was there was neither lost nor made again
+        before = now
+    subprocess.run(command, env=environment, check=True, timeout=120)
+    assert sorted(Path(p).parent.name for p in published(place)) == ["lakeside", "riverbend"]
+    assert before.items() <= published(place).items()
+    for name in ("lakeside", "riverbend"):
+        assert (place / "delivered" / name / "2026-10/index.html").exists()
+        left = [p.name for p in (place / "out" / name).iterdir() if ".building-" in p.name or ".old-" in p.name]
+        assert left == []
+
+
+def test_a_report_set_aside_by_a_killed_run_comes_back(place):
+    go(place, definition())
+    final = place / "out/riverbend/2026-10"
+    final.rename(final.with_name(".2026-10.old-1"))
+    (final.parent / ".2026-10.building-1").mkdir()
+    reports._clear_up(final)
+    assert sorted(p.name for p in final.parent.iterdir() if p.is_dir()) == ["2026-10"]
+
+
+# --- definitions ---------------------------------------------------------------------------------------------------
+
+WHOLE = """
+practices = ["riverbend"]
+cron = "0 6 3 * *"
+notebooks = ["02"]
+[parameters]
+months = 12
+[delivery]
+folder = "delivered"
+[delivery.mail]
+to = "boss@example.org"
+from = "reports@example.org"
+"""
+
+
+def test_a_definition_says_all(tmp_path):
+    path = tmp_path / "monthly.toml"
+    path.write_text(WHOLE)
+    made = schedule.read(path)
+    assert (made.name, made.practices, made.notebooks, made.parameters) == (
+        "monthly",
+        ("riverbend",),
+        ("02",),
+        {"months": 12},
+    )
+    assert (
+        made.folder == "delivered"
+        and made.mail.to == ("boss@example.org",)
+        and made.mail.sender == "reports@example.org"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [("cron =", "corn =", "unknown keys: corn"), ('cron = "0 6 3 * *"', "", "lacks cron"), ("months", "mnths", "no parameter mnths"),
+     ("folder", "foldr", "unknown keys: delivery.foldr"), ("from", "form", "delivery.mail.form"), ('"02"', '"99"', "no notebook fits"),
+     ('notebooks = ["02"]', 'period = "last week"', "period is one of"), ("[parameters]", "[parameters", "not understood")],
+)  # fmt: skip
+def test_a_wrong_definition_is_refused_by_name(tmp_path, old, new, words):
+    path = tmp_path / "monthly.toml"
+    path.write_text(WHOLE.replace(old, new))
+    with pytest.raises(RcmError, match=words):
+        schedule.read(path)
+
+
+def test_the_command_lists_runs_and_tells_the_truth(place, monkeypatch):
+    monkeypatch.chdir(place)
+    (place / "reports").mkdir()
+    (place / "reports/monthly.toml").write_text('practices = ["riverbend", "nobody"]\ncron = "0 6 3 * *"\n')
+    options = ["schedule", "--now", "2026-11-03T06:00", "--store", "store", "--out", "out"]
+    run = lambda *more: CliRunner().invoke(cli.app, [*options, *more])  # noqa: E731
+    assert run("--list").output.split("\n")[1:3] == [
+        "monthly\tnobody\t2026-10\t2026-11-03 06:00",
+        "monthly\triverbend\t2026-10\t2026-11-03 06:00",
+    ]
+    assert run().exit_code == 3
+    assert run().exit_code == 1  # nobody alone is left, and fails
+    (place / "reports/monthly.toml").write_text('practices = "riverbend"\ncron = "0 6 3 * *"\n')
+    assert run().exit_code == 0
+    assert len(runs_of(place)) == 1
+
+
+@pytest.mark.parametrize("name", clocks.CLOCKS)
+def test_every_clock_calls_the_schedule(name):
+    text = clocks.entry(name, folder=Path("/srv/my reports"), program=Path("/srv/my reports/.venv/bin/rcm"))
+    assert "schedule" in text and ("my reports" in text or name == "github")
+    if name == "airflow":
+        compile(text, name, "exec")
+
+
+def test_crons_line_runs_in_a_shell(tmp_path):
+    folder = tmp_path / "a b"
+    (folder / "reports").mkdir(parents=True)
+    program = folder / "rcm"
+    program.write_text('#!/bin/sh\necho "$PWD $1"\n')
+    program.chmod(0o755)
+    line = clocks.entry("cron", folder=folder, program=program).split(None, 5)[5]
+    subprocess.run(["/bin/sh", "-c", line], check=True, env={"PATH": "/usr/bin:/bin"})
+    assert (folder / "reports/schedule.log").read_text() == f"{folder} schedule\n"
+
+
+# --- delivery ------------------------------------------------------------------------------------------------------
+
+
+class _Smtp(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"220 test\r\n")
+        while line := self.rfile.readline():
+            word = line[:4].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                self.server.got.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
+            if word == b"QUIT":
+                return self.wfile.write(b"221 bye\r\n")
+            self.wfile.write(b"250 ok\r\n")
+
+
+@pytest.fixture
+def server():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Smtp) as made:
+        made.got = []
+        made.daemon_threads = True
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+def test_the_mail_has_the_link_and_no_claim(place, server, demo_store):
+    port = server.server_address[1]
+    mail = delivery.Mail(
+        ("boss@example.org",), "reports@example.org", f"127.0.0.1:{port}", "none", link="https://intranet/denials/"
+    )
+    assert [o.ok for o in go(place, definition(mail=mail, folder=str(place / "delivered")))] == [True]
+    [text] = server.got
+    assert (
+        "https://intranet/denials/riverbend/2026-10/index.html" in text
+        and "Subject: Denial report riverbend, October 2026" in text
+    )
+    assert "Message-ID: <monthly.riverbend.2026-10-31@example.org>" in text
+    go(place, definition(mail=mail))
+    assert len(server.got) == 1
+
+
+def test_a_mail_that_cannot_be_sent_is_a_failure_and_makes_no_report_again(place, server):
+    port = server.server_address[1]
+    mail = delivery.Mail(("boss@example.org",), "reports@example.org", "127.0.0.1:1", "none")
+    [outcome] = go(place, definition(mail=mail))
+    assert not outcome.ok and "could not be sent" in outcome.message
+    assert [
+        o.ok for o in go(place, definition(mail=delivery.Mail(mail.to, mail.sender, f"127.0.0.1:{port}", "none")))
+    ] == [True]
+    assert len(server.got) == 1 and len(runs_of(place)) == 1
+
+
+def test_passwords_do_not_travel_in_clear(monkeypatch):
+    monkeypatch.setenv("RCM_SMTP_PASSWORD", "x")
+    mail = delivery.Mail(("a@b.org",), "a@b.org", "127.0.0.1:1", "none", user="me")
+    with pytest.raises(RcmError, match="in clear"):
+        delivery.send(
+            mail, delivery.message(mail, practice="p", period="2026-10", numbers=[], key="k", report=Path("r"))
+        )
+
+
+def test_due_days():
+    one = schedule._due(definition(), "p", datetime(2026, 11, 1, 6))
+    assert (one.period, one.as_of) == ("2026-10", date(2026, 10, 31))
+    one = schedule._due(definition(period="this month"), "p", datetime(2026, 11, 16, 6))
+    assert (one.period, one.as_of) == ("2026-11", date(2026, 11, 15))
