@@ -162,6 +162,9 @@ def report(
     store: StoreOption = STORE,
     out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
     engine: EngineOption = None,
+    deidentified: Annotated[
+        bool, typer.Option("--deidentified", help="Leave out claim numbers, days, counts under 11 and free text.")
+    ] = False,
 ) -> None:
     """Render the notebooks for a practice and month into reports/out/PRACTICE/PERIOD.
 
@@ -171,10 +174,12 @@ def report(
         from rcm_analysis import engines
 
         os.environ[engines.VARIABLE] = engines.named(store, engine)  # the notebooks' kernels inherit it
-    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs))
+    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs, deidentified))
 
 
-def _report(practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int) -> int:
+def _report(
+    practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int, deidentified: bool = False
+) -> int:
     from rcm_analysis import reports
 
     day, period = _dates(practice, period, as_of, store)
@@ -183,7 +188,7 @@ def _report(practice, period, as_of, store: Path, out: Path, only: list[str], mo
         done = iter(range(1, len(notebooks) + 1))
         result = reports.render(
             practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
-            provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
+            deidentified=deidentified, provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
         )  # fmt: skip
     for status in result.statuses:
         if not status.ok:

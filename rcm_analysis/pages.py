@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rcm_analysis import disclosure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
@@ -107,6 +109,8 @@ class Finding:
     amount_usd: float | None = None
 
     def __post_init__(self) -> None:
+        if disclosure.active():
+            object.__setattr__(self, "sentence", disclosure.text(self.sentence))
         if self.kind not in KINDS:
             raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
 
@@ -122,6 +126,11 @@ class Numbers:
 
     figures: Sequence[tuple[str, str, str]]
     headline: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if disclosure.active():
+            scrubbed = [tuple(disclosure.text(" · ".join(figure)).split(" · ")) for figure in self.figures]
+            object.__setattr__(self, "figures", scrubbed)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         content = {"numbers": [list(self.figures[i]) for i in self.headline]} if self.headline else {}
@@ -166,6 +175,15 @@ class Table:
         missing = set(self.columns) - set(self.frame.columns)
         if missing:
             raise KeyError(f"table {self.name} has no column {', '.join(sorted(missing))}")
+        if disclosure.active():
+            self._deidentify()
+
+    def _deidentify(self) -> None:
+        counts = [name for name, column in self.columns.items() if column.unit == "count"]
+        left = disclosure.table(self.frame[list(self.columns)], counts)
+        for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
+                            ("title", disclosure.text(self.title)), ("note", disclosure.text(self.note))):  # fmt: skip
+            object.__setattr__(self, name, value)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/html": self.html(), "text/plain": f"{self.title}: {len(self.frame)} rows",
@@ -236,6 +254,17 @@ class Figure:
         if not self.alt.strip():
             raise ValueError(f"figure {self.name} needs a text that says what it shows")
         self.svg = _svg(self.fig, self.name)
+        if disclosure.active():
+            self._deidentify()
+
+    def _deidentify(self) -> None:
+        """A picture stays only if the table behind it is known and loses nothing; its text goes through as any other."""
+        self.alt, self.caption = disclosure.text(self.alt), disclosure.text(self.caption)
+        before = self.data
+        if before is not None:
+            self.data = disclosure.table(before, disclosure.count_columns(before))
+        if before is None or set(self.data) != set(before) or self.data.isna().sum().sum() > before.isna().sum().sum():
+            self.svg, self.caption = "", f"{self.caption} The picture is left out: it would show small counts."
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         figure = (f'<figure role="img" aria-label="{html.escape(self.alt)}">{self.svg}'

@@ -15,6 +15,7 @@ import importlib.metadata
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import claims, engines, forked, pages, runs, sharing
+from rcm_analysis import claims, disclosure, engines, forked, pages, runs, sharing
 from rcm_analysis.errors import RcmError
 from rcm_analysis.runs import Status
 from rcm_analysis.store import Practice
@@ -55,8 +56,9 @@ class Result:
         return all(status.ok for status in self.statuses)
 
 
-def folder_of(out: Path, practice: str, period: str, variant: str = "") -> Path:
-    return out / practice / (f"{period}.{variant}" if variant else period)
+def folder_of(out: Path, practice: str, period: str, variant: str = "", *, deidentified: bool = False) -> Path:
+    """Where a report appears: PERIOD, and after it the names of what sets it apart."""
+    return out / practice / ".".join(part for part in (period, variant, "deidentified" if deidentified else "") if part)
 
 
 def notebooks(only: list[str]) -> list[Path]:
@@ -85,18 +87,20 @@ def render(
     provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
     extra_parameters: dict[str, Any] | None = None,
     retries: int = 0, facts: dict[str, Any] | None = None, variant: str = "",
+    deidentified: bool = False,
 ) -> Result:  # fmt: skip
     """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
 
     `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest, `facts`
     in the manifest alone. A notebook that fails is tried `retries` times more. `variant` names a report of its own
-    beside the period's usual one.
+    beside the period's usual one. `deidentified` leaves out what could name a person (see `disclosure`) and the
+    executed notebooks, and names the variant so.
     Raises NotebookError for unknown parameters, before anything is run.
     """
     parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
                   **(extra_parameters or {})}  # fmt: skip
     runs.check_parameters(notebooks, parameters)
-    final = folder_of(out, practice, period, variant)
+    final = folder_of(out, practice, period, variant, deidentified=deidentified)
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_files(), lock(final.parent):
         _clear_up(final)
@@ -104,17 +108,24 @@ def render(
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
         with _shared_tables(practice, as_of, store, worth_it=len(notebooks) > 1) as environment:
+            environment |= {disclosure.VARIABLE: secrets.token_hex(16)} if deidentified else {}
             statuses = runs.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=environment, retries=retries)  # fmt: skip
-        context = {
-            "practice": practice,
-            "period": period,
-            "as_of": as_of,
-            "provenance": provenance or {},
-            "facts": facts or {},
-        }
+        context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {},
+                   "facts": facts or {}, "deidentified": deidentified}  # fmt: skip
+        if deidentified:
+            parameters, context = _coarse(parameters), _coarse(context)
         _write_pages(work, notebooks, statuses, parameters, context)
+        if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
+            shutil.rmtree(work / "executed")
         return _publish(work, final, statuses)
+
+
+def _coarse(told: Any) -> Any:
+    """The same with months in the place of days."""
+    if isinstance(told, dict):
+        return {key: _coarse(value) for key, value in told.items()}
+    return disclosure.text(str(told)) if isinstance(told, str | date) else told
 
 
 @contextmanager
@@ -194,7 +205,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     text = template.render(**_shared(context), tiles=pages.tiles(numbers), groups=_groups(findings), pages=rendered)
     (work / "index.html").write_text(text, "utf-8")
     manifest = {
-        "practice": context["practice"], "period": context["period"], "as_of": context["as_of"].isoformat(),
+        "practice": context["practice"], "period": context["period"], "as_of": str(context["as_of"]),
         "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"], **context["facts"], "numbers": numbers,
         "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
         "notebooks": [vars(status) for status in statuses],
@@ -228,6 +239,8 @@ def _version(name: str) -> str:
 def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
     """Writes one page and its tables; gives title, answer, picture, findings and key figures for the index."""
     content = json.loads((work / "executed" / notebook.name).read_text("utf-8"))
+    if context["deidentified"]:
+        content = _ours_only(content)
     collected = _collect(content)
     for table in collected["tables"]:
         _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
@@ -247,6 +260,19 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
     answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
     return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
             "findings": collected["findings"], "numbers": collected["numbers"]}  # fmt: skip
+
+
+OURS = re.compile(r'<(p class="finding|dl class="tiles|div class="table|figure|details class="definitions)')
+
+
+def _ours_only(content: dict[str, Any]) -> dict[str, Any]:
+    """Without outputs that did not pass through `pages`, such as what a cell printed."""
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [
+                o for o in cell["outputs"] if OURS.match("".join(o.get("data", {}).get("text/html", "")))
+            ]
+    return content
 
 
 def _collect(content: dict[str, Any]) -> dict[str, Any]:
@@ -331,9 +357,7 @@ def _csp_hash(script: str) -> str:
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
     script = _template("tables.js")
     provenance = context["provenance"]
-    parts = [
-        f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of'].isoformat()}"
-    ]
+    parts = [f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of']}"]
     parts += [f"{name}: {value}" for name, value in provenance.items()]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
     return {"practice": context["practice"], "period_name": pages.month_name(context["period"]),

@@ -18,6 +18,7 @@ one rename; so a scheduler that was killed knows at its next call what is there,
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tomllib
@@ -49,6 +50,7 @@ class Definition:
     period: str = "last month"
     notebooks: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    deidentified: bool = False
     folder: str = ""
     mail: delivery.Mail | None = None
 
@@ -69,12 +71,19 @@ class Due:
         return f"{self.definition.name}.{self.practice}.{self.as_of.isoformat()}"
 
     @property
+    def mark(self) -> str:
+        """The key as it stands in the manifest: without the day, which a de-identified report must not show."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
+    @property
     def variant(self) -> str:
         """Keeps a choice of notebooks from taking the place of the whole report."""
         return self.definition.name if self.definition.notebooks or self.definition.parameters else ""
 
     def folder(self, out: Path) -> Path:
-        return reports.folder_of(out, self.practice, self.period, self.variant)
+        return reports.folder_of(
+            out, self.practice, self.period, self.variant, deidentified=self.definition.deidentified
+        )
 
 
 @dataclass(frozen=True)
@@ -184,7 +193,7 @@ def _is_made(one: Due, out: Path) -> bool:
 def _is_rendered(one: Due, out: Path) -> bool:
     """Whether the report is there, though a killed scheduler may not have noted it."""
     manifest = one.folder(out) / "manifest.json"
-    return manifest.exists() and json.loads(manifest.read_text("utf-8")).get("schedule") == one.key
+    return manifest.exists() and json.loads(manifest.read_text("utf-8")).get("schedule") == one.mark
 
 
 # --- running -------------------------------------------------------------------------------------------------------
@@ -246,7 +255,8 @@ def _render(one: Due, store: Path, out: Path) -> reports.Result:
     return reports.render(
         practice=one.practice, period=one.period, as_of=one.as_of, store=store, out=out, months=told.pop("months", 24),
         notebooks=reports.notebooks(list(one.definition.notebooks)), extra_parameters=told, retries=1,
-        provenance=reports.provenance(one.practice, store, one.as_of), facts={"schedule": one.key}, variant=one.variant,
+        provenance=reports.provenance(one.practice, store, one.as_of), facts={"schedule": one.mark}, variant=one.variant,
+        deidentified=one.definition.deidentified,
     )  # fmt: skip
 
 

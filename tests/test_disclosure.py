@@ -1,0 +1,185 @@
+"""The de-identified variant: nothing in it names a claim, a day or a small group, and no total gives one back."""
+
+from __future__ import annotations
+
+import html
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import AS_OF, GOOD, ROOT, notebook
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rcm_analysis import disclosure, reports
+
+DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
+
+
+@pytest.fixture(scope="module")
+def variant(demo_store, tmp_path_factory) -> Path:
+    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
+                            notebooks=sorted((ROOT / "notebooks").glob("0*.ipynb")), jobs=2, deidentified=True,
+                            provenance={"dates": "2024-11-02 to 2026-10-31"})  # fmt: skip
+    assert result.ok, result.statuses
+    return result.folder
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text("utf-8") for p in folder.rglob("*") if p.is_file()}
+
+
+def test_no_claim_number_and_no_day_in_any_file(variant, demo_con):
+    numbers = {
+        row[0]
+        for row in demo_con.execute(
+            "SELECT claim_number FROM claims UNION SELECT claim_number FROM remittances"
+        ).fetchall()
+    }
+    assert len(numbers) > 2000
+    for name, text in files(variant).items():
+        assert not DAY.search(text), (name, DAY.search(text))
+        assert not numbers & set(re.findall(r"[\w.-]+", text)), name
+    assert variant.name == "2026-10.deidentified" and not (variant / "executed").exists()
+
+
+def test_no_free_text_in_any_file(variant, demo_con):
+    words = {
+        row[0] for row in demo_con.execute("SELECT DISTINCT reason FROM write_offs WHERE reason IS NOT NULL").fetchall()
+    }
+    own = {row[0] for row in demo_con.execute("SELECT label FROM write_off_leaves").fetchall()}
+    assert words
+    for name, text in files(variant).items():
+        found = {
+            word for word in words - own if (len(word) > 12 and f">{html.escape(word)}<" in text) or f",{word}," in text
+        }
+        assert not found, (name, found)
+
+
+def small_cells(text: str) -> list[str]:
+    """Cells of the page's tables and sentences that read as a count from 1 to 10."""
+    cells = re.findall(r'<t[dh][^>]*class="n"[^>]*>([^<]*)</t', text)
+    said = re.findall(
+        r'<p class="finding[^>]*>(.*?)</p>|<caption>(.*?)</caption>|<figcaption>(.*?)</figcaption>|aria-label="([^"]*)"',
+        text,
+    )
+    counts = [
+        number
+        for parts in said
+        for part in parts
+        for number in re.findall(r"(?<![\w$.,−–-])([1-9]|10)(?![\w%-]|[.,]\d)", part)
+    ]
+    return [cell for cell in cells if re.fullmatch(r"[1-9]|10", cell)] + counts
+
+
+def test_no_small_count_on_any_page(variant):
+    pages = {name: text for name, text in files(variant).items() if name.endswith(".html")}
+    assert len(pages) >= 4
+    for name, text in pages.items():
+        assert small_cells(text) == [], name
+        assert "fewer than 11" in text or "–" in text
+
+
+def test_no_small_count_in_any_table_and_none_alone(variant):
+    suppressed = 0
+    for path in (variant / "tables").glob("*.csv"):
+        frame = pd.read_csv(path)
+        assert len(frame.columns)
+        for name in disclosure.count_columns(frame):
+            if name in ("line_number", "month", "year"):
+                continue
+            assert not disclosure.is_small(frame[name]).any(), (path.name, name)
+            holes = frame[name].isna().sum()
+            suppressed += holes
+            if "claim_number" not in frame and holes and frame[name].notna().any() and frame[name].max() > 0:
+                assert holes > 1, (path.name, name)
+    assert suppressed
+
+
+def table(cells: dict[tuple[str, str], int]) -> pd.DataFrame:
+    return pd.DataFrame([{"payer": a, "category": b, "claims": n, "rate": n / 1000} for (a, b), n in cells.items()])
+
+
+CELLS = st.lists(st.integers(0, 40), min_size=12, max_size=12)
+
+
+@given(CELLS)
+def test_no_hidden_cell_follows_from_totals(numbers):
+    """An attacker knows each payer's, each category's and the grand total, and that a hidden cell may be anything ≥ 0."""
+    keys = [(payer, category) for payer in "ABC" for category in "wxyz"]
+    truth = dict(zip(keys, numbers, strict=True))
+    left = disclosure.table(table(truth), ["claims"])
+    shown = {(r.payer, r.category): r.claims for r in left.itertuples() if r.claims == r.claims}
+    assert all(n == truth[key] and not 1 <= n <= 10 for key, n in shown.items())
+    assert left["rate"].notna().equals(left["claims"].notna())
+    for i in (0, 1):
+        for value in {key[i] for key in keys}:
+            hidden = [key for key in keys if key[i] == value and key not in shown]
+            cover = [key for key in keys if key[i] == value and key in shown and truth[key] > 0]
+            if hidden and cover:  # else the group's total is what is hidden, and hidden itself where it stands
+                assert len(hidden) > 1 and sum(truth[key] for key in hidden) >= 11
+    assert not solved({key for key in keys if key not in shown}, cover_of(shown, truth, keys))
+
+
+def cover_of(shown, truth, keys) -> set:
+    """Groups without any shown case: their totals are small cells of other tables, so nobody knows them."""
+    return {(i, value) for i in (0, 1) for value in {key[i] for key in keys}
+            if not any(key[i] == value and truth[key] > 0 for key in shown)}  # fmt: skip
+
+
+def solved(hidden: set, unknown: set) -> set:
+    """Cells that are alone in some line of which the total is known; the simplest attack, step by step."""
+    return {cells[0] for i in (0, 1) for value in {key[i] for key in hidden} if (i, value) not in unknown
+            for cells in [[key for key in hidden if key[i] == value]] if len(cells) == 1}  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "hidden"), [(0, False), (1, True), (10, True), (11, False)])
+def test_the_threshold(number, hidden):
+    frame = pd.DataFrame({"payer": ["A", "B", "C"], "claims": [number, 50, 60], "paid": [1.5, 2.5, 3.5]})
+    left = disclosure.table(frame, ["claims"])
+    assert left["claims"].isna().tolist() == [hidden, hidden, False]
+    assert left["paid"].isna().tolist() == [hidden, hidden, False]
+
+
+def test_rare_codes_are_grouped_and_numbers_written_out_go_too():
+    frame = pd.DataFrame({"carc": ["16", "197", "252"], "shown": ["12.1%", "3.0%", "50.0%"], "claims": [4, 30, 200]})
+    left = disclosure.table(frame, ["claims"])
+    assert left["carc"].tolist() == ["other", "other", "252"]
+    assert left["shown"].isna().tolist() == [True, True, False]
+    listed = pd.DataFrame(
+        {"claim_number": [f"A{i}" for i in range(14)], "carc": ["16"] * 12 + ["B7", "B7"], "days_left": range(14)}
+    )
+    left = disclosure.table(listed, ["days_left"])
+    assert left["carc"].tolist() == ["16"] * 12 + ["other"] * 2
+    assert list(left) == ["claim_number", "carc"] and not set(left["claim_number"]) & set(listed["claim_number"])
+
+
+@pytest.mark.parametrize(("said", "left"), [
+    ("8 of 1,211 claims: 0.7%, until 2026-10-31.", "fewer than 11 of 1,211 claims: –, until 2026-10."),
+    ("$5 on 67 claims, 86.5% of 3,010.", "$5 on 67 claims, 86.5% of 3,010."),
+    ("claims: 10, 11 and 9.", "claims: fewer than 11, 11 and fewer than 11."),
+    ("12 months to 2026-10", "12 months to 2026-10"),
+])  # fmt: skip
+def test_sentences_lose_small_counts_and_days(said, left):
+    assert disclosure.text(said) == left
+
+
+def test_what_a_cell_prints_is_left_out(tmp_path):
+    book = notebook(
+        tmp_path / "01_x.ipynb",
+        GOOD,
+        "print('claim QZ-77001 of 2026-03-04')",
+        "import pandas\npandas.DataFrame({'a': ['QZ-77001']})",
+    )
+    folder = reports.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", notebooks=[book],
+                            deidentified=True).folder  # fmt: skip
+    assert not any("QZ-77001" in text for text in files(folder).values())
+    assert "12 of 100 claims" in (folder / "01_x.html").read_text()
+
+
+def test_pairs_of_small_cells_that_add_up_to_little_are_covered():
+    for a, b in combinations(range(1, 11), 2):
+        left = disclosure.table(pd.DataFrame({"payer": list("ABCD"), "claims": [a, b, 30, 40]}), ["claims"])
+        assert left["claims"].isna().sum() == (2 if a + b >= 11 else 3)
