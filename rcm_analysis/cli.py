@@ -162,6 +162,9 @@ def report(
     store: StoreOption = STORE,
     out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
     engine: EngineOption = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Make report.pdf besides; needs the extra rcm-analysis[pdf].")
+    ] = False,
     deidentified: Annotated[
         bool, typer.Option("--deidentified", help="Leave out claim numbers, days, counts under 11 and free text.")
     ] = False,
@@ -174,11 +177,20 @@ def report(
         from rcm_analysis import engines
 
         os.environ[engines.VARIABLE] = engines.named(store, engine)  # the notebooks' kernels inherit it
-    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs, deidentified))
+    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf))
 
 
 def _report(
-    practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int, deidentified: bool = False
+    practice,
+    period,
+    as_of,
+    store: Path,
+    out: Path,
+    only: list[str],
+    months: int,
+    jobs: int,
+    deidentified: bool = False,
+    pdf: bool = False,
 ) -> int:
     from rcm_analysis import reports
 
@@ -188,7 +200,7 @@ def _report(
         done = iter(range(1, len(notebooks) + 1))
         result = reports.render(
             practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
-            deidentified=deidentified, provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
+            deidentified=deidentified, as_pdf=pdf, provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
         )  # fmt: skip
     for status in result.statuses:
         if not status.ok:

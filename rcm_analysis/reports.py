@@ -26,7 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import claims, disclosure, engines, forked, pages, runs, sharing
+from rcm_analysis import claims, disclosure, engines, forked, pages, pdf, runs, sharing
 from rcm_analysis.errors import RcmError
 from rcm_analysis.runs import Status
 from rcm_analysis.store import Practice
@@ -87,19 +87,21 @@ def render(
     provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
     extra_parameters: dict[str, Any] | None = None,
     retries: int = 0, facts: dict[str, Any] | None = None, variant: str = "",
-    deidentified: bool = False,
+    deidentified: bool = False, as_pdf: bool = False,
 ) -> Result:  # fmt: skip
     """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
 
     `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest, `facts`
     in the manifest alone. A notebook that fails is tried `retries` times more. `variant` names a report of its own
     beside the period's usual one. `deidentified` leaves out what could name a person (see `disclosure`) and the
-    executed notebooks, and names the variant so.
+    executed notebooks, and names the variant so. `as_pdf` makes report.pdf besides, and needs WeasyPrint.
     Raises NotebookError for unknown parameters, before anything is run.
     """
     parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
                   **(extra_parameters or {})}  # fmt: skip
     runs.check_parameters(notebooks, parameters)
+    if as_pdf:
+        pdf.check()
     final = folder_of(out, practice, period, variant, deidentified=deidentified)
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_files(), lock(final.parent):
@@ -116,6 +118,10 @@ def render(
         if deidentified:
             parameters, context = _coarse(parameters), _coarse(context)
         _write_pages(work, notebooks, statuses, parameters, context)
+        if as_pdf:
+            written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
+            title = f"Denials at {practice}, {pages.month_name(period)}"
+            pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
         if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
         return _publish(work, final, statuses)

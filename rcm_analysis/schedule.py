@@ -50,6 +50,7 @@ class Definition:
     period: str = "last month"
     notebooks: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ("html",)
     deidentified: bool = False
     folder: str = ""
     mail: delivery.Mail | None = None
@@ -135,6 +136,8 @@ def _checked(made: Definition, path: Path) -> Definition:
     crontab.parse(made.cron)
     if made.period not in PERIODS:
         raise RcmError(f"{path.name}: period is one of {', '.join(PERIODS)}, not {made.period!r}")
+    if not {"html"} <= set(made.formats) <= {"html", "pdf"}:
+        raise RcmError(f'{path.name}: formats are ["html"] or ["html", "pdf"]')
     runs.check_parameters(reports.notebooks(list(made.notebooks)), made.parameters)
     return made
 
@@ -256,7 +259,7 @@ def _render(one: Due, store: Path, out: Path) -> reports.Result:
         practice=one.practice, period=one.period, as_of=one.as_of, store=store, out=out, months=told.pop("months", 24),
         notebooks=reports.notebooks(list(one.definition.notebooks)), extra_parameters=told, retries=1,
         provenance=reports.provenance(one.practice, store, one.as_of), facts={"schedule": one.mark}, variant=one.variant,
-        deidentified=one.definition.deidentified,
+        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats,
     )  # fmt: skip
 
 

@@ -216,7 +216,8 @@ def test_a_definition_says_all(tmp_path):
     ("old", "new", "words"),
     [("cron =", "corn =", "unknown keys: corn"), ('cron = "0 6 3 * *"', "", "lacks cron"), ("months", "mnths", "no parameter mnths"),
      ("folder", "foldr", "unknown keys: delivery.foldr"), ("from", "form", "delivery.mail.form"), ('"02"', '"99"', "no notebook fits"),
-     ('notebooks = ["02"]', 'period = "last week"', "period is one of"), ("[parameters]", "[parameters", "not understood")],
+     ('notebooks = ["02"]', 'period = "last week"', "period is one of"), ("[parameters]", "[parameters", "not understood"),
+     ('notebooks = ["02"]', 'formats = ["doc"]', "formats are")],
 )  # fmt: skip
 def test_a_wrong_definition_is_refused_by_name(tmp_path, old, new, words):
     path = tmp_path / "monthly.toml"

@@ -1,0 +1,79 @@
+"""The pack as one PDF with contents and page numbers, made of the pages themselves, so that its numbers are theirs."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+from rcm_analysis.errors import RcmError
+
+HOW_TO = "the PDF needs WeasyPrint: pip install 'rcm-analysis[pdf]'"
+
+CSS = """
+@page { size: letter; margin: 16mm 14mm 18mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 9pt sans-serif; color: #57606a; }
+        @bottom-left { content: string(chapter); font: 9pt sans-serif; color: #57606a; } }
+body { font-size: 9.5pt; } main, header.top { max-width: none; padding: 0; } section.chapter { break-before: page; }
+section.chapter > h1 { string-set: chapter content(); bookmark-level: 1; } h2 { bookmark-level: 2; }
+.contents-of-pack { list-style: none; padding: 0; } .contents-of-pack a { color: inherit; text-decoration: none; }
+.contents-of-pack a::after { content: leader('.') target-counter(attr(href), page); }
+.contents-of-pack ol { list-style: none; padding-left: 16px; }
+.table { overflow: visible; } table { font-size: 8pt; } figure svg { max-height: 200mm; }
+nav.contents, .tools, .cards { display: none; }
+"""
+
+
+def check() -> None:
+    """Raises RcmError that says what to install, when there is no WeasyPrint."""
+    try:
+        import weasyprint  # noqa: F401
+    except (ImportError, OSError):  # OSError: its system library is missing
+        raise RcmError(HOW_TO) from None
+
+
+def write(folder: Path, names: list[str], path: Path, *, title: str, css: str) -> None:
+    """Puts the named pages of a rendered folder, the index first, into one PDF. Fetches nothing, from nowhere."""
+    from weasyprint import HTML
+    from weasyprint.urls import URLFetcher
+
+    text = _pack([_chapter((folder / name).read_text("utf-8"), name) for name in names], title=title, css=css + CSS)
+    HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=["data"])).write_pdf(
+        path, pdf_identifier=b"rcm-analysis"
+    )
+
+
+def _chapter(page: str, name: str) -> dict[str, Any]:
+    """Title, sections and body of a page, with ids of its own and the rows that only its search shows left out."""
+    stem = re.sub(r"\W", "-", name.removesuffix(".html"))
+    title = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)[1]
+    body = re.search(r'<main id="main">(.*)</main>', page, re.S)[1]
+    body = re.sub(r"<tbody hidden>.*?</tbody>", "", body, flags=re.S)
+    body = re.sub(r'\b(id|aria-labelledby)="([^"]+)"', rf'\1="{stem}-\2"', body)
+    body = re.sub(r'href="#([^"]+)"', rf'href="#{stem}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", body)
+    body = re.sub(r'href="([\w.-]+)\.html"', lambda m: f'href="#{re.sub(chr(92) + "W", "-", m[1])}"', body)
+    heads = re.findall(r'<h2[^>]*\bid="([^"]+)"[^>]*>(.*?)</h2>', body, re.S)
+    return {
+        "id": stem,
+        "title": title,
+        "body": body,
+        "heads": [(i, re.sub(r"<[^>]+>", "", text).rstrip("¶")) for i, text in heads],
+    }
+
+
+def _pack(chapters: list[dict[str, Any]], *, title: str, css: str) -> str:
+    contents = "".join(
+        f'<li><a href="#{c["id"]}">{c["title"]}</a><ol>{"".join(_line(*head) for head in c["heads"])}</ol></li>'
+        for c in chapters
+    )
+    bodies = "".join(
+        f'<section class="chapter" id="{c["id"]}"><h1>{c["title"]}</h1>{c["body"]}</section>' for c in chapters
+    )
+    safe = html.escape(title)
+    return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{safe}</title><style>{css}</style></head><body>'
+            f'<header class="top"><h1>{safe}</h1></header><nav><ol class="contents-of-pack">{contents}</ol></nav>{bodies}</body></html>')  # fmt: skip
+
+
+def _line(target: str, text: str) -> str:
+    return f'<li><a href="#{target}">{text}</a></li>'
