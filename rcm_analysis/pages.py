@@ -178,16 +178,20 @@ class Table:
         if disclosure.active():
             self._deidentify()
 
+    def _counts(self) -> list[str]:
+        """The columns that count cases."""
+        return [name for name, column in self.columns.items() if column.unit == "count"]
+
     def _deidentify(self) -> None:
-        counts = [name for name, column in self.columns.items() if column.unit == "count"]
-        left = disclosure.table(self.frame[list(self.columns)], counts)
+        left = disclosure.table(self.frame[list(self.columns)], self._counts())
         for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
                             ("title", disclosure.text(self.title)), ("note", disclosure.text(self.note))):  # fmt: skip
             object.__setattr__(self, name, value)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/html": self.html(), "text/plain": f"{self.title}: {len(self.frame)} rows",
-                TABLE_MIME: {"name": self.name, "title": self.title, "csv": csv_text(self.frame[list(self.columns)])}}  # fmt: skip
+                TABLE_MIME: {"name": self.name, "title": self.title, "counts": self._counts(),
+                             "csv": csv_text(self.frame[list(self.columns)])}}  # fmt: skip
 
     def html(self) -> str:
         heads = "".join(_head(column) for column in self.columns.values())
@@ -210,7 +214,7 @@ class Table:
         for i, (value, column) in enumerate(zip(row, self.columns.values(), strict=True)):
             text = html.escape(FORMATS[column.unit](value))
             tag = 'th scope="row"' if i == 0 else "td"
-            number = ' class="n"' if column.unit in NUMERIC else ""
+            number = f' class="n {column.unit}"' if column.unit in NUMERIC else ""
             cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
         return "".join(cells)
 
@@ -271,7 +275,13 @@ class Figure:
                   f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")  # fmt: skip
         bundle = {"text/html": figure, "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
         if self.data is not None:
-            bundle[TABLE_MIME] = {"name": self.name, "title": self.caption, "csv": csv_text(self.data)}
+            counts = disclosure.count_columns(self.data)
+            bundle[TABLE_MIME] = {
+                "name": self.name,
+                "title": self.caption,
+                "counts": counts,
+                "csv": csv_text(self.data),
+            }
         return bundle
 
 

@@ -213,6 +213,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     manifest = {
         "practice": context["practice"], "period": context["period"], "as_of": str(context["as_of"]),
         "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"], **context["facts"], "numbers": numbers,
+        "tables": {t["name"]: {"title": t["title"], "counts": t.get("counts", [])} for page in rendered for t in page["tables"]},
         "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
         "notebooks": [vars(status) for status in statuses],
         "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],
@@ -265,7 +266,8 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
         finding |= {"page": name, "page_title": title}
     answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
     return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
-            "findings": collected["findings"], "numbers": collected["numbers"]}  # fmt: skip
+            "findings": collected["findings"], "numbers": collected["numbers"],
+            "tables": collected["tables"]}  # fmt: skip
 
 
 OURS = re.compile(r'<(p class="finding|dl class="tiles|div class="table|figure|details class="definitions)')
