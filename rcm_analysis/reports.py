@@ -26,7 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import claims, disclosure, engines, forked, pages, pdf, runs, sharing
+from rcm_analysis import claims, disclosure, engines, pages, pdf, runs, sharing
 from rcm_analysis.errors import RcmError
 from rcm_analysis.runs import Status
 from rcm_analysis.store import Practice
@@ -147,7 +147,7 @@ def private_files() -> Iterator[None]:
 @contextmanager
 def _shared_tables(practice: str, as_of: date, store: Path, *, worth_it: bool) -> Iterator[dict[str, str]]:
     """Tables derived here while the kernel server imports its libraries, so that no notebook derives them again."""
-    forked.warm_up()
+    runs.warm_up()
     if not worth_it or not Practice(store, practice).exists() or engines.named(store) != "duckdb":
         yield {}
         return

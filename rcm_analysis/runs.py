@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rcm_analysis import forked
 from rcm_analysis.errors import RcmError
 
 CELL_TIMEOUT_S = 600
@@ -61,6 +63,23 @@ def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
             raise NotebookError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
 
 
+def warm_up() -> None:
+    """Begins what every report needs: the server of kernels imports in its process, papermill and nbconvert in a thread."""
+    forked.warm_up()
+    threading.Thread(target=_import, daemon=True).start()
+
+
+def _import() -> None:
+    # jsonschema compiles a grammar of this package when it is imported, one to two seconds for nothing we use
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import nbconvert  # noqa: F401
+    import papermill
+
+    from rcm_analysis import kernels
+
+    papermill.engines.papermill_engines.register("rcm", kernels.Engine)
+
+
 def run_all(
     notebooks: list[Path], folder: Path, *, parameters: dict[str, Any], jobs: int = 1, progress: Progress | None = None,
     environment: dict[str, str] | None = None, fork: bool = True, retries: int = 0,
@@ -91,14 +110,9 @@ def run(
     notebook: Path, output: Path, parameters: dict[str, Any], *, environment: dict[str, str] | None = None, fork: bool = True,
 ) -> Status:  # fmt: skip
     """Runs one notebook and writes it to `output`, which holds what was reached if it failed."""
-    # jsonschema compiles a grammar of this package when it is imported, one to two seconds for nothing we use
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    _import()
     import papermill
-    from papermill.engines import papermill_engines
 
-    from rcm_analysis import kernels
-
-    papermill_engines.register("rcm", kernels.Engine)
     begun = time.perf_counter()
     message = ""
     try:
