@@ -109,7 +109,7 @@ def render(
         work = final.with_name(f".{final.name}.building-{os.getpid()}")
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
-        with _shared_tables(practice, as_of, store, worth_it=len(notebooks) > 1) as environment:
+        with _shared_tables(practice, as_of, store, work, worth_it=len(notebooks) > 1) as environment:
             environment |= {disclosure.VARIABLE: secrets.token_hex(16)} if deidentified else {}
             statuses = runs.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=environment, retries=retries)  # fmt: skip
@@ -145,14 +145,14 @@ def private_files() -> Iterator[None]:
 
 
 @contextmanager
-def _shared_tables(practice: str, as_of: date, store: Path, *, worth_it: bool) -> Iterator[dict[str, str]]:
+def _shared_tables(practice: str, as_of: date, store: Path, work: Path, *, worth_it: bool) -> Iterator[dict[str, str]]:
     """Tables derived here while the kernel server imports its libraries, so that no notebook derives them again."""
     runs.warm_up()
     if not worth_it or not Practice(store, practice).exists() or engines.named(store) != "duckdb":
         yield {}
         return
     con = claims.open_practice(store, practice, as_of=as_of)
-    with sharing.shared(con, practice=practice, as_of=as_of, store=store) as environment:
+    with sharing.shared(con, practice=practice, as_of=as_of, store=store, folder=work) as environment:
         con.close()
         yield environment
 

@@ -23,10 +23,15 @@ VARIABLE = "RCM_SHARED_TABLES"
 
 
 @contextmanager
-def shared(con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store: Path) -> Iterator[dict[str, str]]:
-    """Writes the temporary tables of the connection to a file; gives the variable by which a kernel finds it."""
-    with tempfile.TemporaryDirectory(prefix="rcm-") as folder:
-        path = Path(folder, "tables.duckdb")
+def shared(
+    con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store: Path, folder: Path | None = None
+) -> Iterator[dict[str, str]]:
+    """Writes the temporary tables of the connection to a file; gives the variable by which a kernel finds it.
+
+    The file lies in `folder`, where what a killed run leaves is cleared up, or in the system's folder for such files.
+    """
+    with tempfile.TemporaryDirectory(prefix=".tables-", dir=folder) as place:
+        path = Path(place, "tables.duckdb").resolve()
         con.execute(f"ATTACH '{_quoted(path)}' AS shared")
         for (name,) in con.execute(
             "SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_oid"
