@@ -125,9 +125,8 @@ def test_help_is_quick_and_imports_nothing_heavy():
 
 def documented_commands() -> list[str]:
     """Every rcm command in the documents, the demo and the lab left out: one is too long for a test, one never ends."""
-    texts = [
-        (ROOT / name).read_text() for name in ("README.md", "reports/README.md", "data/README.md", "docs/quality.md")
-    ]
+    documents = [ROOT / "README.md", ROOT / "reports/README.md", ROOT / "data/README.md", *(ROOT / "docs").glob("*.md")]
+    texts = [path.read_text() for path in documents if path.name != "exports.md"]  # it has a test of its own
     found = {line.strip() for text in texts for line in re.findall(r"^(?:\.venv/bin/)?(rcm [^#\n]+)", text, re.M)}
     return sorted(
         command for command in found if not command.startswith(("rcm demo", "rcm lab")) and "../shared" not in command
@@ -141,12 +140,26 @@ def test_every_documented_command_works(demo_folder, tmp_path, monkeypatch):
     for name in ("edi/835", "edi/837"):
         for path in sorted((demo_folder / name).iterdir())[:40]:
             (inbox / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "today.837").write_bytes(sorted((demo_folder / "edi/837").iterdir())[-1].read_bytes())
+    (tmp_path / "reports").mkdir()
+    definition = re.search(r"```toml\n(.*?)```", (ROOT / "docs/schedule.md").read_text(), re.S)[1]
+    (tmp_path / "reports/monthly.toml").write_text(definition)
     commands = documented_commands()
-    order = ("rcm ingest", "rcm report", "rcm files", "rcm practices", "rcm export", "rcm forget")
+    order = (
+        "rcm ingest",
+        "rcm report",
+        "rcm files",
+        "rcm practices",
+        "rcm export",
+        "rcm scrub",
+        "rcm schedule",
+        "rcm forget",
+    )
     assert any(command.startswith("rcm ingest") for command in commands)
     for command in sorted(commands, key=lambda c: next(i for i, o in enumerate(order) if c.startswith(o))):
         result = CliRunner().invoke(cli.app, shlex.split(command)[1:])
-        assert result.exit_code == 0, f"{command}: {result.output}"
+        fine = (0, 3) if command.startswith("rcm scrub") else (0,)  # 3: something is held
+        assert result.exit_code in fine, f"{command}: {result.output}"
 
 
 def test_a_notebook_runs_by_papermill_alone(demo_store, tmp_path):
