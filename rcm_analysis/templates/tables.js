@@ -29,6 +29,7 @@ for (const box of document.querySelectorAll(".table")) {
     said.textContent = words || all || column >= 0 ? ` ${visible.size} of ${rows.length} rows` : "";
   };
   [...table.tHead.rows[0].cells].forEach((head, i) => {
+    if (!head.textContent.trim()) return; // a button without a name says nothing to a screen reader
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
