@@ -142,7 +142,7 @@ def _delimiters(head: re.Match, data: bytes) -> Delimiters:
     segment = "\n" if after[:2] == "\r\n" else after[:1]
     segment = segment.encode() if segment and segment.isascii() else b"~"
     # Until 4010 the eleventh element named the standard ("U"); since 5010 it is the repetition separator.
-    repeat = fields[11] if re.fullmatch(rb"[^A-Za-z0-9\x80-\xff]", fields[11]) else b"^"
+    repeat = fields[11] if re.fullmatch(rb"[^A-Za-z0-9 \x80-\xff]", fields[11]) else b"^"
     taken = (element, component.encode(), segment)
     return Delimiters(element, component.encode(), REPEAT if repeat in taken else repeat, segment)
 

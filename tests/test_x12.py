@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from conftest import remittance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -196,3 +197,9 @@ def test_pieces_end_where_transactions_end():
     assert len(texts) > 5
     assert b"".join(texts) == x12.normalize(data, part.delimiters)
     assert all(text.startswith(b"ST") for text in texts[1:])
+
+
+def test_a_blank_eleventh_element_is_no_repetition_separator():
+    text = remittance("CLP*A1*1*100*100", paid="100").replace(b"*^*00501*", b"* *00501*").replace(b"~", b"~\r\n  ")
+    (found,) = x12.interchanges(text)
+    assert found.delimiters.repeat == b"^"
