@@ -17,7 +17,9 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("readers",)
+BENCHMARKS = ("readers", "intake", "scale", "trends", "clusters", "risk", "scrub", "reports")
+ARGUMENTS = {"trends": ["--speed"]}
+RECORDED = ("readers", "intake", "scale")  # the others print
 PEERS = {"readers": "oxedi"}
 
 
@@ -40,7 +42,9 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in chosen:
-            command = [sys.executable, str(HERE / f"{name}.py"), "--record", str(HERE / f"{name}.csv")]
+            command = [sys.executable, str(HERE / f"{name}.py"), *ARGUMENTS.get(name, [])]
+            if name in RECORDED:
+                command += ["--record", str(HERE / f"{name}.csv")]
             if arguments["peers"] and name in PEERS:
                 command += ["--peer-python", str(peer_python(Path(folder, name), PEERS[name]))]
             failed |= subprocess.run(command).returncode
