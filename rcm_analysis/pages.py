@@ -121,6 +121,20 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A section that data names, such as a payer's; `number` keeps the ids apart. Each begins a page in print."""
+
+    text: str
+    number: int
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {
+            "text/html": f'<h2 class="own-page" id="part-{self.number}">{html.escape(self.text)}</h2>',
+            "text/plain": self.text,
+        }
+
+
+@dataclass(frozen=True)
 class Numbers:
     """Three to five key figures in a row: (label, value as text, note). `headline` are those the index shows too."""
 

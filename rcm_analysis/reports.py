@@ -270,7 +270,9 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
             "tables": collected["tables"]}  # fmt: skip
 
 
-OURS = re.compile(r'<(p class="finding|dl class="tiles|div class="table|figure|details class="definitions)')
+OURS = re.compile(
+    r'<(h2 class="own-page|p class="finding|dl class="tiles|div class="table|figure|details class="definitions)'
+)
 
 
 def _ours_only(content: dict[str, Any]) -> dict[str, Any]:

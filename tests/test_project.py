@@ -27,7 +27,7 @@ LEVELS = [
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features", "runs"},
     {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
     {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist"},
-    {"clusters", "signals", "development"}, {"trends"}, {"trend_tables"},
+    {"clusters", "signals", "development", "scorecards", "audits"}, {"trends"}, {"trend_tables"},
     {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
