@@ -39,10 +39,11 @@ def evidence(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.
     """
     first, last = window(as_of, months)
     table = con.execute(f"""
-        SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, f.owner, f.fix, l.category, w.claim_number, c.payer_name, c.location,
+        SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, f.owner, f.fix,
+            CASE WHEN l.leaf = w.leaf THEN w.remit_category END AS category, w.claim_number, c.payer_name, c.location,
             c.carc, w.amount, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
-                WHEN l.category = w.remit_category AND NOT w.mismatch THEN 'high' ELSE 'medium' END AS sure
-        FROM write_offs w JOIN write_off_leaves f USING (leaf) LEFT JOIN category_leaves l USING (leaf)
+                WHEN l.leaf = w.leaf AND NOT w.mismatch THEN 'high' ELSE 'medium' END AS sure
+        FROM write_offs w JOIN write_off_leaves f USING (leaf) LEFT JOIN category_leaves l ON l.category = w.remit_category
         LEFT JOIN claims c ON c.claim_number = w.claim_number
         WHERE w.root = 'unnecessary' AND w.posted_on BETWEEN DATE '{first}' AND DATE '{last}'
         UNION ALL

@@ -124,7 +124,10 @@ def reasons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.D
 def of_payer(signals: pd.DataFrame, payer_name: str) -> pd.DataFrame:
     """The changes whose segment names the payer; `signals` as from `trends.practice_signals`."""
     names = [json.loads(segment).get("payer_name") for segment in signals["segment"]]
-    return signals[[name == payer_name for name in names]].reset_index(drop=True)
+    named = (
+        pd.Series(names, index=signals.index, dtype=object) == payer_name
+    )  # a series: an empty list would pick columns
+    return signals[named].reset_index(drop=True)
 
 
 def outliers(cards: pd.DataFrame) -> pd.DataFrame:

@@ -26,8 +26,8 @@ def exact(values) -> Decimal:
 
 
 @pytest.fixture(scope="module")
-def empty_con(tmp_path_factory):
-    return claims.open_practice(tmp_path_factory.mktemp("empty"), "nobody", as_of=AS_OF)
+def empty_con(demo_store):
+    return claims.open_practice(demo_store, "riverbend", as_of=date(2000, 1, 31))  # nothing was known yet
 
 
 def test_the_audit_ties_to_the_claims_tables_to_the_cent(demo_con):
@@ -134,10 +134,11 @@ def test_changes_are_those_that_name_the_payer():
         {"segment": ['{"payer_name": "ACME"}', '{"payer_name": "ACME EAST"}', '{"location": "ACME"}']}
     )
     assert len(scorecards.of_payer(signals, "ACME")) == 1
+    assert list(scorecards.of_payer(signals.head(0), "ACME")) == ["segment"]
 
 
 def test_an_empty_practice_has_no_findings(empty_con):
-    evidence = audits.evidence(empty_con, as_of=date(2026, 10, 31), months=12)
+    evidence = audits.evidence(empty_con, **YEAR)
     assert not len(audits.with_benchmarks(audits.findings(evidence), empty_con, kind="physician", **YEAR))
     assert set(audits.comparisons(empty_con, kind="physician", **YEAR)["verdict"]) == {"no claims"}
     assert not len(scorecards.scorecard(empty_con, **YEAR)) and not len(scorecards.reasons(empty_con, **YEAR))
