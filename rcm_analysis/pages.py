@@ -122,14 +122,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Heading:
-    """A section that data names, such as a payer's; `number` keeps the ids apart. Each begins a page in print."""
+    """A section that data names, such as a payer's; `number` keeps the ids apart; `own_page` begins a page in print."""
 
     text: str
     number: int
+    own_page: bool = True
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {
-            "text/html": f'<h2 class="own-page" id="part-{self.number}">{html.escape(self.text)}</h2>',
+            "text/html": f'<h2 class="part{" own-page" * self.own_page}" id="part-{self.number}">{html.escape(self.text)}</h2>',
             "text/plain": self.text,
         }
 

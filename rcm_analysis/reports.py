@@ -271,7 +271,7 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
 
 
 OURS = re.compile(
-    r'<(h2 class="own-page|p class="finding|dl class="tiles|div class="table|figure|details class="definitions)'
+    r'<(h2 class="part|p class="finding|dl class="tiles|div class="table|figure|details class="definitions)'
 )
 
 
