@@ -12,7 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from rcm_analysis import claims, risk, risk_card, risk_features, risk_judgement, risk_models, worklist
+from rcm_analysis import claims, risk, risk_card, risk_features, risk_judgement, risk_models, risk_outcome, worklist
 from rcm_analysis.risk import DriftWarning, LeakError, LeakWarning, OutcomeModel
 
 EARLIER, LATER = date(2026, 3, 31), date(2026, 9, 30)
@@ -127,6 +127,18 @@ def test_the_model_nears_the_true_chances():
     assert np.abs(told["chance"] - later["chance"]).mean() < 0.06
     assert (told["lower"] <= told["chance"]).all() and (told["chance"] <= told["upper"]).all()
     assert told.index.equals(later.index)
+
+
+@pytest.mark.parametrize(("shift", "slope"), [(0.0, 1.0), (-0.8, 0.6), (1.2, 1.7)])
+def test_chances_are_straightened_to_the_best_line(shift, slope):
+    rng = np.random.default_rng(5)
+    odds, weight = rng.normal(0, 1.5, 4000), rng.uniform(0.5, 3, 4000)
+    outcome = (rng.random(4000) < risk_models.sigmoid(shift + slope * odds)).astype(float)
+    line = risk_outcome._straightened(risk_models.sigmoid(odds), outcome, weight, pull=10.0)
+    columns = np.column_stack([np.ones(4000), odds])
+    missed = columns.T @ (weight * (risk_models.sigmoid(columns @ line) - outcome)) + 10.0 * (np.array(line) - [0, 1])
+    assert np.abs(missed).max() < 1e-5  # nowhere to go: the lowest point of the cost
+    assert line == pytest.approx((shift, slope), abs=0.15)
 
 
 def test_shuffled_outcomes_give_no_skill():
