@@ -37,7 +37,6 @@ MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only 
 ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
 JUDGED_AFTER_DAYS = 180  # of cases followed for less, only the quick ends are known
 ENOUGH_FOLLOWED = 0.4  # share of the cases that must be followed so long; else the younger ones have to judge
-NEWEST_ROWS = 500  # cases on which chances are straightened
 MAX_FIT_ROWS = 150_000  # further rows no longer move the figures, but the clock
 TUNE_ROWS = 40_000
 MANY_LEVELS = 12  # numbers with fewer values are read as they are
@@ -229,7 +228,7 @@ class OutcomeModel:
         few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
         names = [n for n in self.candidates if n in ("base_rate", "rates")] if few else list(self.candidates)
         names = [n for n in names if n != "rates" or self.rate_keys]
-        self._few, self._slices = bool(few), []
+        self._few = bool(few)
         pooled: dict[str, list] = {name: [] for name in names}
         for learn, weight, outcome, test, later in self._origins(table, cases):
             fitted: dict[str, np.ndarray] = {}
@@ -240,7 +239,6 @@ class OutcomeModel:
                 fitted["blend"] = models.sigmoid(
                     (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
                 )
-            self._slices.append(len(test))
             for name in names:
                 pooled[name].append((fitted[name], cases.outcome[test], later[test], test))
         return {
@@ -292,22 +290,14 @@ class OutcomeModel:
         table = pd.DataFrame(rows).sort_values("model", key=lambda s: s.map(order), ignore_index=True)
         best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
         self.comparison = table.assign(chosen=table.index == best)
-        chance, outcome, weight, row = self._newest(*held[table["model"][best]])
-        self._line = _straightened(
-            chance, outcome, weight, pull=CENSORED_PULL if self._names["outcome_date"] else CALIBRATION_PULL
-        )
+        chance, outcome, weight, row = held[table["model"][best]]
+        censored = self._names["outcome_date"] is not None
+        self._line = _straightened(chance, outcome, weight, pull=CENSORED_PULL if censored else CALIBRATION_PULL)
+        if censored:
+            self._line = _level_kept(chance, weight, slope=self._line[1])
         chance = self._calibrated(chance)
         self._held = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight, "row": row})
         self._band = _band(chance, outcome, weight)
-
-    def _newest(self, *columns: np.ndarray) -> list[np.ndarray]:
-        """The newest slices that hold enough cases: the models behind the older ones knew far less than this one."""
-        if not self._names["outcome_date"]:
-            return list(columns)  # nothing is censored: every slice knows all ends
-        sizes, first = self._slices, len(self._slices) - 1
-        while first > 0 and sum(sizes[first:]) < NEWEST_ROWS:
-            first -= 1
-        return [column[sum(sizes[:first]) :] for column in columns]
 
     def _calibrated(self, chance: np.ndarray) -> np.ndarray:
         shift, slope = self._line
@@ -514,6 +504,18 @@ def _straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *
         if np.abs(step).max() <= NEWTON_CLOSE:
             break
     return float(line[0]), float(max(line[1], 0.0))
+
+
+def _level_kept(chance: np.ndarray, weight: np.ndarray, *, slope: float) -> tuple[float, float]:
+    """The shift that, with this slope, leaves the mean chance as it was, and the slope.
+
+    Where ends are censored, earlier models had seen fewer of the slow losses than the last one has: how far their level
+    was off says nothing of its level, only of how sure they were.
+    """
+    from scipy.optimize import brentq
+
+    odds, mean = slope * models.log_odds(chance), float(weight @ chance)
+    return float(brentq(lambda shift: weight @ models.sigmoid(shift + odds) - mean, -25, 25)), slope
 
 
 def _band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> pd.DataFrame:

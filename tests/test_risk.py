@@ -141,6 +141,19 @@ def test_chances_are_straightened_to_the_best_line(shift, slope):
     assert line == pytest.approx((shift, slope), abs=0.15)
 
 
+def test_the_level_of_earlier_models_is_not_corrected_where_ends_are_censored():
+    rng = np.random.default_rng(6)
+    chance, weight = rng.beta(2, 3, 500), rng.uniform(0, 3, 500)
+    shift, slope = risk_outcome._level_kept(chance, weight, slope=0.6)
+    told = risk_models.sigmoid(shift + slope * risk_models.log_odds(chance))
+    assert slope == 0.6 and abs(shift) > 0.05
+    assert np.average(told, weights=weight) == pytest.approx(np.average(chance, weights=weight), abs=1e-6)
+    model = fitted(known_on(simulated(), "2025-06-30"))
+    raw = risk_models.sigmoid((risk_models.log_odds(model._held["chance"]) - model._line[0]) / model._line[1])
+    means = [np.average(chance, weights=model._held["weight"]) for chance in (raw, model._held["chance"])]
+    assert means[0] == pytest.approx(means[1], abs=1e-6)
+
+
 def test_shuffled_outcomes_give_no_skill():
     table = simulated()
     table[["lost", "ended"]] = table[["lost", "ended"]].sample(frac=1, random_state=3).to_numpy()
