@@ -26,6 +26,19 @@ DONE = 0.995
 RECENT = 12  # cohorts that say how late decisions are decided; rates of long ago are another time
 SETTLED = 3  # months after which few decisions are missing
 
+COHORT = (
+    "cohort",
+    "submitted",
+    "decided",
+    "denied",
+    "expected_decided",
+    "rate",
+    "final_rate",
+    "lower",
+    "upper",
+    "maturity",
+)
+
 
 def decisions_by_lag(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
     """First decisions by payer, month of submission and months waited: payer_name, cohort, lag, decided, denied; and
@@ -70,19 +83,7 @@ def complete(decisions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     end of a month: the latest month counts as seen.
     """
     parts = [_complete_payer(name, rows, as_of) for name, rows in decisions.groupby("payer_name", sort=True)]
-    columns = [
-        "payer_name",
-        "cohort",
-        "submitted",
-        "decided",
-        "denied",
-        "expected_decided",
-        "rate",
-        "final_rate",
-        "lower",
-        "upper",
-        "maturity",
-    ]
+    columns = ["payer_name", *COHORT]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -163,21 +164,7 @@ def total(completed: pd.DataFrame) -> pd.DataFrame:
     Payers are added up; their intervals combine as independent ones, and what swings for all of them is added.
     """
     if not len(completed):
-        return pd.DataFrame(
-            columns=[
-                "cohort",
-                "submitted",
-                "decided",
-                "denied",
-                "expected_decided",
-                "rate",
-                "final_rate",
-                "lower",
-                "upper",
-                "maturity",
-                "complete",
-            ]
-        )
+        return pd.DataFrame(columns=[*COHORT, "complete"])
     t = completed.assign(final=completed["final_rate"].fillna(0) * completed["expected_decided"],
                          variance=((completed["upper"] - completed["lower"]).fillna(0) / 2 * completed["expected_decided"]) ** 2)  # fmt: skip
     t = t.groupby("cohort", as_index=False)[

@@ -94,9 +94,10 @@ def _missing(value: Any) -> bool:
 
 
 FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days, "points": points, "small": small,
-           "text": lambda v: "" if _missing(v) else str(v), "words": words,
+           "text": lambda v: "" if _missing(v) else str(v), "words": words, "yes": lambda v: "yes" if v else "no",
            "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
 NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
+WIDE_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,8 @@ class Table:
         rest = f"{len(shown)} of {len(self.frame):,} rows; " if len(self.frame) > len(shown) else ""
         foot = html.escape(f"{self.note + ' ' if self.note else ''}{rest}all in tables/{self.name}.csv")
         title = html.escape(self.title)
-        return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table><caption>{title}</caption>'
+        wide = ' class="wide"' if len(self.columns) >= WIDE_COLUMNS else ""
+        return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{wide}><caption>{title}</caption>'
                 f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>")  # fmt: skip
 
     def _rows(self, frame: pd.DataFrame) -> str:
@@ -229,7 +231,9 @@ class Table:
         for i, (value, column) in enumerate(zip(row, self.columns.values(), strict=True)):
             text = html.escape(FORMATS[column.unit](value))
             tag = 'th scope="row"' if i == 0 else "td"
-            number = f' class="n {column.unit}"' if column.unit in NUMERIC else ""
+            number = (
+                f' class="n {column.unit}"' if column.unit in NUMERIC else ' class="d"' if column.unit == "date" else ""
+            )
             cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
         return "".join(cells)
 

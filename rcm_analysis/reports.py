@@ -102,7 +102,8 @@ def render(
     runs.check_parameters(notebooks, parameters)
     if as_pdf:
         pdf.check()
-    final = folder_of(out, practice, period, variant, deidentified=deidentified)
+    # once and here: while notebooks run, papermill changes the folder that the whole process is in, and back
+    final = folder_of(out.resolve(), practice, period, variant, deidentified=deidentified)
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_files(), lock(final.parent):
         _clear_up(final)

@@ -32,6 +32,24 @@ def render(tmp_path, *notebooks: Path, **more) -> reports.Result:
     )
 
 
+def test_a_report_lands_where_it_was_asked_for_though_the_folder_changes_meanwhile(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    book = notebook(tmp_path / "01_a.ipynb", GOOD)
+    monkeypatch.chdir(tmp_path / "here")
+    run = reports.runs.run
+
+    def wandering(*given, **named):
+        os.chdir(tmp_path / "elsewhere")
+        return run(*given, **named)
+
+    monkeypatch.setattr(reports.runs, "run", wandering)
+    result = reports.render(
+        practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=Path("out"), notebooks=[book]
+    )
+    assert result.ok and (tmp_path / "here/out/p/2026-10/index.html").exists()
+
+
 def test_every_notebook_becomes_a_self_contained_page(demo_report):
     names = sorted(path.name for path in demo_report.glob("*.html"))
     assert names[0] == "01_data_quality.html" and "index.html" in names

@@ -378,23 +378,41 @@ def test_a_practice_without_events_has_no_signal(tmp_path):
         assert not len(trends.practice_signals(con, as_of=AS_OF))
 
 
-def test_no_signal_uses_later_knowledge(tmp_path):
-    day = date(2026, 6, 30)
-    demo.write_practice(tmp_path / "demo", claims=6000, months=20, seed=3)
-    everything = sorted(path for path in (tmp_path / "demo/edi").rglob("*") if path.is_file())
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A store that saw every file, and the files."""
+    root = tmp_path_factory.mktemp("whole")
+    demo.write_practice(root / "demo", claims=6000, months=20, seed=3)
+    files = sorted(path for path in (root / "demo/edi").rglob("*") if path.is_file())
+    intake.ingest(Practice(root, "whole"), files)
+    return root, files
+
+
+def _as_known(store, name: str, day: date) -> list[pd.DataFrame]:
+    con = claims.open_practice(store, name, as_of=day)
+    found = trends.practice_signals(con, as_of=day)
+    grown = development.complete(development.decisions_by_lag(con, as_of=day, months=18), as_of=day)
+    return [found, grown, trend_tables.control_series(con, found, as_of=day, months=18),
+            trend_tables.to_forecast(con, "denials", as_of=day, months=18), trend_tables.repeats(con, as_of=day, months=12)]  # fmt: skip
+
+
+ENDS = [
+    date(2025, 9, 30),
+    date(2025, 12, 31),
+    *(date(2026, m, d) for m, d in ((2, 28), (4, 30), (6, 30), (8, 31), (9, 30))),
+]
+
+
+@pytest.mark.parametrize("day", ENDS, ids=str)
+def test_no_signal_uses_later_knowledge(whole, tmp_path, day):
+    root, everything = whole
     early = [path for path in everything if _day_of(path.name) <= f"{day:%Y%m%d}"]
     assert 100 < len(early) < len(everything)
-    tables = []
-    for name, files in (("whole", everything), ("early", early)):
-        intake.ingest(Practice(tmp_path, name), files)
-        con = claims.open_practice(tmp_path, name, as_of=day)
-        found = trends.practice_signals(con, as_of=day)
-        grown = development.complete(development.decisions_by_lag(con, as_of=day, months=18), as_of=day)
-        tables.append((found, grown, trend_tables.control_series(con, found, as_of=day, months=18),
-                       trend_tables.to_forecast(con, "denials", as_of=day, months=18), trend_tables.repeats(con, as_of=day, months=12)))  # fmt: skip
-    assert len(tables[0][0]) and tables[0][0]["last_month"].max() <= "2026-06"
-    for mine, theirs in zip(*tables, strict=True):
-        pd.testing.assert_frame_equal(mine, theirs)
+    intake.ingest(Practice(tmp_path, "early"), early)
+    mine, theirs = _as_known(root, "whole", day), _as_known(tmp_path, "early", day)
+    assert len(mine[1]) and (day < date(2026, 6, 1) or len(mine[0]))
+    for one, other in zip(mine, theirs, strict=True):
+        pd.testing.assert_frame_equal(one, other)
 
 
 def _day_of(name: str) -> str:
