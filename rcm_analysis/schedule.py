@@ -206,6 +206,7 @@ def run(
     definitions: list[Definition], *, now: datetime, store: Path, out: Path, jobs: int = 1, say: Say = lambda text: None,
 ) -> list[Outcome]:  # fmt: skip
     """Makes and delivers what is due, `jobs` practices at a time; a failing one stops no other."""
+    store, out = store.resolve(), out.resolve()  # while notebooks run, papermill changes the process's folder, and back
     waiting: dict[str, list[Due]] = {}
     for one in due(definitions, now=now, store=store, out=out):
         waiting.setdefault(one.practice, []).append(one)
