@@ -38,7 +38,7 @@ __all__ = [
 
 HORIZON_DAYS = 270  # the longest appeal window and the posting after it; few write-offs come later
 SOON_DAYS = 92  # three months
-AGES = (0, 30, 60, 90, 150)  # days after the denial on which past cases are looked at
+AGES = (0, 15, 30, 60, 90, 150)  # days after the denial on which past cases are looked at
 PRIOR_CASES = 10.0
 REASONED_ROWS = 300  # the foot of a longer list is not read
 DRAWS = 2000

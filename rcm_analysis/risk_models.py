@@ -22,12 +22,13 @@ import pandas as pd
 from rcm_analysis.errors import RcmError
 
 MIN_LEVEL_ROWS = 5  # a rarer value is "rare": nothing can be learned of it alone
+MIN_LEAF_ROWS = 20  # trees tell apart what at least so many cases share; they would take the luck of a few for a cause
 MAX_TREE_LEVELS = 200  # trees hold at most 255 values of a category
 MAX_TREE_VALUES = 255
 MAX_TREE_CODES = 60
 ONE_THREAD_ROWS = 50_000
 PRIOR_CASES = 10.0
-FORMAT = 1
+FORMAT = 2
 SMALLEST = 1e-4  # no chance is closer to 0 or 1: a sure thing would cost infinitely when it fails
 
 
@@ -45,12 +46,16 @@ class Encoding:
     levels: dict[str, list[str]] = field(default_factory=dict)
     vocabulary: dict[str, list[str]] = field(default_factory=dict)
     scale: dict[str, list[float]] = field(default_factory=dict)
+    enough: dict[str, int] = field(
+        default_factory=dict
+    )  # how many of the values and codes, the most frequent, trees see
 
     def learn(self, table: pd.DataFrame) -> Encoding:
         for name in self.categories:
-            self.levels[name] = _frequent(table[name].map(_text))
+            self.levels[name], self.enough[name] = _frequent(table[name].map(_text), most=MAX_TREE_LEVELS)
         for name in self.codes:
-            self.vocabulary[name] = _frequent(table[name].map(as_set).explode().dropna().map(str))
+            codes = table[name].map(as_set).explode().dropna().map(str)
+            self.vocabulary[name], self.enough[name] = _frequent(codes, most=MAX_TREE_CODES)
         for name in self.numbers:
             values = _signed_log(table[name])
             spread = float(np.nanstd(values)) if np.isfinite(values).any() else 1.0
@@ -75,9 +80,9 @@ class Encoding:
         columns = []
         for name in self.categories:
             places = self._places(table, name).astype(float)
-            columns.append(np.where(places < min(len(self.levels[name]), MAX_TREE_LEVELS), places, np.nan)[:, None])
+            columns.append(np.where(places < self.enough[name], places, np.nan)[:, None])
         columns += [_floats(table[name])[:, None] for name in self.numbers]
-        columns += [self._has(table, name)[:, :MAX_TREE_CODES].toarray() for name in self.codes]
+        columns += [self._has(table, name)[:, : self.enough[name]].toarray() for name in self.codes]
         return np.hstack(columns) if columns else np.zeros((len(table), 0))
 
     def _places(self, table: pd.DataFrame, name: str) -> np.ndarray:
@@ -115,11 +120,13 @@ def _text(value: Any) -> str:
     )
 
 
-def _frequent(values: pd.Series) -> list[str]:
+def _frequent(values: pd.Series, *, most: int) -> tuple[list[str], int]:
+    """Values from the most frequent down, and how many of these, at most `most`, fill a leaf of a tree."""
     counts = values.value_counts()
     counts = counts[counts >= MIN_LEVEL_ROWS].reset_index()
     counts.columns = ["value", "rows"]
-    return counts.sort_values(["rows", "value"], ascending=[False, True])["value"].tolist()
+    counts = counts.sort_values(["rows", "value"], ascending=[False, True])
+    return counts["value"].tolist(), min(int((counts["rows"] >= MIN_LEAF_ROWS).sum()), most)
 
 
 def _floats(column: pd.Series) -> np.ndarray:
@@ -265,8 +272,8 @@ class Boosting:
         self.trees = []
         for seed in range(self.seeds):
             model = HistGradientBoostingClassifier(
-                learning_rate=0.05, max_iter=self.iterations, max_leaf_nodes=self.leaves, min_samples_leaf=20, l2_regularization=1.0,
-                max_features=0.3, categorical_features=categories, early_stopping=False, random_state=seed)  # fmt: skip
+                learning_rate=0.05, max_iter=self.iterations, max_leaf_nodes=self.leaves, min_samples_leaf=MIN_LEAF_ROWS, l2_regularization=5.0,
+                max_features=0.5, categorical_features=categories, early_stopping=False, random_state=seed)  # fmt: skip
             with _threads(len(values)):
                 self.trees.append(_Grown.of(model.fit(values, outcome, sample_weight=weight)))
         return self
@@ -309,6 +316,44 @@ class Blend:
             for name, value in held.items()
         }
         return {"parts": {part.kind: told for part, (told, _) in zip(self.parts, states, strict=True)}}, arrays
+
+
+@dataclass
+class ByKind:
+    """Trees for cases just begun and trees for all cases, the latter used for those looked at later.
+
+    Most looks are at slow cases, which end otherwise; learned together with these, the new ones are told too little.
+    """
+
+    encoding: Encoding
+    column: str = ""  # a number such as the age at which a case is looked at; the smallest is that of a new case
+    new_below: float = 0.0
+    parts: list[Any] = field(default_factory=list)
+    kind: str = "boosting_by_kind"
+
+    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> ByKind:
+        values = np.unique(_floats(table[self.column]))
+        self.new_below = float(values[:2].mean())
+        new = _floats(table[self.column]) < self.new_below
+        new = new if 0 < outcome[new].sum() < new.sum() else np.ones(len(table), bool)
+        self.parts = [
+            Boosting(self.encoding).fit(table[rows].reset_index(drop=True), outcome[rows], weight[rows])
+            for rows in (new, np.ones(len(table), bool))
+        ]
+        return self
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        new = _floats(table[self.column]) < self.new_below
+        chance = np.empty(len(table))
+        for rows, part in zip((new, ~new), self.parts, strict=True):
+            if rows.any():
+                chance[rows] = part.chance(table[rows].reset_index(drop=True))
+        return chance
+
+    def state(self) -> tuple[dict, dict]:
+        states = [part.state() for part in self.parts]
+        arrays = {f"{place}/{name}": value for place, (_, held) in enumerate(states) for name, value in held.items()}
+        return {"column": self.column, "new_below": self.new_below, "parts": [told for told, _ in states]}, arrays
 
 
 @dataclass
@@ -408,6 +453,13 @@ def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.nd
     if kind == "blend":
         inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
         return Blend(encoding, [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()])
+    if kind == "boosting_by_kind":
+        inner = [
+            {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{i}/")}
+            for i in range(len(told["parts"]))
+        ]
+        parts = [_restored("boosting", encoding, part, held) for part, held in zip(told["parts"], inner, strict=True)]
+        return ByKind(encoding, told["column"], told["new_below"], parts)
     if kind == "boosting":
         grown = [_Grown(float(arrays[f"{i}.start"][0]), arrays[f"{i}.nodes"], arrays[f"{i}.roots"], arrays[f"{i}.bitsets"])
                  for i in range(told["seeds"])]  # fmt: skip

@@ -68,7 +68,7 @@ class OutcomeModel:
     features: Sequence[str]
     horizon_days: int = 180
     group: str | None = None
-    candidates: Sequence[str] = ("base_rate", "rates", "logistic", "boosting", "blend")
+    candidates: Sequence[str] = ("base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend")
     rate_keys: Sequence[str] = ()
     kind: str | None = None  # column whose values begin at unlike times, such as the age at which a case is looked at
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
@@ -217,20 +217,19 @@ class OutcomeModel:
         made: dict[str, Callable[[], Any]] = {
             "base_rate": lambda: models.BaseRate(encoding), "rates": lambda: models.Rates(encoding, list(self.rate_keys)),
             "logistic": lambda: models.Logistic(encoding), "boosting": lambda: models.Boosting(encoding),
-            "blend": lambda: models.Blend(encoding)}  # fmt: skip
+            "boosting_by_kind": lambda: models.ByKind(encoding, str(self.kind)), "blend": lambda: models.Blend(encoding)}  # fmt: skip
         return made[name]()
 
-    def _validate(
-        self, table: pd.DataFrame, cases: _Cases
-    ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        """Each candidate's chances for later cases than it learned from, pooled over the origins."""
+    def _validate(self, table: pd.DataFrame, cases: _Cases) -> dict[str, tuple[np.ndarray, ...]]:
+        """Each candidate's chance, outcome, weight, row and origin for later cases than it learned from, all origins."""
         known = cases.weight > 0
         few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
         names = [n for n in self.candidates if n in ("base_rate", "rates")] if few else list(self.candidates)
         names = [n for n in names if n != "rates" or self.rate_keys]
+        names = [n for n in names if n != "boosting_by_kind" or (self.kind and table[self.kind].nunique() > 1)]
         self._few = bool(few)
         pooled: dict[str, list] = {name: [] for name in names}
-        for learn, weight, outcome, test, later in self._origins(table, cases):
+        for origin, (learn, weight, outcome, test, later) in enumerate(self._origins(table, cases)):
             fitted: dict[str, np.ndarray] = {}
             for name in (n for n in names if n != "blend"):
                 model = self._make(name, table.iloc[learn]).fit(table.iloc[learn], outcome[learn], weight[learn])
@@ -240,7 +239,7 @@ class OutcomeModel:
                     (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
                 )
             for name in names:
-                pooled[name].append((fitted[name], cases.outcome[test], later[test], test))
+                pooled[name].append((fitted[name], cases.outcome[test], later[test], test, np.full(len(test), origin)))
         return {
             name: tuple(np.concatenate(column) for column in zip(*parts, strict=True))
             for name, parts in pooled.items()
@@ -266,7 +265,10 @@ class OutcomeModel:
 
     def _choose(self, held: dict) -> None:
         """The lowest log loss after its own calibration; between near equals the simpler."""
-        order = {name: i for i, name in enumerate(("base_rate", "rates", "logistic", "boosting", "blend"))}
+        order = {
+            name: i
+            for i, name in enumerate(("base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend"))
+        }
         if not held:
             name = "rates" if self.rate_keys and "rates" in self.candidates else "base_rate"
             self.comparison = pd.DataFrame(
@@ -279,7 +281,7 @@ class OutcomeModel:
             self._held = pd.DataFrame(columns=["chance", "outcome", "weight", "row"])
             return
         rows = []
-        for name, (chance, outcome, weight, _) in held.items():
+        for name, (chance, outcome, weight, *_) in held.items():
             told = judgement.figures(outcome, chance, weight)
             rows.append(
                 {
@@ -290,14 +292,25 @@ class OutcomeModel:
         table = pd.DataFrame(rows).sort_values("model", key=lambda s: s.map(order), ignore_index=True)
         best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
         self.comparison = table.assign(chosen=table.index == best)
-        chance, outcome, weight, row = held[table["model"][best]]
-        censored = self._names["outcome_date"] is not None
-        self._line = _straightened(chance, outcome, weight, pull=CENSORED_PULL if censored else CALIBRATION_PULL)
-        if censored:
-            self._line = _level_kept(chance, weight, slope=self._line[1])
+        chance, outcome, weight, row, origin = held[table["model"][best]]
+        self._line = self._straighten(chance, outcome, weight, origin == origin.max())
         chance = self._calibrated(chance)
         self._held = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight, "row": row})
         self._band = _band(chance, outcome, weight)
+
+    def _straighten(
+        self, chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, newest: np.ndarray
+    ) -> tuple[float, float]:
+        """Shift and slope; where ends are censored, the slope alone, by the newest origin.
+
+        The fewer cases a model has seen the surer it is of itself, and models of earlier days had seen few ends: their
+        slopes would make the last one too shy.
+        """
+        if self._names["outcome_date"] is None:
+            return _straightened(chance, outcome, weight, pull=CALIBRATION_PULL)
+        chance, outcome, weight = chance[newest], outcome[newest], weight[newest]
+        slope = _straightened(chance, outcome, weight, pull=CENSORED_PULL)[1]
+        return _level_kept(chance, weight, slope=slope)
 
     def _calibrated(self, chance: np.ndarray) -> np.ndarray:
         shift, slope = self._line
