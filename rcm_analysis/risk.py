@@ -48,10 +48,10 @@ COLUMNS = ["claim_number", "as_of", "p_write_off", "lower", "upper", "open_balan
            "denied_on", "basis"]  # fmt: skip
 GROUPS = {
     "payer": ["payer_name", "payer_class", "payer_order"],
-    "reason": ["category", "carc", "rarc", "codes", "group_code"],
+    "reason": ["category", "carc", "codes", "group_code"],
     "location": ["location"],
     "provider": ["rendering_npi", "place_of_service"],
-    "procedure": ["procedure", "procedure_family"],
+    "procedure": ["procedure_family"],
     "amount": ["refused_usd", "charge_usd", "refused_share", "paid_share", "lines_refused"],
     "age": ["age_days", "days_since_denial", "correction_days_left", "appeal_days_left"],
     "filing": ["days_to_submit", "days_to_decide", "days_since_service"],

@@ -29,6 +29,7 @@ LABELS = {
     "lift_top_tenth": ("Lift of the top tenth", "Rate in the tenth with the highest chances, over the base rate."),
 }  # fmt: skip
 NAMES = {"base_rate": "base rate", "rates": "table of rates by payer and reason", "logistic": "logistic regression", "boosting": "boosted trees",
+         "boosting_by_kind": "boosted trees, for new denials and for older ones apart",
          "blend": "mean of logistic regression and trees"}  # fmt: skip
 
 

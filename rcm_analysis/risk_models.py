@@ -331,15 +331,17 @@ class ByKind:
     parts: list[Any] = field(default_factory=list)
     kind: str = "boosting_by_kind"
 
-    def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> ByKind:
+    def fit(
+        self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray, of_all: Boosting | None = None
+    ) -> ByKind:
+        """`of_all` saves growing the trees for all cases a second time."""
         values = np.unique(_floats(table[self.column]))
         self.new_below = float(values[:2].mean())
+        of_all = of_all or Boosting(self.encoding).fit(table, outcome, weight)
         new = _floats(table[self.column]) < self.new_below
-        new = new if 0 < outcome[new].sum() < new.sum() else np.ones(len(table), bool)
-        self.parts = [
-            Boosting(self.encoding).fit(table[rows].reset_index(drop=True), outcome[rows], weight[rows])
-            for rows in (new, np.ones(len(table), bool))
-        ]
+        enough = 0 < outcome[new].sum() < new.sum()
+        of_new = Boosting(self.encoding).fit(table[new], outcome[new], weight[new]) if enough else of_all
+        self.parts = [of_new, of_all]
         return self
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
@@ -347,7 +349,7 @@ class ByKind:
         chance = np.empty(len(table))
         for rows, part in zip((new, ~new), self.parts, strict=True):
             if rows.any():
-                chance[rows] = part.chance(table[rows].reset_index(drop=True))
+                chance[rows] = part.chance(table[rows])
         return chance
 
     def state(self) -> tuple[dict, dict]:

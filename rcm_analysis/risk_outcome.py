@@ -231,9 +231,12 @@ class OutcomeModel:
         pooled: dict[str, list] = {name: [] for name in names}
         for origin, (learn, weight, outcome, test, later) in enumerate(self._origins(table, cases)):
             fitted: dict[str, np.ndarray] = {}
+            grown: dict[str, Any] = {}
             for name in (n for n in names if n != "blend"):
-                model = self._make(name, table.iloc[learn]).fit(table.iloc[learn], outcome[learn], weight[learn])
-                fitted[name] = model.chance(table.iloc[test])
+                made, known = self._make(name, table.iloc[learn]), (table.iloc[learn], outcome[learn], weight[learn])
+                more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
+                grown[name] = made.fit(*known, **more)
+                fitted[name] = grown[name].chance(table.iloc[test])
             if "blend" in names:
                 fitted["blend"] = models.sigmoid(
                     (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
@@ -278,7 +281,7 @@ class OutcomeModel:
                 (0.0, 1.0),
                 pd.DataFrame({"chance": [0.0, 1.0], "below": [1.0, 1.0], "above": [1.0, 1.0]}),
             )
-            self._held = pd.DataFrame(columns=["chance", "outcome", "weight", "row"])
+            self._held = pd.DataFrame(columns=["chance", "outcome", "weight", "row", "origin"])
             return
         rows = []
         for name, (chance, outcome, weight, *_) in held.items():
@@ -295,7 +298,9 @@ class OutcomeModel:
         chance, outcome, weight, row, origin = held[table["model"][best]]
         self._line = self._straighten(chance, outcome, weight, origin == origin.max())
         chance = self._calibrated(chance)
-        self._held = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight, "row": row})
+        self._held = pd.DataFrame(
+            {"chance": chance, "outcome": outcome, "weight": weight, "row": row, "origin": origin}
+        )
         self._band = _band(chance, outcome, weight)
 
     def _straighten(

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import pickle
 import zipfile
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
 
-from rcm_analysis import claims, risk, risk_card, risk_features, risk_judgement, risk_models, risk_outcome, worklist
+from rcm_analysis import (
+    claims,
+    intake,
+    risk,
+    risk_card,
+    risk_features,
+    risk_judgement,
+    risk_models,
+    risk_outcome,
+    worklist,
+)
 from rcm_analysis.risk import DriftWarning, LeakError, LeakWarning, OutcomeModel
+from rcm_analysis.store import Practice
 
 EARLIER, LATER = date(2026, 3, 31), date(2026, 9, 30)
 QUICK = ("base_rate", "rates", "logistic")
@@ -111,6 +124,29 @@ def test_no_feature_knows_what_came_later(two_looks):
     )
 
 
+def test_a_store_that_never_saw_later_files_tells_the_same(demo_folder, demo_store, tmp_path):
+    """The list of that day, learned and ranked, once from all files and once from those that were there on the day."""
+    there = [path for path in sorted((demo_folder / "edi").rglob("*.*")) if day_of(path) <= EARLIER]
+    assert 0 < len(there) < len(list((demo_folder / "edi").rglob("*.*")))
+    rows = (demo_folder / "ledger.csv").read_text().splitlines()
+    place = rows[0].split(",").index("Post Date")
+    posted = [row for row in csv.reader(rows[1:]) if datetime.strptime(row[place], "%m/%d/%Y").date() <= EARLIER]
+    with (tmp_path / "ledger.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([rows[0].split(","), *posted])
+    intake.ingest(Practice(tmp_path / "store", "riverbend"), [*there, tmp_path / "ledger.csv"])
+    lists = [
+        risk.risk(claims.open_practice(store, "riverbend", as_of=EARLIER), as_of=EARLIER)
+        for store in (demo_store, tmp_path / "store")
+    ]
+    assert len(lists[0]) > 30
+    pd.testing.assert_frame_equal(*lists)
+
+
+def day_of(path: Path) -> date:
+    """The day on which an EDI file was made, as its envelope tells."""
+    return datetime.strptime(path.read_text()[70:76], "%y%m%d").date()
+
+
 def test_a_planted_later_column_is_caught(two_looks):
     assert differing(two_looks, [*risk_features.ALL, "paid_since"]) == ["paid_since"]
 
@@ -149,9 +185,34 @@ def test_the_level_of_earlier_models_is_not_corrected_where_ends_are_censored():
     assert slope == 0.6 and abs(shift) > 0.05
     assert np.average(told, weights=weight) == pytest.approx(np.average(chance, weights=weight), abs=1e-6)
     model = fitted(known_on(simulated(), "2025-06-30"))
-    raw = risk_models.sigmoid((risk_models.log_odds(model._held["chance"]) - model._line[0]) / model._line[1])
-    means = [np.average(chance, weights=model._held["weight"]) for chance in (raw, model._held["chance"])]
+    held = model._held[model._held["origin"] == model._held["origin"].max()]  # the newest origin sets the slope
+    raw = risk_models.sigmoid((risk_models.log_odds(held["chance"]) - model._line[0]) / model._line[1])
+    means = [np.average(chance, weights=held["weight"]) for chance in (raw, held["chance"])]
     assert means[0] == pytest.approx(means[1], abs=1e-6)
+
+
+def test_new_cases_are_learned_apart_when_older_ones_end_otherwise():
+    """Half of the cases are looked at again when old, and then what spoke for a loss speaks against it."""
+    table = simulated(4000)
+    old = table.sample(frac=0.5, random_state=2).assign(age=60, filed=lambda t: t["filed"] + pd.Timedelta(days=1))
+    old["lost"] = (np.random.default_rng(5).random(len(old)) < 1 - old["chance"]).astype(float)
+    both = pd.concat([table.assign(age=0), old], ignore_index=True).sort_values("filed", ignore_index=True)
+    both["ended"] = both["filed"] + pd.Timedelta(days=30)
+    model = fitted(both, features=["payer", "codes", "usd"], kind="age", candidates=(*QUICK, "boosting_by_kind"))
+    assert model.chosen == "boosting_by_kind"
+    strange = simulated(2000, seed=8)
+    missed = {
+        age: np.abs(model.predict(strange.assign(age=age))["chance"] - strange["chance"]).mean() for age in (0, 10, 60)
+    }
+    assert max(missed[0], missed[10]) < 0.07 < 0.12 < missed[60]
+
+
+def test_trees_do_not_tell_apart_what_few_cases_share():
+    table = pd.DataFrame({"payer": ["A"] * 60 + ["B"] * 19 + ["C"] * 4, "codes": [{"97"}] * 70 + [{"97", "M15"}] * 13})
+    encoding = risk_models.Encoding(["payer"], [], ["codes"]).learn(table)
+    assert (encoding.levels["payer"], encoding.vocabulary["codes"]) == (["A", "B"], ["97", "M15"])
+    dense = encoding.dense(table)
+    assert dense.shape == (83, 2) and np.isnan(dense[60:, 0]).all() and (dense[:60, 0] == 0).all()
 
 
 def test_shuffled_outcomes_give_no_skill():
@@ -211,17 +272,19 @@ def test_a_moved_rate_raises_an_alarm(recwarn):
 # --- saved models --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["base_rate", "rates", "logistic", "boosting", "blend"])
+@pytest.mark.parametrize("kind", ["base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend"])
 def test_a_saved_model_tells_the_same(kind, tmp_path):
-    table = simulated(1200).assign(usd=lambda t: t["usd"].where(t.index % 7 > 0))
+    table = simulated(1200).assign(usd=lambda t: t["usd"].where(t.index % 7 > 0), age=lambda t: t.index % 3 * 30)
     encoding = risk_models.Encoding(["payer"], ["usd"], ["codes"]).learn(table)
     made = {"base_rate": risk_models.BaseRate(encoding), "rates": risk_models.Rates(encoding, ["payer", "codes"]), "logistic": risk_models.Logistic(encoding),
-            "boosting": risk_models.Boosting(encoding, iterations=30), "blend": risk_models.Blend(encoding)}[kind]  # fmt: skip
+            "boosting": risk_models.Boosting(encoding, iterations=30), "boosting_by_kind": risk_models.ByKind(encoding, "age"), "blend": risk_models.Blend(encoding)}[kind]  # fmt: skip
     made.fit(table, table["lost"].to_numpy(), np.ones(len(table)))
     risk_models.write(tmp_path / "m.zip", made, {"learned_to": "2026-01-01"})
     again, about = risk_models.read(tmp_path / "m.zip")
     strange = simulated(400, seed=9).assign(
-        payer=lambda t: t["payer"].where(t.index % 3 > 0, "NEW"), usd=lambda t: t["usd"].where(t.index % 5 > 0)
+        payer=lambda t: t["payer"].where(t.index % 3 > 0, "NEW"),
+        usd=lambda t: t["usd"].where(t.index % 5 > 0),
+        age=lambda t: t.index % 2 * 45,
     )
     np.testing.assert_allclose(again.chance(strange), made.chance(strange), atol=1e-6)
     assert about == {"learned_to": "2026-01-01"}
