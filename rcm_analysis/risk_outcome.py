@@ -27,16 +27,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rcm_analysis import risk_calibration as calibration
 from rcm_analysis import risk_judgement as judgement
 from rcm_analysis import risk_models as models
 from rcm_analysis.errors import RcmError
+from rcm_analysis.risk_cases import Cases
 
 SUSPECT_AREA = 0.90  # one feature alone that tells this much was most likely written after the outcome
 CHECK_ROWS = 20_000
 MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
 ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
-JUDGED_AFTER_DAYS = 180  # of cases followed for less, only the quick ends are known
-ENOUGH_FOLLOWED = 0.4  # share of the cases that must be followed so long; else the younger ones have to judge
 MAX_FIT_ROWS = 100_000  # further rows no longer move the figures, but the clock
 TUNE_ROWS = 20_000
 MANY_LEVELS = 12  # numbers with fewer values are read as they are
@@ -45,7 +45,6 @@ CALIBRATION_PULL, CENSORED_PULL = (
     10.0,
     200.0,
 )  # cases that draw slope and intercept to 1 and 0; earlier models saw fewer ends
-NEWTON_STEPS, NEWTON_CLOSE = 50, 1e-9
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
 
 
@@ -90,12 +89,13 @@ class OutcomeModel:
         self._settle_rate_keys(table, cases)
         held = self._validate(table, cases)
         self._choose(held)
+        at_random = self._split_at_random(table, cases)
         rows = self._sample(np.flatnonzero(cases.weight > 0), MAX_FIT_ROWS, table)
         self._model = self._make(self.chosen, table.iloc[rows]).fit(
             table.iloc[rows], cases.outcome[rows], cases.weight[rows]
         )
         self._trained_groups = set(pd.unique(table[self.group])) if self.group else set()
-        self.about = self._card(table, cases)
+        self.about = self._card(table, cases) | {"split_at_random": at_random}
         return self
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -180,14 +180,14 @@ class OutcomeModel:
 
     # --- fitting ----------------------------------------------------------------------------------------------------
 
-    def _cases(self, table: pd.DataFrame, as_of: Any) -> _Cases:
+    def _cases(self, table: pd.DataFrame, as_of: Any) -> Cases:
         names = self._names
         start = pd.to_datetime(table[names["index_date"]])
         outcome = pd.to_numeric(table[names["outcome"]].astype(object), errors="coerce").astype(float)
         if not outcome.dropna().isin([0, 1]).all():
             raise ValueError(f"{names['outcome']} must be 0, 1 or empty (still open)")
         if names["outcome_date"] is None:
-            return _Cases(
+            return Cases(
                 start,
                 outcome.fillna(0).to_numpy(),
                 outcome.notna().to_numpy(float),
@@ -198,7 +198,7 @@ class OutcomeModel:
         day = pd.Timestamp(as_of) if as_of is not None else max(start.max(), settled.max())
         ended, kind = outcome.fillna(0).to_numpy(), table[self.kind].to_numpy() if self.kind else np.zeros(len(table))
         value, weight = judgement.known_by(start, settled, ended, as_of=day, horizon_days=self.horizon_days, kind=kind)
-        return _Cases(start, value, weight, day, outcome.notna().to_numpy(), settled, ended, kind)
+        return Cases(start, value, weight, day, outcome.notna().to_numpy(), settled, ended, kind)
 
     def _kinds(self, table: pd.DataFrame) -> models.Encoding:
         sets, numbers, categories = [], [], []
@@ -220,7 +220,7 @@ class OutcomeModel:
             "boosting_by_kind": lambda: models.ByKind(encoding, str(self.kind)), "blend": lambda: models.Blend(encoding)}  # fmt: skip
         return made[name]()
 
-    def _validate(self, table: pd.DataFrame, cases: _Cases) -> dict[str, tuple[np.ndarray, ...]]:
+    def _validate(self, table: pd.DataFrame, cases: Cases) -> dict[str, tuple[np.ndarray, ...]]:
         """Each candidate's chance, outcome, weight, row and origin for later cases than it learned from, all origins."""
         known = cases.weight > 0
         few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
@@ -249,7 +249,7 @@ class OutcomeModel:
             if parts
         }
 
-    def _origins(self, table: pd.DataFrame, cases: _Cases):
+    def _origins(self, table: pd.DataFrame, cases: Cases):
         """(rows to learn from with weights and outcomes as known at the origin, later rows), once per origin."""
         last = cases.last_judged(self.horizon_days)
         days = np.sort(cases.start[cases.start <= last].to_numpy())
@@ -265,6 +265,19 @@ class OutcomeModel:
             learn, test = self._sample(learn, TUNE_ROWS, table), self._sample(test, TUNE_ROWS, table)
             if len(learn) >= MIN_EACH and len(test) >= MIN_EACH and 0 < outcome[learn].sum() < len(learn):
                 yield learn, weight, outcome, test, later
+
+    def _split_at_random(self, table: pd.DataFrame, cases: Cases) -> dict[str, float]:
+        """Figures of the chosen model when earlier and later cases are mixed: shown for how much they flatter."""
+        rows = self._sample(np.flatnonzero(cases.weight > 0), TUNE_ROWS, table)
+        keys = pd.factorize(table[self.group].iloc[rows])[0] if self.group else np.arange(len(rows))
+        learned = (np.random.default_rng(1).random(keys.max(initial=-1) + 1) < ORIGINS[-1])[keys]
+        learn, test = rows[learned], rows[~learned]
+        if self._few or len(test) < MIN_EACH or not 0 < cases.outcome[learn].sum() < len(learn):
+            return {}
+        model = self._make(self.chosen, table.iloc[learn])
+        chance = model.fit(table.iloc[learn], cases.outcome[learn], cases.weight[learn]).chance(table.iloc[test])
+        told = judgement.figures(cases.outcome[test], chance, cases.weight[test])
+        return {name: told[name] for name in ("log_loss", "brier", "auroc")}
 
     def _choose(self, held: dict) -> None:
         """The lowest log loss after its own calibration; between near equals the simpler."""
@@ -301,7 +314,7 @@ class OutcomeModel:
         self._held = pd.DataFrame(
             {"chance": chance, "outcome": outcome, "weight": weight, "row": row, "origin": origin}
         )
-        self._band = _band(chance, outcome, weight)
+        self._band = calibration.band(chance, outcome, weight)
 
     def _straighten(
         self, chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, newest: np.ndarray
@@ -312,10 +325,10 @@ class OutcomeModel:
         slopes would make the last one too shy.
         """
         if self._names["outcome_date"] is None:
-            return _straightened(chance, outcome, weight, pull=CALIBRATION_PULL)
+            return calibration.straightened(chance, outcome, weight, pull=CALIBRATION_PULL)
         chance, outcome, weight = chance[newest], outcome[newest], weight[newest]
-        slope = _straightened(chance, outcome, weight, pull=CENSORED_PULL)[1]
-        return _level_kept(chance, weight, slope=slope)
+        slope = calibration.straightened(chance, outcome, weight, pull=CENSORED_PULL)[1]
+        return calibration.level_kept(chance, weight, slope=slope)
 
     def _calibrated(self, chance: np.ndarray) -> np.ndarray:
         shift, slope = self._line
@@ -326,7 +339,7 @@ class OutcomeModel:
             return rows
         return np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
 
-    def _settle_rate_keys(self, table: pd.DataFrame, cases: _Cases) -> None:
+    def _settle_rate_keys(self, table: pd.DataFrame, cases: Cases) -> None:
         """The opponents' table: the column, or set of codes, whose shrunken rates alone tell most, learned on one half."""
         self._reference = table[list(self.features)].sample(min(len(table), 2000), random_state=0)
         if self.rate_keys:
@@ -338,7 +351,7 @@ class OutcomeModel:
         ]
         self.rate_keys = [max(told)[1]] if told and max(told)[0] > 0.5 else []
 
-    def _area_alone(self, table: pd.DataFrame, cases: _Cases, name: str) -> float:
+    def _area_alone(self, table: pd.DataFrame, cases: Cases, name: str) -> float:
         """AUROC of one feature's shrunken rates, learned on every other case and tried on the rest."""
         rows = self._sample(np.flatnonzero(cases.weight > 0), CHECK_ROWS, table)
         column = table[name].iloc[rows]
@@ -366,7 +379,7 @@ class OutcomeModel:
 
     # --- leaks and drift --------------------------------------------------------------------------------------------
 
-    def _refuse_leaks(self, table: pd.DataFrame, cases: _Cases) -> None:
+    def _refuse_leaks(self, table: pd.DataFrame, cases: Cases) -> None:
         missing = [name for name in self.features if name not in table]
         if missing:
             raise KeyError(f"no column {', '.join(missing)}")
@@ -384,7 +397,7 @@ class OutcomeModel:
                 )
             )
 
-    def _warn_of_leaks(self, table: pd.DataFrame, cases: _Cases) -> None:
+    def _warn_of_leaks(self, table: pd.DataFrame, cases: Cases) -> None:
         known = cases.weight > 0
         if min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) >= MIN_EACH:
             self._suspects = {n: a for n in self.features if (a := self._area_alone(table, cases, n)) > SUSPECT_AREA}
@@ -403,7 +416,7 @@ class OutcomeModel:
                 stacklevel=3,
             )
 
-    def _shared_groups(self, table: pd.DataFrame, cases: _Cases) -> list[str]:
+    def _shared_groups(self, table: pd.DataFrame, cases: Cases) -> list[str]:
         """Columns that are no features, repeat on many rows, and whose rows always end alike: keys of a case."""
         found = []
         for name in table.columns.difference([*self.features, *filter(None, self._names.values())]):
@@ -419,7 +432,7 @@ class OutcomeModel:
                     found.append(str(name))
         return found
 
-    def _warn_of_drift(self, cases: _Cases, chance: np.ndarray) -> None:
+    def _warn_of_drift(self, cases: Cases, chance: np.ndarray) -> None:
         known = cases.weight > 0
         if not known.any():
             return
@@ -444,7 +457,7 @@ class OutcomeModel:
                 stacklevel=3,
             )
 
-    def _card(self, table: pd.DataFrame, cases: _Cases) -> dict[str, Any]:
+    def _card(self, table: pd.DataFrame, cases: Cases) -> dict[str, Any]:
         import sklearn
 
         known = cases.weight > 0
@@ -455,94 +468,3 @@ class OutcomeModel:
                 "base_rate": rate, "too_few": self._few, "rate_keys": list(self.rate_keys), "suspects": self._suspects,
                 "metrics": {k: float(best[k]) for k in ("log_loss", "brier", "auroc")},
                 "versions": {"python": sys.version.split()[0], "scikit-learn": sklearn.__version__, "numpy": np.__version__}}  # fmt: skip
-
-
-@dataclass
-class _Cases:
-    """Start, outcome within the horizon, weight and the day all this was known."""
-
-    start: pd.Series
-    outcome: np.ndarray
-    weight: np.ndarray
-    as_of: pd.Timestamp
-    stated: np.ndarray
-    settled: pd.Series | None = None
-    ended: np.ndarray | None = None
-    kind: np.ndarray | None = None
-
-    def last_judged(self, horizon_days: int) -> pd.Timestamp:
-        """The newest start of a case that may judge a model: of younger ones only the quick ends are known."""
-        newest = self.start.max()
-        if self.settled is None:
-            return newest
-        followed = self.as_of - pd.Timedelta(days=min(horizon_days, JUDGED_AFTER_DAYS))
-        return followed if (self.start <= followed).mean() >= ENOUGH_FOLLOWED else newest
-
-    def between(self, first: pd.Timestamp, last: pd.Timestamp, horizon_days: int) -> np.ndarray:
-        """Weights among the cases of a stretch of time alone, which were followed for less time than all were."""
-        inside = ((self.start >= first) & (self.start <= last)).to_numpy()
-        if self.settled is None:
-            return np.where(inside, self.weight, 0.0)
-        weight = np.zeros(len(self.start))
-        weight[inside] = judgement.known_by(
-            self.start[inside], self.settled[inside], self.ended[inside], as_of=self.as_of, horizon_days=horizon_days, kind=self.kind[inside])[1]  # fmt: skip
-        return weight
-
-    def as_known(self, day: pd.Timestamp, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
-        """Outcome and weight as they were known on an earlier day."""
-        if self.settled is None:
-            return self.outcome, self.weight
-        before = (self.start < day).to_numpy()
-        outcome, weight = np.zeros(len(self.start)), np.zeros(len(self.start))
-        outcome[before], weight[before] = judgement.known_by(
-            self.start[before], self.settled[before], self.ended[before], as_of=day, horizon_days=horizon_days, kind=self.kind[before])  # fmt: skip
-        return outcome, weight
-
-
-def _straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *, pull: float) -> tuple[float, float]:
-    """Shift and slope in log odds that fit later outcomes best (Platt 1999), drawn to none when cases are few.
-
-    Newton's method on a convex cost. A step is halved until the cost falls, so that it ends at the lowest point.
-    """
-    odds, line = models.log_odds(chance), np.array([0.0, 1.0])
-    columns = np.column_stack([np.ones(len(odds)), odds])
-
-    def cost(line: np.ndarray) -> float:
-        told = columns @ line
-        return float(weight @ (np.logaddexp(0, told) - outcome * told) + pull * ((line - [0, 1]) ** 2).sum() / 2)
-
-    for _ in range(NEWTON_STEPS):
-        told = models.sigmoid(columns @ line)
-        slope = columns.T @ (weight * (told - outcome)) + pull * (line - [0, 1])
-        bend = (columns.T * (weight * told * (1 - told))) @ columns + pull * np.eye(2)
-        step = np.linalg.solve(bend, slope)
-        while cost(line - step) > cost(line) and np.abs(step).max() > NEWTON_CLOSE:
-            step = step / 2
-        line = line - step
-        if np.abs(step).max() <= NEWTON_CLOSE:
-            break
-    return float(line[0]), float(max(line[1], 0.0))
-
-
-def _level_kept(chance: np.ndarray, weight: np.ndarray, *, slope: float) -> tuple[float, float]:
-    """The shift that, with this slope, leaves the mean chance as it was, and the slope.
-
-    Where ends are censored, earlier models had seen fewer of the slow losses than the last one has: how far their level
-    was off says nothing of its level, only of how sure they were.
-    """
-    from scipy.optimize import brentq
-
-    odds, mean = slope * models.log_odds(chance), float(weight @ chance)
-    return float(brentq(lambda shift: weight @ models.sigmoid(shift + odds) - mean, -25, 25)), slope
-
-
-def _band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    """How far below and above a chance the observed rate of like cases may lie, at the middle of each group of chances."""
-    table = judgement.calibration(outcome, chance, weight, bins=max(1, min(10, len(chance) // 50)))
-    below, above = (
-        (table["chance"] - table["lower"]).clip(lower=0.01),
-        (table["upper"] - table["chance"]).clip(lower=0.01),
-    )
-    return pd.DataFrame({"chance": table["chance"], "below": below, "above": above}).sort_values(
-        "chance", ignore_index=True
-    )

@@ -18,11 +18,11 @@ from rcm_analysis import (
     claims,
     intake,
     risk,
+    risk_calibration,
     risk_card,
     risk_features,
     risk_judgement,
     risk_models,
-    risk_outcome,
     worklist,
 )
 from rcm_analysis.risk import DriftWarning, LeakError, LeakWarning, OutcomeModel
@@ -170,7 +170,7 @@ def test_chances_are_straightened_to_the_best_line(shift, slope):
     rng = np.random.default_rng(5)
     odds, weight = rng.normal(0, 1.5, 4000), rng.uniform(0.5, 3, 4000)
     outcome = (rng.random(4000) < risk_models.sigmoid(shift + slope * odds)).astype(float)
-    line = risk_outcome._straightened(risk_models.sigmoid(odds), outcome, weight, pull=10.0)
+    line = risk_calibration.straightened(risk_models.sigmoid(odds), outcome, weight, pull=10.0)
     columns = np.column_stack([np.ones(4000), odds])
     missed = columns.T @ (weight * (risk_models.sigmoid(columns @ line) - outcome)) + 10.0 * (np.array(line) - [0, 1])
     assert np.abs(missed).max() < 1e-5  # nowhere to go: the lowest point of the cost
@@ -180,7 +180,7 @@ def test_chances_are_straightened_to_the_best_line(shift, slope):
 def test_the_level_of_earlier_models_is_not_corrected_where_ends_are_censored():
     rng = np.random.default_rng(6)
     chance, weight = rng.beta(2, 3, 500), rng.uniform(0, 3, 500)
-    shift, slope = risk_outcome._level_kept(chance, weight, slope=0.6)
+    shift, slope = risk_calibration.level_kept(chance, weight, slope=0.6)
     told = risk_models.sigmoid(shift + slope * risk_models.log_odds(chance))
     assert slope == 0.6 and abs(shift) > 0.05
     assert np.average(told, weights=weight) == pytest.approx(np.average(chance, weights=weight), abs=1e-6)
@@ -296,7 +296,7 @@ def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
     again = OutcomeModel.load(tmp_path / "m.zip")
     table = simulated(200, seed=4)
     pd.testing.assert_frame_equal(again.predict(table), model.predict(table))
-    assert {"learned_from", "learned_to", "versions", "metrics", "cases"} <= set(again.about)
+    assert {"learned_from", "learned_to", "versions", "metrics", "split_at_random", "cases"} <= set(again.about)
 
     class Bomb:
         def __reduce__(self):
@@ -314,6 +314,11 @@ def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
 
 
 # --- judgement -----------------------------------------------------------------------------------------------------
+
+
+def test_one_chance_for_all_is_one_group():
+    told = risk_judgement.calibration(np.array([1.0, 0, 0, 0]), np.full(4, 0.5), np.ones(4))
+    assert told[["chance", "observed", "cases"]].values.tolist() == [[0.5, 0.25, 4]]
 
 
 def test_figures_agree_with_hand_counts():
