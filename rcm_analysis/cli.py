@@ -86,6 +86,9 @@ def ingest(
 
     Example: rcm ingest data/inbox/riverbend --practice riverbend
     """
+    if practice == "all":
+        typer.echo("rcm: all means every practice; give this one a name of its own", err=True)
+        raise typer.Exit(USAGE)
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         from rcm_analysis.sources import printable
@@ -158,10 +161,18 @@ def report(
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to render, by number or name.")] = None,
     months: Annotated[int, typer.Option(help="Months looked back.", min=3)] = 24,
-    jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
+    jobs: Annotated[
+        int | None, typer.Option(help="Notebooks rendered at a time (2), or practices (as many as there are cores).")
+    ] = None,
     store: StoreOption = STORE,
     out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
-    engine: EngineOption = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Where tables are computed: duckdb, spark or a Spark address; or the Dask scheduler "
+            "(tcp://host:8786) that renders the practices."
+        ),
+    ] = None,
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Make report.pdf besides; needs the extra rcm-analysis[pdf].")
     ] = False,
@@ -171,13 +182,20 @@ def report(
 ) -> None:
     """Render the notebooks for a practice and month into reports/out/PRACTICE/PERIOD.
 
+    With --practice all, or names separated by commas, every practice and a page that compares them, in reports/out/all.
+
     Example: rcm report --practice riverbend --period 2026-10
     """
-    if engine:
+    cluster = engine if engine and engine.startswith(("tcp://", "tls://")) else None
+    if engine and not cluster:
         from rcm_analysis import engines
 
         os.environ[engines.VARIABLE] = engines.named(store, engine)  # the notebooks' kernels inherit it
-    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf))
+    if practice == "all" or "," in practice:
+        raise typer.Exit(
+            _report_all(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf, cluster)
+        )
+    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs or 2, deidentified, pdf))
 
 
 def _report(
@@ -212,8 +230,40 @@ def _report(
     return DONE
 
 
-def _dates(practice: str, period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
-    """As-of day and period: given, or the last whole month that the practice's files reach."""
+def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int | None,
+                deidentified: bool, pdf: bool, cluster: str | None) -> int:  # fmt: skip
+    """Every practice's report and the page that compares them; code 3 when some failed, 1 when all did."""
+    from rcm_analysis import portfolio, reports
+    from rcm_analysis import practices as practices_
+
+    names = portfolio.names(store, practice)
+    if not names:
+        _say(f"rcm: no practice in {store}; begin with rcm demo or rcm ingest")
+        return USAGE
+    day, period = _dates(names, period, as_of, store)
+    jobs = jobs or os.cpu_count() or 1
+    books = [] if only and set(only) <= {"10", "portfolio", reports.PORTFOLIO} else reports.notebooks(only)
+    ask = practices_.Ask(period, day, store.resolve(), out.resolve(), tuple(books), months, max(1, jobs // len(names)),
+                         deidentified=deidentified, as_pdf=pdf)  # fmt: skip
+    with _bar("rendering") as progress:
+        done = iter(range(1, len(names) + 1))
+        made = practices_.render_all(
+            names, ask, jobs=jobs, engine=cluster, name="" if practice == portfolio.ALL else practices_.name_of(names),
+            progress=lambda name, ok: progress(next(done), len(names), name),
+        )  # fmt: skip
+    for one in made.made:
+        if not one.ok:
+            _say(f"{one.practice}: {one.message}")
+    if made.page is None or not made.page.ok:
+        _say("the page that compares the practices could not be made")
+        return FAILED if not any(one.ok for one in made.made) else PARTLY
+    typer.echo((made.page.folder / f"{reports.PORTFOLIO}.html").resolve().as_uri())
+    good = sum(one.ok for one in made.made)
+    return DONE if good == len(names) else PARTLY if good else FAILED
+
+
+def _dates(practice: str | list[str], period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
+    """As-of day and period: given, or the last whole month that the files of the practice (or of any of them) reach."""
     from rcm_analysis.store import Practice, StoreError
     from rcm_analysis.summaries import last_month, window
 
@@ -225,9 +275,10 @@ def _dates(practice: str, period: str | None, as_of: str | None, store: Path) ->
         typer.echo("rcm: dates are written 2026-10-31 and periods 2026-10", err=True)
         raise typer.Exit(USAGE) from None
     if day is None:
-        known = [row for row in Practice(store, practice).files()["last_known_on"].to_pylist() if row]
+        names = [practice] if isinstance(practice, str) else practice
+        known = [row for name in names for row in Practice(store, name).files()["last_known_on"].to_pylist() if row]
         if not known:
-            raise StoreError(f"there is nothing of {practice} in {store}; ingest its files first")
+            raise StoreError(f"there is nothing of {', '.join(names)} in {store}; ingest its files first")
         day = window(max(known), 1)[1]
     return day, period or last_month(day)
 
@@ -366,12 +417,14 @@ def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[
     """Delete everything of a practice, its reports included."""
     import shutil
 
+    from rcm_analysis import practices as practices_
     from rcm_analysis.store import Practice
 
     if not yes and not typer.confirm(f"Delete the data and the reports of {practice}?"):
         raise typer.Exit(FAILED)
     Practice(store, practice).forget()
     shutil.rmtree(out / practice, ignore_errors=True)
+    practices_.forget(practice, out=out)
     _say(f"{practice} is forgotten")
 
 

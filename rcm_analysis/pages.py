@@ -97,6 +97,7 @@ FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "co
            "text": lambda v: "" if _missing(v) else str(v), "words": words, "yes": lambda v: "yes" if v else "no",
            "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
 NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
+RELATIVE = re.compile(r"(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
 WIDE_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
 
 
@@ -178,7 +179,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the first `rows` rows on the page, 500 behind its search, all of them in `tables/<name>.csv`."""
+    """A table: the first `rows` rows on the page, 500 behind its search, all of them in `tables/<name>.csv`.
+
+    `links` names a column that is not shown: the relative address to which a row's first cell leads, empty for none.
+    """
 
     frame: pd.DataFrame
     name: str
@@ -186,9 +190,10 @@ class Table:
     columns: dict[str, Column]
     rows: int = 15
     note: str = ""
+    links: str = ""
 
     def __post_init__(self) -> None:
-        missing = set(self.columns) - set(self.frame.columns)
+        missing = (set(self.columns) | ({self.links} if self.links else set())) - set(self.frame.columns)
         if missing:
             raise KeyError(f"table {self.name} has no column {', '.join(sorted(missing))}")
         if disclosure.active():
@@ -200,6 +205,8 @@ class Table:
 
     def _deidentify(self) -> None:
         left = disclosure.table(self.frame[list(self.columns)], self._counts())
+        if self.links:  # no row is dropped, so that they stay in step
+            left = left.assign(**{self.links: self.frame[self.links].to_numpy()})
         for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
                             ("title", disclosure.text(self.title)), ("note", disclosure.text(self.note))):  # fmt: skip
             object.__setattr__(self, name, value)
@@ -224,12 +231,15 @@ class Table:
 
     def _rows(self, frame: pd.DataFrame) -> str:
         rows = frame[list(self.columns)].itertuples(index=False, name=None)
-        return "".join(f"<tr>{self._cells(row)}</tr>" for row in rows)
+        links = frame[self.links] if self.links else [""] * len(frame)
+        return "".join(f"<tr>{self._cells(row, link)}</tr>" for row, link in zip(rows, links, strict=True))
 
-    def _cells(self, row: tuple) -> str:
+    def _cells(self, row: tuple, link: str) -> str:
         cells = []
         for i, (value, column) in enumerate(zip(row, self.columns.values(), strict=True)):
             text = html.escape(FORMATS[column.unit](value))
+            if i == 0 and isinstance(link, str) and RELATIVE.fullmatch(link):
+                text = f'<a href="{html.escape(link)}">{text}</a>'
             tag = 'th scope="row"' if i == 0 else "td"
             number = (
                 f' class="n {column.unit}"' if column.unit in NUMERIC else ' class="d"' if column.unit == "date" else ""

@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from rcm_analysis.runs import Status
 from rcm_analysis.store import Practice
 
 MOST_FINDINGS = 4  # under each heading of the index
+PORTFOLIO = "10_portfolio"  # compares practices, and so is no page of one practice's report
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
 
 
@@ -62,12 +64,21 @@ def folder_of(out: Path, practice: str, period: str, variant: str = "", *, deide
 
 
 def notebooks(only: list[str]) -> list[Path]:
-    """The notebooks in their order; with `only`, those whose number or name fits. Raises ReportError if none does."""
-    found = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    """A practice's notebooks in their order; with `only`, those whose number or name fits. Raises ReportError if none does."""
+    found = [path for path in _all_notebooks() if path.stem != PORTFOLIO]
     chosen = [p for p in found if not only or any(p.stem.startswith(name) or name in p.stem for name in only)]
     if not chosen:
         raise ReportError(f"no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}")
     return chosen
+
+
+def portfolio_notebook() -> Path:
+    """The notebook that compares practices."""
+    return next(path for path in _all_notebooks() if path.stem == PORTFOLIO)
+
+
+def _all_notebooks() -> list[Path]:
+    return sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
@@ -87,14 +98,15 @@ def render(
     provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
     extra_parameters: dict[str, Any] | None = None,
     retries: int = 0, facts: dict[str, Any] | None = None, variant: str = "",
-    deidentified: bool = False, as_pdf: bool = False,
+    deidentified: bool = False, as_pdf: bool = False, environment: dict[str, str] | None = None,
 ) -> Result:  # fmt: skip
     """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
 
     `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest, `facts`
     in the manifest alone. A notebook that fails is tried `retries` times more. `variant` names a report of its own
     beside the period's usual one. `deidentified` leaves out what could name a person (see `disclosure`) and the
-    executed notebooks, and names the variant so. `as_pdf` makes report.pdf besides, and needs WeasyPrint.
+    executed notebooks, and names the variant so. `as_pdf` makes report.pdf besides, and needs WeasyPrint. `environment`
+    is added to that of the notebooks' kernels.
     Raises NotebookError for unknown parameters, before anything is run.
     """
     parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
@@ -110,10 +122,11 @@ def render(
         work = final.with_name(f".{final.name}.building-{os.getpid()}")
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
-        with _shared_tables(practice, as_of, store, work, worth_it=len(notebooks) > 1) as environment:
-            environment |= {disclosure.VARIABLE: secrets.token_hex(16)} if deidentified else {}
+        with _shared_tables(practice, as_of, store, work, worth_it=len(notebooks) > 1) as shared:
+            kernels = {**shared, **(environment or {})}
+            kernels |= {disclosure.VARIABLE: secrets.token_hex(16)} if deidentified else {}
             statuses = runs.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
-                                    environment=environment, retries=retries)  # fmt: skip
+                                    environment=kernels, retries=retries)  # fmt: skip
         context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {},
                    "facts": facts or {}, "deidentified": deidentified}  # fmt: skip
         if deidentified:
@@ -121,7 +134,7 @@ def render(
         _write_pages(work, notebooks, statuses, parameters, context)
         if as_pdf:
             written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
-            title = f"Denials at {practice}, {pages.month_name(period)}"
+            title = f"Denials at {_called(practice)}, {pages.month_name(period)}"
             pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
         if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
@@ -135,14 +148,26 @@ def _coarse(told: Any) -> Any:
     return disclosure.text(str(told)) if isinstance(told, str | date) else told
 
 
+class _Mask:
+    """The process's mask for new files: its threads share it, so the first sets it and the last one puts it back."""
+
+    lock, users, before = threading.Lock(), 0, 0
+
+
 @contextmanager
 def private_files() -> Iterator[None]:
     """Whatever is written meanwhile, by us or by papermill, is readable by its owner alone."""
-    before = os.umask(0o077)
+    with _Mask.lock:
+        if not _Mask.users:
+            _Mask.before = os.umask(0o077)
+        _Mask.users += 1
     try:
         yield
     finally:
-        os.umask(before)
+        with _Mask.lock:
+            _Mask.users -= 1
+            if not _Mask.users:
+                os.umask(_Mask.before)
 
 
 @contextmanager
@@ -368,12 +393,17 @@ def _csp_hash(script: str) -> str:
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
     script = _template("tables.js")
     provenance = context["provenance"]
-    parts = [f"{context['practice']}, {pages.month_name(context['period'])}, as known on {context['as_of']}"]
+    practice = _called(context["practice"])
+    parts = [f"{practice}, {pages.month_name(context['period'])}, as known on {context['as_of']}"]
     parts += [f"{name}: {value}" for name, value in provenance.items()]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
-    return {"practice": context["practice"], "period_name": pages.month_name(context["period"]),
+    return {"practice": practice, "period_name": pages.month_name(context["period"]),
             "css": _template("style.css"), "script": script, "script_hash": _csp_hash(script),
             "provenance": " · ".join(parts)}  # fmt: skip
+
+
+def _called(practice: str) -> str:
+    return "all practices" if practice == "all" else practice
 
 
 def _environment() -> Any:

@@ -25,10 +25,11 @@ LEVELS = [
      "pdf", "sharing"},
     {"conformance", "remittances", "grids", "static_edits", "kernels", "risk_outcome"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features", "runs"},
-    {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
-    {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist"},
-    {"clusters", "signals", "development", "scorecards", "audits"}, {"trends"}, {"trend_tables"},
-    {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
+    {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "standardization", "taxonomy", "risk"},
+    {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist",
+     "portfolio_charts"},
+    {"clusters", "signals", "development", "scorecards", "audits"}, {"trends"}, {"trend_tables", "portfolio"},
+    {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"practices"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
