@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from rcm_analysis.errors import RcmError
-from rcm_analysis.pages import month_name
+from rcm_analysis.pages import called, month_name
 
 TIMEOUT_S = 60
 
@@ -51,7 +51,7 @@ def message(
 ) -> EmailMessage:
     """The announcement. `key` names the run, so that a mail sent twice has one identity."""
     made = EmailMessage()
-    made["Subject"] = f"Denial report {practice}, {month_name(period)}"
+    made["Subject"] = f"Denial report {called(practice)}, {month_name(period)}"
     made["From"], made["To"] = mail.sender, ", ".join(mail.to)
     made["Message-ID"] = f"<{key}@{mail.sender.rsplit('@', 1)[-1]}>"
     place = f"{mail.link.rstrip('/')}/{practice}/{report.name}/index.html" if mail.link else str(report / "index.html")

@@ -78,6 +78,11 @@ def month_name(month: str) -> str:
     return f"{MONTHS[int(month[5:7]) - 1]} {month[:4]}"
 
 
+def called(practice: str) -> str:
+    """A practice's name for a heading; `all` stands for the comparison of several."""
+    return "all practices" if practice == "all" else practice
+
+
 def in_units(values: Sequence[Any], units: Sequence[str]) -> list[str]:
     """Each value in the unit of its measure: share, USD or days."""
     forms = {"share": share, "USD": usd, "days": days}

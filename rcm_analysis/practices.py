@@ -13,9 +13,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,13 @@ class Round:
 
 def render_all(
     practices: Sequence[str], ask: Ask, *, jobs: int = 1, engine: str | None = None, name: str = "", progress: Progress | None = None,
+    missing: Mapping[str, str] | None = None, facts: dict[str, Any] | None = None,
 ) -> Round:  # fmt: skip
     """Renders every practice, `jobs` at a time, then the page that compares them, under `all` of the reports' folder.
 
     `engine` is None for this machine or the address of a Dask scheduler (tcp://host:8786) whose workers see store and
     reports under the same paths. `name` sets the page of a choice of practices apart from that of all.
+    `missing` says why practices have no report where that is known already; `facts` go into the page's manifest.
     """
     told = progress or (lambda practice, ok: None)
     waiting = sorted(
@@ -103,8 +105,11 @@ def render_all(
             told(one, made.ok)
             parts.append((made, profile))
     parts.sort(key=lambda part: part[0].practice)
-    made = tuple(part[0] for part in parts)
-    return Round(made, compare(made, [profile for _, profile in parts if profile is not None], ask, name=name))
+    made = tuple(replace(one, ok=False, message=(missing or {}).get(one.practice, one.message)) if one.practice in (missing or {}) else one
+                 for one, _ in parts)  # fmt: skip
+    return Round(
+        made, compare(made, [profile for _, profile in parts if profile is not None], ask, name=name, facts=facts)
+    )
 
 
 def _size(store: Path, practice: str) -> int:

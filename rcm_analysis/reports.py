@@ -134,7 +134,7 @@ def render(
         _write_pages(work, notebooks, statuses, parameters, context)
         if as_pdf:
             written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
-            title = f"Denials at {_called(practice)}, {pages.month_name(period)}"
+            title = f"Denials at {pages.called(practice)}, {pages.month_name(period)}"
             pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
         if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
@@ -393,17 +393,13 @@ def _csp_hash(script: str) -> str:
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
     script = _template("tables.js")
     provenance = context["provenance"]
-    practice = _called(context["practice"])
+    practice = pages.called(context["practice"])
     parts = [f"{practice}, {pages.month_name(context['period'])}, as known on {context['as_of']}"]
     parts += [f"{name}: {value}" for name, value in provenance.items()]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
     return {"practice": practice, "period_name": pages.month_name(context["period"]),
             "css": _template("style.css"), "script": script, "script_hash": _csp_hash(script),
             "provenance": " · ".join(parts)}  # fmt: skip
-
-
-def _called(practice: str) -> str:
-    return "all practices" if practice == "all" else practice
 
 
 def _environment() -> Any:

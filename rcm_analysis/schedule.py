@@ -1,7 +1,7 @@
 """Reports that are due, run once each: whatever clock a site has calls `rcm schedule`, which then exits.
 
     # reports/monthly.toml
-    practices = ["riverbend"]         # or "all"
+    practices = ["riverbend"]         # or "all"; several get a page that compares them besides
     cron = "0 6 3 * *"                # the third of each month at six
     period = "last month"             # or "this month", up to the day before
     notebooks = ["02", "03"]          # all when left out
@@ -22,16 +22,17 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import crontab, delivery, reports, runs
+from rcm_analysis import crontab, delivery, practices, reports, runs
 from rcm_analysis import store as store_
 from rcm_analysis.errors import RcmError
+from rcm_analysis.portfolio import ALL
 from rcm_analysis.summaries import window
 
 MAX_TRIES = 3  # calls that try a failing report before it is given up
@@ -55,10 +56,14 @@ class Definition:
     folder: str = ""
     mail: delivery.Mail | None = None
 
+    def of(self, store: Path) -> list[str]:
+        """The practices meant, by name."""
+        return store_.practices(store) if self.practices == (ALL,) else list(self.practices)
+
 
 @dataclass(frozen=True)
 class Due:
-    """One report that is to be made: a definition, a practice, and the time at which it fell due."""
+    """One report that is to be made: a definition, a practice (or all, to be compared), and the time at which it fell due."""
 
     definition: Definition
     practice: str
@@ -78,8 +83,9 @@ class Due:
 
     @property
     def variant(self) -> str:
-        """Keeps a choice of notebooks from taking the place of the whole report."""
-        return self.definition.name if self.definition.notebooks or self.definition.parameters else ""
+        """Keeps a choice of notebooks, or of practices that are compared, from taking the place of the whole."""
+        chosen = self.practice == ALL and self.definition.practices != (ALL,)
+        return self.definition.name if chosen or self.definition.notebooks or self.definition.parameters else ""
 
     def folder(self, out: Path) -> Path:
         return reports.folder_of(
@@ -152,7 +158,8 @@ def due(definitions: list[Definition], *, now: datetime, store: Path, out: Path)
     """
     found: dict[str, Due] = {}
     for definition in definitions:
-        for practice in store_.practices(store) if definition.practices == ("all",) else definition.practices:
+        names = definition.of(store)
+        for practice in [*names, ALL] if len(names) > 1 else names:
             known = _state(out, practice).get(definition.name, {})
             done = datetime.fromisoformat(known["done"]) if "done" in known else None
             for at in crontab.parse(definition.cron).due(after=done, until=now):
@@ -193,10 +200,10 @@ def _is_made(one: Due, out: Path) -> bool:
     return one.key in known.get("finished", [])
 
 
-def _is_rendered(one: Due, out: Path) -> bool:
+def _is_rendered(one: Due, out: Path, mark: str = "") -> bool:
     """Whether the report is there, though a killed scheduler may not have noted it."""
     manifest = one.folder(out) / "manifest.json"
-    return manifest.exists() and json.loads(manifest.read_text("utf-8")).get("schedule") == one.mark
+    return manifest.exists() and json.loads(manifest.read_text("utf-8")).get("schedule") == (mark or one.mark)
 
 
 # --- running -------------------------------------------------------------------------------------------------------
@@ -205,17 +212,25 @@ def _is_rendered(one: Due, out: Path) -> bool:
 def run(
     definitions: list[Definition], *, now: datetime, store: Path, out: Path, jobs: int = 1, say: Say = lambda text: None,
 ) -> list[Outcome]:  # fmt: skip
-    """Makes and delivers what is due, `jobs` practices at a time; a failing one stops no other."""
+    """Makes and delivers what is due, `jobs` practices at a time; a failing one stops no other.
+
+    The pages that compare practices come last, and name those that failed.
+    """
     store, out = store.resolve(), out.resolve()  # while notebooks run, papermill changes the process's folder, and back
     waiting: dict[str, list[Due]] = {}
     for one in due(definitions, now=now, store=store, out=out):
         waiting.setdefault(one.practice, []).append(one)
+    pages = waiting.pop(ALL, [])
     with reports.private_files(), ThreadPoolExecutor(max(1, min(jobs, len(waiting) or 1))) as pool:
         done = pool.map(lambda name: _practice(name, waiting[name], store, out, say), waiting)
-        return [outcome for outcomes in done for outcome in outcomes]
+        outcomes = [outcome for outcomes in done for outcome in outcomes]
+        return outcomes + (_practice(ALL, pages, store, out, say, outcomes, jobs) if pages else [])
 
 
-def _practice(practice: str, waiting: list[Due], store: Path, out: Path, say: Say) -> list[Outcome]:
+def _practice(
+    practice: str, waiting: list[Due], store: Path, out: Path, say: Say, before: Sequence[Outcome] = (), jobs: int = 1
+) -> list[Outcome]:
+    """What is due at a practice, one after another; for the pages of all, `before` is what became of the practices."""
     folder = out / practice
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -223,7 +238,9 @@ def _practice(practice: str, waiting: list[Due], store: Path, out: Path, say: Sa
             for one in waiting:
                 if not _state(out, practice).get(one.definition.name):  # so that it stays due if it fails
                     _remember(out, one, done=(one.at - timedelta(minutes=1)).isoformat())
-            outcomes = [_one(one, store, out) for one in waiting if not _is_made(one, out)]
+            left = [one for one in waiting if not _is_made(one, out)]
+            made = [_page(one, store, out, before, jobs) if practice == ALL else _one(one, store, out) for one in left]
+            outcomes = [outcome for outcome in made if outcome]
             _advance(waiting, out)
     except reports.Busy:
         say(f"{practice}: another rcm schedule is at work on it; left to that one")
@@ -264,11 +281,56 @@ def _render(one: Due, store: Path, out: Path) -> reports.Result:
     )  # fmt: skip
 
 
-def _deliver(one: Due, out: Path) -> None:
+def _page(one: Due, store: Path, out: Path, before: Sequence[Outcome], jobs: int) -> Outcome | None:
+    """Compares the practices of a definition. The page stays due until none of their reports is, and is made again when
+    that changes what it tells; None where it is as it was."""
+    waiting = {name: replace(one, practice=name) for name in one.definition.of(store)}
+    missing = {name: why for name, due_ in waiting.items() if (why := _why_missing(due_, out, before))}
+    unsettled = [name for name, due_ in waiting.items() if not _is_made(due_, out)]
+    try:
+        mark = hashlib.sha256(f"{one.mark} {missing}".encode()).hexdigest()[:16]
+        there = _is_rendered(one, out, mark)
+        if there and unsettled:
+            return None
+        if not there:
+            result = _compared(one, store, out, missing, mark, jobs)
+            if not result.ok:
+                return _failed(one, out, "; ".join(status.message for status in result.statuses))
+        _deliver(one, out, mail=not unsettled)
+    except RcmError as error:
+        return _failed(one, out, str(error))
+    except OSError as error:
+        return _failed(one, out, os.strerror(error.errno) if error.errno else type(error).__name__)
+    if not unsettled:
+        _finish(one, out)
+    return Outcome(one, True)
+
+
+def _why_missing(one: Due, out: Path, before: Sequence[Outcome]) -> str:
+    """Why a practice has no report of this day; empty where it has one."""
+    said = [outcome.message for outcome in before if outcome.due.key == one.key and not outcome.ok]
+    there = _is_rendered(one, out) or (_is_made(one, out) and (one.folder(out) / "index.html").exists())
+    return said[-1] if said else "" if there else "its report is not made"
+
+
+def _compared(one: Due, store: Path, out: Path, missing: dict[str, str], mark: str, jobs: int) -> reports.Result:
+    told = dict(one.definition.parameters)
+    usual = replace(one, practice="").variant
+    ask = practices.Ask(one.period, one.as_of, store, out, months=told.pop("months", 24), retries=1, variant=usual, parameters=told,
+                        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats)  # fmt: skip
+    made = practices.render_all(
+        one.definition.of(store), ask, jobs=jobs, name=one.variant, missing=missing, facts={"schedule": mark}
+    )
+    if made.page is None:
+        raise RcmError("none of the practices could be read")
+    return made.page
+
+
+def _deliver(one: Due, out: Path, *, mail: bool = True) -> None:
     report = one.folder(out)
     if one.definition.folder:
         report = delivery.to_folder(report, Path(one.definition.folder))
-    if one.definition.mail:
+    if one.definition.mail and mail:
         numbers = json.loads((one.folder(out) / "manifest.json").read_text("utf-8"))["numbers"]
         made = delivery.message(
             one.definition.mail,
