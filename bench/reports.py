@@ -1,6 +1,7 @@
-"""Time of a report's notebooks: papermill's API one after another against `rcm report`, in one run.
+"""Time of reports, in one run: papermill's API one notebook after another against `rcm report`, and many practices against one.
 
-python bench/reports.py                  a demo practice of 20,000 claims, made for it
+python bench/reports.py                  a demo practice of 20,000 claims, and 20 practices of 1,000, made for it
+python bench/reports.py --practices 6    fewer practices
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ AS_OF = date(2026, 10, 31)
 PAPERMILL = """
 import sys, pathlib, papermill
 folder, store, as_of = sys.argv[1:4]
-for book in sorted(pathlib.Path("notebooks").glob("[0-9][0-9]_*.ipynb")):
+for book in sorted(pathlib.Path("notebooks").glob("0*.ipynb")):
     papermill.execute_notebook(str(book), f"{folder}/{book.name}", parameters={"practice": "p0", "as_of": as_of, "store": store},
                                progress_bar=False)
 """
@@ -32,8 +33,16 @@ import sys, pathlib, datetime
 from rcm_analysis import reports
 folder, store, as_of, jobs = sys.argv[1:5]
 result = reports.render(practice="p0", period=as_of[:7], as_of=datetime.date.fromisoformat(as_of), store=pathlib.Path(store),
-                        out=pathlib.Path(folder), notebooks=sorted(pathlib.Path("notebooks").glob("[0-9][0-9]_*.ipynb")), jobs=int(jobs))
+                        out=pathlib.Path(folder), notebooks=reports.notebooks([]), jobs=int(jobs))
 assert result.ok, result.statuses
+"""
+MANY = """
+import sys, pathlib, datetime
+from rcm_analysis import portfolio, practices, reports
+folder, store, as_of, jobs, names = sys.argv[1:6]
+ask = practices.Ask(as_of[:7], datetime.date.fromisoformat(as_of), pathlib.Path(store), pathlib.Path(folder), tuple(reports.notebooks([])))
+made = practices.render_all(portfolio.names(pathlib.Path(store), names), ask, jobs=int(jobs))
+assert made.ok, made.made
 """
 
 
@@ -44,22 +53,49 @@ def seconds(script: str, *arguments: object) -> float:
     return time.perf_counter() - begun
 
 
+def practice(store: Path, name: str, folder: Path, *, claims: int, seed: int) -> None:
+    demo.write_practice(folder, claims=claims, seed=seed)
+    intake.ingest(Practice(store, name), [folder / "edi", folder / "ledger.csv"])
+
+
+def one_pack(place: Path, *, claims: int) -> None:
+    """The notebooks of one practice, by papermill alone and by ours."""
+    practice(place / "store", "p0", place / "demo", claims=claims, seed=7)
+    (place / "papermill").mkdir()
+    them = seconds(PAPERMILL, place / "papermill", place / "store", AS_OF)
+    print(f"{'papermill, one by one':<22} {them:8.1f} s, notebooks alone", flush=True)
+    for jobs in (1, 2):
+        ours = seconds(OURS, place / f"out{jobs}", place / "store", AS_OF, jobs)
+        print(
+            f"{f'ours, {jobs} at a time':<22} {ours:8.1f} s, pages and tables too: {ours / them:.2f} of papermill's",
+            flush=True,
+        )
+
+
+def many_packs(place: Path, *, practices: int, claims: int) -> None:
+    """Every report of several practices and the page that compares them, on all cores, against as many times one."""
+    for i in range(practices):
+        practice(place / "many", f"p{i}", place / f"demo{i}", claims=claims, seed=20 + i)
+    cores = os.cpu_count() or 1
+    alone = seconds(MANY, place / "alone", place / "many", AS_OF, 1, "p0")
+    print(f"{'one practice':<22} {alone:8.1f} s, and its comparison with none", flush=True)
+    together = seconds(MANY, place / "together", place / "many", AS_OF, cores, "all")
+    share = together / (practices * alone)
+    print(
+        f"{f'{practices} practices':<22} {together:8.1f} s on {cores} cores: {share:.2f} of {practices} times one (at best {1 / cores:.2f})"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--claims", type=int, default=20_000)
+    parser.add_argument("--claims", type=int, default=20_000, help="of the practice rendered by both; 0: none")
+    parser.add_argument("--practices", type=int, default=20, help="rendered in parallel; 0: none")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        demo.write_practice(place / "demo", claims=arguments.claims, seed=7)
-        intake.ingest(Practice(place / "store", "p0"), [place / "demo/edi", place / "demo/ledger.csv"])
-        (place / "papermill").mkdir()
-        them = seconds(PAPERMILL, place / "papermill", place / "store", AS_OF)
-        print(f"{'papermill, one by one':<22} {them:8.1f} s, notebooks alone")
-        for jobs in (1, 2):
-            ours = seconds(OURS, place / f"out{jobs}", place / "store", AS_OF, jobs)
-            print(
-                f"{f'ours, {jobs} at a time':<22} {ours:8.1f} s, pages and tables too: {ours / them:.2f} of papermill's"
-            )
+        if arguments.claims:
+            one_pack(Path(folder), claims=arguments.claims)
+        if arguments.practices:
+            many_packs(Path(folder), practices=arguments.practices, claims=1000)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Kernel:
 
     def __init__(self, arguments: list[str], environment: dict[str, str], folder: str):
         warm_up()
-        with _STARTING, _no_main_module():
+        with _STARTING, _no_main_module(), _allowed_children():
             # daemonic, so that a kernel left behind is ended with us and not waited for
             self._process = _context().Process(target=run, args=(arguments, environment, folder), daemon=True)
             self._process.start()
@@ -92,6 +92,20 @@ def _no_main_module() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _allowed_children() -> Iterator[None]:
+    """Workers of a cluster are daemonic and so may start no process; ours end by themselves when the worker does."""
+    worker = multiprocessing.current_process()
+    before = worker.daemon
+    if before:
+        worker.daemon = False
+    try:
+        yield
+    finally:
+        if before:
+            worker.daemon = True
 
 
 def run(arguments: list[str], environment: dict[str, str], folder: str) -> None:

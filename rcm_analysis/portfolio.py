@@ -292,7 +292,10 @@ def failures(reports: pd.DataFrame) -> str:
     return f"{pages.count(len(failed))} of {pages.count(len(reports))} reports failed: {said}." if len(failed) else ""
 
 
-def report_words(reports: pd.DataFrame, practices: pd.Series) -> list[str]:
-    """For each practice what became of its report, in words."""
-    known = {row.practice: "made" if row.ok else f"failed: {row.message}" for row in reports.itertuples()}
-    return [known.get(name, "not asked for") for name in practices]
+def states(table: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
+    """Every practice with its data and what became of its report, those first that could not be read."""
+    words = [("made" if row.ok else f"failed: {row.message}") for row in reports.itertuples()]
+    told = reports[["practice"]].assign(report=words, unread=~reports["practice"].isin(table["practice"]))
+    both = table.merge(told, on="practice", how="outer")
+    both = both.assign(report=both["report"].fillna("not asked for"), data=both["data"].fillna("could not be read"))
+    return both.sort_values(["unread", "money", "practice"], ascending=[False, False, True], ignore_index=True)

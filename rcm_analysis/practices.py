@@ -41,6 +41,7 @@ class Ask:
     notebooks: tuple[Path, ...] = ()  # none: compare only
     months: int = 24
     jobs: int = 1  # notebooks of one practice at a time
+    at_a_time: int = 1  # notebooks of all practices together on one machine, which share its cores
     retries: int = 0
     variant: str = ""
     deidentified: bool = False
@@ -94,9 +95,9 @@ def render_all(
     `missing` says why practices have no report where that is known already; `facts` go into the page's manifest.
     """
     told = progress or (lambda practice, ok: None)
-    waiting = sorted(
-        practices, key=lambda one: (-_size(ask.store, one), one)
-    )  # the longest first, so that none is last alone
+    ask = replace(ask, at_a_time=min(jobs, len(practices)) * ask.jobs)
+    # the longest first, so that none is last alone
+    waiting = sorted(practices, key=lambda one: (-_size(ask.store, one), one))
     with reports.private_files(), engines.pool(engine, jobs=jobs) as pool:
         futures: list[tuple[str, Future]] = [(one, pool.submit(one_practice, one, ask)) for one in waiting]
         parts = []
@@ -146,7 +147,7 @@ def _tried(call: Callable[[], Any]) -> tuple[Any, str]:
     except RcmError as error:
         return None, str(error)
     except Exception as error:
-        return None, type(error).__name__
+        return None, f"its data could not be read or computed ({type(error).__name__})"
 
 
 def _render(practice: str, ask: Ask) -> reports.Result:
@@ -155,7 +156,7 @@ def _render(practice: str, ask: Ask) -> reports.Result:
     return reports.render(
         practice=practice, period=ask.period, as_of=ask.as_of, store=ask.store, out=ask.out, notebooks=list(ask.notebooks),
         months=ask.months, jobs=ask.jobs, retries=ask.retries, variant=ask.variant, deidentified=ask.deidentified,
-        as_pdf=ask.as_pdf, extra_parameters=ask.parameters, provenance=reports.provenance(practice, ask.store, ask.as_of),
+        as_pdf=ask.as_pdf, extra_parameters=ask.parameters, provenance=reports.provenance(practice, ask.store, ask.as_of), environment=runs.fair_threads(ask.at_a_time),
     )  # fmt: skip
 
 

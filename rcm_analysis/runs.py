@@ -63,6 +63,15 @@ def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
             raise NotebookError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
 
 
+def fair_threads(at_a_time: int) -> dict[str, str]:
+    """Variables by which kernels that run beside others leave them their cores; models slow down by waiting, else.
+
+    >>> fair_threads(1)
+    {}
+    """
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_a_time))} if at_a_time > 1 else {}
+
+
 def warm_up() -> None:
     """Begins what every report needs: the server of kernels imports in its process, papermill and nbconvert in a thread."""
     forked.warm_up()
@@ -98,6 +107,7 @@ def run_all(
         return status
 
     told = progress or (lambda name, ok: None)
+    environment = {**fair_threads(min(jobs, len(notebooks))), **(environment or {})}
     statuses = []
     with ThreadPoolExecutor(max(1, min(jobs, len(notebooks)))) as pool:
         for status in pool.map(one, notebooks):

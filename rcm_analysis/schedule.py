@@ -221,8 +221,9 @@ def run(
     for one in due(definitions, now=now, store=store, out=out):
         waiting.setdefault(one.practice, []).append(one)
     pages = waiting.pop(ALL, [])
-    with reports.private_files(), ThreadPoolExecutor(max(1, min(jobs, len(waiting) or 1))) as pool:
-        done = pool.map(lambda name: _practice(name, waiting[name], store, out, say), waiting)
+    side_by_side = max(1, min(jobs, len(waiting)))
+    with reports.private_files(), ThreadPoolExecutor(side_by_side) as pool:
+        done = pool.map(lambda name: _practice(name, waiting[name], store, out, say, jobs=side_by_side), waiting)
         outcomes = [outcome for outcomes in done for outcome in outcomes]
         return outcomes + (_practice(ALL, pages, store, out, say, outcomes, jobs) if pages else [])
 
@@ -230,7 +231,10 @@ def run(
 def _practice(
     practice: str, waiting: list[Due], store: Path, out: Path, say: Say, before: Sequence[Outcome] = (), jobs: int = 1
 ) -> list[Outcome]:
-    """What is due at a practice, one after another; for the pages of all, `before` is what became of the practices."""
+    """What is due at a practice, one after another; `jobs` practices are at work beside it.
+
+    For the pages of all, `before` is what became of the practices, and `jobs` how many are read at a time.
+    """
     folder = out / practice
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -239,7 +243,9 @@ def _practice(
                 if not _state(out, practice).get(one.definition.name):  # so that it stays due if it fails
                     _remember(out, one, done=(one.at - timedelta(minutes=1)).isoformat())
             left = [one for one in waiting if not _is_made(one, out)]
-            made = [_page(one, store, out, before, jobs) if practice == ALL else _one(one, store, out) for one in left]
+            made = [
+                _page(one, store, out, before, jobs) if practice == ALL else _one(one, store, out, jobs) for one in left
+            ]
             outcomes = [outcome for outcome in made if outcome]
             _advance(waiting, out)
     except reports.Busy:
@@ -252,11 +258,11 @@ def _practice(
     return outcomes
 
 
-def _one(one: Due, store: Path, out: Path) -> Outcome:
+def _one(one: Due, store: Path, out: Path, jobs: int) -> Outcome:
     """Makes one report and delivers it. What was made before a kill is not made again."""
     try:
         if not _is_rendered(one, out):
-            result = _render(one, store, out)
+            result = _render(one, store, out, jobs)
             if not result.ok:
                 broken = "; ".join(f"{s.notebook}: {s.message}" for s in result.statuses if not s.ok)
                 return _failed(one, out, broken)
@@ -269,7 +275,7 @@ def _one(one: Due, store: Path, out: Path) -> Outcome:
     return Outcome(one, True)
 
 
-def _render(one: Due, store: Path, out: Path) -> reports.Result:
+def _render(one: Due, store: Path, out: Path, jobs: int) -> reports.Result:
     if not store_.Practice(store, one.practice).exists():
         raise RcmError(f"there is nothing of {one.practice}; ingest its files first")
     told = dict(one.definition.parameters)
@@ -277,7 +283,7 @@ def _render(one: Due, store: Path, out: Path) -> reports.Result:
         practice=one.practice, period=one.period, as_of=one.as_of, store=store, out=out, months=told.pop("months", 24),
         notebooks=reports.notebooks(list(one.definition.notebooks)), extra_parameters=told, retries=1,
         provenance=reports.provenance(one.practice, store, one.as_of), facts={"schedule": one.mark}, variant=one.variant,
-        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats,
+        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats, environment=runs.fair_threads(jobs),
     )  # fmt: skip
 
 

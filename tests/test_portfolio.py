@@ -175,6 +175,16 @@ def test_profiles_are_handed_over_and_not_computed_again(told, tmp_path, monkeyp
 # --- rendering -----------------------------------------------------------------------------------------------------
 
 
+def test_a_practice_without_decisions_stays_in_the_ranking(told):
+    bare = told.figures.head(1).assign(practice="new", last_decision=pd.NaT, lost=0.0, open=0.0, rejected=0.0)
+    more = portfolio.Profiles(
+        told.cases, pd.concat([told.figures, bare], ignore_index=True), told.changes, told.reports
+    )
+    row = portfolio.ranking(more, as_of=AS_OF, months=12).set_index("practice").loc["new"]
+    assert row["decided"] == 0 and row["verdict"] == standardization.ALONE and pd.isna(row["rate"])
+    assert "no decision is known" in row["data"]
+
+
 def ask(store, out, *books, **more) -> practices.Ask:
     return practices.Ask("2026-10", AS_OF, store, out, tuple(books), **more)
 
@@ -191,6 +201,8 @@ def test_one_broken_practice_stops_no_other_and_is_named(store, tmp_path):
     links = re.findall(r'<a href="(\.\./[^"]+)"', text)
     assert links == ["../../lakeside/2026-10/index.html", "../../riverbend/2026-10/index.html"]
     assert all((tmp_path / "out/all/2026-10" / link).exists() for link in links)
+    states = pd.read_csv(tmp_path / "out/all/2026-10/tables/portfolio_data.csv")
+    assert states["practice"].tolist()[0] == "broken" and states["data"].tolist()[0] == "could not be read"
     manifest = json.loads((tmp_path / "out/all/2026-10/manifest.json").read_text())
     assert manifest["practices"] == ["broken", "lakeside", "riverbend"]
 

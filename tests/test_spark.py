@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import pandas as pd
 import pytest
 from conftest import AS_OF
 
-from rcm_analysis import claims, engines, intake, measures, schema, summaries, tables, trends
+from rcm_analysis import claims, engines, intake, measures, practices, reports, schema, summaries, tables, trends
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import Practice
 
@@ -119,3 +122,22 @@ def test_what_signals_are_found_in_is_equal_on_both_engines(demo_con, spark_con)
         ours, theirs = (in_order(con.execute(f"SELECT * FROM {table}").df()) for con in (demo_con, spark_con))
         assert len(ours) > 2000
         pd.testing.assert_frame_equal(ours, theirs[list(ours.columns)], check_dtype=False)
+
+
+def test_practices_rendered_by_dask_workers_give_the_same_tables(demo_store, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed; make test-spark installs it")
+    for name in ("here", "there"):
+        shutil.copytree(demo_store / "riverbend", tmp_path / "store" / name)
+    shutil.copytree(demo_store / "riverbend", tmp_path / "store/broken")
+    for path in (tmp_path / "store/broken/batches").glob("*/remittances.parquet"):
+        os.truncate(path, 100)
+    names, books = ["broken", "here", "there"], reports.notebooks(["03"])
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        for out, engine in (("mine", None), ("theirs", cluster.scheduler_address)):
+            ask = practices.Ask("2026-10", AS_OF, tmp_path / "store", tmp_path / out, tuple(books))
+            made = practices.render_all(names, ask, jobs=2, engine=engine)
+            assert [one.ok for one in made.made] == [False, True, True] and made.page.ok, made
+    tables = sorted(path.relative_to(tmp_path / "mine") for path in (tmp_path / "mine").glob("*/2026-10/tables/*.csv"))
+    assert len(tables) > 10
+    for path in tables:
+        assert (tmp_path / "theirs" / path).read_bytes() == (tmp_path / "mine" / path).read_bytes(), path
