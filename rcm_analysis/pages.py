@@ -247,7 +247,11 @@ class Table:
                 text = f'<a href="{html.escape(link)}">{text}</a>'
             tag = 'th scope="row"' if i == 0 else "td"
             number = (
-                f' class="n {column.unit}"' if column.unit in NUMERIC else ' class="d"' if column.unit == "date" else ""
+                f' class="n {column.unit}"'
+                if column.unit in NUMERIC
+                else ' class="d"'
+                if column.unit in ("date", "month")
+                else ""
             )
             cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
         return "".join(cells)
