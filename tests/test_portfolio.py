@@ -85,12 +85,12 @@ def simulated(chance: np.random.Generator, effect: float = 1.0) -> pd.DataFrame:
 
 def test_practices_alike_are_seldom_called_different_and_intervals_hold():
     chance, called, inside = np.random.default_rng(5), 0, []
-    for _ in range(200):
+    for _ in range(120):
         made = standardization.compare(simulated(chance))
         called += made["verdict"].isin(["above", "below"]).any()
         overall = made["denied"].sum() / made["decided"].sum()
         inside += (made["lower"].le(overall) & made["upper"].ge(overall)).tolist()
-    assert called <= 20  # 10 expected at 5 %
+    assert called <= 14  # 6 expected at 5 %
     assert 0.93 <= np.mean(inside) <= 0.975
 
 
@@ -196,6 +196,7 @@ def test_one_broken_practice_stops_no_other_and_is_named(store, tmp_path):
     made = practices.render_all(["riverbend", "lakeside", "broken"], ask(store, tmp_path / "out", book), jobs=2)
     assert {one.practice: one.ok for one in made.made} == {"riverbend": True, "lakeside": False, "broken": False}
     assert not made.ok and made.page.ok
+    assert made.made[0].message.startswith("its data could not be read or computed (")
     text = (tmp_path / "out/all/2026-10/10_portfolio.html").read_text()
     assert "2 of 3 reports failed: broken (" in text and "lakeside (01_x: cell 4 failed: AssertionError)" in text
     links = re.findall(r'<a href="(\.\./[^"]+)"', text)

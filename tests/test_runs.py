@@ -143,3 +143,43 @@ def test_papermill_finds_the_engine(tmp_path):
 
     assert run(tmp_path, GOOD).ok
     assert papermill_engines.get_engine("rcm") is kernels.Engine
+
+
+def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    books = [
+        notebook(tmp_path / f"0{i}_x.ipynb", "import os\nprint(os.environ.get('OMP_NUM_THREADS'))") for i in (1, 2)
+    ]
+    for jobs, threads in ((2, "3"), (1, "None")):
+        (tmp_path / str(jobs)).mkdir()
+        statuses = runs.run_all(books, tmp_path / str(jobs), parameters={}, jobs=jobs)
+        assert all(status.ok for status in statuses)
+        assert [printed(tmp_path / str(jobs) / book.name) for book in books] == [[f"{threads}\n"]] * 2
+
+
+WORKER = """
+import multiprocessing, sys
+from pathlib import Path
+from rcm_analysis import runs
+
+def work(book, out):
+    status = runs.run(Path(book), Path(out), {"practice": "p"})
+    print(status.ok, status.message, multiprocessing.current_process().daemon, flush=True)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=tuple(sys.argv[1:]), daemon=True)
+    worker.start()
+    worker.join()
+"""
+
+
+@FORKS
+def test_a_daemonic_worker_of_a_cluster_runs_notebooks(tmp_path):
+    (tmp_path / "worker.py").write_text(WORKER)
+    book = notebook(tmp_path / "01_x.ipynb", GOOD)
+    command = [sys.executable, str(tmp_path / "worker.py"), str(book), str(tmp_path / "out.ipynb")]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "True  True", done.stderr[-500:]

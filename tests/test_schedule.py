@@ -404,6 +404,20 @@ def test_the_mail_has_the_link_and_no_claim(place, server, demo_store):
     assert len(server.got) == 1
 
 
+def test_the_page_of_all_is_mailed_once_when_nothing_is_missing(place, server):
+    mail = delivery.Mail(("boss@example.org",), "reports@example.org", f"127.0.0.1:{server.server_address[1]}", "none")
+    both = definition(practices=("riverbend", "lakeside"), mail=mail)
+    notebook(place / "01_x.ipynb", GOOD, "assert practice != 'lakeside'")
+    assert {o.due.practice: o.ok for o in go(place, both)} == {"riverbend": True, "lakeside": False, "all": True}
+    assert len(server.got) == 1
+    notebook(place / "01_x.ipynb", GOOD)
+    assert {o.due.practice: o.ok for o in go(place, both)} == {"lakeside": True, "all": True}
+    subjects = [line for text in server.got for line in text.split("\n") if line.startswith("Subject")]
+    assert [line.split("report ")[1].strip() for line in subjects] == [
+        f"{name}, October 2026" for name in ("riverbend", "lakeside", "all practices")
+    ]
+
+
 def test_a_mail_that_cannot_be_sent_is_a_failure_and_makes_no_report_again(place, server):
     port = server.server_address[1]
     mail = delivery.Mail(("boss@example.org",), "reports@example.org", "127.0.0.1:1", "none")
