@@ -244,7 +244,7 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
     jobs = jobs or os.cpu_count() or 1
     books = [] if only and set(only) <= {"10", "portfolio", reports.PORTFOLIO} else reports.notebooks(only)
     ask = practices_.Ask(period, day, store.resolve(), out.resolve(), tuple(books), months, max(1, jobs // len(names)),
-                         deidentified=deidentified, as_pdf=pdf)  # fmt: skip
+                         retries=1, deidentified=deidentified, as_pdf=pdf)  # fmt: skip
     with _bar("rendering") as progress:
         done = iter(range(1, len(names) + 1))
         made = practices_.render_all(
@@ -255,7 +255,8 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
         if not one.ok:
             _say(f"{one.practice}: {one.message}")
     if made.page is None or not made.page.ok:
-        _say("the page that compares the practices could not be made")
+        why = "; ".join(f"{s.notebook}: {s.message}" for s in made.page.statuses) if made.page else "none could be read"
+        _say(f"the page that compares the practices could not be made ({why})")
         return FAILED if not any(one.ok for one in made.made) else PARTLY
     typer.echo((made.page.folder / f"{reports.PORTFOLIO}.html").resolve().as_uri())
     good = sum(one.ok for one in made.made)

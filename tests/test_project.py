@@ -25,9 +25,9 @@ LEVELS = [
      "pdf", "sharing"},
     {"conformance", "remittances", "grids", "static_edits", "kernels", "risk_outcome"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features", "runs"},
-    {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "standardization", "taxonomy", "risk"},
+    {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
     {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist",
-     "portfolio_charts"},
+     "portfolio_charts", "standardization"},
     {"clusters", "signals", "development", "scorecards", "audits"}, {"trends"}, {"trend_tables", "portfolio"},
     {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"practices"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
