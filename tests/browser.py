@@ -86,7 +86,9 @@ def test_links_lead_somewhere(browser, page):
     here = {link.split("#")[1] for link in links if link.startswith(f"{page}#")}
     assert all(browser.find_elements(By.ID, unquote(target)) for target in here)
     elsewhere = {link.split("#")[0] for link in links} - {*PAGES, page}
-    assert all(Path(unquote(urlsplit(link).path)).name == "index.html" for link in elsewhere)  # reports of other practices
+    assert all(
+        Path(unquote(urlsplit(link).path)).name == "index.html" for link in elsewhere
+    )  # reports of other practices
     assert all(Path(unquote(urlsplit(link).path)).exists() for link in elsewhere)
 
 
