@@ -85,9 +85,21 @@ def learn(
     cases = risk_features.cases(con)
     if not len(cases):
         return None
+    table = _looks(con, cases, as_of=as_of)
+    return _trained(cases, table, as_of=as_of, horizon_days=horizon_days, candidates=candidates)
+
+
+def _looks(con: duckdb.DuckDBPyConnection, cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+    """What was known of past cases on each day they are looked at, and what became of them: `lost` is 1, 0 or open."""
     table = risk_features.features(con, moments(cases, as_of=as_of))
     table = table.merge(cases.drop(columns="denied_on"), on="claim_number", how="left", validate="many_to_one")
     table["lost"] = (table["outcome"] == "written_off").astype(float).where(table["outcome"].notna())
+    return table
+
+
+def _trained(
+    cases: pd.DataFrame, table: pd.DataFrame, *, as_of: date, horizon_days: int, candidates: tuple[str, ...] | None
+) -> Trained:
     chosen = {} if candidates is None else {"candidates": candidates}
     model = OutcomeModel(
         features=risk_features.ALL,
@@ -228,13 +240,19 @@ def _next_step(row, fix: str) -> str:
     return fix
 
 
-def expected_write_offs(con: duckdb.DuckDBPyConnection, *, as_of: date, days: int = SOON_DAYS) -> dict[str, float]:
+def expected_write_offs(
+    con: duckdb.DuckDBPyConnection, *, as_of: date, days: int = SOON_DAYS, trained: Trained | None = None
+) -> dict[str, float]:
     """Dollars of today's open denials expected to be written off within `days`, with a 95 % interval, and the open total.
 
-    A model of its own, with that horizon. The interval holds chance claim by claim and how far whole months of
+    A model of its own, with that horizon, from the cases of `trained` where it is given. The interval holds chance claim by claim and how far whole months of
     earlier predictions missed. Claims not yet denied today are not in it.
     """
-    trained = learn(con, as_of=as_of, horizon_days=days, candidates=("base_rate", "rates", "boosting"))
+    candidates = ("base_rate", "rates", "boosting")
+    if trained is None:
+        trained = learn(con, as_of=as_of, horizon_days=days, candidates=candidates)
+    else:
+        trained = _trained(trained.cases, trained.table, as_of=as_of, horizon_days=days, candidates=candidates)
     nothing = {"expected_usd": 0.0, "lower_usd": 0.0, "upper_usd": 0.0, "open_usd": 0.0, "claims": 0}
     found = standing(con, trained, as_of=as_of) if trained else pd.DataFrame()
     if not len(found):

@@ -171,7 +171,7 @@ def _card(trained: Trained) -> pd.DataFrame:
         ("Question", f"Is an open denial written off within {trained.model.horizon_days} days from the day it is looked at?"),
         ("Model", f"{NAMES[about['chosen']]}, chosen by log loss on later cases than it learned from"),
         ("Learned from", f"{first.sum():,} denied claims, {about['learned_from']} to {about['learned_to']}, each on up to {len(AGES)} days of its life"),
-        ("Split at random", _at_random(about)),
+        ("Split at random", _at_random(trained)),
         ("Still open", f"{open_share:.1%} of them: counted as not known, and stood for by older cases of the same age"),
         ("Outcomes", {"posted": "from the practice's ledger", "inferred": "no ledger: a balance past its last deadline is taken as given up",
                       "none": "none is known yet"}[trained.basis]),
@@ -183,9 +183,9 @@ def _card(trained: Trained) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item", "text"])
 
 
-def _at_random(about: dict) -> str:
+def _at_random(trained: Trained) -> str:
     """What mixing earlier and later cases would have boasted, beside the figures on later cases."""
-    mixed, later = about["split_at_random"], about["metrics"]
+    mixed, later = trained.model.split_at_random(trained.table), trained.model.about["metrics"]
     if not mixed:
         return "too few cases to compare"
     return (

@@ -225,9 +225,8 @@ def _histories(past: pd.DataFrame, found: pd.DataFrame) -> dict[str, np.ndarray]
 
 
 def _keyed(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    return frame.assign(
-        key=frame[columns].astype(str).agg("|".join, axis=1) if len(columns) > 1 else frame[columns[0]].astype(str)
-    )
+    texts = [frame[name].astype(str) for name in columns]
+    return frame.assign(key=texts[0] if len(texts) == 1 else texts[0] + "|" + texts[1])
 
 
 def _known_rate(done: pd.DataFrame, found: pd.DataFrame, toward: np.ndarray) -> np.ndarray:

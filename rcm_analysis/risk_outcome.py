@@ -34,7 +34,7 @@ from rcm_analysis.errors import RcmError
 from rcm_analysis.risk_cases import Cases
 
 SUSPECT_AREA = 0.90  # one feature alone that tells this much was most likely written after the outcome
-CHECK_ROWS = 20_000
+CHECK_ROWS = 10_000
 MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
 ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
 MAX_FIT_ROWS = 100_000  # further rows no longer move the figures, but the clock
@@ -89,13 +89,12 @@ class OutcomeModel:
         self._settle_rate_keys(table, cases)
         held = self._validate(table, cases)
         self._choose(held)
-        at_random = self._split_at_random(table, cases)
         rows = self._sample(np.flatnonzero(cases.weight > 0), MAX_FIT_ROWS, table)
         self._model = self._make(self.chosen, table.iloc[rows]).fit(
             table.iloc[rows], cases.outcome[rows], cases.weight[rows]
         )
         self._trained_groups = set(pd.unique(table[self.group])) if self.group else set()
-        self.about = self._card(table, cases) | {"split_at_random": at_random}
+        self.about = self._card(table, cases)
         return self
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -152,6 +151,24 @@ class OutcomeModel:
         parts = {name: base - self._without(table, columns) for name, columns in groups.items()}
         frame = pd.DataFrame(parts)
         return [sorted(row.items(), key=lambda item: -abs(item[1]))[:count] for row in frame.to_dict("records")]
+
+    def split_at_random(self, table: pd.DataFrame) -> dict[str, float]:
+        """log_loss, brier and auroc of the chosen model when earlier and later cases of the table learned from are mixed.
+
+        Shown for how much such a split flatters; empty where there are too few cases.
+        """
+        table = table.reset_index(drop=True)
+        cases = self._cases(table, self.about["as_of"])
+        rows = self._sample(np.flatnonzero(cases.weight > 0), TUNE_ROWS, table)
+        keys = pd.factorize(table[self.group].iloc[rows])[0] if self.group else np.arange(len(rows))
+        learned = (np.random.default_rng(1).random(keys.max(initial=-1) + 1) < ORIGINS[-1])[keys]
+        learn, test = rows[learned], rows[~learned]
+        if self.about["too_few"] or len(test) < MIN_EACH or not 0 < cases.outcome[learn].sum() < len(learn):
+            return {}
+        model = self._make(self.chosen, table.iloc[learn])
+        chance = model.fit(table.iloc[learn], cases.outcome[learn], cases.weight[learn]).chance(table.iloc[test])
+        told = judgement.figures(cases.outcome[test], chance, cases.weight[test])
+        return {name: told[name] for name in ("log_loss", "brier", "auroc")}
 
     def save(self, path: Path) -> None:
         """Writes the model, its figures and the range of its data; no pickle."""
@@ -265,19 +282,6 @@ class OutcomeModel:
             learn, test = self._sample(learn, TUNE_ROWS, table), self._sample(test, TUNE_ROWS, table)
             if len(learn) >= MIN_EACH and len(test) >= MIN_EACH and 0 < outcome[learn].sum() < len(learn):
                 yield learn, weight, outcome, test, later
-
-    def _split_at_random(self, table: pd.DataFrame, cases: Cases) -> dict[str, float]:
-        """Figures of the chosen model when earlier and later cases are mixed: shown for how much they flatter."""
-        rows = self._sample(np.flatnonzero(cases.weight > 0), TUNE_ROWS, table)
-        keys = pd.factorize(table[self.group].iloc[rows])[0] if self.group else np.arange(len(rows))
-        learned = (np.random.default_rng(1).random(keys.max(initial=-1) + 1) < ORIGINS[-1])[keys]
-        learn, test = rows[learned], rows[~learned]
-        if self._few or len(test) < MIN_EACH or not 0 < cases.outcome[learn].sum() < len(learn):
-            return {}
-        model = self._make(self.chosen, table.iloc[learn])
-        chance = model.fit(table.iloc[learn], cases.outcome[learn], cases.weight[learn]).chance(table.iloc[test])
-        told = judgement.figures(cases.outcome[test], chance, cases.weight[test])
-        return {name: told[name] for name in ("log_loss", "brier", "auroc")}
 
     def _choose(self, held: dict) -> None:
         """The lowest log loss after its own calibration; between near equals the simpler."""
