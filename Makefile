@@ -38,10 +38,11 @@ test-spark: $(READY)  ## Compare every table and measure on DuckDB and Apache Sp
 	@.venv-spark/bin/python -m pip install -q --disable-pip-version-check -e '.[spark,dask]'
 	@.venv-spark/bin/python -m pytest -q tests/test_spark.py
 
-test-browser: $(READY) .venv-browser/.ready  ## Open a report in Chromium: requests, errors, links, tables, accessibility
+test-browser: $(READY) .venv-browser/.ready  ## Open a report and JupyterLab in Chromium
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 		address=$$(cd "$$folder" && "$(CURDIR)/$(BIN)/rcm" demo --claims 3000 2>/dev/null) && \
-		RCM_REPORT="$$address" .venv-browser/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/browser.py
+		RCM_REPORT="$$address" RCM_DATA="$$folder/data" RCM_PYTHON="$(CURDIR)/$(BIN)/python" \
+			.venv-browser/bin/python -m pytest -q --noconftest -p no:cacheprovider tests/browser.py tests/lab.py
 
 .venv-browser/.ready: tests/browser-requirements.txt
 	@$(BIN)/python -m venv --clear .venv-browser

@@ -477,12 +477,25 @@ def schedule(
 
 
 @app.command()
-def lab() -> None:
-    """Open JupyterLab on the notebooks."""
+def lab(
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
+    port: Annotated[int, typer.Option(help="Port to listen on; the next free one if it is taken.")] = 8888,
+) -> None:
+    """Open JupyterLab on the notebooks, at the one to start with."""
     import subprocess
 
     folder = Path(__file__).resolve().parent.parent / "notebooks"
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}"]))
+    if not folder.is_dir():
+        typer.echo("rcm: the notebooks are not installed; run rcm lab from a checkout made with make env", err=True)
+        raise typer.Exit(USAGE)
+    # its own settings: no question about news and no look for updates, so that nothing here asks the network
+    settings = [str(Path(__file__).parent / "templates"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", f"--port={port}",
+               "--LabApp.default_url=/lab/tree/00_start.ipynb", *([] if browser else ["--no-browser"])]  # fmt: skip
+    if os.name != "nt":
+        os.execve(command[0], command, environment)  # so that who ends rcm ends JupyterLab
+    raise typer.Exit(subprocess.call(command, env=environment))
 
 
 def _say(text: str) -> None:

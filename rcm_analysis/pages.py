@@ -12,10 +12,12 @@ import html
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -104,6 +106,11 @@ FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "co
 NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
 RELATIVE = re.compile(r"(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
 WIDE_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
+# JupyterLab aligns every cell to the right and gives buttons a frame
+LIVE_STYLE = (".jp-RenderedHTMLCommon .table :is(th, td, caption) { text-align: left; vertical-align: top; } "
+              ".jp-RenderedHTMLCommon .table .n { text-align: right; } .table :is(.n, .d) { white-space: nowrap; } "
+              ".jp-RenderedHTMLCommon .table th[scope=row] { font-weight: 400; } .table caption { font-weight: 600; } "
+              ".table thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -227,12 +234,13 @@ class Table:
         body = self._rows(shown) or f'<tr><td colspan="{len(self.columns)}">None.</td></tr>'
         hidden = self._rows(self.frame.iloc[self.rows : MAX_ROWS_ON_PAGE])
         more = f"<tbody hidden>{hidden}</tbody>" if hidden else ""  # for the page's script to search and show
-        rest = f"{len(shown)} of {len(self.frame):,} rows; " if len(self.frame) > len(shown) else ""
-        foot = html.escape(f"{self.note + ' ' if self.note else ''}{rest}all in tables/{self.name}.csv")
+        rest = [f"{len(shown)} of {len(self.frame):,} rows"] if len(self.frame) > len(shown) else []
+        foot = "; ".join(rest if live() else [*rest, f"all in tables/{self.name}.csv"])
+        foot = html.escape(f"{self.note} {foot}".strip())
         title = html.escape(self.title)
         wide = ' class="wide"' if len(self.columns) >= WIDE_COLUMNS else ""
         return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{wide}><caption>{title}</caption>'
-                f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>")  # fmt: skip
+                f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>{_live_script()}")  # fmt: skip
 
     def _rows(self, frame: pd.DataFrame) -> str:
         rows = frame[list(self.columns)].itertuples(index=False, name=None)
@@ -255,6 +263,19 @@ class Table:
             )
             cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
         return "".join(cells)
+
+
+def live() -> bool:
+    """Whether somebody looks at the notebook itself: Jupyter's server names it to the kernels that it starts."""
+    return bool(os.environ.get("JPY_SESSION_NAME"))
+
+
+def _live_script() -> str:
+    """The pages' own script, for a table that no page will hold."""
+    if not live():
+        return ""
+    script = (resources.files("rcm_analysis") / "templates" / "tables.js").read_text("utf-8")
+    return f"<style>{LIVE_STYLE}</style><script>{script}</script>"
 
 
 def _head(column: Column) -> str:

@@ -32,6 +32,7 @@ from rcm_analysis.errors import RcmError
 from rcm_analysis.runs import Status
 from rcm_analysis.store import Practice
 
+START = "00_start"  # for JupyterLab, no page of a report unless asked for
 MOST_FINDINGS = 4  # under each heading of the index
 PORTFOLIO = "10_portfolio"  # compares practices, and so is no page of one practice's report
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
@@ -64,9 +65,17 @@ def folder_of(out: Path, practice: str, period: str, variant: str = "", *, deide
 
 
 def notebooks(only: list[str]) -> list[Path]:
-    """A practice's notebooks in their order; with `only`, those whose number or name fits. Raises ReportError if none does."""
+    """A practice's notebooks in their order, the one to start exploring with left out; with `only`, those whose number or
+    name fits.
+
+    Raises ReportError if none does.
+    """
     found = [path for path in _all_notebooks() if path.stem != PORTFOLIO]
-    chosen = [p for p in found if not only or any(p.stem.startswith(name) or name in p.stem for name in only)]
+    chosen = [
+        p
+        for p in found
+        if (p.stem != START and not only) or any(p.stem.startswith(name) or name in p.stem for name in only)
+    ]
     if not chosen:
         raise ReportError(f"no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}")
     return chosen

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rcm_analysis import before_submission, claims, clusters, engines, measures, prevention, risk, rule_words, schema
 from rcm_analysis.pages import csv_text
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
 
 SUFFIXES = (".parquet", ".csv", ".xlsx")
 
@@ -19,9 +24,29 @@ def names() -> list[str]:
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
     """Writes the table as known on the day; gives the number of rows. Money stays decimal in Parquet."""
     con = claims.open_practice(store, practice, as_of=as_of, engine=engine)
+    _register(con, table, as_of)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".parquet":
+        engines.write_parquet(con, f"SELECT * FROM {table}", out)
+    elif out.suffix == ".csv":
+        out.write_text(csv_text(con.execute(f"SELECT * FROM {table}").df()), "utf-8")
+    else:
+        _write_workbook(con.execute(f"SELECT * FROM {table}"), table, out)
+    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def frame(con: duckdb.DuckDBPyConnection, table: str, *, as_of: date) -> pd.DataFrame:
+    """Any of the tables on a connection of `claims.open_practice`, money as floats. Raises KeyError for an unknown name."""
+    if table not in names():
+        raise KeyError(f"no table {table}; there are {', '.join(names())}")
+    _register(con, table, as_of)
+    return con.execute(f"SELECT * FROM {table}").df()
+
+
+def _register(con: duckdb.DuckDBPyConnection, table: str, as_of: date) -> None:
+    """Makes the tables that an analysis gives known to the connection; the others are there."""
     if table == "measures":
-        frame = measures.measure(con, as_of=as_of)
-        con.register("measures", frame)
+        con.register("measures", measures.measure(con, as_of=as_of))
     if table == "signals":
         from rcm_analysis import trends
 
@@ -38,14 +63,6 @@ def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, en
         con.register("rules", rule_words.described(rules))
     if table == "risk":
         con.register("risk", risk.risk(con, as_of=as_of))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".parquet":
-        engines.write_parquet(con, f"SELECT * FROM {table}", out)
-    elif out.suffix == ".csv":
-        out.write_text(csv_text(con.execute(f"SELECT * FROM {table}").df()), "utf-8")
-    else:
-        _write_workbook(con.execute(f"SELECT * FROM {table}"), table, out)
-    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def _write_workbook(result, table: str, out: Path) -> None:

@@ -46,7 +46,7 @@ def demo_store(demo_folder, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_report(demo_store, tmp_path_factory) -> Path:
-    books = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+    books = reports.notebooks([])
     assert len(books) >= 3
     result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
                             notebooks=books, jobs=2)  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import AS_OF, GOOD, ROOT, notebook
+from conftest import AS_OF, GOOD, notebook
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 @pytest.fixture(scope="module")
 def variant(demo_store, tmp_path_factory) -> Path:
     result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=sorted((ROOT / "notebooks").glob("0*.ipynb")), jobs=2, deidentified=True,
+                            notebooks=reports.notebooks([]), jobs=2, deidentified=True,
                             provenance={"dates": "2024-11-02 to 2026-10-31"})  # fmt: skip
     assert result.ok, result.statuses
     return result.folder

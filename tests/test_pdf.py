@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from conftest import AS_OF, GOOD, ROOT, notebook
+from conftest import AS_OF, GOOD, notebook
 
 from rcm_analysis import pdf, reports
 from rcm_analysis.errors import RcmError
@@ -32,7 +32,7 @@ def test_the_pdf_holds_the_numbers_of_the_pages(demo_store, tmp_path):
     pytest.importorskip("weasyprint")
     pypdf = pytest.importorskip("pypdf")
     folder = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path, jobs=2, as_pdf=True,
-                            notebooks=sorted((ROOT / "notebooks").glob("0*.ipynb"))).folder  # fmt: skip
+                            notebooks=reports.notebooks([])).folder  # fmt: skip
     read = pypdf.PdfReader(folder / "report.pdf")
     text = re.sub(r"\s+", "", " ".join(page.extract_text() for page in read.pages))
     index = (folder / "index.html").read_text("utf-8")

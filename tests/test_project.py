@@ -28,7 +28,7 @@ LEVELS = [
     {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
     {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist",
      "portfolio_charts", "standardization"},
-    {"clusters", "signals", "development", "scorecards", "audits"}, {"trends"}, {"trend_tables", "portfolio"},
+    {"clusters", "signals", "development", "scorecards", "audits", "explore"}, {"trends"}, {"trend_tables", "portfolio"},
     {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"practices"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

@@ -118,7 +118,7 @@ def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path,
     place = demo_folder / "ledger.csv" if kind == "ledger" else demo_folder / "edi" / kind
     intake.ingest(Practice(tmp_path, "half"), [place] if kind == "ledger" else sorted(place.iterdir())[:60])
     result = reports.render(practice="half", period="2025-06", as_of=date(2025, 6, 30), store=tmp_path, out=tmp_path / "out",
-                            notebooks=sorted((ROOT / "notebooks").glob("0*.ipynb")), jobs=2)  # fmt: skip
+                            notebooks=reports.notebooks([]), jobs=2)  # fmt: skip
     assert result.ok, result.statuses
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", (result.folder / "index.html").read_text(), flags=re.S)
 

@@ -1,7 +1,10 @@
 // Sorts and searches tables. The page reads as well without it; it asks nothing of the network.
 "use strict";
 for (const box of document.querySelectorAll(".table")) {
-  const table = box.querySelector("table"), body = table.tBodies[0], rest = table.tBodies[1];
+  const table = box.querySelector("table");
+  if (!table || box.dataset.ready) continue; // in JupyterLab each table brings the script along
+  box.dataset.ready = "yes";
+  const body = table.tBodies[0], rest = table.tBodies[1];
   const shown = body.rows.length, rows = [...table.tBodies].flatMap((part) => [...part.rows]);
   if (rows.length < 3) continue;
   const order = new Map(rows.map((row, i) => [row, i]));
