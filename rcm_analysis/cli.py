@@ -179,6 +179,12 @@ def report(
     deidentified: Annotated[
         bool, typer.Option("--deidentified", help="Leave out claim numbers, days, counts under 11 and free text.")
     ] = False,
+    issuers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Transparency in Coverage workbook of CMS, to compare payers with what they report themselves."
+        ),
+    ] = None,
 ) -> None:
     """Render the notebooks for a practice and month into reports/out/PRACTICE/PERIOD.
 
@@ -191,11 +197,15 @@ def report(
         from rcm_analysis import engines
 
         os.environ[engines.VARIABLE] = engines.named(store, engine)  # the notebooks' kernels inherit it
+    if issuers and not issuers.is_file():
+        typer.echo(f"rcm: there is no {issuers}", err=True)
+        raise typer.Exit(USAGE)
+    more = {"issuers_file": str(issuers.resolve())} if issuers else {}
     if practice == "all" or "," in practice:
         raise typer.Exit(
-            _report_all(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf, cluster)
+            _report_all(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf, cluster, more)
         )
-    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs or 2, deidentified, pdf))
+    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs or 2, deidentified, pdf, more))
 
 
 def _report(
@@ -209,6 +219,7 @@ def _report(
     jobs: int,
     deidentified: bool = False,
     pdf: bool = False,
+    more: dict[str, str] | None = None,
 ) -> int:
     from rcm_analysis import reports
 
@@ -218,7 +229,7 @@ def _report(
         done = iter(range(1, len(notebooks) + 1))
         result = reports.render(
             practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
-            deidentified=deidentified, as_pdf=pdf, provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
+            deidentified=deidentified, as_pdf=pdf, extra_parameters=more, provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
         )  # fmt: skip
     for status in result.statuses:
         if not status.ok:
@@ -231,7 +242,7 @@ def _report(
 
 
 def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int | None,
-                deidentified: bool, pdf: bool, cluster: str | None) -> int:  # fmt: skip
+                deidentified: bool, pdf: bool, cluster: str | None, more: dict[str, str]) -> int:  # fmt: skip
     """Every practice's report and the page that compares them; code 3 when some failed, 1 when all did."""
     from rcm_analysis import portfolio, reports
     from rcm_analysis import practices as practices_
@@ -244,7 +255,7 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
     jobs = jobs or os.cpu_count() or 1
     books = [] if only and set(only) <= {"10", "portfolio", reports.PORTFOLIO} else reports.notebooks(only)
     ask = practices_.Ask(period, day, store.resolve(), out.resolve(), tuple(books), months, max(1, jobs // len(names)),
-                         retries=1, deidentified=deidentified, as_pdf=pdf)  # fmt: skip
+                         retries=1, deidentified=deidentified, as_pdf=pdf, parameters=more)  # fmt: skip
     with _bar("rendering") as progress:
         done = iter(range(1, len(names) + 1))
         made = practices_.render_all(

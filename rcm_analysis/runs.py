@@ -55,12 +55,12 @@ def parameters_of(notebook: Path) -> dict[str, Any]:
 
 
 def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
-    """Raises NotebookError that names the parameters a notebook doesn't have; papermill would only warn."""
-    for notebook in notebooks:
-        known = parameters_of(notebook)
-        unknown = sorted(set(parameters) - set(known))
-        if unknown:
-            raise NotebookError(f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    """Raises NotebookError that names the parameters none of the notebooks has; papermill would only warn."""
+    known = {name: None for notebook in notebooks for name in parameters_of(notebook)}
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        where = notebooks[0].name if len(notebooks) == 1 else "any of the notebooks"
+        raise NotebookError(f"no parameter {', '.join(unknown)} in {where}; known are {', '.join(known)}")
 
 
 def fair_threads(at_a_time: int) -> dict[str, str]:
@@ -95,13 +95,15 @@ def run_all(
 ) -> list[Status]:  # fmt: skip
     """Runs the notebooks into `folder`, `jobs` at a time; a status for each, in their order.
 
-    `environment` is added to that of the kernels; `fork=False` starts plain kernels. A failed notebook is run up to
+    Each gets those of the parameters that it has. `environment` is added to that of the kernels; `fork=False` starts plain kernels. A failed notebook is run up to
     `retries` times more.
     """
 
     def one(notebook: Path) -> Status:
+        known = parameters_of(notebook)
+        own = {name: value for name, value in parameters.items() if name in known}
         for _ in range(retries + 1):
-            status = run(notebook, folder / notebook.name, parameters, environment=environment, fork=fork)
+            status = run(notebook, folder / notebook.name, own, environment=environment, fork=fork)
             if status.ok:
                 break
         return status

@@ -23,12 +23,12 @@ LEVELS = [
      "crontab", "forked"},
     {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes", "risk_calibration", "risk_cases", "clocks", "disclosure",
      "pdf", "sharing"},
-    {"conformance", "remittances", "grids", "static_edits", "kernels", "risk_outcome"}, {"ledgers"}, {"listings"},
+    {"conformance", "remittances", "grids", "static_edits", "kernels", "risk_outcome", "pages"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features", "runs"},
-    {"measures", "charts", "pages", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
+    {"measures", "charts", "cluster_features", "changes", "decomposition", "taxonomy", "risk"},
     {"summaries", "cluster_labels", "cluster_charts", "lattice", "trend_charts", "forecast", "risk_card", "risk_charts", "worklist",
      "portfolio_charts", "standardization"},
-    {"clusters", "signals", "development", "scorecards", "audits", "explore"}, {"trends"}, {"trend_tables", "portfolio"},
+    {"clusters", "signals", "development", "scorecards", "audits", "explore", "issuers"}, {"trends"}, {"trend_tables", "portfolio"},
     {"tables", "reports", "demo_edi", "scrub", "delivery"}, {"practices"}, {"demo", "schedule"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

@@ -132,8 +132,24 @@ def gone(pid: int) -> bool:
 
 def test_unknown_parameters_are_named_with_the_known_ones(tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
-    with pytest.raises(runs.NotebookError, match=r"no parameter mnths; it has practice, as_of, months, store"):
+    with pytest.raises(
+        runs.NotebookError, match=r"no parameter mnths in 01_x.ipynb; known are practice, as_of, months, store"
+    ):
         runs.check_parameters([book], {"mnths": 3})
+    with pytest.raises(runs.NotebookError, match=r"no parameter mnths in any of the notebooks; known are practice"):
+        runs.check_parameters([book, book], {"practice": "p", "mnths": 3})
+
+
+def test_a_parameter_reaches_the_notebooks_that_have_it(tmp_path):
+    (tmp_path / "out").mkdir()
+    plain = notebook(tmp_path / "01_x.ipynb", "print(practice)", GOOD)
+    other = notebook(
+        tmp_path / "02_y.ipynb", "print(practice, kind)", GOOD, parameters='practice: str = "p"\nkind: str = "q"'
+    )
+    runs.check_parameters([plain, other], {"practice": "a", "kind": "b"})
+    statuses = runs.run_all([plain, other], tmp_path / "out", parameters={"practice": "a", "kind": "b"})
+    assert [status.ok for status in statuses] == [True, True]
+    assert printed(tmp_path / "out/01_x.ipynb") == ["a\n"] and printed(tmp_path / "out/02_y.ipynb") == ["a b\n"]
 
 
 def test_papermill_finds_the_engine(tmp_path):
