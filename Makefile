@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test test-spark test-browser format lab bench lock clean
+.PHONY: help env demo test test-spark test-browser test-pdf format lab bench lock clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -49,6 +49,15 @@ test-browser: $(READY) .venv-browser/.ready  ## Open a report and JupyterLab in 
 	@.venv-browser/bin/python -m pip install -q --disable-pip-version-check -r tests/browser-requirements.txt
 	@touch $@
 
+test-pdf: $(READY) .venv-pdf/.ready  ## Compare the PDF of a report with its pages (needs Pango)
+	@PYTHONPATH=$$(.venv-pdf/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		$(BIN)/python -m pytest -q -rs tests/test_pdf.py
+
+.venv-pdf/.ready: tests/pdf-requirements.txt
+	@$(BIN)/python -m venv --clear .venv-pdf
+	@.venv-pdf/bin/python -m pip install -q --disable-pip-version-check -r tests/pdf-requirements.txt
+	@touch $@
+
 format: $(READY)  ## Put the code into shape
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
@@ -64,4 +73,4 @@ lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean:  ## Remove the environment, caches and rendered reports
-	rm -rf .venv .venv-spark .venv-browser .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store
+	rm -rf .venv .venv-spark .venv-browser .venv-pdf .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store

@@ -12,15 +12,19 @@ from rcm_analysis.errors import RcmError
 HOW_TO = "the PDF needs WeasyPrint: pip install 'rcm-analysis[pdf]'"
 
 CSS = """
-@page { size: letter; margin: 16mm 14mm 18mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 9pt sans-serif; color: #57606a; }
+@page { size: letter landscape; margin: 14mm 14mm 16mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 9pt sans-serif; color: #57606a; }
         @bottom-left { content: string(chapter); font: 9pt sans-serif; color: #57606a; } }
-body { font-size: 9.5pt; } main, header.top { max-width: none; padding: 0; } section.chapter { break-before: page; }
-section.chapter > h1 { string-set: chapter content(); bookmark-level: 1; } h2 { bookmark-level: 2; }
-.contents-of-pack { list-style: none; padding: 0; } .contents-of-pack a { color: inherit; text-decoration: none; }
+html, body { font-size: 9.5pt; } main, header.top { max-width: none; padding: 0; } p, .finding { max-width: 60em; }
+section.chapter { break-before: page; } h1 { font-size: 17pt; bookmark-level: none; } h2 { margin-top: 18pt; }
+section.chapter > h1 { string-set: chapter content(); bookmark-level: 1; } h2 { bookmark-level: 2; } h2 + p { break-after: avoid; }
+.contents-of-pack { list-style: none; padding: 0; columns: 3; column-gap: 20pt; } .contents-of-pack > li { margin-bottom: 6pt; font-weight: 600; }
+.contents-of-pack li li { font-weight: 400; break-inside: avoid; } .contents-of-pack a { color: inherit; text-decoration: none; }
 .contents-of-pack a::after { content: leader('.') target-counter(attr(href), page); }
-.contents-of-pack ol { list-style: none; padding-left: 16px; }
-.table { overflow: visible; } table { font-size: 8pt; } figure svg { max-height: 200mm; }
-nav.contents, .tools, .cards { display: none; }
+.contents-of-pack ol { list-style: none; padding-left: 10pt; }
+.tiles { display: block; } .tile { display: inline-block; width: 18%; margin: 0 1.5% 8pt 0; vertical-align: top; } .tile strong { font-size: 14pt; }
+.table { overflow: visible; } table { font-size: 8pt; } table.wide { font-size: 7pt; } th, td { padding: 3pt 6pt 3pt 0; } .wide th, .wide td { padding-right: 4pt; }
+td, th { overflow-wrap: break-word; } figure svg { max-height: 120mm; } details.definitions { break-inside: auto; font-size: 8.5pt; }
+nav.contents, .tools, .cards, .skip { display: none; }
 """
 
 
@@ -48,7 +52,8 @@ def _chapter(page: str, name: str) -> dict[str, Any]:
     stem = re.sub(r"\W", "-", name.removesuffix(".html"))
     title = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)[1]
     body = re.search(r'<main id="main">(.*)</main>', page, re.S)[1]
-    body = re.sub(r"<tbody hidden>.*?</tbody>", "", body, flags=re.S)
+    body = re.sub(r"<tbody hidden\b[^>]*>.*?</tbody>", "", body, flags=re.S)
+    body = re.sub(r'<h2 id="pages">.*?</h2>', "", body, flags=re.S)  # the contents stand for the index's cards
     body = re.sub(r'\b(id|aria-labelledby)="([^"]+)"', rf'\1="{stem}-\2"', body)
     body = re.sub(r'href="#([^"]+)"', rf'href="#{stem}-\1"', body)
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", body)
