@@ -9,18 +9,23 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from rcm_analysis.pages import still
+
 INK, ACCENT, SOFT, ORANGE, GREEN = "#1b1f24", "#0b5394", "#9aa4ae", "#d55e00", "#009e73"
 ROOT_COLORS = {"unnecessary": ORANGE, "payer": "#cc79a7", "unclassified": "#f0e442", "necessary": SOFT}
 ROOT_HATCHES = {"unnecessary": "", "payer": "..", "unclassified": "xx", "necessary": "//"}
+MOST_CHARACTERS = 42  # of a label
 _DOLLARS = FuncFormatter(lambda value, _: f"${value / 1000:,.0f}k" if abs(value) >= 1000 else f"${value:,.0f}")
 
 
 def _theme() -> None:
+    """One look for all; a dollar sign in a payer's name is a dollar sign, not the begin of a formula."""
     import seaborn as sns
 
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9,
                   rc={"axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-                      "axes.titleweight": "bold", "font.family": "DejaVu Sans", "grid.color": "#e6e9ec"})  # fmt: skip
+                      "axes.titleweight": "bold", "font.family": "DejaVu Sans", "grid.color": "#e6e9ec",
+                      "text.parse_math": False})  # fmt: skip
 
 
 def _figure(width: float = 9.5, height: float = 3.6) -> tuple[Figure, object]:
@@ -28,6 +33,16 @@ def _figure(width: float = 9.5, height: float = 3.6) -> tuple[Figure, object]:
 
     _theme()
     return plt.subplots(figsize=(width, height))
+
+
+def short(name: object) -> str:
+    """A label that leaves room for the picture; the table behind it has the whole name.
+
+    >>> short("TRI COUNTY COMPENSATION FUND OF THE NORTH AND SOUTH")
+    'TRI COUNTY COMPENSATION FUND OF THE NORT…'
+    """
+    text = still(str(name))
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 
 def _nothing(title: str) -> Figure:
@@ -82,7 +97,8 @@ def bars(table: pd.DataFrame, *, label: str, value: str, title: str, unit: str, 
         return _nothing(title)
     fig, ax = _figure(height=max(1.8, 0.36 * len(table) + 1))
     shown = table.iloc[::-1]
-    ax.barh(shown[label].astype(str), shown[value].astype(float), color=ACCENT, height=0.66)
+    ax.barh(range(len(shown)), shown[value].astype(float), color=ACCENT, height=0.66)
+    ax.set_yticks(range(len(shown)), shown[label].map(short))
     ends = shown[text] if text else shown[value].map("{:,.0f}".format)
     for i, (end, words) in enumerate(zip(shown[value].astype(float), ends, strict=True)):
         ax.text(end, i, f"  {words}", va="center", fontsize=9, color=INK)
@@ -102,7 +118,7 @@ def rates_with_intervals(table: pd.DataFrame, *, label: str, title: str) -> Figu
     ax.scatter(shown["rate"], shown.index, color=ACCENT, s=34, zorder=3)
     for i, row in shown.iterrows():
         ax.text(row["upper"], i, f"  {row['rate']:.1%} of {row['decided']:,.0f}", va="center", fontsize=9, color=INK)
-    ax.set_yticks(shown.index, shown[label])
+    ax.set_yticks(shown.index, shown[label].map(short))
     ax.set(
         title=title, xlabel="share of claims decided", ylabel="", xlim=(0, max(float(shown["upper"].max()) * 1.3, 0.02))
     )
@@ -119,12 +135,12 @@ def heat_map(table: pd.DataFrame, *, title: str, unit: str, number_format: str =
 
     fig, ax = _figure(height=max(2.2, 0.42 * len(table) + 1.4))
     annotate = table.size <= 200
-    sns.heatmap(table.astype(float), ax=ax, cmap="cividis_r", annot=annotate, fmt=number_format, linewidths=0.5, linecolor="white",
+    sns.heatmap(table.astype(float).rename(index=short), ax=ax, cmap="cividis_r", annot=annotate, fmt=number_format, linewidths=0.5, linecolor="white",
                 annot_kws={"fontsize": 8}, cbar_kws={"label": unit}, vmin=0)  # fmt: skip
     ax.set(title=title, xlabel="", ylabel="")
     step = max(1, len(table.columns) // 12)
     places = range(len(table.columns))[::-1][::step]
-    ax.set_xticks([i + 0.5 for i in places], [str(table.columns[i]) for i in places], rotation=40, ha="right")
+    ax.set_xticks([i + 0.5 for i in places], [short(table.columns[i]) for i in places], rotation=40, ha="right")
     return fig
 
 

@@ -16,7 +16,6 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +31,32 @@ TABLE_MIME = "application/vnd.rcm.table+json"
 FIGURE_MIME = "application/vnd.rcm.figure+json"
 WORKBOOK_MIME = "application/vnd.rcm.workbook+json"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+MAX_CELL = 32_767  # characters, the most that a cell of Excel holds
+MAX_SHOWN = 400  # characters of a cell on a page
 MAX_ROWS_ON_PAGE = 500
 KINDS = ("answer", "change", "caution", "action")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
           "December")  # fmt: skip
+
+
+def still(text: str) -> str:
+    """The text without the marks that turn the direction of what stands around it; right-to-left letters need none.
+
+    >>> still("\u202eGNITSAF\u202c CARE")
+    'GNITSAF CARE'
+    """
+    return _TURNS.sub("", text)
+
+
+def escape(text: str) -> str:
+    """Text for HTML."""
+    return html.escape(still(text))
+
+
+def defused(text: str) -> str:
+    """Text for a spreadsheet: what it would run as a formula begins with an apostrophe, no mark turns it around, and it fits."""
+    text = still(text)
+    return (f"'{text}" if text.startswith(FORMULA_STARTS) else text)[:MAX_CELL]
 
 
 def usd(value: Any, *, cents: bool = False) -> str:
@@ -103,6 +124,7 @@ def _missing(value: Any) -> bool:
 FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days, "points": points, "small": small,
            "text": lambda v: "" if _missing(v) else str(v), "words": words, "yes": lambda v: "yes" if v else "no",
            "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
 RELATIVE = re.compile(r"(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
 WIDE_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
@@ -123,14 +145,14 @@ class Finding:
     amount_usd: float | None = None
 
     def __post_init__(self) -> None:
-        if disclosure.active():
-            object.__setattr__(self, "sentence", disclosure.text(self.sentence))
+        said = disclosure.text(self.sentence) if disclosure.active() else self.sentence
+        object.__setattr__(self, "sentence", still(said))
         if self.kind not in KINDS:
             raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         content = {"sentence": self.sentence, "rank": self.rank, "kind": self.kind, "amount_usd": self.amount_usd}
-        return {"text/html": f'<p class="finding {self.kind}">{html.escape(self.sentence)}</p>',
+        return {"text/html": f'<p class="finding {self.kind}">{escape(self.sentence)}</p>',
                 "text/plain": self.sentence, FINDING_MIME: content}  # fmt: skip
 
 
@@ -144,7 +166,7 @@ class Heading:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {
-            "text/html": f'<h2 class="part{" own-page" * self.own_page}" id="part-{self.number}">{html.escape(self.text)}</h2>',
+            "text/html": f'<h2 class="part{" own-page" * self.own_page}" id="part-{self.number}">{escape(_cut(self.text))}</h2>',
             "text/plain": self.text,
         }
 
@@ -173,8 +195,8 @@ class Numbers:
 def tiles(figures: Sequence[Sequence[str]]) -> str:
     """Key figures as HTML."""
     cells = "".join(
-        f'<div class="tile"><dt>{html.escape(label)}</dt><dd><strong>{html.escape(value)}</strong>'
-        f"<span>{html.escape(note)}</span></dd></div>"
+        f'<div class="tile"><dt>{escape(label)}</dt><dd><strong>{escape(value)}</strong>'
+        f"<span>{escape(note)}</span></dd></div>"
         for label, value, note in figures
     )
     return f'<dl class="tiles">{cells}</dl>'
@@ -236,8 +258,8 @@ class Table:
         more = f"<tbody hidden>{hidden}</tbody>" if hidden else ""  # for the page's script to search and show
         rest = [f"{len(shown)} of {len(self.frame):,} rows"] if len(self.frame) > len(shown) else []
         foot = "; ".join(rest if live() else [*rest, f"all in tables/{self.name}.csv"])
-        foot = html.escape(f"{self.note} {foot}".strip())
-        title = html.escape(self.title)
+        foot = escape(f"{self.note} {foot}".strip())
+        title = escape(self.title)
         wide = ' class="wide"' if len(self.columns) >= WIDE_COLUMNS else ""
         return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{wide}><caption>{title}</caption>'
                 f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>{_live_script()}")  # fmt: skip
@@ -250,9 +272,9 @@ class Table:
     def _cells(self, row: tuple, link: str) -> str:
         cells = []
         for i, (value, column) in enumerate(zip(row, self.columns.values(), strict=True)):
-            text = html.escape(FORMATS[column.unit](value))
+            text = escape(_cut(FORMATS[column.unit](value)))
             if i == 0 and isinstance(link, str) and RELATIVE.fullmatch(link):
-                text = f'<a href="{html.escape(link)}">{text}</a>'
+                text = f'<a href="{escape(link)}">{text}</a>'
             tag = 'th scope="row"' if i == 0 else "td"
             number = (
                 f' class="n {column.unit}"'
@@ -278,9 +300,14 @@ def _live_script() -> str:
     return f"<style>{LIVE_STYLE}</style><script>{script}</script>"
 
 
+def _cut(text: str) -> str:
+    """What of a text stands on a page; the whole is in the table's file."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
 def _head(column: Column) -> str:
-    label = html.escape(column.label)
-    label = f'<abbr title="{html.escape(column.note)}">{label}</abbr>' if column.note else label
+    label = escape(column.label)
+    label = f'<abbr title="{escape(column.note)}">{label}</abbr>' if column.note else label
     number = ' class="n"' if column.unit in NUMERIC else ""
     return f'<th scope="col"{number}>{label}</th>'
 
@@ -291,15 +318,14 @@ def csv_text(frame: pd.DataFrame) -> str:
     for name in safe.columns:
         if not (pd.api.types.is_numeric_dtype(safe[name]) or pd.api.types.is_bool_dtype(safe[name])):
             safe[name] = [_defused(value) for value in safe[name]]
+    safe.columns = [_defused(name) for name in safe.columns]
     out = io.StringIO()
     safe.to_csv(out, index=False, lineterminator="\n", date_format="%Y-%m-%d", float_format="%.10g")
     return out.getvalue()
 
 
 def _defused(value: Any) -> Any:
-    if isinstance(value, datetime | date) or value is None:
-        return value
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return defused(value) if isinstance(value, str) else value
 
 
 @dataclass
@@ -330,8 +356,8 @@ class Figure:
             self.svg, self.caption = "", f"{self.caption} The picture is left out: it would show small counts."
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        figure = (f'<figure role="img" aria-label="{html.escape(self.alt)}">{self.svg}'
-                  f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")  # fmt: skip
+        figure = (f'<figure role="img" aria-label="{escape(self.alt)}">{self.svg}'
+                  f"<figcaption>{escape(self.caption)}</figcaption></figure>")  # fmt: skip
         bundle = {"text/html": figure, "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
         if self.data is not None:
             counts = disclosure.count_columns(self.data)
@@ -355,7 +381,7 @@ def _svg(fig: MatplotlibFigure, name: str) -> str:
     plt.close(fig)
     text = out.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)  # comments repeat the labels
     text = re.sub(r' xmlns:xlink="[^"]*"| xmlns="[^"]*"', "", text).replace("xlink:href", "href")
     prefix = re.sub(r"\W", "-", name)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
@@ -371,7 +397,7 @@ class Definitions:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         items = "".join(
-            f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)} <cite>{html.escape(source)}</cite></dd>"
+            f"<dt>{escape(term)}</dt><dd>{escape(text)} <cite>{escape(source)}</cite></dd>"
             for term, text, source in self.terms
         )
         return {"text/html": f'<details class="definitions" open><summary>Definitions and sources</summary><dl>{items}</dl></details>',

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rcm_analysis import before_submission, claims, clusters, engines, measures, prevention, risk, rule_words, schema
-from rcm_analysis.pages import csv_text
+from rcm_analysis.pages import csv_text, defused
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,7 +95,7 @@ def _write_workbook(result, table: str, out: Path) -> None:
                 if isinstance(value, dt.date):
                     sheet.write_datetime(i, j, dt.datetime(value.year, value.month, value.day), day)
                 elif isinstance(value, str):
-                    sheet.write_string(i, j, value)
+                    sheet.write_string(i, j, defused(value))
                 else:
                     sheet.write(i, j, value, money if type(value).__name__ == "Decimal" else None)
         sheet.autofilter(0, 0, max(len(rows), 1), len(header) - 1)

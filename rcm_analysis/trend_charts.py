@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from rcm_analysis.charts import ACCENT, GREEN, INK, ORANGE, SOFT, _figure, _nothing, _thin_months
+from rcm_analysis.charts import ACCENT, GREEN, INK, ORANGE, SOFT, _figure, _nothing, _thin_months, short
+from rcm_analysis.pages import still
 
 
 def control_charts(table: pd.DataFrame, *, title: str) -> Figure:
@@ -42,7 +43,7 @@ def _control(ax, part: pd.DataFrame, name: str) -> None:
     ax.plot(x, part["value"], color=ACCENT, lw=1.4)
     ax.scatter(x[~inside], part["value"][~inside], color=ACCENT, s=12, zorder=3)
     ax.scatter(x[inside], part["value"][inside], color=ORANGE, s=26, marker="D", zorder=4)
-    ax.set_title(textwrap.shorten(name, 66, placeholder=" …"), fontsize=8.5, weight="normal", color=INK)
+    ax.set_title(textwrap.shorten(still(name), 66, placeholder=" …"), fontsize=8.5, weight="normal", color=INK)
     ax.set(xlabel="", ylabel="", ylim=(0, None))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     _thin_months(ax, part["month"].tolist())
@@ -60,10 +61,10 @@ def change_map(table: pd.DataFrame, *, title: str, unit: str) -> Figure:
 
     fig, ax = _figure(height=max(2.4, 0.4 * len(table) + 1.6))
     most = float(table.abs().max().max()) or 1.0
-    sns.heatmap(table.astype(float), ax=ax, cmap=_around_zero(), center=0, vmin=-most, vmax=most, annot=table.size <= 200, fmt="+.1f",
+    sns.heatmap(table.astype(float).rename(index=short), ax=ax, cmap=_around_zero(), center=0, vmin=-most, vmax=most, annot=table.size <= 200, fmt="+.1f",
                 linewidths=0.5, linecolor="white", annot_kws={"fontsize": 8}, cbar_kws={"label": unit})  # fmt: skip
     ax.set(title=title, xlabel="", ylabel="")
-    ax.set_xticklabels([str(c) for c in table.columns], rotation=40, ha="right")
+    ax.set_xticklabels([short(c) for c in table.columns], rotation=40, ha="right")
     return fig
 
 
@@ -122,7 +123,7 @@ def contributions(table: pd.DataFrame, *, label: str, title: str) -> Figure:
             shown.index + shift, shown[name] * 100, height=0.34, color=color, hatch=hatch, edgecolor="white", label=name
         )
     ax.axvline(0, color=INK, lw=0.8)
-    ax.set_yticks(shown.index, shown[label].astype(str))
+    ax.set_yticks(shown.index, shown[label].map(short))
     ax.set(title=title, xlabel="points of the practice's denial rate", ylabel="")
     ax.legend(frameon=False, loc="lower right")
     ax.grid(axis="y", visible=False)

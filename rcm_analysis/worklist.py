@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
-from rcm_analysis.pages import FORMULA_STARTS, WORKBOOK_MIME
+from rcm_analysis.pages import WORKBOOK_MIME, defused
 
 MONEY, DAY, SHARE, NUMBER, TEXT = "money", "day", "share", "number", "text"
 # column, heading, kind, width
@@ -75,7 +75,6 @@ def _cell(sheet, row: int, column: int, value, kind: str, form) -> None:
     if kind == DAY:
         sheet.write_datetime(row, column, pd.Timestamp(value).to_pydatetime(), form)
     elif kind == TEXT:
-        text = str(value)
-        sheet.write_string(row, column, f"'{text}" if text.startswith(FORMULA_STARTS) else text, form)
+        sheet.write_string(row, column, defused(str(value)), form)
     else:
         sheet.write_number(row, column, float(value), form)
