@@ -1,13 +1,13 @@
-"""What leaves in the de-identified variant: no claim number, no day, no count from 1 to 10, no free text.
+"""What leaves in the de-identified variant: no single claim, no day, no count from 1 to 10, no free text.
 
-On while the variable RCM_DEIDENTIFIED is set, which `rcm report --deidentified` does for its notebooks. A row with a
-small count loses all its numbers, since a rate or an amount could give the count away; and so many rows more that no
-total gives it back. What is suppressed is missing, not zero. This is not Safe Harbor: months of service stay.
+On while the variable RCM_DEIDENTIFIED is set, which `rcm report --deidentified` does for its notebooks. A list of single
+claims is left out whole: its rows could be counted. A row with a small count, or with a rate and a count that make one
+(10.7% of 28), loses all its numbers; and so many rows more that no total gives it back. What is suppressed is missing,
+not zero. This is not Safe Harbor: months of service stay.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
 import re
 
@@ -36,6 +36,9 @@ _DAY = re.compile(r"\b(\d{4}-\d{2})-\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w.,$−–-])([1-9]|10)(?!\w|%|-|[.,]\d)")
 _WRITTEN = re.compile(r"[−-]?\$?[\d,.]+%?|–")
 _SHARE = re.compile(r"\d[\d,.]*%")
+_PERCENT = re.compile(r"\d[\d.]*%")
+WRITTEN_ERROR = 0.0005  # of a share written with one place
+FEWEST_ROWS = 3  # that show one count to be a part of another
 
 
 def active() -> bool:
@@ -50,7 +53,7 @@ def text(words: str) -> str:
     """
     words = _DAY.sub(r"\1", words)
     without = _NUMBER.sub(SHOWN, words)
-    return without if without == words else _SHARE.sub("–", without)
+    return _SHARE.sub("–", without) if without != words or _makes_small(words) else without
 
 
 def table(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
@@ -61,16 +64,18 @@ def table(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
     BEST   30      0.40        ->      BEST   NaN     NaN      complementary
     CORE   4       0.25                CORE   NaN     NaN      small
     """
-    by_case = any(name in frame for name in IDENTIFIERS)
-    kept = frame.drop(columns=[name for name in FREE_TEXT if name in frame] + (counts if by_case else [])).copy()
+    kept = frame.drop(columns=[name for name in (*FREE_TEXT, *IDENTIFIERS) if name in frame]).reset_index(drop=True)
+    if lists_cases(frame):
+        return kept.head(0)
     for name in kept:
-        if name in IDENTIFIERS:
-            kept[name] = [_pseudonym(value) for value in kept[name]]
-        elif not pd.api.types.is_numeric_dtype(kept[name]):
+        if not pd.api.types.is_numeric_dtype(kept[name]):
             kept[name] = [_months_only(value) for value in kept[name]]
-    if by_case:
-        return _rare_codes_grouped(kept)
-    return _suppressed(kept.reset_index(drop=True), [name for name in counts if name in kept])
+    return _suppressed(kept, [name for name in counts if name in kept])
+
+
+def lists_cases(frame: pd.DataFrame) -> bool:
+    """Whether a row is a single claim, payment or patient."""
+    return any(name in frame for name in IDENTIFIERS)
 
 
 def count_columns(frame: pd.DataFrame) -> list[str]:
@@ -85,9 +90,7 @@ def is_small(values: pd.Series) -> pd.Series:
 
 
 def _suppressed(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
-    hidden = pd.Series(False, index=frame.index)
-    for name in counts:
-        hidden |= is_small(frame[name])
+    hidden = _small_parts(frame, counts)
     keys = [name for name in frame if name in LABELS or not _is_number(frame[name])]
     while more := _too_few_hidden(frame, hidden, counts, keys):
         hidden.loc[more] = True
@@ -97,6 +100,44 @@ def _suppressed(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
     for name in set(CODES) & set(keys):  # that a rare code occurs at all says something
         frame[name] = frame[name].where(~hidden, OTHER)
     return frame
+
+
+def _small_parts(frame: pd.DataFrame, counts: list[str]) -> pd.Series:
+    """Rows with a small count, or with numbers that give one: a share of a count, what it leaves, a count less a part of it."""
+    hidden = pd.Series(False, index=frame.index)
+    for name in counts:
+        hidden |= is_small(frame[name])
+        for other in counts:
+            nested = len(frame) >= FEWEST_ROWS and (frame[name] <= frame[other]).where(frame[name].notna(), True).all()
+            if name != other and nested:
+                hidden |= is_small(frame[other] - frame[name])
+        for share, error in filter(None, (_as_share(frame[column]) for column in frame if column not in counts)):
+            for part in (share, 1 - share):
+                cases = part * frame[name]
+                # a rate that makes a whole number of this count is a rate of it
+                hidden |= is_small(cases.round()) & ((cases - cases.round()).abs() <= error * frame[name] + 1e-9)
+    return hidden
+
+
+def _as_share(values: pd.Series) -> tuple[pd.Series, float] | None:
+    """The column as shares 0-1 and how exact they are; None where it holds no shares."""
+    if pd.api.types.is_numeric_dtype(values):
+        return (values.astype(float), 1e-6) if values.dropna().between(0, 1).all() and values.notna().any() else None
+    written = values.map(
+        lambda value: float(value[:-1]) / 100 if isinstance(value, str) and _PERCENT.fullmatch(value) else float("nan")
+    )
+    return (written, WRITTEN_ERROR) if written.notna().any() else None
+
+
+def _makes_small(words: str) -> bool:
+    """Whether a share and a count of a sentence make a small count: 10.7% of 28."""
+    shares = [float(found) / 100 for found in re.findall(r"(?<![\w.])(\d[\d.]*)%", words)]
+    counts = [
+        int(found.replace(",", ""))
+        for found in re.findall(r"(?<![\w.$,−–-])(\d{2}|\d{1,3}(?:,\d{3})+|\d{3})(?![\w%-]|[.,]\d)", words)
+    ]
+    made = [(part * n, n) for n in counts for share in shares for part in (share, 1 - share)]
+    return any(1 <= round(cases) < SMALLEST and abs(cases - round(cases)) <= WRITTEN_ERROR * n for cases, n in made)
 
 
 def _too_few_hidden(frame: pd.DataFrame, hidden: pd.Series, counts: list[str], keys: list[str]) -> list[int]:
@@ -128,19 +169,6 @@ def _is_number(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) or (
         bool(written) and all(_WRITTEN.fullmatch(value) for value in written)
     )
-
-
-def _rare_codes_grouped(frame: pd.DataFrame) -> pd.DataFrame:
-    for name in set(CODES) & set(frame):
-        often = frame[name].map(frame[name].value_counts()) >= SMALLEST
-        frame[name] = frame[name].where(often | frame[name].isna(), OTHER)
-    return frame
-
-
-def _pseudonym(value: object) -> str | None:
-    if value is None or value != value:
-        return None
-    return hmac.digest(os.environ.get(VARIABLE, "").encode(), str(value).encode(), "sha256")[:6].hex()
 
 
 def _months_only(value: object) -> object:

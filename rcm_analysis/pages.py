@@ -225,6 +225,7 @@ class Table:
     rows: int = 15
     note: str = ""
     links: str = ""
+    empty: str = "None."
 
     def __post_init__(self) -> None:
         missing = (set(self.columns) | ({self.links} if self.links else set())) - set(self.frame.columns)
@@ -238,9 +239,11 @@ class Table:
         return [name for name, column in self.columns.items() if column.unit == "count"]
 
     def _deidentify(self) -> None:
+        if disclosure.lists_cases(self.frame[list(self.columns)]):
+            object.__setattr__(self, "empty", "A list of single claims is left out here.")
         left = disclosure.table(self.frame[list(self.columns)], self._counts())
-        if self.links:  # no row is dropped, so that they stay in step
-            left = left.assign(**{self.links: self.frame[self.links].to_numpy()})
+        if self.links:
+            left = left.assign(**{self.links: self.frame[self.links].reindex(left.index)})
         for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
                             ("title", disclosure.text(self.title)), ("note", disclosure.text(self.note))):  # fmt: skip
             object.__setattr__(self, name, value)
@@ -253,13 +256,13 @@ class Table:
     def html(self) -> str:
         heads = "".join(_head(column) for column in self.columns.values())
         shown = self.frame.head(self.rows)
-        body = self._rows(shown) or f'<tr><td colspan="{len(self.columns)}">None.</td></tr>'
+        body = self._rows(shown) or f'<tr><td colspan="{len(self.columns)}">{escape(self.empty)}</td></tr>'
         hidden = self._rows(self.frame.iloc[self.rows : MAX_ROWS_ON_PAGE])
         more = f"<tbody hidden>{hidden}</tbody>" if hidden else ""  # for the page's script to search and show
         rest = [f"{len(shown)} of {len(self.frame):,} rows"] if len(self.frame) > len(shown) else []
         foot = "; ".join(rest if live() else [*rest, f"all in tables/{self.name}.csv"])
         foot = escape(f"{self.note} {foot}".strip())
-        title = escape(self.title)
+        title = escape(_cut(self.title))
         wide = ' class="wide"' if len(self.columns) >= WIDE_COLUMNS else ""
         return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{wide}><caption>{title}</caption>'
                 f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>{_live_script()}")  # fmt: skip

@@ -8,6 +8,7 @@ import re
 from itertools import combinations
 from pathlib import Path
 
+import attack
 import pandas as pd
 import pytest
 from conftest import AS_OF, GOOD, notebook
@@ -98,6 +99,37 @@ def test_no_small_count_in_any_table_and_none_alone(variant):
     assert suppressed and looked_at > 20
 
 
+def test_no_list_of_single_claims_in_any_table(variant):
+    for path in (variant / "tables").glob("*.csv"):
+        assert not set(disclosure.IDENTIFIERS) & set(path.read_text("utf-8").split("\n")[0].split(",")), path.name
+    assert "A list of single claims is left out here." in (variant / "02_denial_overview.html").read_text("utf-8")
+
+
+def test_no_hidden_count_follows_from_all_tables_and_sentences_together(variant, demo_report):
+    counts = {
+        name: told["counts"] for name, told in json.loads((variant / "manifest.json").read_text())["tables"].items()
+    }
+    plain, left, said = attack.tables_of(demo_report), attack.tables_of(variant), attack.numbers_said(variant)
+    left = {name: frame for name, frame in left.items() if name in plain}
+    tried = attack.Attack(plain, left, counts, said)
+    assert len(tried.place) > 300 and len(tried.rows) > 30, "there was nothing to attack"
+    assert small_among(tried) == []
+    # the attack is worth something: where one small cell is hidden alone, it is found
+    bare, alone = {name: frame.copy() for name, frame in left.items()}, set()
+    for name, column, i in tried.place:
+        value = plain[name][column].iloc[i]
+        if 1 <= value < disclosure.SMALLEST and (name, column) not in alone:
+            alone.add((name, column))
+        else:
+            bare[name].loc[i, column] = value
+    assert len(small_among(attack.Attack(plain, bare, counts, said))) > 10
+
+
+def small_among(tried: attack.Attack) -> list:
+    """Small counts that follow; a larger one, hidden to cover them, may follow from another table that shows it."""
+    return [(cell, value) for cell, value in tried.determined() if 1 <= value < disclosure.SMALLEST]
+
+
 def table(cells: dict[tuple[str, str], int]) -> pd.DataFrame:
     return pd.DataFrame([{"payer": a, "category": b, "claims": n, "rate": n / 1000} for (a, b), n in cells.items()])
 
@@ -148,12 +180,32 @@ def test_rare_codes_are_grouped_and_numbers_written_out_go_too():
     left = disclosure.table(frame, ["claims"])
     assert left["carc"].tolist() == ["other", "other", "252"]
     assert left["shown"].isna().tolist() == [True, True, False]
+
+
+def test_a_list_of_single_claims_is_left_out():
+    """Its rows could be counted by payer and code, and each is a count of one."""
     listed = pd.DataFrame(
-        {"claim_number": [f"A{i}" for i in range(14)], "carc": ["16"] * 12 + ["B7", "B7"], "days_left": range(14)}
+        {"claim_number": [f"A{i}" for i in range(14)], "carc": ["16"] * 12 + ["B7"] * 2, "days_left": range(14)}
     )
     left = disclosure.table(listed, ["days_left"])
-    assert left["carc"].tolist() == ["16"] * 12 + ["other"] * 2
-    assert list(left) == ["claim_number", "carc"] and not set(left["claim_number"]) & set(listed["claim_number"])
+    assert not len(left) and list(left) == ["carc", "days_left"]
+
+
+RATE = {"payer": list("ABCDE"), "cases": [28, 300, 400, 500, 600]}
+
+
+@pytest.mark.parametrize(("column", "values"), [
+    ("rate", [3 / 28, 0.3, 0.4, 0.5, 0.6]), ("rate", [25 / 28, 0.3, 0.4, 0.5, 0.6]), ("rate", ["10.7%", "30.1%", "40.1%", "50.1%", "60.1%"]),
+])  # fmt: skip
+def test_a_rate_that_makes_a_small_count_of_its_cases_goes(column, values):
+    left = disclosure.table(pd.DataFrame(RATE | {column: values}), ["cases"])
+    assert left["cases"].isna().tolist() == [True, True, False, False, False]  # the second covers the first
+    assert left[column].isna().equals(left["cases"].isna())
+
+
+def test_what_a_part_leaves_of_its_whole_is_no_small_count():
+    frame = pd.DataFrame({"payer": list("ABCD"), "decided": [20, 90, 95, 99], "denied": [15, 40, 41, 42]})
+    assert disclosure.table(frame, ["decided", "denied"])["denied"].isna().tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize(("said", "left"), [
@@ -161,6 +213,8 @@ def test_rare_codes_are_grouped_and_numbers_written_out_go_too():
     ("$5 on 67 claims, 86.5% of 3,010.", "$5 on 67 claims, 86.5% of 3,010."),
     ("claims: 10, 11 and 9.", "claims: fewer than 11, 11 and fewer than 11."),
     ("12 months to 2026-10", "12 months to 2026-10"),
+    ("10.7% of 28 were overturned.", "– of 28 were overturned."),
+    ("33 of 234 claims, 14.1%.", "33 of 234 claims, 14.1%."),
 ])  # fmt: skip
 def test_sentences_lose_small_counts_and_days(said, left):
     assert disclosure.text(said) == left

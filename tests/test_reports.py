@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import papermill
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook, printed
 
@@ -135,6 +136,41 @@ def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):
     assert "QUILL" not in result.statuses[0].message
     assert (tmp_path / "out/p/2026-10/index.html").read_bytes() == before
     assert result.folder.name == "2026-10.failed"
+
+
+GAPS = {
+    "raise SystemExit(0)": "cell 4 failed: SystemExit",
+    "import os\nos._exit(9)": "the kernel died; is there enough memory?",
+    "class F:\n    __repr__ = lambda self: 'Figure(640x480)'\nF()": "cell 4 lost its figure",
+    "half": "the executed notebook is only half written; is the disk full?",
+    "unrun": "cell 4 did not run",
+}
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"), GAPS.items(), ids=["ended early", "dead kernel", "lost figure", "half a file", "unrun cell"]
+)
+def test_what_papermill_lets_pass_fails_the_report(tmp_path, monkeypatch, cell, message):
+    assert render(tmp_path, notebook(tmp_path / "01_x.ipynb", GOOD)).ok
+    before = (tmp_path / "out/p/2026-10/index.html").read_bytes()
+    inner = papermill.execute_notebook
+
+    def damaging(source, output, **more):
+        inner(source, output, **more)
+        path = Path(output)
+        content = json.loads(path.read_text())
+        if cell == "unrun":
+            content["cells"][3]["execution_count"] = None
+        path.write_text(json.dumps(content)[: -200 if cell == "half" else None])
+
+    if cell in ("half", "unrun"):
+        monkeypatch.setattr(papermill, "execute_notebook", damaging)
+    book = notebook(tmp_path / "01_x.ipynb", "1" if cell in ("half", "unrun") else cell, GOOD)
+    result = render(tmp_path, book)
+    assert (result.ok, result.index) == (False, None)
+    told = [one["message"] for one in json.loads((result.folder / "manifest.json").read_text())["notebooks"]]
+    assert told == [result.statuses[0].message] == [message]
+    assert (tmp_path / "out/p/2026-10/index.html").read_bytes() == before
 
 
 def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
