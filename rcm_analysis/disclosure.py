@@ -29,6 +29,7 @@ LABELS = (
     "cluster_id",
     "rule_id",
 )  # never numbers, even if they look so
+NAMES = (*LABELS, "location", "payer_name", "other_payer")  # a number in STATION 3 counts nothing
 SHARES = ("share", "rate", "lower", "upper")  # 1 is all of them there, not one case
 OTHER = "other"
 
@@ -69,7 +70,7 @@ def table(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
         return kept.head(0)
     for name in kept:
         if not pd.api.types.is_numeric_dtype(kept[name]):
-            kept[name] = [_months_only(value) for value in kept[name]]
+            kept[name] = [_months_only(value, said=name not in NAMES) for value in kept[name]]
     return _suppressed(kept, [name for name in counts if name in kept])
 
 
@@ -171,9 +172,12 @@ def _is_number(values: pd.Series) -> bool:
     )
 
 
-def _months_only(value: object) -> object:
+def _months_only(value: object, *, said: bool) -> object:
+    """A cell with months for days; where it is `said` in words, small counts go too."""
     if value is None or value is pd.NaT or value != value:
         return None
-    return (
-        _DAY.sub(r"\1", str(value)[:10]) if hasattr(value, "year") else text(value) if isinstance(value, str) else value
-    )
+    if hasattr(value, "year"):
+        return _DAY.sub(r"\1", str(value)[:10])
+    if not isinstance(value, str):
+        return value
+    return text(value) if said else _DAY.sub(r"\1", value)

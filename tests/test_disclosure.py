@@ -182,6 +182,15 @@ def test_rare_codes_are_grouped_and_numbers_written_out_go_too():
     assert left["shown"].isna().tolist() == [True, True, False]
 
 
+def test_a_number_in_a_name_is_no_count():
+    frame = pd.DataFrame(
+        {"location": ["STATION 3", "CLINIC"], "headline": ["3 claims more", "11 claims since 2026-03-04"]}
+    )
+    left = disclosure.table(frame, [])
+    assert left["location"].tolist() == ["STATION 3", "CLINIC"]
+    assert left["headline"].tolist() == ["fewer than 11 claims more", "11 claims since 2026-03"]
+
+
 def test_a_list_of_single_claims_is_left_out():
     """Its rows could be counted by payer and code, and each is a count of one."""
     listed = pd.DataFrame(
