@@ -205,7 +205,9 @@ def report(
         raise typer.Exit(
             _report_all(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf, cluster, more)
         )
-    raise typer.Exit(_report(practice, period, as_of, store, out, only or [], months, jobs or 2, deidentified, pdf, more))
+    raise typer.Exit(
+        _report(practice, period, as_of, store, out, only or [], months, jobs or 2, deidentified, pdf, more)
+    )
 
 
 def _report(

@@ -243,7 +243,7 @@ class Table:
             object.__setattr__(self, "empty", "A list of single claims is left out here.")
         left = disclosure.table(self.frame[list(self.columns)], self._counts())
         if self.links:
-            left = left.assign(**{self.links: self.frame[self.links].reindex(left.index)})
+            left = left.assign(**{self.links: self.frame[self.links].reset_index(drop=True).reindex(left.index)})
         for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
                             ("title", disclosure.text(self.title)), ("note", disclosure.text(self.note))):  # fmt: skip
             object.__setattr__(self, name, value)
