@@ -27,6 +27,7 @@ MAX_TREE_LEVELS = 200  # trees hold at most 255 values of a category
 MAX_TREE_VALUES = 255
 MAX_TREE_CODES = 60
 ONE_THREAD_ROWS = 50_000
+WALKED_ROWS = 8_192  # at a time, so that they stay in the processor's cache
 PRIOR_CASES = 10.0
 FORMAT = 2
 SMALLEST = 1e-4  # no chance is closer to 0 or 1: a sure thing would cost infinitely when it fails
@@ -388,25 +389,32 @@ class _Grown:
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
         """Walks every row down every tree; the same answer as scikit-learn's, more slowly."""
-        total = np.full(len(values), self.start)
-        rows = np.arange(len(values))
+        fields = self._fields()
+        parts = [self._walked(values[i : i + WALKED_ROWS], *fields) for i in range(0, len(values), WALKED_ROWS)]
+        return self.start + np.concatenate(parts or [np.zeros(0)])
+
+    def _fields(self) -> tuple[np.ndarray, ...]:
+        """The nodes' fields as arrays of their own, children as places among all nodes: quicker to pick from than records."""
+        nodes = self.nodes
+        tree = np.repeat(self.roots, np.diff(np.r_[self.roots, len(nodes)]))
+        names = ("left", "right", "feature_idx", "num_threshold", "bitset_idx")
+        left, right, feature, threshold, bitset = (np.ascontiguousarray(nodes[name]) for name in names)
+        flags = (nodes[name].astype(bool) for name in ("is_leaf", "missing_go_to_left", "is_categorical"))
+        return tree + left, tree + right, feature.astype(np.int64), threshold, bitset.astype(np.int64), *flags
+
+    def _walked(self, values, left, right, feature, threshold, bitset, leaf, missing_left, categorical) -> np.ndarray:
+        total = np.zeros(len(values))
         for root in self.roots:
-            place = np.full(len(values), root)
-            while not (leaf := self.nodes["is_leaf"][place].astype(bool)).all():
-                node = self.nodes[place]
-                value = values[rows, np.where(leaf, 0, node["feature_idx"])]
-                missing = np.isnan(value)
-                number = np.where(missing, 0, value)
-                whole = np.clip(number, 0, 255).astype(np.int64)
-                words = (
-                    self.bitsets[np.where(node["is_categorical"] == 1, node["bitset_idx"], 0), whole // 32]
-                    if len(self.bitsets)
-                    else 0
-                )
-                within = (words >> (whole % 32).astype(np.uint32)) & 1 == 1
-                left = np.where(missing, node["missing_go_to_left"] == 1,
-                                np.where(node["is_categorical"] == 1, within, number <= node["num_threshold"]))  # fmt: skip
-                place = np.where(leaf, place, root + np.where(left, node["left"], node["right"]))
+            place, rows = np.full(len(values), root), np.arange(len(values))
+            while len(rows := rows[~leaf[place[rows]]]):
+                node = place[rows]
+                value = values[rows, feature[node]]
+                goes_left = np.where(np.isnan(value), missing_left[node], value <= threshold[node])
+                if (coded := categorical[node] & ~np.isnan(value)).any():
+                    whole = np.clip(value[coded], 0, 255).astype(np.int64)
+                    words = self.bitsets[bitset[node[coded]], whole // 32]
+                    goes_left[coded] = (words >> (whole % 32).astype(np.uint32)) & 1 == 1
+                place[rows] = np.where(goes_left, left[node], right[node])
             total += self.nodes["value"][place]
         return total
 
