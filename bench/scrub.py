@@ -11,7 +11,8 @@ import time
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import claims, demo, intake, scrub
+from rcm_analysis import claims, demo, intake, learned, scrub
+from rcm_analysis.holding import Places
 from rcm_analysis.store import Practice
 
 
@@ -34,15 +35,16 @@ def main() -> None:
         day = date(2026, 10, 31)
         started = time.perf_counter()
         con = claims.open_practice(store, "riverbend", as_of=day)
-        rules = scrub.rules_of(con, place, as_of=day)
+        known = learned.of_practice(con, place, as_of=day)
         print(
-            f"store opened and {len(rules)} rules learned in {time.perf_counter() - started:.1f} s (once after an ingest)"
+            f"store opened, {len(known.rules)} rules and the chances learned in {time.perf_counter() - started:.1f} s (once after an ingest)"
         )
+        known = learned.of_practice(con, place, as_of=day)  # as a later command reads them
         data = file_of(folder, wanted)
         started = time.perf_counter()
         offered = scrub.read(data, place.key())
         read = time.perf_counter()
-        findings = scrub.scrub(con, offered, rules)
+        findings = scrub.scrub(con, [offered], known.rules, chances=known.chances, places=Places.of("5%"))
         checked = time.perf_counter()
         parts = scrub.divide(offered, findings)
         done = time.perf_counter()

@@ -308,13 +308,18 @@ def scrub(
     as_of: Annotated[
         str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")
     ] = None,
+    holds: Annotated[
+        str | None,
+        typer.Option(help="Claims that the team can take, 20 or 5%: those with most at risk are held, by chance too."),
+    ] = None,
     store: StoreOption = STORE,
 ) -> None:
-    """Check claims before submission against learned rules and static edits; exit code 3 when a claim is held.
+    """Check claims before submission against learned rules, chances and static edits; exit code 3 when one is held.
 
     Example: rcm scrub today.837 --practice riverbend --annotate checked
     """
     from rcm_analysis import scrub as scrub_
+    from rcm_analysis.holding import Places
 
     missing = [str(path) for path in paths if not path.is_file()]
     if missing or (out and out.suffix not in scrub_.SUFFIXES):
@@ -323,7 +328,8 @@ def scrub(
         )
         raise typer.Exit(USAGE)
     day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
-    checked = scrub_.check(paths, store=store, practice=practice, as_of=day)
+    places = Places.of(holds) if holds else None
+    checked = scrub_.check(paths, store=store, practice=practice, as_of=day, places=places)
     raise typer.Exit(_scrubbed(checked, out, annotate))
 
 
@@ -336,10 +342,11 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
     if out:
         out.write_text(scrub_.text_of(findings, out.suffix), "utf-8")
     else:
-        names = ["claim_number", "severity", "rule_id", "finding", "evidence", "p_denial"]
-        shown = findings[names].astype(object).where(findings[names].notna(), "")
+        names = ["claim_number", "severity", "rule_id", "finding", "evidence", "p_denial", "expected_loss_usd"]
+        shown = scrub_.worth_a_look(findings)[names]
+        shown = shown.astype(object).where(shown.notna(), "")
         _print(
-            ["claim", "severity", "rule", "finding", "evidence", "p"],
+            ["claim", "severity", "rule", "finding", "evidence", "p", "USD"],
             shown.astype(str).to_numpy().tolist(),
             "nothing was found",
         )
@@ -347,7 +354,8 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
         for remark in file.offered.remarks[:20]:
             _say(f"  {file.path.name}: {remark}")
         _say(
-            f"{file.path.name}: {len(file.offered.claims):,} claims, {file.holds:,} held, {len(file.findings):,} findings"
+            f"{file.path.name}: {len(file.offered.claims):,} claims, {file.holds:,} held, "
+            f"{len(scrub_.worth_a_look(file.findings)):,} findings{scrub_.expected(file.findings)}"
         )
         if annotate:
             annotate.mkdir(parents=True, exist_ok=True)

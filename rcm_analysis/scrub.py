@@ -1,8 +1,9 @@
 """Claims checked before submission: an 837 file read, learned rules and static edits applied, a finding per row.
 
-    claim_number  severity  rule_id          finding                                     evidence                p_denial
-    A1            hold      R3fa9c1          Hold for an authorization number: payer …   24 of 26 such claims …  0.92
-    A2            warn      filing-deadline  The filing limit is near: send this first.  6 days left …
+    claim_number  severity  rule_id          finding                                     evidence                p_denial  expected_loss_usd
+    A1            hold      R3fa9c1          Hold for an authorization number: payer …   24 of 26 such claims …  .71       241.40
+    A2            warn      filing-deadline  The filing limit is near: send this first.  6 days left …           .06       3.60
+    A2            info      score            Chance of a denial 6%, usually 14%.         5% to 7% of claims …    .06       3.60
 
 A claim with a finding of severity `hold` is held; the rest are clean. Nothing of the patient is in a finding.
 """
@@ -11,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,26 +27,29 @@ from rcm_analysis import (
     claim_files,
     claims,
     envelopes,
-    prevention,
+    holding,
+    learned,
     rule_search,
     rule_words,
     static_edits,
     submissions,
     x12,
 )
+from rcm_analysis.denial_chance import Chances
 from rcm_analysis.errors import RcmError
+from rcm_analysis.holding import Places
 from rcm_analysis.pages import csv_text
 from rcm_analysis.store import Practice
 
 if TYPE_CHECKING:
     import duckdb
 
-COLUMNS = ("claim_number", "severity", "rule_id", "finding", "evidence", "p_denial", "line_number", "owner", "fix")
+COLUMNS = ("claim_number", "severity", "rule_id", "finding", "evidence", "p_denial", "expected_loss_usd", "line_number", "owner",
+           "fix")  # fmt: skip
 SEVERITIES = ("hold", "warn", "info")
 SUFFIXES = (".csv", ".json")
-VERSION = 1  # of the rules kept beside a practice's batches; raise it when they are learned in another way
-
-Score = Callable[[pd.DataFrame], np.ndarray]
+SCORE_ID = "score"
+REASONED_CLAIMS = 300  # holds whose reasons are looked for; nobody reads on
 
 
 class ScrubError(RcmError):
@@ -87,23 +90,25 @@ def read(data: bytes, key: bytes) -> Offered:
 
 
 def scrub(
-    con: duckdb.DuckDBPyConnection, offered: Offered, rules: pd.DataFrame, *,
-    score: Score | None = None, hold_above: float | None = None,
+    con: duckdb.DuckDBPyConnection, files: Sequence[Offered], rules: pd.DataFrame, *,
+    chances: Chances | None = None, places: Places | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Findings, holds first; `con` from `claims.open_practice`, `rules` from `prevention.learn_rules`.
+    """Findings on the claims of all files, holds first; `con` from `claims.open_practice`, `rules` from `prevention.learn_rules`.
 
-    `score` takes the columns of `before_submission.to_send` and gives a probability of denial for each line; claims
-    at or above `hold_above` (share 0-1) are held. Without a score, `p_denial` is the precision of the best rule.
+    With `chances` every claim has a row `score`; without, `p_denial` is the precision of the best rule it matches. With
+    `places`, rules and chances hold at most so many claims: those with most dollars expected to be refused (`holding`);
+    a claim that an edit holds takes a place first, and what matches a rule and has no place is warned of.
     """
-    rows = before_submission.to_send(con, offered.claims, offered.lines)
-    rows["p_denial"] = np.nan if score is None else np.asarray(score(rows), float)
-    parts = [_edits(offered), _of_rules(rows, rules), _sent_before(con, rows), _of_score(rows, hold_above)]
+    claims_, lines = (pa.concat_tables(getattr(file, name) for file in files) for name in ("claims", "lines"))
+    rows = before_submission.to_send(con, claims_, lines)
+    told = _told(rows, rules, chances)
+    parts = [_edits(files), _of_rules(rows, rules), _sent_before(con, rows), _of_score(told)]
     findings = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=["submission_id", *COLUMNS])])
-    likely = rows.groupby("submission_id")["p_denial"].max()
-    if score is None:
-        best = findings["rule_id"].map(rules.set_index("rule_id")["precision"] if len(rules) else {})
-        likely = best.groupby(findings["submission_id"]).max()
-    findings["p_denial"] = findings["submission_id"].map(likely).astype(float).round(4)
+    if places is not None:
+        findings = _in_places(findings, rows, told, chances, learned_ids={SCORE_ID, *rules["rule_id"]}, places=places)
+    likely = told["p_denial"].fillna(told["rule_precision"].where(told["rule_precision"] > 0))
+    findings = findings.assign(p_denial=findings["submission_id"].map(likely).astype(float).round(4),
+                               expected_loss_usd=findings["submission_id"].map(told["expected_loss_usd"]).astype(float).round(2))  # fmt: skip
     order = findings["severity"].map({name: i for i, name in enumerate(SEVERITIES)})
     findings = findings.assign(_order=order).sort_values(
         ["_order", "claim_number", "line_number", "rule_id"], kind="stable"
@@ -111,11 +116,25 @@ def scrub(
     return findings.reindex(columns=["submission_id", *COLUMNS]).reset_index(drop=True)
 
 
-def _edits(offered: Offered) -> pd.DataFrame:
-    table = offered.claims.to_pandas().merge(
-        offered.facts.drop(columns="source"), on="segment", how="left", validate="1:1"
+def _told(rows: pd.DataFrame, rules: pd.DataFrame, chances: Chances | None) -> pd.DataFrame:
+    """A row per submission: what `denial_chance` says of it (missing without) and the precision of its best rule (else 0)."""
+    told = rows.groupby("submission_id").agg(
+        claim_number=("claim_number", "first"), charge_usd=("claim_charge", "first")
     )
-    table, lines = _dated(table), _dated(offered.lines.to_pandas())
+    scored = chances(rows).set_index("submission_id") if chances else pd.DataFrame(index=told.index)
+    told = told.join(scored.reindex(columns=["p_denial", "lower", "upper", "lift", "p_loss", "expected_loss_usd"]))
+    told["rule_precision"] = 0.0
+    for rule in rules.itertuples():
+        ids = rows.loc[rule_search.matches(rule_search.from_json(rule.terms), rows), "submission_id"].unique()
+        told.loc[ids, "rule_precision"] = told.loc[ids, "rule_precision"].clip(lower=rule.precision)
+    return told
+
+
+def _edits(files: Sequence[Offered]) -> pd.DataFrame:
+    table = pd.concat([file.claims.to_pandas().assign(file=i) for i, file in enumerate(files)], ignore_index=True)
+    facts = pd.concat([file.facts.drop(columns="source").assign(file=i) for i, file in enumerate(files)])
+    table = _dated(table.merge(facts, on=["file", "segment"], how="left", validate="1:1").drop(columns="file"))
+    lines = _dated(pd.concat([file.lines.to_pandas() for file in files], ignore_index=True))
     return static_edits.find(table, lines).assign(owner="biller", fix="Correct the claim in the billing system.")
 
 
@@ -161,19 +180,64 @@ def _sent_before(con: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> pd.DataF
         for part, severity, name, finding, evidence in parts])  # fmt: skip
 
 
-def _of_score(rows: pd.DataFrame, hold_above: float | None) -> pd.DataFrame:
-    if hold_above is None or rows["p_denial"].isna().all():
-        return pd.DataFrame()
-    top = rows.sort_values("p_denial", ascending=False).drop_duplicates("submission_id")
-    top = top[top["p_denial"] >= hold_above]
-    return top[["submission_id", "claim_number", "line_number"]].assign(
-        severity="hold", rule_id="score", finding="Likely to be denied; no rule says why.", owner="biller",
-        evidence=[f"probability {p:.0%}, held from {hold_above:.0%} on" for p in top["p_denial"]], fix="Have a second person look at it.")  # fmt: skip
+def _of_score(told: pd.DataFrame) -> pd.DataFrame:
+    """A row for each claim with a chance: that beside the practice's, and what was seen of claims with like chances."""
+    told = told[told["p_denial"].notna()]
+    usual = told["p_denial"] / told["lift"]
+    return pd.DataFrame({
+        "submission_id": told.index, "claim_number": told["claim_number"].to_numpy(), "line_number": 0, "severity": "info", "rule_id": SCORE_ID,
+        "finding": [f"Chance of a denial {p:.0%}, usually {u:.0%}." for p, u in zip(told["p_denial"], usual, strict=True)],
+        "evidence": [f"{low:.0%} to {high:.0%} of claims with like chances were refused" for low, high in zip(told["lower"], told["upper"], strict=True)],
+        "owner": "biller", "fix": ""})  # fmt: skip
+
+
+def _in_places(findings, rows: pd.DataFrame, told: pd.DataFrame, chances: Chances | None, *, learned_ids: set[str],
+               places: Places) -> pd.DataFrame:  # fmt: skip
+    """The findings with at most so many claims held by rules and chances; those that an edit holds take places first."""
+    by_us = findings["rule_id"].isin(learned_ids)
+    sure = set(findings.loc[findings["severity"].eq("hold") & ~by_us, "submission_id"])
+    worth = holding.worth_usd(
+        told["p_denial"], lift=told["lift"], rule_precision=told["rule_precision"], charge_usd=told["charge_usd"]
+    )
+    taken = holding.first(worth.where(~worth.index.isin(sure), 0.0), places.among(len(told)) - len(sure))
+    inside = findings["submission_id"].isin(taken.index[taken])
+    out = by_us & ~inside & findings["severity"].eq("hold")
+    no_rule = taken & told["rule_precision"].eq(0)
+    alone = findings["rule_id"].eq(SCORE_ID) & findings["submission_id"].isin(told.index[no_rule])
+    findings = findings.assign(severity=findings["severity"].mask(out, "warn").mask(alone, "hold"))
+    return _with_reasons(findings, alone, rows, chances) if alone.any() else findings
+
+
+def _with_reasons(findings: pd.DataFrame, alone: pd.Series, rows: pd.DataFrame, chances: Chances) -> pd.DataFrame:
+    """What moves the chance, beside the evidence of claims held for their chance alone, the likeliest first."""
+    ids = findings.loc[alone, "submission_id"].unique()[:REASONED_CLAIMS]
+    why = dict(chances.reasons(rows[rows["submission_id"].isin(ids)]))
+    told = [f"{evidence}; {why[i]}" if i in why else evidence for evidence, i in
+            zip(findings.loc[alone, "evidence"], findings.loc[alone, "submission_id"], strict=True)]  # fmt: skip
+    findings = findings.reset_index(drop=True)
+    at = np.flatnonzero(alone.to_numpy())
+    findings.loc[at, "evidence"] = told
+    findings.loc[at, "fix"] = "No rule says why: have a second person look at what raises the chance."
+    return findings
 
 
 def held(findings: pd.DataFrame) -> set[int]:
     """Submission ids of the claims held."""
     return set(findings.loc[findings["severity"].eq("hold"), "submission_id"])
+
+
+def worth_a_look(findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings without the chances of claims that nothing is said of otherwise."""
+    return findings[findings["severity"].ne("info") | findings["rule_id"].ne(SCORE_ID)]
+
+
+def expected(findings: pd.DataFrame) -> str:
+    """What the claims are expected to lose, as the end of a line; empty without chances."""
+    claims_ = findings.drop_duplicates("submission_id")
+    if claims_["expected_loss_usd"].isna().all():
+        return ""
+    held_ = claims_.loc[claims_["submission_id"].isin(held(findings)), "expected_loss_usd"].sum()
+    return f"; expected loss ${claims_['expected_loss_usd'].sum():,.0f}, ${held_:,.0f} of it in the held"
 
 
 def divide(offered: Offered, findings: pd.DataFrame) -> tuple[bytes, bytes]:
@@ -193,24 +257,6 @@ def text_of(findings: pd.DataFrame, suffix: str) -> str:
     return json.dumps(json.loads(table.to_json(orient="records")), indent=1, ensure_ascii=False) + "\n"
 
 
-# --- rules kept beside the batches they were learned from ----------------------------------------------------------
-
-
-def rules_of(con: duckdb.DuckDBPyConnection, practice: Practice, *, as_of: date) -> pd.DataFrame:
-    """The practice's rules as of the day: those kept since they were last learned from the same batches, else learned now."""
-    path = practice.folder / "rules" / f"{(practice.batches() or ['none'])[-1]}-{as_of.isoformat()}-{VERSION}.parquet"
-    if path.exists():
-        return pd.read_parquet(path)
-    table = before_submission.sent(con, as_of=as_of)
-    rules = prevention.learn_rules(table, outcome="outcome", date="sent_on", features=before_submission.FEATURES, case="submission_id",
-                                   amount="denied_amount")  # fmt: skip
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    new = path.with_name(f".{path.name}-{os.getpid()}")
-    rules.to_parquet(new)
-    new.replace(path)
-    return rules
-
-
 @dataclass(frozen=True)
 class Checked:
     """A file's findings and what is needed to divide it."""
@@ -224,22 +270,17 @@ class Checked:
         return len(held(self.findings))
 
 
-def check(
-    paths: list[Path],
-    *,
-    store: Path,
-    practice: str,
-    as_of: date,
-    score: Score | None = None,
-    hold_above: float | None = None,
-) -> list[Checked]:
-    """Every file checked against the practice as known on the day."""
+def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None) -> list[Checked]:
+    """Every file checked against the practice as known on the day; `places` are those of all files together."""
     place = Practice(store, practice)
     con = claims.open_practice(store, practice, as_of=as_of)
-    rules = rules_of(con, place, as_of=as_of)
-    key = place.key()
-    checked = []
-    for path in paths:
-        offered = read(path.read_bytes(), key)
-        checked.append(Checked(path, offered, scrub(con, offered, rules, score=score, hold_above=hold_above)))
-    return checked
+    known = learned.of_practice(con, place, as_of=as_of)
+    files = [read(path.read_bytes(), place.key()) for path in paths]
+    findings = scrub(con, files, known.rules, chances=known.chances, places=places)
+    owner = pd.Series(np.repeat(np.arange(len(files)), [len(file.claims) for file in files]),
+                      np.concatenate([file.claims["submission_id"].to_numpy() for file in files]))  # fmt: skip
+    of_file = findings["submission_id"].map(owner[~owner.index.duplicated()])
+    return [
+        Checked(path, file, findings[of_file == i].reset_index(drop=True))
+        for i, (path, file) in enumerate(zip(paths, files, strict=True))
+    ]

@@ -7,7 +7,8 @@ import pytest
 from conftest import AS_OF, claim_837, envelope
 from typer.testing import CliRunner
 
-from rcm_analysis import claim_files, claims, cli, prevention, scrub, static_edits
+from rcm_analysis import before_submission, claim_files, claims, cli, learned, prevention, scrub, static_edits
+from rcm_analysis.holding import Places, PlacesError
 from rcm_analysis.store import Practice
 
 KEY = b"k" * 32
@@ -32,7 +33,7 @@ RIDE = [
 
 def edits_of(segments: list[str]) -> set[tuple[str, str]]:
     offered = scrub.read(envelope("HC", "837", "005010X222A1", segments), KEY)
-    found = scrub._edits(offered)
+    found = scrub._edits([offered])
     return set(zip(found["rule_id"], found["severity"], strict=True))
 
 
@@ -169,7 +170,7 @@ def rule(terms: list, **more) -> dict:
 def test_a_rule_holds_the_claims_it_matches_and_no_other(demo_con):
     offered = scrub.read(two_claims(), KEY)
     rules = pd.DataFrame([rule([["diagnoses", "with", ["I10"]], ["payer_name", "in", ["ACME HEALTH"]]])])
-    found = scrub.scrub(demo_con, offered, rules)
+    found = scrub.scrub(demo_con, [offered], rules)
     assert found.loc[found["severity"].eq("hold"), ["claim_number", "rule_id", "p_denial"]].values.tolist() == [
         ["A1", "R1", 0.9]
     ]
@@ -182,19 +183,83 @@ def test_a_rule_holds_the_claims_it_matches_and_no_other(demo_con):
     assert b"CLM*A2" in clean and b"CLM*A1" not in clean and b"CLM*A1" in held and b"CLM*A2" not in held
 
 
-def test_a_score_holds_from_its_threshold_on(demo_con):
-    offered = scrub.read(two_claims(), KEY)
+class Told:
+    """Chances by claim number, in place of a model of the practice."""
+
+    def __init__(self, **chances: float):
+        self.chances = chances
+
+    def __call__(self, lines: pd.DataFrame) -> pd.DataFrame:
+        told = lines.drop_duplicates("submission_id")
+        p = told["claim_number"].map(self.chances)
+        return told[["submission_id", "claim_number"]].assign(
+            p_denial=p, lower=p - 0.05, upper=p + 0.05, lift=p / 0.1, p_loss=p / 2, charge_usd=told["claim_charge"],
+            expected_loss_usd=told["claim_charge"] * p / 2)  # fmt: skip
+
+    def reasons(self, lines: pd.DataFrame) -> list[tuple[int, str]]:
+        return [(i, "payer raises it") for i in lines["submission_id"].unique()]
+
+
+def severities(found: pd.DataFrame) -> dict[tuple[str, str], str]:
+    return {(row.claim_number, row.rule_id): row.severity for row in found.itertuples()}
+
+
+def test_every_claim_has_its_chance_and_no_chance_holds_by_itself(demo_con):
+    found = scrub.scrub(demo_con, [scrub.read(two_claims(), KEY)], NO_RULES, chances=Told(A1=0.9, A2=0.06))
+    assert severities(found) == {("A1", "score"): "info", ("A2", "score"): "info"}
+    row = found.set_index("claim_number").loc["A1"]
+    assert row["finding"] == "Chance of a denial 90%, usually 10%." and row["p_denial"] == 0.9
+    assert row["expected_loss_usd"] == 250 * 0.45 and "85% to 95%" in row["evidence"]
+    assert len(scrub.worth_a_look(found)) == 0 and scrub.expected(found) == "; expected loss $120, $0 of it in the held"
+
+
+@pytest.mark.parametrize(
+    ("holds", "chances", "held"),
+    [
+        ("1", {"A1": 0.3, "A2": 0.5}, {"A2"}),
+        ("50%", {"A1": 0.3, "A2": 0.5}, {"A2"}),
+        ("2", {"A1": 0.3, "A2": 0.5}, {"A1", "A2"}),
+        ("2", {"A1": 0.3, "A2": 0.19}, {"A1"}),  # less than twice the usual
+        ("0", {"A1": 0.3, "A2": 0.5}, set()),
+    ],
+)
+def test_chances_hold_as_many_claims_as_there_are_places(demo_con, holds, chances, held):
     found = scrub.scrub(
-        demo_con, offered, NO_RULES, score=lambda rows: rows["claim_number"].eq("A2") * 0.6 + 0.1, hold_above=0.5
+        demo_con, [scrub.read(two_claims(), KEY)], NO_RULES, chances=Told(**chances), places=Places.of(holds)
     )
-    assert found.loc[found["severity"].eq("hold"), ["claim_number", "rule_id", "p_denial"]].values.tolist() == [
-        ["A2", "score", 0.7]
-    ]
+    assert set(found.loc[found["severity"].eq("hold"), "claim_number"]) == held
+    for row in found[found["severity"].eq("hold")].itertuples():
+        assert "payer raises it" in row.evidence and row.fix
+
+
+def test_rules_without_a_place_warn_and_edits_take_places_first(demo_con):
+    rules = pd.DataFrame([rule([["diagnoses", "with", ["I10"]]])])  # A1
+    offered = [scrub.read(two_claims(), KEY)]
+    both = {("A1", "R1"): "warn", ("A1", "score"): "info", ("A2", "score"): "hold"}
+    assert (
+        severities(scrub.scrub(demo_con, offered, rules, chances=Told(A1=0.1, A2=0.95), places=Places.of("1"))) == both
+    )
+    first = {("A1", "R1"): "hold", ("A1", "score"): "info", ("A2", "score"): "info"}
+    assert (
+        severities(scrub.scrub(demo_con, offered, rules, chances=Told(A1=0.1, A2=0.5), places=Places.of("1"))) == first
+    )
+    bad = [scrub.read(two_claims().replace(b"SV1*HC:99213*250*UN*1***1~", b"SV1*HC:99213*250*UN*1***2~"), KEY)]
+    found = severities(scrub.scrub(demo_con, bad, rules, chances=Told(A1=0.9, A2=0.1), places=Places.of("1")))
+    assert found[("A2", "pointer")] == "hold" and found[("A1", "R1")] == "warn"
+
+
+def test_places_are_a_number_or_a_share():
+    assert (
+        Places.of("20").among(1000) == 20 and Places.of("5%").among(1000) == 50 and Places.of(" 2.5% ").among(40) == 1
+    )
+    for text in ("five", "-1", "101%", "nan", "inf", ""):
+        with pytest.raises(PlacesError, match="20 or 5%"):
+            Places.of(text)
 
 
 def test_findings_carry_nothing_of_the_patient(demo_con):
     bad = claim_837("A9").replace(b"***1:2", b"***1:9")
-    text = scrub.text_of(scrub.scrub(demo_con, scrub.read(bad, KEY), NO_RULES), ".csv")
+    text = scrub.text_of(scrub.scrub(demo_con, [scrub.read(bad, KEY)], NO_RULES), ".csv")
     assert "A9" in text and not any(word in text for word in ("QUILLFEATHER", "ANN", "MEM777123", "19500101"))
 
 
@@ -212,26 +277,39 @@ def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeyp
     assert result.exit_code == 3, result.output
     table = pd.read_csv(tmp_path / "f.csv")
     assert list(table.columns)[:6] == ["claim_number", "severity", "rule_id", "finding", "evidence", "p_denial"]
-    assert table[["claim_number", "severity", "rule_id"]].values.tolist() == [["A2", "hold", "pointer"]]
+    found = [["A2", "hold", "pointer"], ["A1", "info", "score"], ["A2", "info", "score"]]
+    assert table[["claim_number", "severity", "rule_id"]].values.tolist() == found
+    assert table["p_denial"].between(0, 1).all() and (table["expected_loss_usd"] >= 0).all()
     assert [p.name for p in sorted((tmp_path / "out").iterdir())] == ["today.clean.837", "today.held.837"]
     path.write_bytes(two_claims())
     result = CliRunner().invoke(cli.app, [*arguments, "--out", str(tmp_path / "f.json")])
-    assert result.exit_code == 0 and json.loads((tmp_path / "f.json").read_text()) == []
+    assert result.exit_code == 0 and {row["rule_id"] for row in json.loads((tmp_path / "f.json").read_text())} == {
+        "score"
+    }
+    assert CliRunner().invoke(cli.app, [*arguments, "--holds", "many"]).exit_code != 0
+    result = CliRunner().invoke(cli.app, [*arguments, "--holds", "0"])
+    assert result.exit_code == 0 and "2 claims, 0 held, 0 findings; expected loss $" in result.output
 
 
-def test_rules_are_learned_once_for_the_same_batches(demo_con, demo_store, monkeypatch):
+def test_what_a_batch_teaches_is_learned_once(demo_con, demo_store, monkeypatch):
     place, calls = Practice(demo_store, "riverbend"), []
-    monkeypatch.setattr(prevention, "learn_rules", lambda *args, **more: calls.append(1) or NO_RULES)
+    learn = learned.learn
+    monkeypatch.setattr(learned, "learn", lambda *args, **more: calls.append(1) or learn(*args, **more))
+    monkeypatch.setattr(prevention, "learn_rules", lambda *args, **more: NO_RULES)
     day = AS_OF.replace(day=30)
     con = claims.open_practice(demo_store, "riverbend", as_of=day)
-    assert scrub.rules_of(con, place, as_of=day).equals(scrub.rules_of(con, place, as_of=day)) or calls == [1]
-    assert calls == [1]
+    first, again = (learned.of_practice(con, place, as_of=day) for _ in range(2))
+    lines = before_submission.sent(con, as_of=day).head(300)
+    assert calls == [1] and again.rules.equals(first.rules)
+    pd.testing.assert_frame_equal(again.chances(lines), first.chances(lines))
+    few = lines[lines["submission_id"].isin(lines["submission_id"].unique()[:5])]
+    assert again.chances.reasons(few) == first.chances.reasons(few)
 
 
 def test_sound_claims_pass_the_edits(demo_folder):
     """The demo's claims are well formed: only those sent late may be held."""
     offered = scrub.read(b"".join(path.read_bytes() for path in sorted(demo_folder.rglob("*.837"))), KEY)
-    found = scrub._edits(offered)
+    found = scrub._edits([offered])
     stopped = found[found["severity"].eq("hold")]
     assert len(offered.claims) > 3000 and set(stopped["rule_id"]) <= {"filing-deadline"}
     assert stopped["submission_id"].nunique() < 0.01 * len(offered.claims)

@@ -1,0 +1,91 @@
+"""Which claims to hold when a team can look at only so many, and what that would have met.
+
+A hold is worth the dollars expected to be refused: the chance of a denial times the charge. The chance is the score's,
+or the precision of a rule that the claim matches where that is higher. A claim that no rule matches is held only if it
+is clearly likelier to be refused than the practice's claims are, so that a costly claim is not held for its price.
+
+    submission_id  chance  lift  rule_precision  charge_usd      worth_usd
+    17             .46     3.3   0               1840.00         846.40
+    18             .06     .4    0               9200.00         0           no likelier than others
+    19             .30     2.1   .92             410.00          377.20
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis.errors import RcmError
+
+MIN_LIFT = 2.0  # times the practice's rate of refusals, from which on the score alone may hold
+CURVE_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
+
+
+class PlacesError(RcmError, ValueError):
+    """A number of holds that is none."""
+
+    code = 2
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many claims the team can take: a number, or a share of the claims."""
+
+    count: float
+    is_share: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> Places:
+        """`20`, or `5%` for five of each hundred. Raises PlacesError for anything else."""
+        is_share, number = text.strip().endswith("%"), text.strip().removesuffix("%")
+        try:
+            count = float(number)
+        except ValueError:
+            count = -1.0
+        if not (0 <= count < math.inf) or (is_share and count > 100):
+            raise PlacesError(f"holds are a number of claims or a share of them, as in 20 or 5%, not {text}")
+        return cls(count / 100 if is_share else count, is_share)
+
+    def among(self, claims: int) -> int:
+        """Places among so many claims."""
+        return round(self.count * claims) if self.is_share else round(self.count)
+
+
+def worth_usd(chance: pd.Series, *, lift: pd.Series, rule_precision: pd.Series, charge_usd: pd.Series) -> pd.Series:
+    """Dollars expected to be refused; 0 for claims that no rule matches and that are no likelier to be refused than others."""
+    eligible = (rule_precision > 0) | (lift >= MIN_LIFT)
+    return (np.fmax(chance, rule_precision) * charge_usd).where(eligible, 0.0)
+
+
+def first(worth: pd.Series, places: int) -> pd.Series:
+    """A mask of the claims worth most, at most `places` of them; ties go to the earlier row; worthless ones never."""
+    order = np.argsort(-worth.to_numpy(float), kind="stable")[: max(places, 0)]
+    mask = np.zeros(len(worth), bool)
+    mask[order] = worth.to_numpy(float)[order] > 0
+    return pd.Series(mask, worth.index)
+
+
+def curve(claims: pd.DataFrame, orders: dict[str, pd.Series], *, weekdays: int) -> pd.DataFrame:
+    """Had claims been held in these orders: a row per order and share of claims held.
+
+    `claims` has `refused` (0 or 1) and `denied_usd`; an order holds what it sorts by, highest first, and ends where it
+    is 0. `weekdays` that the claims were sent on.
+
+        order  share_held  holds  holds_per_day  avoided  avoided_usd  false_alarms  precision  share_of_denials  share_of_usd
+        score  .05         120    1.9            64       41000.00     56            .53        .15               .41
+    """
+    total, usd = max(claims["refused"].sum(), 1), max(claims["denied_usd"].sum(), 0.01)
+    rows = []
+    for name, order in orders.items():
+        for share in CURVE_SHARES:
+            held = first(order, round(share * len(claims)))
+            met, dollars = claims.loc[held, "refused"].sum(), claims.loc[held, "denied_usd"].sum()
+            rows.append({"order": name, "share_held": share, "holds": int(held.sum()), "holds_per_day": held.sum() / max(weekdays, 1),
+                         "avoided": int(met), "avoided_usd": float(dollars), "false_alarms": int(held.sum() - met),
+                         "precision": met / held.sum() if held.any() else np.nan, "share_of_denials": met / total, "share_of_usd": dollars / usd})  # fmt: skip
+    columns = ["order", "share_held", "holds", "holds_per_day", "avoided", "avoided_usd", "false_alarms", "precision", "share_of_denials",
+               "share_of_usd"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
