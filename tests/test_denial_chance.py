@@ -1,0 +1,120 @@
+"""Chances before submission: a claim's row from its lines, what is learned and what is not, and holds chosen by dollars."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rcm_analysis import before_submission, claims, denial_chance, holding
+
+DAY = date(2026, 10, 31)
+
+
+@pytest.fixture(scope="module")
+def lines(demo_con) -> pd.DataFrame:
+    return before_submission.sent(demo_con, as_of=DAY)
+
+
+@pytest.fixture(scope="module")
+def past(demo_store) -> tuple:
+    day = date(2026, 6, 30)
+    con = claims.open_practice(demo_store, "riverbend", as_of=day)
+    return denial_chance.learn(con, before_submission.sent(con, as_of=day), as_of=day), day
+
+
+def later_rows(lines: pd.DataFrame, day: date) -> pd.DataFrame:
+    return denial_chance.claim_rows(lines[lines["sent_on"] > str(day)])
+
+
+def test_a_claim_s_row_holds_what_its_lines_hold(lines):
+    claim = lines[lines["submission_id"].duplicated(keep=False)].groupby("submission_id").head(99)
+    row = denial_chance.claim_rows(claim).set_index("submission_id")
+    some = claim[claim["submission_id"] == row.index[0]]
+    first = row.iloc[0]
+    costly = some.loc[some["charge"].idxmax()]
+    assert first["procedure"] == costly["procedure"] and first["claim_charge"] == costly["claim_charge"]
+    assert set(first["procedures"]) == set(some["procedure"]) and first["most_units"] == some["units"].max()
+    assert set(first["modifiers"]) == {m for codes in some["modifiers"] for m in codes}
+    assert first["refused"] == some["outcome"].notna().any() and first["denied_usd"] == some["denied_amount"].sum()
+    assert len(row) == claim["submission_id"].nunique() and set(denial_chance.FEATURES) <= set(row.columns)
+
+
+def test_nothing_after_the_submission_is_a_feature():
+    late = ("outcome", "answered_on", "denied_amount", "denied_usd", "refused", "paid", "allowed")
+    assert not set(denial_chance.FEATURES) & set(late)
+
+
+def test_chances_are_chosen_on_later_claims_and_told_with_it(past):
+    chances, _ = past
+    table = chances.denial.comparison
+    assert table["model"].tolist() == list(denial_chance.CANDIDATES) and table["chosen"].sum() == 1
+    assert table.loc[table["chosen"], "log_loss"].iat[0] <= table["log_loss"].min() + 0.002
+    assert chances.enough and 0 < chances.lost_share <= 1
+
+
+def test_later_claims_come_out_as_told(past, lines):
+    chances, day = past
+    rows = later_rows(lines, day)
+    told = chances.of_claims(rows)
+    assert len(rows) > 200 and told["submission_id"].tolist() == rows["submission_id"].tolist()
+    rate, spread = rows["refused"].mean(), np.sqrt(rows["refused"].mean() / len(rows))
+    assert abs(told["p_denial"].mean() - rate) < 4 * spread
+    loss = lambda p: -np.mean(np.log(np.where(rows["refused"].eq(1), p, 1 - p)))  # noqa: E731
+    assert loss(told["p_denial"]) < loss(np.full(len(rows), chances.denial.about["base_rate"]))
+    assert (told["p_loss"] <= told["p_denial"]).all() and (told["lower"] <= told["upper"]).all()
+    assert np.allclose(told["expected_loss_usd"], told["p_loss"] * told["charge_usd"] * chances.lost_share)
+
+
+def test_shuffled_answers_teach_nothing(demo_con, lines):
+    random = np.random.default_rng(0)
+    answers = lines.groupby("submission_id")["outcome"].first().sample(frac=1, random_state=0)
+    ids = lines["submission_id"].unique()
+    random.shuffle(ids)
+    shuffled = lines.assign(outcome=lines["submission_id"].map(dict(zip(ids, answers.to_numpy(), strict=True))))
+    chances = denial_chance.learn(demo_con, shuffled, as_of=DAY)
+    table = chances.denial.comparison.set_index("model")
+    assert table["auroc"].between(0.42, 0.58).all() and table.loc["base_rate", "chosen"]
+
+
+def test_too_few_answers_give_rates_and_say_so(demo_con, lines):
+    ids = lines["submission_id"].drop_duplicates().head(150)
+    chances = denial_chance.learn(demo_con, lines[lines["submission_id"].isin(ids)], as_of=DAY)
+    assert not chances.enough and chances.denial.chosen in ("base_rate", "rates")
+    assert "too few answers" in chances.reasons(lines.head(1))[0][1]
+    assert denial_chance.learn(demo_con, lines.head(0), as_of=DAY) is None
+
+
+def test_what_became_of_claims_adds_up(demo_con):
+    ends = denial_chance.ends(demo_con)
+    count = demo_con.execute("SELECT count(*) FROM claims").fetchone()[0]
+    assert len(ends) == count and ends["claim_number"].is_unique
+    assert (
+        ends.loc[ends["lost"].eq(1), "lost_usd"].gt(0).all()
+        and ends.loc[ends["lost"].isna(), "settled_on"].isna().all()
+    )
+    paid = demo_con.execute(
+        "SELECT claim_number FROM claims WHERE first_decided_on IS NOT NULL AND NOT initially_denied"
+    ).df()
+    assert ends[ends["claim_number"].isin(paid["claim_number"])]["lost"].eq(0).all()
+
+
+def test_holds_go_to_the_dollars_at_risk():
+    claims_ = pd.DataFrame({
+        "chance": [0.5, 0.3, 0.06, 0.3], "lift": [3.0, 2.1, 0.4, 1.9], "rule": [0, 0.9, 0, 0], "charge": [1000.0, 400.0, 9000.0, 9000.0]})  # fmt: skip
+    worth = holding.worth_usd(
+        claims_["chance"], lift=claims_["lift"], rule_precision=claims_["rule"], charge_usd=claims_["charge"]
+    )
+    assert worth.tolist() == [500.0, 360.0, 0.0, 0.0]
+    assert holding.first(worth, 1).tolist() == [True, False, False, False]
+    assert holding.first(worth, 9).tolist() == [True, True, False, False] and not holding.first(worth, -1).any()
+
+
+def test_the_curve_counts_what_holds_met():
+    claims_ = pd.DataFrame({"refused": [1.0] * 10 + [0.0] * 90, "denied_usd": [100.0] * 10 + [0.0] * 90})
+    perfect, none = pd.Series(np.arange(100, 0, -1.0)), pd.Series(0.0, range(100))
+    curve = holding.curve(claims_, {"perfect": perfect, "none": none}, weekdays=5).set_index(["order", "share_held"])
+    at = curve.loc[("perfect", 0.05)]
+    assert (at["holds"], at["avoided"], at["avoided_usd"], at["false_alarms"]) == (5, 5, 500.0, 0)
+    assert at["holds_per_day"] == 1 and at["share_of_usd"] == 0.5 and at["precision"] == 1
+    assert curve.loc[("perfect", 0.2), "precision"] == 0.5 and curve.loc["none", "holds"].eq(0).all()
