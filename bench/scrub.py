@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from rcm_analysis import claims, demo, intake, learned, scrub
-from rcm_analysis.holding import Places
+from rcm_analysis.holds import Places
 from rcm_analysis.store import Practice
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator, PercentFormatter
 
 from rcm_analysis.pages import still
 
@@ -207,4 +207,25 @@ def hold_curve(table: pd.DataFrame, *, title: str) -> Figure:
     )
     ax.set_xlim(0, float(table["holds_per_day"].max()) * 1.1 + 0.01)
     ax.yaxis.set_major_formatter(_DOLLARS)
+    return fig
+
+
+def hold_orders(table: pd.DataFrame, *, title: str) -> Figure:
+    """Share of denied dollars that holds would have met over the share of claims held, a line for each way to choose.
+
+    Columns: order, share_held, share_of_usd; `table` from `holds.curve`, its first order stands out.
+    """
+    if not len(table):
+        return _nothing(title)
+    fig, ax = _figure(width=8, height=4.2)
+    styles = ((ACCENT, 2.4, "-"), (ORANGE, 1.8, "-"), (INK, 1.8, "--"), (SOFT, 1.8, ":"))
+    for (name, part), (color, width, style) in zip(table.groupby("order", sort=False), styles, strict=False):
+        ax.plot(part["share_held"], part["share_of_usd"], color=color, lw=width, ls=style, label=name)
+    ax.set(
+        title=title, xlabel="share of claims held", ylabel="share of denied dollars met", xlim=(0, None), ylim=(0, 1)
+    )
+    ax.xaxis.set_major_locator(MultipleLocator(0.05))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(frameon=False, title="holds chosen by", loc="upper left")
     return fig

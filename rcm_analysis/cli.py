@@ -319,7 +319,7 @@ def scrub(
     Example: rcm scrub today.837 --practice riverbend --annotate checked
     """
     from rcm_analysis import scrub as scrub_
-    from rcm_analysis.holding import Places
+    from rcm_analysis.holds import Places
 
     missing = [str(path) for path in paths if not path.is_file()]
     if missing or (out and out.suffix not in scrub_.SUFFIXES):

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import before_submission, risk_features
+from rcm_analysis import before_submission, risk_features, risk_judgement
 from rcm_analysis.risk_outcome import OutcomeModel
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ COLUMNS = (
 # few refused claims does not learn chance
 LOSS_FEATURES = ("payer_name", "procedure_family", "authorization", "any_truncated_diagnosis", "any_duplicate", "origin", "modifiers",
                  "days_since_service", "claim_charge")  # fmt: skip
+
+NO_RECORD = pd.DataFrame(columns=["chance", "observed", "lower", "upper", "cases"])
 
 # Of the claim's costliest line, or of the claim itself, which all of its lines repeat
 _FIRST = ("claim_number", "sent_on", "payer_name", "filing_code", "payer_order", "location", "place_of_service", "frequency",
@@ -201,6 +203,27 @@ def _lost_share(refused: pd.DataFrame) -> float:
     """Dollars written off over dollars charged, among the claims lost; all of the charge where none was."""
     lost = refused[refused["lost"].eq(1)].drop_duplicates("claim_number")
     return float(min(lost["lost_usd"].sum() / lost["claim_charge"].sum(), 1.0)) if len(lost) else 1.0
+
+
+def record(chances: Chances, rows: pd.DataFrame) -> pd.DataFrame:
+    """Did the chances come true? Groups of equal size by chance: chance, observed, lower, upper (95 %), cases.
+
+    `rows` of `claim_rows` with their answers, sent after the chances were learned.
+    """
+    told = chances.of_claims(rows)["p_denial"].to_numpy()
+    return risk_judgement.calibration(rows["refused"].to_numpy(), told, np.ones(len(rows)))
+
+
+def choice(chances: Chances | None) -> pd.DataFrame:
+    """The models compared on later claims: predicts, model, log_loss, brier, auroc, taken."""
+    models = {"a denial": chances and chances.denial, "the loss of a denied claim": chances and chances.loss}
+    parts = [
+        model.comparison.assign(predicts=name) for name, model in models.items() if model and len(model.comparison)
+    ]
+    columns = ["predicts", "model", "log_loss", "brier", "auroc", "chosen"]
+    table = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    scores = {name: table[name].map("{:.3f}".format) for name in ("log_loss", "brier")}
+    return table.assign(model=table["model"].str.replace("_", " "), **scores).rename(columns={"chosen": "taken"})
 
 
 def ends(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -252,6 +252,15 @@ def record(rules: pd.DataFrame, table: pd.DataFrame, *, outcome: str, case: str,
     )
 
 
+def best_precision(rules: pd.DataFrame, table: pd.DataFrame, *, case: str) -> pd.Series:
+    """By case, the precision of the best rule that one of its rows matches; 0 where none does."""
+    best = pd.Series(0.0, pd.unique(table[case]))
+    for rule in rules.itertuples():
+        ids = table.loc[matches(from_json(rule.terms), table), case].unique()
+        best.loc[ids] = best.loc[ids].clip(lower=rule.precision)
+    return best
+
+
 def simulate(
     rules: pd.DataFrame, table: pd.DataFrame, *, outcome: str, date: str, case: str, amount: str
 ) -> pd.DataFrame:

@@ -27,8 +27,9 @@ from rcm_analysis import (
     claim_files,
     claims,
     envelopes,
-    holding,
+    holds,
     learned,
+    prevention,
     rule_search,
     rule_words,
     static_edits,
@@ -37,7 +38,7 @@ from rcm_analysis import (
 )
 from rcm_analysis.denial_chance import Chances
 from rcm_analysis.errors import RcmError
-from rcm_analysis.holding import Places
+from rcm_analysis.holds import Places
 from rcm_analysis.pages import csv_text
 from rcm_analysis.store import Practice
 
@@ -96,7 +97,7 @@ def scrub(
     """Findings on the claims of all files, holds first; `con` from `claims.open_practice`, `rules` from `prevention.learn_rules`.
 
     With `chances` every claim has a row `score`; without, `p_denial` is the precision of the best rule it matches. With
-    `places`, rules and chances hold at most so many claims: those with most dollars expected to be refused (`holding`);
+    `places`, rules and chances hold at most so many claims: those with most dollars expected to be refused (`holds`);
     a claim that an edit holds takes a place first, and what matches a rule and has no place is warned of.
     """
     claims_, lines = (pa.concat_tables(getattr(file, name) for file in files) for name in ("claims", "lines"))
@@ -123,11 +124,7 @@ def _told(rows: pd.DataFrame, rules: pd.DataFrame, chances: Chances | None) -> p
     )
     scored = chances(rows).set_index("submission_id") if chances else pd.DataFrame(index=told.index)
     told = told.join(scored.reindex(columns=["p_denial", "lower", "upper", "lift", "p_loss", "expected_loss_usd"]))
-    told["rule_precision"] = 0.0
-    for rule in rules.itertuples():
-        ids = rows.loc[rule_search.matches(rule_search.from_json(rule.terms), rows), "submission_id"].unique()
-        told.loc[ids, "rule_precision"] = told.loc[ids, "rule_precision"].clip(lower=rule.precision)
-    return told
+    return told.assign(rule_precision=prevention.best_precision(rules, rows, case="submission_id"))
 
 
 def _edits(files: Sequence[Offered]) -> pd.DataFrame:
@@ -196,10 +193,10 @@ def _in_places(findings, rows: pd.DataFrame, told: pd.DataFrame, chances: Chance
     """The findings with at most so many claims held by rules and chances; those that an edit holds take places first."""
     by_us = findings["rule_id"].isin(learned_ids)
     sure = set(findings.loc[findings["severity"].eq("hold") & ~by_us, "submission_id"])
-    worth = holding.worth_usd(
+    worth = holds.worth_usd(
         told["p_denial"], lift=told["lift"], rule_precision=told["rule_precision"], charge_usd=told["charge_usd"]
     )
-    taken = holding.first(worth.where(~worth.index.isin(sure), 0.0), places.among(len(told)) - len(sure))
+    taken = holds.first(worth.where(~worth.index.isin(sure), 0.0), places.among(len(told)) - len(sure))
     inside = findings["submission_id"].isin(taken.index[taken])
     out = by_us & ~inside & findings["severity"].eq("hold")
     no_rule = taken & told["rule_precision"].eq(0)

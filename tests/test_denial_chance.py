@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rcm_analysis import before_submission, claims, denial_chance, holding
+from rcm_analysis import before_submission, claims, denial_chance, holds
 
 DAY = date(2026, 10, 31)
 
@@ -102,18 +102,18 @@ def test_what_became_of_claims_adds_up(demo_con):
 def test_holds_go_to_the_dollars_at_risk():
     claims_ = pd.DataFrame({
         "chance": [0.5, 0.3, 0.06, 0.3], "lift": [3.0, 2.1, 0.4, 1.9], "rule": [0, 0.9, 0, 0], "charge": [1000.0, 400.0, 9000.0, 9000.0]})  # fmt: skip
-    worth = holding.worth_usd(
+    worth = holds.worth_usd(
         claims_["chance"], lift=claims_["lift"], rule_precision=claims_["rule"], charge_usd=claims_["charge"]
     )
     assert worth.tolist() == [500.0, 360.0, 0.0, 0.0]
-    assert holding.first(worth, 1).tolist() == [True, False, False, False]
-    assert holding.first(worth, 9).tolist() == [True, True, False, False] and not holding.first(worth, -1).any()
+    assert holds.first(worth, 1).tolist() == [True, False, False, False]
+    assert holds.first(worth, 9).tolist() == [True, True, False, False] and not holds.first(worth, -1).any()
 
 
 def test_the_curve_counts_what_holds_met():
     claims_ = pd.DataFrame({"refused": [1.0] * 10 + [0.0] * 90, "denied_usd": [100.0] * 10 + [0.0] * 90})
     perfect, none = pd.Series(np.arange(100, 0, -1.0)), pd.Series(0.0, range(100))
-    curve = holding.curve(claims_, {"perfect": perfect, "none": none}, weekdays=5).set_index(["order", "share_held"])
+    curve = holds.curve(claims_, {"perfect": perfect, "none": none}, weekdays=5).set_index(["order", "share_held"])
     at = curve.loc[("perfect", 0.05)]
     assert (at["holds"], at["avoided"], at["avoided_usd"], at["false_alarms"]) == (5, 5, 500.0, 0)
     assert at["holds_per_day"] == 1 and at["share_of_usd"] == 0.5 and at["precision"] == 1

@@ -22,7 +22,7 @@ LEVELS = [
     {"schema", "codes", "x12", "sources", "episodes", "mappings", "rule_search", "before_submission", "risk_judgement", "risk_models",
      "crontab", "forked"},
     {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes", "risk_calibration", "risk_cases", "clocks", "disclosure",
-     "pdf", "sharing", "holding"},
+     "pdf", "sharing", "holds"},
     {"conformance", "remittances", "grids", "static_edits", "kernels", "risk_outcome", "pages"}, {"ledgers"}, {"listings"},
     {"submissions", "acknowledgments", "exports", "store"}, {"tallies", "postings", "engines"}, {"intake", "claims", "risk_features", "runs"},
     {"measures", "charts", "cluster_features", "changes", "decomposition", "taxonomy", "risk", "denial_chance"},

@@ -8,7 +8,7 @@ from conftest import AS_OF, claim_837, envelope
 from typer.testing import CliRunner
 
 from rcm_analysis import before_submission, claim_files, claims, cli, learned, prevention, scrub, static_edits
-from rcm_analysis.holding import Places, PlacesError
+from rcm_analysis.holds import Places, PlacesError
 from rcm_analysis.store import Practice
 
 KEY = b"k" * 32

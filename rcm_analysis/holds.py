@@ -13,6 +13,7 @@ is clearly likelier to be refused than the practice's claims are, so that a cost
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,17 @@ def worth_usd(chance: pd.Series, *, lift: pd.Series, rule_precision: pd.Series, 
     return (np.fmax(chance, rule_precision) * charge_usd).where(eligible, 0.0)
 
 
+def orders(told: pd.DataFrame, rule_precision: pd.Series) -> dict[str, pd.Series]:
+    """Ways to choose holds, by name, for the rows of `denial_chance.Chances` and, in their order, the best rules' precision."""
+    worth = worth_usd(told["p_denial"], lift=told["lift"], rule_precision=rule_precision, charge_usd=told["charge_usd"])
+    return {
+        "dollars at risk": worth,
+        "chance alone": told["p_denial"],
+        "rules alone": rule_precision,
+        "charge alone": told["charge_usd"],
+    }
+
+
 def first(worth: pd.Series, places: int) -> pd.Series:
     """A mask of the claims worth most, at most `places` of them; ties go to the earlier row; worthless ones never."""
     order = np.argsort(-worth.to_numpy(float), kind="stable")[: max(places, 0)]
@@ -68,7 +80,9 @@ def first(worth: pd.Series, places: int) -> pd.Series:
     return pd.Series(mask, worth.index)
 
 
-def curve(claims: pd.DataFrame, orders: dict[str, pd.Series], *, weekdays: int) -> pd.DataFrame:
+def curve(
+    claims: pd.DataFrame, orders: dict[str, pd.Series], *, weekdays: int, shares: Sequence[float] = CURVE_SHARES
+) -> pd.DataFrame:
     """Had claims been held in these orders: a row per order and share of claims held.
 
     `claims` has `refused` (0 or 1) and `denied_usd`; an order holds what it sorts by, highest first, and ends where it
@@ -80,7 +94,7 @@ def curve(claims: pd.DataFrame, orders: dict[str, pd.Series], *, weekdays: int) 
     total, usd = max(claims["refused"].sum(), 1), max(claims["denied_usd"].sum(), 0.01)
     rows = []
     for name, order in orders.items():
-        for share in CURVE_SHARES:
+        for share in shares:
             held = first(order, round(share * len(claims)))
             met, dollars = claims.loc[held, "refused"].sum(), claims.loc[held, "denied_usd"].sum()
             rows.append({"order": name, "share_held": share, "holds": int(held.sum()), "holds_per_day": held.sum() / max(weekdays, 1),
