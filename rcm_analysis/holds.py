@@ -21,7 +21,7 @@ import pandas as pd
 
 from rcm_analysis.errors import RcmError
 
-MIN_LIFT = 2.0  # times the practice's rate of refusals, from which on the score alone may hold
+MIN_LIFT = 1.5  # times the practice's rate of refusals, from which on the chance alone may hold
 CURVE_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 
 

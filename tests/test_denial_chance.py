@@ -101,7 +101,7 @@ def test_what_became_of_claims_adds_up(demo_con):
 
 def test_holds_go_to_the_dollars_at_risk():
     claims_ = pd.DataFrame({
-        "chance": [0.5, 0.3, 0.06, 0.3], "lift": [3.0, 2.1, 0.4, 1.9], "rule": [0, 0.9, 0, 0], "charge": [1000.0, 400.0, 9000.0, 9000.0]})  # fmt: skip
+        "chance": [0.5, 0.3, 0.06, 0.3], "lift": [3.0, 2.1, 0.4, 1.4], "rule": [0, 0.9, 0, 0], "charge": [1000.0, 400.0, 9000.0, 9000.0]})  # fmt: skip
     worth = holds.worth_usd(
         claims_["chance"], lift=claims_["lift"], rule_precision=claims_["rule"], charge_usd=claims_["charge"]
     )

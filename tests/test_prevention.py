@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rcm_analysis import before_submission, claims, loopholes, prevention, rule_words
-from rcm_analysis.rule_search import Term, from_json, matches
+from rcm_analysis.rule_search import Found, Term, from_json, matches
 
 ARGUMENTS = {
     "outcome": "outcome",
@@ -85,6 +85,41 @@ def test_an_expired_cause_is_not_offered():
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_gives_no_rule(seed):
     assert len(prevention.learn_rules(claims_of(seed, n=2500, planted=False), **ARGUMENTS)) == 0
+
+
+def test_chance_among_many_candidates_is_no_rule():
+    """Where six in ten are denied anyway, 65 % of 200 is luck (one in twelve): a finding alone, none among a hundred tried."""
+    found = Found((Term("payer_name", "in", ("ACME",)),), np.arange(200), 200, 130)
+    lucky = prevention._Proof(found, "coding", np.datetime64("2026-01-01"), 200, 130, 0.08)
+    others = [lucky._replace(hits=0, p_value=p) for p in np.linspace(0.1, 1, 99)]
+    assert [proof for proof, _ in prevention._offered([lucky], prevention.Learning())] == [lucky]
+    assert prevention._offered([lucky, *others], prevention.Learning()) == []
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_second_cause_is_found_behind_the_first(seed):
+    table, random = claims_of(seed, planted=False), np.random.default_rng(seed + 100)
+    scan = table["procedure"].eq("70553") & table["authorization"].eq("no")
+    units = table["procedure"].eq("97110") & table["units"].ge(8) & table["payer_name"].eq("CORA")
+    p = np.select(
+        [scan & table["payer_name"].eq("ACME"), scan & table["payer_name"].eq("BETA"), units], [0.95, 0.62, 0.9], 0.06
+    )
+    table["outcome"] = pd.Series(np.where(random.random(len(table)) < p, "authorization", None), dtype=object)
+    rules = prevention.learn_rules(table, **ARGUMENTS)
+    assert [{term.feature for term in from_json(text)} for text in rules["terms"]].count(
+        {"procedure", "units", "payer_name"}
+    ) == 1
+
+
+def test_the_best_rule_of_a_claim_counts(world, learned):
+    weak = learned.assign(rule_id="R2", precision=0.5, terms='[["payer_name", "in", ["ACME"]]]')
+    best = prevention.best_precision(pd.concat([weak, learned]), world, case="claim")
+    strong = world.loc[matches(from_json(learned.loc[0, "terms"]), world), "claim"]
+    assert (
+        best.loc[strong].eq(learned.loc[0, "precision"]).all()
+        and best[world["payer_name"].ne("ACME").to_numpy()].eq(0).all()
+    )
+    assert best[world["payer_name"].eq("ACME").to_numpy()].min() == 0.5 and len(best) == len(world)
 
 
 def test_the_simulation_counts_each_claim_once(world, learned):
