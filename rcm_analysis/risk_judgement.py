@@ -111,7 +111,8 @@ def calibration(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray, *, 
     frame = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight})[weight > 0]
     if not len(frame):
         return pd.DataFrame(columns=["chance", "observed", "lower", "upper", "cases"])
-    groups = pd.qcut(frame["chance"].rank(method="average"), bins, duplicates="drop", labels=False).fillna(0)
+    groups = pd.qcut(frame["chance"].rank(method="average"), bins, duplicates="drop", labels=False)
+    groups = groups.fillna(0)  # chances that are all alike have no edges between them
     rows = []
     for _, part in frame.groupby(groups):
         rate = np.average(part["outcome"], weights=part["weight"])

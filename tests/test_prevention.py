@@ -113,7 +113,7 @@ def test_a_second_cause_is_found_behind_the_first(seed):
 
 def test_the_best_rule_of_a_claim_counts(world, learned):
     weak = learned.assign(rule_id="R2", precision=0.5, terms='[["payer_name", "in", ["ACME"]]]')
-    best = prevention.best_precision(pd.concat([weak, learned]), world, case="claim")
+    best = prevention.best_precision(pd.concat([learned, weak]), world, case="claim")
     strong = world.loc[matches(from_json(learned.loc[0, "terms"]), world), "claim"]
     assert (
         best.loc[strong].eq(learned.loc[0, "precision"]).all()

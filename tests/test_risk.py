@@ -439,3 +439,10 @@ def test_medical_reviews_reach_the_published_figures(shared):
     with pytest.warns(DriftWarning):
         scores = model.evaluate(table[table["report_year"] >= 2015]).set_index("metric")["value"]
     assert 0.675 <= scores["auroc"] <= 0.73 and scores["brier"] <= 0.240
+
+
+def test_chances_that_are_all_alike_are_one_group():
+    outcome, alike = np.array([1.0, 0, 0, 0] * 10), np.full(40, 0.3)
+    table = risk_judgement.calibration(outcome, alike, np.ones(40))
+    assert table["cases"].tolist() == [40] and table["observed"].tolist() == [0.25]
+    assert risk_judgement.figures(outcome, alike, np.ones(40))["calibration_error"] == pytest.approx(0.05)
