@@ -104,7 +104,13 @@ def claim_rows(lines: pd.DataFrame) -> pd.DataFrame:
     if "outcome" in lines:
         made["refused"] = ordered["outcome"].notna().astype(float).groupby(ordered["submission_id"]).max()
         made |= {"answered_on": first["answered_on"], "denied_usd": groups["denied_amount"].sum()}
-    return pd.DataFrame(made).reset_index()
+    return _plain_numbers(pd.DataFrame(made).reset_index())
+
+
+def _plain_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers with gaps as floats: their median may lie between two of them."""
+    numbers = [name for name in FEATURES if pd.api.types.is_numeric_dtype(rows[name])]
+    return rows.assign(**{name: rows[name].to_numpy(float, na_value=np.nan) for name in numbers})
 
 
 def _sets(ordered: pd.DataFrame, name: str) -> pd.Series:

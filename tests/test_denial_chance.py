@@ -40,6 +40,15 @@ def test_a_claim_s_row_holds_what_its_lines_hold(lines):
     assert len(row) == claim["submission_id"].nunique() and set(denial_chance.FEATURES) <= set(row.columns)
 
 
+def test_whole_numbers_with_gaps_are_learned_from(demo_con, lines):
+    ids = lines["submission_id"].drop_duplicates().head(400)
+    days = lines.loc[lines["submission_id"].isin(ids), "days_since_same_procedure"]
+    gaps = days.where(days.isna(), np.arange(len(days)) // 2 * 3).astype("Int64")
+    some = lines[lines["submission_id"].isin(ids)].assign(days_since_same_procedure=gaps)
+    assert denial_chance.claim_rows(some)["days_since_same_procedure"].dtype == float
+    assert denial_chance.learn(demo_con, some, as_of=DAY) is not None
+
+
 def test_nothing_after_the_submission_is_a_feature():
     late = ("outcome", "answered_on", "denied_amount", "denied_usd", "refused", "paid", "allowed")
     assert not set(denial_chance.FEATURES) & set(late)
