@@ -41,15 +41,15 @@ def main() -> None:
         )
         known = learned.of_practice(con, place, as_of=day)  # as a later command reads them
         data = file_of(folder, wanted)
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         offered = scrub.read(data, place.key())
         read = time.perf_counter()
         findings = scrub.scrub(con, [offered], known.rules, chances=known.chances, places=Places.of("5%"))
         checked = time.perf_counter()
         parts = scrub.divide(offered, findings)
-        done = time.perf_counter()
+        done, processor = time.perf_counter(), time.process_time() - processor
     print(f"{len(offered.claims):,} claims, {len(data) / 1e6:.0f} MB: read {read - started:.1f} s, checked {checked - read:.1f} s, "
-          f"divided {done - checked:.1f} s, together {done - started:.1f} s; {len(parts[1]) / 1e6:.1f} MB held")  # fmt: skip
+          f"divided {done - checked:.1f} s, together {done - started:.1f} s ({processor:.0f} s of a processor); {len(parts[1]) / 1e6:.1f} MB held")  # fmt: skip
 
 
 if __name__ == "__main__":

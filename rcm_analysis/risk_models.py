@@ -237,6 +237,8 @@ def _snapped(column: np.ndarray) -> np.ndarray:
     Split points lie midway between two of the quantiles, so that other tables need not be snapped.
     """
     known = ~np.isnan(column)
+    if not known.any():
+        return np.zeros(len(column))  # scikit-learn finds no bins where all are missing; a constant is never split on
     grid = np.unique(column[known])
     if len(grid) <= MAX_TREE_VALUES:
         return column
