@@ -1,10 +1,13 @@
-"""Growth: what deriving every table and every measure costs at 1, 3, 10, 30 million service lines, each in a process.
+"""From EDI to report, stage by stage: seconds and peak memory at growing sizes of one practice, and the exponents.
 
-python bench/scale.py                          1 and 3 million lines
-python bench/scale.py --lines 10 30            millions of remittance lines
-python bench/scale.py --lines 10 --memory 2GB  out of core: the engine may keep 2 GB and spills the rest
+python bench/scale.py                             1 million remittance lines
+python bench/scale.py --claims 1 --memory 8GB     a million claims; the engine may keep 8 GB and spills the rest
+python bench/scale.py --lines 1 3 10 --record docs/growth.csv --folder /somewhere/large --nice 5
+python bench/scale.py --record docs/growth.csv --draw docs/growth.png
 
-The facts of a synthetic practice are repeated under other claim numbers, so that sizes grow and shapes stay.
+Each stage runs in a process of its own, its imports included, and its memory is that of it and its children, pages
+that they share counted once. Stages after `tables` get the derived tables as a report's notebooks do. A record is
+written after every stage, and what it holds already isn't run again; so a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -12,88 +15,299 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from rcm_analysis import demo, intake, schema
-from rcm_analysis.store import Practice
-
+HERE = Path(__file__).resolve().parent
 AS_OF = date(2026, 10, 31)
-NUMBERED = ("claim_number", "payer_claim_number", "original_reference", "check_number", "patient_key")
-KEYS = ("remittance_id", "submission_id", "payment_id")
-STAGE = """
-import json, resource, sys, time
-from datetime import date
-from pathlib import Path
-from rcm_analysis import claims, measures
-from rcm_analysis.store import Practice
-
-store, memory = Path(sys.argv[1]), sys.argv[2] or None
-day, seconds, begun = date(2026, 10, 31), {}, time.perf_counter()
-con = Practice(store, "scale").connect(as_of=day, memory_limit=memory)
-con.execute("SET enable_progress_bar = false")  # it would print into what is read back
-claims.derive(con, as_of=day)
-seconds["tables"] = time.perf_counter() - begun
-begun = time.perf_counter()
-rows = len(measures.measure(con, as_of=day))
-seconds["measures"] = time.perf_counter() - begun
-facts = con.execute("SELECT count(*) FROM remittance_lines").fetchall()[0][0]
-print(json.dumps({"lines": facts, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, **seconds, "rows": rows}))
-"""
+PRACTICE = "scale"
+LINES_PER_CLAIM = 1.983  # of the demo practice
+STAGES = ("ingest", "tables", "measures", "signals", "clusters", "risk", "report")
+COLUMNS = ("claims", "lines", "stage", "seconds", "cpu_seconds", "peak_gb", "load", "note")
+SAMPLED_EVERY_S = 0.25
 
 
-def repeated(small: Practice, big: Practice, times: int) -> None:
-    """Writes the facts of a practice `times` over, under other claim numbers and keys, as one batch."""
-    con = small.connect()
-    folder = big.folder / "batches" / "00001-scale"
-    folder.mkdir(parents=True)
-    for table in schema.FACTS:
-        columns = []
-        for column in table.columns:
-            if column.name in NUMBERED:
-                columns.append(f"{column.name} || '-' || k AS {column.name}")
-            elif column.name in KEYS:
-                columns.append(f"CAST(hash({column.name}, k) >> 1 AS BIGINT) AS {column.name}")
-            else:
-                columns.append(column.name)
-        copies = 1 if table.name in ("files", "rejects") else times
-        con.execute(f"COPY (SELECT {', '.join(columns)} FROM {table.name}, range({copies}) t(k)) "
-                    f"TO '{folder / f'{table.name}.parquet'}' (FORMAT parquet, ROW_GROUP_SIZE 500000)")  # fmt: skip
+# --- in the process of a stage --------------------------------------------------------------------------------------
 
 
-def measured(store: Path, memory: str) -> dict:
-    ran = subprocess.run([sys.executable, "-c", STAGE, str(store), memory], capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout)
+def ingest(root: Path, memory: str) -> str:
+    from rcm_analysis import intake
+    from rcm_analysis.store import Practice
+
+    outcome = intake.ingest(Practice(root / "store", PRACTICE), [root / "files"], jobs=2)
+    wrong = {file["status"] for file in outcome.files} - {"accepted"}
+    return f"{len(outcome.files)} files" + (f", {wrong}" if wrong else "")
+
+
+def tables(root: Path, memory: str) -> str:
+    """Derives the tables, then hands them over for as long as the process that asked listens."""
+    from rcm_analysis import claims, sharing
+    from rcm_analysis.store import Practice
+
+    con = _quiet(Practice(root / "store", PRACTICE).connect(as_of=AS_OF), memory)
+    claims.derive(con, as_of=AS_OF)
+    _done(f"{con.execute('SELECT count(*) FROM denials').fetchall()[0][0]} denials")
+    with sharing.shared(con, practice=PRACTICE, as_of=AS_OF, store=root / "store", folder=root) as environment:
+        con.close()
+        _done("", environment=environment)
+        sys.stdin.read()
+    return ""
+
+
+def measures(root: Path, memory: str) -> str:
+    from rcm_analysis import measures
+
+    return f"{len(measures.measure(_open(root, memory), as_of=AS_OF))} rows"
+
+
+def signals(root: Path, memory: str) -> str:
+    from rcm_analysis import trends
+
+    return f"{len(trends.practice_signals(_open(root, memory), as_of=AS_OF))} signals"
+
+
+def clusters(root: Path, memory: str) -> str:
+    from rcm_analysis import clusters
+
+    denials, found, _ = clusters.of_practice(_open(root, memory), as_of=AS_OF)
+    return f"{len(found)} clusters of {len(denials)} denied lines"
+
+
+def risk(root: Path, memory: str) -> str:
+    from rcm_analysis import risk
+
+    return f"{len(risk.risk(_open(root, memory), as_of=AS_OF))} open denials"
+
+
+def report(root: Path, memory: str) -> str:
+    from rcm_analysis import reports
+
+    made = reports.render(practice=PRACTICE, period="2026-10", as_of=AS_OF, store=root / "store", out=root / "out",
+                          notebooks=reports.notebooks([]), jobs=2)  # fmt: skip
+    told = [f"{s.notebook[:2]} {s.seconds:.0f} s {s.message}".strip() for s in made.statuses]
+    return ("" if made.ok else "FAILED ") + "; ".join(told)
+
+
+def _open(root: Path, memory: str):
+    from rcm_analysis import claims
+
+    return _quiet(claims.open_practice(root / "store", PRACTICE, as_of=AS_OF), memory)
+
+
+def _quiet(con, memory: str):
+    con.execute("SET enable_progress_bar = false")  # it would print into what is read back
+    if memory:
+        con.execute(f"SET memory_limit = '{memory}'")
+    return con
+
+
+def _done(note: str, **more: Any) -> None:
+    print(json.dumps({"note": note, **more}), flush=True)
+
+
+# --- in the process that measures -----------------------------------------------------------------------------------
+
+
+class Watch(threading.Thread):
+    """Samples a process and its children until it ends: `peak_gb` of memory and `cpu_seconds` of work so far."""
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self.pid, self.peak_gb, self.work = pid, 0.0, {}
+        self.start()
+
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(self.work.values())
+
+    def run(self) -> None:
+        import psutil
+
+        with suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            while process.is_running():
+                total = 0
+                for one in [process, *process.children(recursive=True)]:
+                    with suppress(psutil.Error):
+                        self.work[one.pid] = sum(one.cpu_times()[:2])
+                        held = one.memory_full_info()
+                        total += getattr(held, "pss", held.rss)
+                self.peak_gb = max(self.peak_gb, total / 1e9)
+                time.sleep(SAMPLED_EVERY_S)
+
+
+@contextmanager
+def started(stage: str, root: Path, memory: str, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """The stage in a process of its own, ended with the block."""
+    command = [sys.executable, __file__, "--stage", stage, "--folder", str(root), "--memory", memory]
+    here = {**os.environ, "PYTHONPATH": str(HERE.parent), **environment}
+    with open(root / f"{stage}.err", "w") as errors:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=here)
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            process.stdout.close()
+
+
+def read(process: subprocess.Popen, stage: str, timeout_s: float) -> dict[str, Any]:
+    """What the stage reports next, with its seconds and peak memory so far."""
+    begun, watch = time.perf_counter(), Watch(process.pid)
+    stop = threading.Timer(timeout_s, process.kill)
+    stop.start()
+    line = next((line for line in process.stdout if line.startswith("{")), "")
+    stop.cancel()
+    took = time.perf_counter() - begun
+    told = json.loads(line) if line else {"note": f"STOPPED after {took:.0f} s" if took > timeout_s else "FAILED"}
+    return {"stage": stage, "seconds": round(took, 1), "cpu_seconds": round(watch.cpu_seconds, 1),
+            "peak_gb": round(watch.peak_gb, 2), "load": round(os.getloadavg()[0], 1), **told}  # fmt: skip
+
+
+class Record:
+    """Measures so far, in a CSV file that is whole after every stage."""
+
+    def __init__(self, path: Path | None):
+        self.path, self.rows = path, []
+        if path and path.exists():
+            with open(path, newline="") as file:
+                self.rows = list(csv.DictReader(file))
+
+    def has(self, claims: int, stage: str) -> bool:
+        return any(int(row["claims"]) == claims and row["stage"] == stage for row in self.rows)
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        print(f"{row['claims']:>11,} claims, {row['lines']:>11,} lines: {row['stage']:<9} {row['seconds']:8.1f} s, "
+              f"{row['cpu_seconds']:8.1f} s of work, {row['peak_gb']:5.2f} GB, load {row['load']:4.1f}  {row['note']}", flush=True)  # fmt: skip
+        if self.path:
+            with open(self.path, "w", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(self.rows)
+
+
+def path_of(root: Path, claims: int, chosen: tuple[str, ...], memory: str, timeout_s: float, record: Record) -> None:
+    """Every stage of one size, each recorded as it ends."""
+    import copies
+
+    if not (root / "files").exists():
+        print("writing", *copies.write(root / "files", claims=claims, small=root.parent / "demo"), "claims, MB of EDI")
+    size = {"claims": claims, "lines": round(claims * LINES_PER_CLAIM)}
+    if not (root / "store" / PRACTICE / "batches").exists():
+        with started("ingest", root, memory, {}) as process:
+            record.add({**size, **read(process, "ingest", timeout_s)})
+    wanted = [s for s in chosen if s not in ("ingest", "tables") and not record.has(claims, s)]
+    if set(wanted) - {"report"} or ("tables" in chosen and not record.has(claims, "tables")):
+        with started("tables", root, memory, {}) as holder:
+            row = {**size, **read(holder, "tables", timeout_s)}
+            if not record.has(claims, "tables"):
+                record.add(row)
+            shared = read(holder, "handing over", timeout_s).get("environment", {})
+            for stage in [s for s in wanted if s != "report" and shared]:
+                with started(stage, root, memory, shared) as process:
+                    record.add({**size, **read(process, stage, timeout_s)})
+    if "report" in wanted:
+        with started("report", root, memory, {}) as process:
+            record.add({**size, **read(process, "report", 2 * timeout_s)})
+
+
+def exponents(rows: list[dict[str, Any]], what: str) -> dict[str, float]:
+    """By stage, the power of the lines with which a measure grows: the slope of its logarithm."""
+    import numpy as np
+
+    found = {}
+    for stage in STAGES:
+        points = [(float(r["lines"]), float(r[what])) for r in rows if r["stage"] == stage and not bad(r)]
+        if len({x for x, _ in points}) > 1:
+            x, y = np.log(np.array(points)).T
+            found[stage] = float(np.polyfit(x, y, 1)[0])
+    return found
+
+
+def bad(row: dict[str, Any]) -> bool:
+    return row["note"].startswith(("FAILED", "STOPPED"))
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Seconds and peak memory against lines, both logarithmic, a line for each stage."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from rcm_analysis import charts
+
+    charts._theme()
+    fig, axes = plt.subplots(1, 2, figsize=(11, 4.2))
+    for ax, what, unit in zip(axes, ("seconds", "peak_gb"), ("seconds", "GB at most"), strict=True):
+        powers = exponents(rows, what)
+        for stage, marker in zip(STAGES, "osD^vPX", strict=True):
+            points = sorted((float(r["lines"]) / 1e6, float(r[what])) for r in rows if r["stage"] == stage and not bad(r))
+            if points:
+                told = f"{stage} (power {powers[stage]:.2f})" if stage in powers else stage
+                ax.plot(*zip(*points, strict=True), marker=marker, ms=5, label=told)
+        sizes = sorted({round(float(r["lines"]) / 1e6, 2) for r in rows})
+        ax.set(xscale="log", yscale="log", xlabel="million remittance lines", ylabel=unit)
+        ax.set_xticks(sizes, [f"{s:g}" for s in sizes])
+        ax.minorticks_off()
+        ax.legend(frameon=False, fontsize=8)
+    axes[0].set_title("Time of each stage")
+    axes[1].set_title("Memory of each stage")
+    fig.tight_layout()
+    fig.savefig(path, dpi=90, metadata={"Software": None})
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=float, nargs="+", default=[], help="millions of remittance lines")
+    parser.add_argument("--claims", type=float, nargs="+", default=[], help="millions of claims")
+    parser.add_argument("--only", nargs="+", default=list(STAGES), choices=STAGES, help="stages to measure")
+    parser.add_argument("--memory", default="", help="memory limit of the engine, such as 2GB")
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds after which a stage is stopped")
+    parser.add_argument("--folder", type=Path, help="where files and stores are kept; else they are removed")
+    parser.add_argument("--record", type=Path, help="CSV file for the measures; what it holds is not run again")
+    parser.add_argument("--draw", type=Path, metavar="PNG", help="draw the record and do nothing else")
+    parser.add_argument("--nice", type=int, default=0, help="run below other programs of the machine")
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--lines", type=float, nargs="+", default=[1, 3], help="millions of remittance lines")
-    parser.add_argument("--memory", default="", help="memory limit of the engine, such as 2GB")
-    parser.add_argument("--record", type=Path, help="CSV file for the measures")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        demo.write_practice(root / "demo", claims=20_000, months=24, seed=7)
-        intake.ingest(Practice(root, "small"), [root / "demo" / "edi", root / "demo" / "ledger.csv"])
-        small = Practice(root, "small")
-        each = small.connect().execute("SELECT count(*) FROM remittance_lines").fetchall()[0][0]
-        found = []
-        for millions in asked.lines:
-            store = root / f"{millions:g}"
-            repeated(small, Practice(store, "scale"), max(round(millions * 1e6 / each), 1))
-            found.append(measured(store, asked.memory))
-            row = found[-1]
-            print(f"{row['lines']:>12,} lines: tables {row['tables']:6.1f} s, measures {row['measures']:6.1f} s, "
-                  f"peak {row['peak_gb']:.1f} GB", flush=True)  # fmt: skip
-    if asked.record:
-        with open(asked.record, "w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(found[0]))
-            writer.writeheader()
-            writer.writerows(found)
+    asked = arguments()
+    if asked.stage:
+        _done(globals()[asked.stage](asked.folder, asked.memory))
+        return
+    record = Record(asked.record)
+    if asked.draw:
+        draw(record.rows, asked.draw)
+        return
+    if asked.nice:
+        os.nice(asked.nice)
+    sizes = [round(m * 1e6) for m in asked.claims] + [round(m * 1e6 / LINES_PER_CLAIM) for m in asked.lines]
+    with tempfile.TemporaryDirectory() as own:
+        for claims in sizes or [round(1e6 / LINES_PER_CLAIM)]:
+            root = (asked.folder or Path(own)).resolve() / str(claims)
+            root.mkdir(parents=True, exist_ok=True)
+            path_of(root, claims, tuple(asked.only), asked.memory, asked.timeout, record)
+            if not asked.folder:
+                shutil.rmtree(root)
+    for stage, power in exponents(record.rows, "seconds").items():
+        memory = exponents(record.rows, "peak_gb")[stage]
+        print(f"{stage:<9} seconds grow with the lines to the power of {power:.2f}, memory to that of {memory:.2f}")
 
 
 if __name__ == "__main__":
