@@ -53,10 +53,7 @@ FIRST_LINES = (
     "JOIN first_decisions f USING (remittance_id) JOIN claims c USING (claim_number) "
     "LEFT JOIN refused_lines r ON r.remittance_id = l.remittance_id AND r.line_number = l.line_number)"
 )
-POSTINGS = (
-    "(SELECT p.*, p.known_on AS posted_on, c.payer_name AS claim_payer FROM posting_classes p "
-    "JOIN claims c USING (claim_number))"
-)
+POSTINGS = "(SELECT p.*, p.known_on AS posted_on FROM posting_classes p WHERE claim_number IS NOT NULL)"
 WRITE_OFFS = (
     "(SELECT w.*, c.payer_name, c.location, c.rendering_npi FROM write_offs w JOIN claims c USING (claim_number))"
 )
@@ -156,7 +153,7 @@ def measure(con: duckdb.DuckDBPyConnection, *, as_of: date, names: tuple[str, ..
     """
     known = {m.name: m for m in MEASURES}
     chosen = [known[name] for name in names] if names else list(MEASURES)
-    parts = [_rows(con, m, basis) for m in chosen for basis in m.bases]
+    parts = [_rows(con, together, basis) for together, basis in _counted_together(chosen)]
     table = pd.concat(parts, ignore_index=True)
     lower, upper = wilson(table["numerator"].where(table["counts"]), table["denominator"].where(table["counts"]))
     table["lower"], table["upper"] = table["lower"].fillna(lower), table["upper"].fillna(upper)
@@ -166,33 +163,66 @@ def measure(con: duckdb.DuckDBPyConnection, *, as_of: date, names: tuple[str, ..
     return table.sort_values(columns[:5], ignore_index=True)[columns]
 
 
-def _rows(con: duckdb.DuckDBPyConnection, m: Measure, basis: str) -> pd.DataFrame:
-    day = BASES[basis]
+def _counted_together(chosen: list[Measure]) -> list[tuple[list[Measure], str]]:
+    """Measures with one source, month basis and set of dimensions, so that each source is read once for all of them."""
+    groups: dict[tuple, list[Measure]] = {}
+    for m in chosen:
+        for basis in m.bases:
+            groups.setdefault((m.source, m.dimensions, basis, m.unit == "days"), []).append(m)
+    return [(measures, key[2]) for key, measures in groups.items()]
+
+
+def _rows(con: duckdb.DuckDBPyConnection, together: list[Measure], basis: str) -> pd.DataFrame:
+    """Every month and segment of measures that are counted together, in the long shape."""
+    first = together[0]
+    sql = _medians(first, BASES[basis]) if first.unit == "days" else _sums(together, BASES[basis])
+    wide = con.execute(sql).df()
+    whole = wide["dimension"].eq("all")
     parts = []
-    for dimension in ("all", *m.dimensions):
-        segment = "'all'" if dimension == "all" else f"coalesce(CAST({dimension} AS VARCHAR), 'unknown')"
-        parts.append(
-            f"SELECT '{dimension}' AS dimension, strftime({day}, '%Y-%m') AS month, {segment} AS segment, {_figures(m)} "
-            f"FROM {m.source} t WHERE {day} IS NOT NULL GROUP BY ALL"
-        )
-    table = con.execute(" UNION ALL ".join(parts)).df()
-    figures = ["numerator", "denominator", "value", "lower", "upper"]
-    table[figures] = table[figures].astype(float)
-    table = table[table["denominator"].isna() | (table["denominator"] != 0)]
-    return table.assign(measure=m.name, basis=basis, counts=m.counts)
+    for i, m in enumerate(together):
+        names = {f"{figure}_{i}": figure for figure in ("numerator", "denominator", "value", "lower", "upper")}
+        table = wide[["dimension", "month", "segment", *names]].rename(columns=names)
+        table[list(names.values())] = table[list(names.values())].astype(float)
+        table = table[(table["denominator"].isna() | (table["denominator"] != 0)) & (whole | bool(m.dimensions))]
+        parts.append(table.assign(measure=m.name, basis=basis, counts=m.counts))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _figures(m: Measure) -> str:
-    if m.unit == "days":
-        quartiles = [f"quantile_cont({m.numerator}, {q})" for q in (0.5, 0.25, 0.75)]
-        return (f"NULL::DOUBLE AS numerator, count({m.numerator}) AS denominator, {quartiles[0]} AS value, "
-                f"{quartiles[1]} AS lower, {quartiles[2]} AS upper")  # fmt: skip
-    if m.denominator is None:
-        return (f"sum({m.numerator}) AS numerator, NULL::DOUBLE AS denominator, sum({m.numerator}) AS value, "
-                "NULL::DOUBLE AS lower, NULL::DOUBLE AS upper")  # fmt: skip
-    value = f"CAST(sum({m.numerator}) AS DOUBLE) / nullif(CAST(sum({m.denominator}) AS DOUBLE), 0)"
-    return (f"sum({m.numerator}) AS numerator, sum({m.denominator}) AS denominator, {value} AS value, "
-            "NULL::DOUBLE AS lower, NULL::DOUBLE AS upper")  # fmt: skip
+def _by_segment(dimensions: tuple[str, ...], figures: str, rows: str) -> str:
+    """Figures by month for the whole and for each value of each dimension; `rows` has months and no missing values."""
+    sets = ", ".join(["(month)", *(f"(month, {name})" for name in dimensions)])
+    which = " ".join(f"WHEN {name} IS NOT NULL THEN '{name}'" for name in dimensions)
+    dimension = f"CASE {which} ELSE 'all' END" if dimensions else "'all'"
+    segment = "coalesce(" + ", ".join([*dimensions, "'all'"]) + ")"
+    return f"SELECT {dimension} AS dimension, month, {segment} AS segment, {figures} FROM {rows} GROUP BY GROUPING SETS ({sets})"
+
+
+def _keys(dimensions: tuple[str, ...], day: str) -> str:
+    values = [f"coalesce(CAST({name} AS VARCHAR), 'unknown') AS {name}" for name in dimensions]
+    return ", ".join([f"strftime({day}, '%Y-%m') AS month", *values])
+
+
+def _sums(together: list[Measure], day: str) -> str:
+    """Sums over the finest segments first, which are few, and sums of these over the coarser: the rows are read once."""
+    dimensions, fine, figures = together[0].dimensions, [], []
+    for i, m in enumerate(together):
+        fine.append(f"sum({m.numerator}) AS n_{i}")
+        if m.denominator is None:
+            figures.append(f"sum(n_{i}) AS numerator_{i}, NULL::DOUBLE AS denominator_{i}, sum(n_{i}) AS value_{i}")
+        else:
+            fine.append(f"sum({m.denominator}) AS d_{i}")
+            value = f"CAST(sum(n_{i}) AS DOUBLE) / nullif(CAST(sum(d_{i}) AS DOUBLE), 0)"
+            figures.append(f"sum(n_{i}) AS numerator_{i}, sum(d_{i}) AS denominator_{i}, {value} AS value_{i}")
+        figures.append(f"NULL::DOUBLE AS lower_{i}, NULL::DOUBLE AS upper_{i}")
+    rows = (f"(SELECT {_keys(dimensions, day)}, {', '.join(fine)} FROM {together[0].source} t WHERE {day} IS NOT NULL "
+            "GROUP BY ALL)")  # fmt: skip
+    return _by_segment(dimensions, ", ".join(figures), rows)
+
+
+def _medians(m: Measure, day: str) -> str:
+    quartiles = ", ".join(f"quantile_cont(days, {q}) AS {name}_0" for name, q in (("value", 0.5), ("lower", 0.25), ("upper", 0.75)))
+    rows = f"(SELECT {_keys(m.dimensions, day)}, {m.numerator} AS days FROM {m.source} t WHERE {day} IS NOT NULL)"
+    return _by_segment(m.dimensions, f"NULL::DOUBLE AS numerator_0, count(days) AS denominator_0, {quartiles}", rows)
 
 
 def _complete(table: pd.DataFrame, as_of: date) -> pd.Series:
