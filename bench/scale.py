@@ -184,7 +184,7 @@ class Record:
         self.path, self.rows = path, []
         if path and path.exists():
             with open(path, newline="") as file:
-                self.rows = list(csv.DictReader(file))
+                self.rows = [row for row in csv.DictReader(file) if not bad(row)]  # what failed is tried again
 
     def has(self, claims: int, stage: str) -> bool:
         return any(int(row["claims"]) == claims and row["stage"] == stage for row in self.rows)

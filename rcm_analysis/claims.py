@@ -30,23 +30,24 @@ if TYPE_CHECKING:
 # Generic CARCs, whose remark code says what was wrong (DOMAIN.md 4.4)
 REFINED_BY_REMARK = "('16', '96', 'A1', '125', '129', '226', '227', '252')"
 UNPROCESSABLE = "'MA130'"  # a rejection delivered by remittance: no appeal, send a new claim (DOMAIN.md 5.2)
+PAYMENT_KEY = "payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid"
 UPHELD = "'193'"  # an appeal lost: what it carries remains denied (DOMAIN.md 4.3)
 
 DECIDED: tuple[tuple[str, str], ...] = (
     # The same claim payment in two files (sent again, or cut off and sent whole) counts once; payments that are alike
-    # within one file are different ones.
+    # within one file are different ones. Few are alike at all, so that only those are put in order.
     ("decisions", """
-        WITH numbered AS (
-            SELECT *, row_number() OVER (
-                PARTITION BY file_id, payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid
-                ORDER BY segment) AS occurrence
-            FROM remittances),
-        kept AS (
-            SELECT min(remittance_id) AS remittance_id FROM numbered
-            GROUP BY payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid, occurrence)
+        WITH marked AS (SELECT *, hash(PAYMENT_KEY) AS mark FROM remittances),
+        numbered AS (
+            SELECT *, row_number() OVER (PARTITION BY file_id, PAYMENT_KEY ORDER BY segment) AS occurrence FROM marked
+            WHERE mark IN (SELECT mark FROM marked GROUP BY mark HAVING count(*) > 1)),
+        placed AS (
+            SELECT remittance_id, row_number() OVER (PARTITION BY PAYMENT_KEY, occurrence ORDER BY remittance_id) AS place
+            FROM numbered),
+        repeated AS (SELECT remittance_id FROM placed WHERE place > 1)
         SELECT r.* REPLACE (coalesce(k.claim_number, r.claim_number) AS claim_number), r.claim_number AS own_number,
             s.payer_order, s.counts_as_decision = 'yes' AS counts, r.status_code = '22' AS reversal
-        FROM remittances r JOIN kept USING (remittance_id)
+        FROM remittances r ANTI JOIN repeated USING (remittance_id)
         LEFT JOIN claim_links k ON k.own_number = r.claim_number
         LEFT JOIN claim_status_codes s USING (status_code)
     """),
@@ -124,19 +125,27 @@ DECIDED: tuple[tuple[str, str], ...] = (
         LEFT JOIN listed_reasons w ON w.remittance_id = l.remittance_id AND w.line_number = l.line_number
         WHERE l.charge > 0 AND a.refused > 0
     """),
+    # Most claims are sent once, and are what was sent; of the others each column is the first that was told
     ("submission_summary", """
-        SELECT claim_number, count(*) AS submissions, min(known_on) AS submitted_on, max(known_on) AS last_submitted_on,
-            min_by(payer_id, place) AS payer_id, min_by(payer_name, place) AS payer_name,
-            min_by(payer_order, place) AS payer_order, min_by(filing_code, place) AS filing_code,
-            min_by(billing_npi, place) AS billing_npi, min_by(rendering_npi, place) AS rendering_npi,
-            min_by(location, place) AS location, min_by(place_of_service, place) AS place_of_service,
-            min_by(service_date, place) AS service_date, min_by(charge, place) AS charge,
-            min_by(patient_key, place) AS patient_key
-        FROM (SELECT *, row_number() OVER (
+        WITH sent AS (
+            SELECT t.* REPLACE (coalesce(k.claim_number, t.claim_number) AS claim_number) FROM submissions t
+            LEFT JOIN claim_links k ON k.own_number = t.claim_number),
+        again AS (SELECT claim_number FROM sent GROUP BY claim_number HAVING count(*) > 1),
+        placed AS (
+            SELECT s.*, row_number() OVER (
                 PARTITION BY claim_number ORDER BY known_on, coalesce(payer_order, 'P'), submission_id) AS place
-              FROM (SELECT t.* REPLACE (coalesce(k.claim_number, t.claim_number) AS claim_number) FROM submissions t
-                  LEFT JOIN claim_links k ON k.own_number = t.claim_number))
-        GROUP BY claim_number
+            FROM sent s JOIN again USING (claim_number))
+        SELECT claim_number, CAST(1 AS BIGINT) AS submissions, known_on AS submitted_on, known_on AS last_submitted_on,
+            payer_id, payer_name, payer_order, filing_code, billing_npi, rendering_npi, location, place_of_service,
+            service_date, charge, patient_key
+        FROM sent ANTI JOIN again USING (claim_number)
+        UNION ALL
+        SELECT claim_number, count(*), min(known_on), max(known_on),
+            min_by(payer_id, place), min_by(payer_name, place), min_by(payer_order, place), min_by(filing_code, place),
+            min_by(billing_npi, place), min_by(rendering_npi, place), min_by(location, place),
+            min_by(place_of_service, place), min_by(service_date, place), min_by(charge, place),
+            min_by(patient_key, place)
+        FROM placed GROUP BY claim_number
     """),
     ("first_decisions", """
         SELECT claim_number, min_by(remittance_id, place) AS remittance_id, min(known_on) AS first_decided_on,
@@ -398,6 +407,7 @@ CLAIMS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 STEPS = (*episodes.LINKS, *DECIDED, *postings.STEPS, *CLAIMS, *episodes.STEPS)
+ON_DEMAND = ("episode_steps",)
 DERIVED = ("claims", "denials", "write_offs", "episode_steps", "rejected_claims", "possible_links")
 _REFERENCE = (
     "carc",
@@ -425,14 +435,28 @@ def derive(
     overlaps.count_once(con)
     _table(con, "posting_reasons", postings.reasons_of(con, extra_phrases))
     _table(con, "word_categories", postings.categories_of_words(con, extra_phrases))
-    words = {"AS_OF": f"DATE '{as_of.isoformat()}'", "REFINED_BY_REMARK": REFINED_BY_REMARK, "UNPROCESSABLE": UNPROCESSABLE,
-             "UPHELD": UPHELD,
-             "MISMATCH_USD": postings.MISMATCH_USD, "LONGEST_CHAIN": episodes.LONGEST_CHAIN}  # fmt: skip
     for name, sql in STEPS:
-        for word, value in words.items():
-            sql = sql.replace(word, value)
-        con.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+        if name not in ON_DEMAND:
+            con.execute(f"CREATE TEMP TABLE {name} AS {_worded(sql, as_of)}")
+    _offer(con, as_of)
     return con
+
+
+def _offer(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
+    """Makes views of the tables that no page needs; they are derived when somebody asks."""
+    for name, sql in STEPS:
+        if name in ON_DEMAND:
+            con.execute(f"CREATE TEMP VIEW {name} AS {_worded(sql, as_of)}")
+
+
+def _worded(sql: str, as_of: date) -> str:
+    """The statement with values in the place of its capital words."""
+    words = {"AS_OF": f"DATE '{as_of.isoformat()}'", "REFINED_BY_REMARK": REFINED_BY_REMARK, "UNPROCESSABLE": UNPROCESSABLE,
+             "UPHELD": UPHELD, "PAYMENT_KEY": PAYMENT_KEY, "MISMATCH_USD": postings.MISMATCH_USD,
+             "LONGEST_CHAIN": episodes.LONGEST_CHAIN}  # fmt: skip
+    for word, value in words.items():
+        sql = sql.replace(word, value)
+    return sql
 
 
 def _category_habits() -> pd.DataFrame:
@@ -460,5 +484,6 @@ def open_practice(
     own = Practice(Path(store), practice)
     con = engines.connect(own, as_of=as_of, engine=engine)
     if sharing.attach(con, practice=practice, as_of=as_of, store=Path(store)):
+        _offer(con, as_of)
         return con
     return derive(con, as_of=as_of, extra_phrases=postings.own_phrases(own.own_tables("write_off_phrases")))

@@ -152,9 +152,15 @@ STEPS: tuple[tuple[str, str], ...] = (
         WITH sent AS (
             SELECT claim_number, submission_id, known_on, service_date, charge, patient_key, rendering_npi, payer_name
             FROM submissions),
+        -- lines are looked at where a patient's day holds several claims of the same charge
+        alike AS (
+            SELECT patient_key, service_date, charge FROM sent GROUP BY patient_key, service_date, charge
+            HAVING min(claim_number) <> max(claim_number)),
+        candidates AS (SELECT DISTINCT claim_number FROM sent JOIN alike USING (patient_key, service_date, charge)),
         services AS (
             SELECT submission_id, string_agg(coalesce(procedure, '') || ' ' || coalesce(modifiers, ''), ';' ORDER BY procedure, modifiers) AS services
-            FROM submission_lines GROUP BY submission_id),
+            FROM submission_lines JOIN (SELECT submission_id FROM sent JOIN candidates USING (claim_number)) USING (submission_id)
+            GROUP BY submission_id),
         firsts AS (
             SELECT * FROM sent JOIN services USING (submission_id)
             QUALIFY row_number() OVER (PARTITION BY claim_number ORDER BY known_on, submission_id) = 1)
@@ -176,6 +182,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         WHERE coalesce(x.claim_number, a.claim_number) <> coalesce(y.claim_number, b.claim_number)
         UNION ALL
         SELECT claim_number, NULL, 'one number for different patients', NULL, max(known_on), max(charge)
-        FROM sent GROUP BY claim_number HAVING count(DISTINCT patient_key) > 1 AND count(DISTINCT service_date) > 1
+        FROM sent GROUP BY claim_number
+        HAVING min(patient_key) <> max(patient_key) AND min(service_date) <> max(service_date)
     """),
 )  # fmt: skip

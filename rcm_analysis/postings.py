@@ -78,10 +78,7 @@ STEPS: tuple[tuple[str, str], ...] = (
                 CASE WHEN p.told_leaf = 'contractual' AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.last_rejected
                         AND l.insurance_paid <= 0))
                     THEN l.contractual - coalesce(c.contractual, 0) ELSE 0 END AS excess,
-                f.claim_number IS NULL AND coalesce(a.last_rejected, false) AND l.insurance_paid <= 0 AS forgotten,
-                sum(CASE WHEN p.told_leaf = 'contractual' THEN -p.amount ELSE 0 END) OVER (
-                    PARTITION BY p.claim_number, p.told_leaf
-                    ORDER BY p.known_on DESC, p.row DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later
+                f.claim_number IS NULL AND coalesce(a.last_rejected, false) AND l.insurance_paid <= 0 AS forgotten
             FROM posting_classes p
             JOIN ledger_summary l USING (claim_number)
             LEFT JOIN denial_summary d USING (claim_number)
@@ -91,8 +88,14 @@ STEPS: tuple[tuple[str, str], ...] = (
             LEFT JOIN first_decisions f USING (claim_number)
             LEFT JOIN acknowledgment_summary a USING (claim_number)
             WHERE p.kind IN ('adjustment', 'write_off') AND p.amount <> 0),
+        later AS (
+            SELECT *, coalesce(sum(amount) OVER (PARTITION BY claim_number
+                ORDER BY posted_on DESC, row DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS later
+            FROM posted WHERE excess > MISMATCH_USD),  -- contractual ones alone, and all of their claim
         judged AS (
-            SELECT *, excess > MISMATCH_USD AND amount > 0 AND coalesce(later, 0) < excess - 0.50 AS mismatch FROM posted),
+            SELECT * EXCLUDE (later), amount > 0 AND later < excess - 0.50 AS mismatch FROM later
+            UNION ALL
+            SELECT *, false AS mismatch FROM posted WHERE NOT excess > MISMATCH_USD),
         leaved AS (
             SELECT *, CASE
                 WHEN forgotten AND (mismatch OR told_leaf = 'unclassified') THEN 'rejected_not_resubmitted'
