@@ -19,7 +19,9 @@ KINDS = {"835": "835", "837": "837", "277ca": "277"}
 COPIES_OF_A_PLACE = 10
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PAYERS = "|".join(payer["key"] for payer in demo.PAYERS)
-_NAMED = re.compile(rf"(\bRB0|\bRBM0|\b(?:{_PAYERS})(?=2\d{{9}})|\b1[1-9]\d{{8}}\b|{'|'.join(demo.LOCATIONS)})".encode())
+_NAMED = re.compile(
+    rf"(\bRB0|\bRBM0|\b(?:{_PAYERS})(?=2\d{{9}})|\b1[1-9]\d{{8}}\b|{'|'.join(demo.LOCATIONS)})".encode()
+)
 
 
 def write(folder: Path, *, claims: int, small: Path) -> tuple[int, int]:

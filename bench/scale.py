@@ -152,7 +152,9 @@ def started(stage: str, root: Path, memory: str, environment: dict[str, str]) ->
     command = [sys.executable, __file__, "--stage", stage, "--folder", str(root), "--memory", memory]
     here = {**os.environ, "PYTHONPATH": str(HERE.parent), **environment}
     with open(root / f"{stage}.err", "w") as errors:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=here)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=here
+        )
         try:
             yield process
         finally:
@@ -256,7 +258,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     for ax, what, unit in zip(axes, ("seconds", "peak_gb"), ("seconds", "GB at most"), strict=True):
         powers = exponents(rows, what)
         for stage, marker in zip(STAGES, "osD^vPX", strict=True):
-            points = sorted((float(r["lines"]) / 1e6, float(r[what])) for r in rows if r["stage"] == stage and not bad(r))
+            points = sorted(
+                (float(r["lines"]) / 1e6, float(r[what])) for r in rows if r["stage"] == stage and not bad(r)
+            )
             if points:
                 told = f"{stage} (power {powers[stage]:.2f})" if stage in powers else stage
                 ax.plot(*zip(*points, strict=True), marker=marker, ms=5, label=told)

@@ -220,7 +220,9 @@ def _sums(together: list[Measure], day: str) -> str:
 
 
 def _medians(m: Measure, day: str) -> str:
-    quartiles = ", ".join(f"quantile_cont(days, {q}) AS {name}_0" for name, q in (("value", 0.5), ("lower", 0.25), ("upper", 0.75)))
+    quartiles = ", ".join(
+        f"quantile_cont(days, {q}) AS {name}_0" for name, q in (("value", 0.5), ("lower", 0.25), ("upper", 0.75))
+    )
     rows = f"(SELECT {_keys(m.dimensions, day)}, {m.numerator} AS days FROM {m.source} t WHERE {day} IS NOT NULL)"
     return _by_segment(m.dimensions, f"NULL::DOUBLE AS numerator_0, count(days) AS denominator_0, {quartiles}", rows)
 

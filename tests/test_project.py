@@ -19,7 +19,7 @@ from rcm_analysis import cli, codes, postings, schema
 PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
     {"errors", "progress", "cells", "sheets", "__init__"},
-    {"schema", "codes", "x12", "sources", "episodes", "mappings", "rule_search", "before_submission", "risk_judgement", "risk_models",
+    {"schema", "codes", "x12", "sources", "decisions", "episodes", "mappings", "rule_search", "before_submission", "risk_judgement", "risk_models",
      "crontab", "forked"},
     {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes", "risk_calibration", "risk_cases", "clocks", "disclosure",
      "pdf", "sharing", "holds"},
