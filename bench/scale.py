@@ -34,7 +34,7 @@ PRACTICE = "scale"
 LINES_PER_CLAIM = 1.983  # of the demo practice
 STAGES = ("ingest", "tables", "measures", "signals", "clusters", "risk", "report")
 COLUMNS = ("claims", "lines", "stage", "seconds", "cpu_seconds", "peak_gb", "load", "note")
-SAMPLED_EVERY_S = 0.25
+SAMPLED_EVERY_S = 1
 
 
 # --- in the process of a stage --------------------------------------------------------------------------------------

@@ -217,9 +217,7 @@ STEPS: tuple[tuple[str, str], ...] = (
             SELECT remittance_id, claim_number, coalesce(payer_order, 'P') AS payer_order FROM (
                 SELECT *, row_number() OVER (PARTITION BY claim_number, coalesce(payer_order, 'P')
                     ORDER BY known_on DESC, remittance_id DESC) AS place FROM decisions WHERE counts)
-            WHERE place = 1
-            UNION SELECT d.remittance_id, d.claim_number, coalesce(d.payer_order, 'P')
-            FROM decisions d JOIN decision_parts t USING (remittance_id) WHERE t.in_last),
+            WHERE place = 1 OR remittance_id IN (SELECT remittance_id FROM decision_parts WHERE is_part AND in_last)),
         per_payer AS (
             SELECT l.claim_number, l.payer_order, sum(a.patient_share) AS patient_share
             FROM latest l JOIN line_amounts a USING (remittance_id) GROUP BY l.claim_number, l.payer_order),
@@ -229,8 +227,9 @@ STEPS: tuple[tuple[str, str], ...] = (
         cut AS (
             SELECT claim_number, sum(contractual) AS contractual FROM (
                 SELECT d.claim_number, coalesce(d.payer_order, 'P') AS payer_order, a.line_number,
-                    CASE WHEN t.is_part THEN d.remittance_id END AS part, max(a.contractual) AS contractual
-                FROM decisions d JOIN line_amounts a USING (remittance_id) LEFT JOIN decision_parts t USING (remittance_id)
+                    t.remittance_id AS part, max(a.contractual) AS contractual
+                FROM decisions d JOIN line_amounts a USING (remittance_id)
+                LEFT JOIN (SELECT remittance_id FROM decision_parts WHERE is_part) t ON t.remittance_id = d.remittance_id
                 WHERE d.counts GROUP BY 1, 2, 3, 4)
             GROUP BY claim_number)
         SELECT p.claim_number, max(a.allowed) AS allowed,

@@ -19,11 +19,7 @@ LINKS: tuple[tuple[str, str], ...] = (
     # gives the payer's number (REF 1K) under which the remittance may come back with another claim number. A reference
     # that fits several claims links nothing and is kept as ambiguous.
     ("claim_references", """
-        WITH payer_numbers AS (
-            SELECT payer_claim_number, claim_number FROM remittances WHERE payer_claim_number IS NOT NULL
-            UNION SELECT payer_claim_number, claim_number FROM acknowledgments
-            WHERE payer_claim_number IS NOT NULL AND NOT rejected),
-        asked AS (
+        WITH asked AS (
             SELECT claim_number, original_reference AS reference, min(known_on) AS asked_on, 'payer_claim_number' AS rule
             FROM submissions WHERE original_reference IS NOT NULL GROUP BY 1, 2
             UNION ALL
@@ -32,7 +28,12 @@ LINKS: tuple[tuple[str, str], ...] = (
             UNION ALL
             SELECT r.claim_number, r.payer_claim_number, min(r.known_on), 'acknowledged_number'
             FROM remittances r ANTI JOIN submissions s USING (claim_number)
-            WHERE r.payer_claim_number IS NOT NULL GROUP BY 1, 2)
+            WHERE r.payer_claim_number IS NOT NULL GROUP BY 1, 2),
+        payer_numbers AS (
+            SELECT payer_claim_number, claim_number FROM remittances
+            WHERE payer_claim_number IN (SELECT reference FROM asked)
+            UNION SELECT payer_claim_number, claim_number FROM acknowledgments
+            WHERE payer_claim_number IN (SELECT reference FROM asked) AND NOT rejected)
         SELECT a.claim_number, n.claim_number AS earlier_number, a.reference, a.asked_on, a.rule,
             count(*) OVER (PARTITION BY a.claim_number, a.reference, a.rule) > 1 AS ambiguous
         FROM asked a JOIN payer_numbers n ON n.payer_claim_number = a.reference AND n.claim_number <> a.claim_number
@@ -153,10 +154,11 @@ STEPS: tuple[tuple[str, str], ...] = (
             SELECT claim_number, submission_id, known_on, service_date, charge, patient_key, rendering_npi, payer_name
             FROM submissions),
         -- lines are looked at where a patient's day holds several claims of the same charge
-        alike AS (
-            SELECT patient_key, service_date, charge FROM sent GROUP BY patient_key, service_date, charge
-            HAVING min(claim_number) <> max(claim_number)),
-        candidates AS (SELECT DISTINCT claim_number FROM sent JOIN alike USING (patient_key, service_date, charge)),
+        marked AS (SELECT claim_number, hash(patient_key, service_date, charge) AS mark FROM sent),
+        candidates AS (
+            SELECT DISTINCT claim_number FROM marked
+            WHERE mark IN (SELECT mark FROM marked GROUP BY mark HAVING count(*) > 1)),
+        again AS (SELECT claim_number FROM sent GROUP BY claim_number HAVING count(*) > 1),
         services AS (
             SELECT submission_id, string_agg(coalesce(procedure, '') || ' ' || coalesce(modifiers, ''), ';' ORDER BY procedure, modifiers) AS services
             FROM submission_lines JOIN (SELECT submission_id FROM sent JOIN candidates USING (claim_number)) USING (submission_id)
@@ -182,7 +184,7 @@ STEPS: tuple[tuple[str, str], ...] = (
         WHERE coalesce(x.claim_number, a.claim_number) <> coalesce(y.claim_number, b.claim_number)
         UNION ALL
         SELECT claim_number, NULL, 'one number for different patients', NULL, max(known_on), max(charge)
-        FROM sent GROUP BY claim_number
+        FROM sent JOIN again USING (claim_number) GROUP BY claim_number
         HAVING min(patient_key) <> max(patient_key) AND min(service_date) <> max(service_date)
     """),
 )  # fmt: skip

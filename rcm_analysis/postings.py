@@ -110,11 +110,9 @@ STEPS: tuple[tuple[str, str], ...] = (
     """),
     ("posted_summary", """
         SELECT claim_number,
-            sum(amount) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS written_off,
-            max_by(leaf, (amount, leaf)) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS leaf,
-            max_by(root, (amount, leaf)) FILTER (WHERE leaf NOT IN ('contractual', 'regulatory')) AS root,
+            sum(amount) AS written_off, max_by(leaf, (amount, leaf)) AS leaf, max_by(root, (amount, leaf)) AS root,
             sum(amount) FILTER (WHERE root = 'unnecessary' AND leaf <> 'bad_debt') AS lost
-        FROM posted_write_offs GROUP BY claim_number
+        FROM posted_write_offs WHERE leaf NOT IN ('contractual', 'regulatory') GROUP BY claim_number
     """),
 )  # fmt: skip
 
