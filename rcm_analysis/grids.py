@@ -52,6 +52,10 @@ class Grid:
 
     def texts(self, ours: str) -> list[str]:
         places = self.layout.columns.get(ours, [])
+        if not places:
+            return [""] * len(self.rows)
+        if len(places) == 1:
+            return [row[places[0]].strip() for row in self.rows]
         return [" ".join(row[place].strip() for place in places).strip() for row in self.rows]
 
     def days(self, ours: str, *, needed: bool = False) -> list[date | None]:

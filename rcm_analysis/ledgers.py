@@ -123,13 +123,20 @@ def _table(postings: dict[str, list], grid: Grid) -> pa.Table:
 
 def payers(names: list[str], patients: list[str]) -> list[str]:
     """Payers in capitals; one that is the patient or the guarantor is PATIENT."""
+    known = {name: _payer(name) for name in set(names)}  # few names in many rows
     out = []
     for name, patient in zip(names, patients, strict=True):
-        words = set(re.findall(r"\w{2,}", name.lower()))
-        own = bool(words) and words <= set(re.findall(r"\w{2,}", patient.lower()))
-        own = own or re.fullmatch(r"(self.?pay|patient|pt|guarantor|self)", name, re.I)
-        out.append("PATIENT" if own else name.upper())
+        told, words = known[name]
+        lower = patient.lower()
+        own = bool(words) and all(word in lower for word in words) and words <= set(re.findall(r"\w{2,}", lower))
+        out.append("PATIENT" if own else told)
     return out
+
+
+def _payer(name: str) -> tuple[str, set[str]]:
+    """The name in capitals, PATIENT where it says so, and its words."""
+    own = re.fullmatch(r"(self.?pay|patient|pt|guarantor|self)", name, re.I)
+    return "PATIENT" if own else name.upper(), set(re.findall(r"\w{2,}", name.lower()))
 
 
 def _posted_by(postings: dict[str, list]) -> list[str | None]:
