@@ -66,7 +66,6 @@ lab: $(READY)  ## Open JupyterLab on the notebooks
 
 bench: $(READY)  ## Record speeds beside peers and limits
 	@$(BIN)/python bench/run.py --peers
-	@$(BIN)/python bench/clusters.py
 
 lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \

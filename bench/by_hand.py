@@ -43,7 +43,11 @@ SUMS = {
     "by_posting": ("posting_month", {"net_collection_rate": ("collected", "net"), "denial_write_off_share": ("lost", "net")}),
     "by_write_off": ("posting_month", {"write_off_amount": ("amount", None), "avoidable_write_off_share": ("avoidable", "judged")}),
 }  # fmt: skip
-MEDIANS = {"days_to_submit": "submission_month", "days_to_decision": "decision_month", "days_to_resolution": "decision_month"}
+MEDIANS = {
+    "days_to_submit": "submission_month",
+    "days_to_decision": "decision_month",
+    "days_to_resolution": "decision_month",
+}
 
 
 def repeated(small: Practice, big: Practice, times: int) -> None:
@@ -97,11 +101,13 @@ def long_shape(con):
     for table, (basis, columns) in SUMS.items():
         wide = con.execute(f"SELECT * FROM {table}").df()
         for measure, (numerator, denominator) in columns.items():
-            wanted = [m for m in measures.MEASURES if m.name == measure][0].dimensions
+            wanted = next(m for m in measures.MEASURES if m.name == measure).dimensions
             part = wide[wide["dimension"].isin(["all", *wanted])]
             top, bottom = part[numerator].astype(float), part[denominator].astype(float) if denominator else None
             value = top / bottom if denominator else top
-            part = part[["month", "dimension", "segment"]].assign(measure=measure, basis=basis, numerator=top, denominator=bottom, value=value)
+            part = part[["month", "dimension", "segment"]].assign(
+                measure=measure, basis=basis, numerator=top, denominator=bottom, value=value
+            )
             parts.append(part[part["denominator"] != 0] if denominator else part)
     for measure, basis in MEDIANS.items():
         wide = con.execute(f"SELECT * FROM {measure}").df()
@@ -173,9 +179,14 @@ def compare(root: Path, asked: argparse.Namespace) -> None:
     found: dict[str, list[dict[str, float]]] = {"ours": [], "by hand": []}
     for who in list(found) * asked.runs:
         command = [sys.executable, __file__, "--timed", who, str(root), "--memory", asked.memory]
-        found[who].append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=here).stdout))
+        found[who].append(
+            json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=here).stdout)
+        )
     best = {who: {what: min(run[what] for run in runs) for what in ("seconds", "work")} for who, runs in found.items()}
-    rows = [(f"{asked.lines:g} million lines, {who}", round(row["seconds"], 1), round(row["work"], 1)) for who, row in best.items()]
+    rows = [
+        (f"{asked.lines:g} million lines, {who}", round(row["seconds"], 1), round(row["work"], 1))
+        for who, row in best.items()
+    ]
     ratio = {what: best["ours"][what] / best["by hand"][what] for what in ("seconds", "work")}
     rows.append((f"{asked.lines:g} million lines, ratio", round(ratio["seconds"], 2), round(ratio["work"], 2)))
     for name, seconds, work in rows:

@@ -174,7 +174,11 @@ def read(process: subprocess.Popen, stage: str, timeout_s: float) -> dict[str, A
     line = next((line for line in process.stdout if line.startswith("{")), "")
     stop.cancel()
     took = time.perf_counter() - begun
-    told = json.loads(line) if line else {"note": f"STOPPED after {took:.0f} s" if took > timeout_s else "FAILED"}
+    told = (
+        json.loads(line)
+        if line
+        else {"note": f"STOPPED after {took:.0f} s" if took > timeout_s else "FAILED: see STAGE.err"}
+    )
     return {"stage": stage, "seconds": round(took, 1), "cpu_seconds": round(watch.cpu_seconds, 1),
             "peak_gb": round(watch.peak_gb, 2), "load": round(os.getloadavg()[0], 1), **told}  # fmt: skip
 
@@ -281,7 +285,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--claims", type=float, nargs="+", default=[], help="millions of claims")
     parser.add_argument("--only", nargs="+", default=list(STAGES), choices=STAGES, help="stages to measure")
     parser.add_argument("--memory", default="", help="memory limit of the engine, such as 2GB")
-    parser.add_argument("--timeout", type=float, default=1800, help="seconds after which a stage is stopped")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds after which a stage is stopped")
     parser.add_argument("--folder", type=Path, help="where files and stores are kept; else they are removed")
     parser.add_argument("--record", type=Path, help="CSV file for the measures; what it holds is not run again")
     parser.add_argument("--draw", type=Path, metavar="PNG", help="draw the record and do nothing else")
@@ -290,15 +294,15 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def main() -> bool:
     asked = arguments()
     if asked.stage:
         _done(globals()[asked.stage](asked.folder, asked.memory))
-        return
+        return False
     record = Record(asked.record)
     if asked.draw:
         draw(record.rows, asked.draw)
-        return
+        return False
     if asked.nice:
         os.nice(asked.nice)
     sizes = [round(m * 1e6) for m in asked.claims] + [round(m * 1e6 / LINES_PER_CLAIM) for m in asked.lines]
@@ -309,10 +313,12 @@ def main() -> None:
             path_of(root, claims, tuple(asked.only), asked.memory, asked.timeout, record)
             if not asked.folder:
                 shutil.rmtree(root)
+    failed = [row for row in record.rows if bad(row)]
     for stage, power in exponents(record.rows, "seconds").items():
         memory = exponents(record.rows, "peak_gb")[stage]
         print(f"{stage:<9} seconds grow with the lines to the power of {power:.2f}, memory to that of {memory:.2f}")
+    return bool(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
