@@ -23,7 +23,7 @@ from typing import Any
 from rcm_analysis import forked
 from rcm_analysis.errors import RcmError
 
-CELL_TIMEOUT_S = 600
+CELL_TIMEOUT_S = int(os.environ.get("RCM_CELL_TIMEOUT_S", "600"))  # practices of millions of claims take longer
 MAX_OUTPUT_BYTES = 50_000_000
 Progress = Callable[[str, bool], None]
 

@@ -192,13 +192,8 @@ def fix_effect(counts: pd.DataFrame, *, segment: dict[str, str], on: str, months
 
     Raises ValueError when the segment or the others have no case on either side of the date.
     """
-    period = pd.PeriodIndex(counts["period"], freq="M")
-    at = pd.Period(on, freq="M")
-    near = counts[(period >= at - months) & (period < at + months)]
-    mine = np.logical_and.reduce([near[name].astype(str) == value for name, value in segment.items()])
-    late = pd.PeriodIndex(near["period"], freq="M") >= at
-    sides = [(near[mine & ~late], near[mine & late]), (near[~mine & ~late], near[~mine & late])]
-    if any(side["denominator"].sum() <= 0 for pair in sides for side in pair):
+    sides = _sides(counts, segment, on, months)
+    if not _has_cases(sides):
         raise ValueError(f"no cases on one side of {on}, in the segment or beside it")
     figures = [_side(side) for pair in sides for side in pair]
     (b0, v0), (b1, v1), (c0, w0), (c1, w1) = figures
@@ -215,6 +210,20 @@ def fix_effect(counts: pd.DataFrame, *, segment: dict[str, str], on: str, months
                           "effect": effect, "lower": effect - half, "upper": effect + half, "avoided": -effect * cases, "verdict": verdict}])  # fmt: skip
 
 
+def _sides(counts: pd.DataFrame, segment: dict[str, str], on: str, months: int) -> list[tuple[pd.DataFrame, ...]]:
+    """Months before and after the date, of the segment and of the others."""
+    period = pd.PeriodIndex(counts["period"], freq="M")
+    at = pd.Period(on, freq="M")
+    near = counts[(period >= at - months) & (period < at + months)]
+    mine = np.logical_and.reduce([near[name].astype(str) == value for name, value in segment.items()])
+    late = pd.PeriodIndex(near["period"], freq="M") >= at
+    return [(near[mine & ~late], near[mine & late]), (near[~mine & ~late], near[~mine & late])]
+
+
+def _has_cases(sides: list[tuple[pd.DataFrame, ...]]) -> bool:
+    return all(side["denominator"].sum() > 0 for pair in sides for side in pair)
+
+
 def _side(table: pd.DataFrame) -> tuple[float, float]:
     """Rate and its variance, widened where months swing more than chance."""
     monthly_ = table.groupby("period")[["numerator", "denominator"]].sum()
@@ -226,7 +235,10 @@ def _side(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def after_the_end(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame) -> pd.DataFrame:
-    """`fix_effect` of every change that has ended, at the month after its last; others are the other segments."""
+    """`fix_effect` of every change that has ended, at the month after its last; others are the other segments.
+
+    Where nothing was decided on one side of the end, a payer that left for example, there is nothing to compare.
+    """
     parts = []
     for row in signals[~signals["ongoing"].astype(bool)].to_dict("records") if len(signals) else []:
         segment = json.loads(row["segment"])
@@ -234,16 +246,15 @@ def after_the_end(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame) -> pd.D
             monthly(con, segment),
             monthly(con, {k: v for k, v in segment.items() if k in trends.REASON}),
         )
-        others = (
-            everybody.set_index("month")[["numerator", "denominator"]]
-            - inside.set_index("month")[["numerator", "denominator"]]
-        )
+        figures = ["numerator", "denominator"]
+        others = everybody.set_index("month")[figures].sub(inside.set_index("month")[figures], fill_value=0)
         counts = pd.concat([inside.assign(part="segment"), others.clip(lower=0).reset_index().assign(part="others")])
         at = str(pd.Period(row["last_month"], freq="M") + 1)
         months = max(1, (pd.Period(row["last_month"], freq="M") - pd.Period(row["first_month"], freq="M")).n + 1)
-        if others["denominator"].sum() <= 0 or at > inside["month"].max():
+        counts = counts.rename(columns={"month": "period"})
+        if not _has_cases(_sides(counts, {"part": "segment"}, at, months)):
             continue
-        one = fix_effect(counts.rename(columns={"month": "period"}), segment={"part": "segment"}, on=at, months=months)
+        one = fix_effect(counts, segment={"part": "segment"}, on=at, months=months)
         parts.append(one.assign(segment=trends.where_of(segment)))
     columns = [
         "segment",
