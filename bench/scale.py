@@ -1,11 +1,12 @@
-"""From EDI to report, stage by stage: seconds and peak memory at growing sizes of one practice, and the exponents.
+"""From EDI to report, stage by stage: seconds, work and peak memory at growing sizes of one practice, and the exponents.
 
 python bench/scale.py                             1 million remittance lines
 python bench/scale.py --claims 1 --memory 8GB     a million claims; the engine may keep 8 GB and spills the rest
 python bench/scale.py --lines 1 3 10 --record docs/growth.csv --folder /somewhere/large --nice 5
 python bench/scale.py --record docs/growth.csv --draw docs/growth.png
 
-Each stage runs in a process of its own, its imports included, and its memory is that of it and its children, pages
+Seconds are those of a clock, work those of all cores together: on a busy machine only work can be compared. Each stage
+runs in a process of its own, its imports included, and its memory is that of it and its children, pages
 that they share counted once. Stages after `tables` get the derived tables as a report's notebooks do. A record is
 written after every stage, and what it holds already isn't run again; so a run that was stopped goes on.
 """
@@ -249,7 +250,7 @@ def bad(row: dict[str, Any]) -> bool:
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Seconds and peak memory against lines, both logarithmic, a line for each stage."""
+    """Work and peak memory against lines, both logarithmic, a line for each stage; work is what a busy machine keeps."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -259,7 +260,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     charts._theme()
     fig, axes = plt.subplots(1, 2, figsize=(11, 4.2))
-    for ax, what, unit in zip(axes, ("seconds", "peak_gb"), ("seconds", "GB at most"), strict=True):
+    for ax, what, unit in zip(axes, ("cpu_seconds", "peak_gb"), ("seconds of work", "GB at most"), strict=True):
         powers = exponents(rows, what)
         for stage, marker in zip(STAGES, "osD^vPX", strict=True):
             points = sorted(
@@ -273,7 +274,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         ax.set_xticks(sizes, [f"{s:g}" for s in sizes])
         ax.minorticks_off()
         ax.legend(frameon=False, fontsize=8)
-    axes[0].set_title("Time of each stage")
+    axes[0].set_title("Work of each stage")
     axes[1].set_title("Memory of each stage")
     fig.tight_layout()
     fig.savefig(path, dpi=90, metadata={"Software": None})
@@ -314,9 +315,9 @@ def main() -> bool:
             if not asked.folder:
                 shutil.rmtree(root)
     failed = [row for row in record.rows if bad(row)]
-    for stage, power in exponents(record.rows, "seconds").items():
+    for stage, power in exponents(record.rows, "cpu_seconds").items():
         memory = exponents(record.rows, "peak_gb")[stage]
-        print(f"{stage:<9} seconds grow with the lines to the power of {power:.2f}, memory to that of {memory:.2f}")
+        print(f"{stage:<9} work grows with the lines to the power of {power:.2f}, memory to that of {memory:.2f}")
     return bool(failed)
 
 

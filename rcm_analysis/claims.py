@@ -153,7 +153,7 @@ CLAIMS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 STEPS = (*episodes.LINKS, *decisions.STEPS, *postings.STEPS, *CLAIMS, *episodes.STEPS)
-ON_DEMAND = ("episode_steps",)
+ON_DEMAND = ("episode_steps", "possible_links")
 DERIVED = ("claims", "denials", "write_offs", "episode_steps", "rejected_claims", "possible_links")
 _REFERENCE = (
     "carc",
@@ -189,7 +189,7 @@ def derive(
 
 
 def _offer(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """Makes views of the tables that no page needs; they are derived when somebody asks."""
+    """Makes views of the tables that one page or none needs; they are derived when somebody asks."""
     for name, sql in STEPS:
         if name in ON_DEMAND:
             con.execute(f"CREATE TEMP VIEW {name} AS {_worded(sql, as_of)}")

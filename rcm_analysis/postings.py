@@ -83,7 +83,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             JOIN ledger_summary l USING (claim_number)
             LEFT JOIN denial_summary d USING (claim_number)
             -- a listing tells no contract cut: there the ledger's own is believed once the claim was paid
-            LEFT JOIN (SELECT DISTINCT claim_number FROM decisions WHERE payment_id IS NOT NULL) e USING (claim_number)
+            LEFT JOIN (SELECT DISTINCT claim_number FROM decisions WHERE payment_id IS NOT NULL
+                AND claim_number IN (SELECT claim_number FROM denial_summary WHERE ever_denied)) e USING (claim_number)
             LEFT JOIN current_amounts c USING (claim_number)
             LEFT JOIN first_decisions f USING (claim_number)
             LEFT JOIN acknowledgment_summary a USING (claim_number)
