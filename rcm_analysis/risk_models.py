@@ -53,7 +53,7 @@ class Encoding:
 
     def learn(self, table: pd.DataFrame) -> Encoding:
         for name in self.categories:
-            self.levels[name], self.enough[name] = _frequent(table[name].map(_text), most=MAX_TREE_LEVELS)
+            self.levels[name], self.enough[name] = _frequent(_texts(table[name]), most=MAX_TREE_LEVELS)
         for name in self.codes:
             codes = table[name].map(as_set).explode().dropna().map(str)
             self.vocabulary[name], self.enough[name] = _frequent(codes, most=MAX_TREE_CODES)
@@ -89,7 +89,7 @@ class Encoding:
     def _places(self, table: pd.DataFrame, name: str) -> np.ndarray:
         """Position among the levels; values seen rarely or never come last."""
         levels = self.levels[name]
-        found = pd.Index(levels).get_indexer(table[name].map(_text)) if levels else np.full(len(table), -1)
+        found = pd.Index(levels).get_indexer(_texts(table[name])) if levels else np.full(len(table), -1)
         return np.where(found < 0, len(levels), found)
 
     def _has(self, table: pd.DataFrame, name: str):
@@ -113,12 +113,11 @@ def as_set(value: Any) -> tuple:
     return () if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else (str(value),)
 
 
-def _text(value: Any) -> str:
-    return (
-        "none"
-        if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
-        else str(value)
-    )
+def _texts(column: pd.Series) -> pd.Series:
+    """The values as text, missing ones as "none"; each value is turned once, however many rows hold it."""
+    places, values = pd.factorize(column.astype(object), use_na_sentinel=True)
+    texts = np.array([*map(str, values), "none"], dtype=object)
+    return pd.Series(texts[places], index=column.index)
 
 
 def _frequent(values: pd.Series, *, most: int) -> tuple[list[str], int]:

@@ -90,7 +90,7 @@ class OutcomeModel:
         held = self._validate(table, cases)
         self._choose(held)
         rows = self._sample(np.flatnonzero(cases.weight > 0), MAX_FIT_ROWS, table)
-        self._model = self._make(self.chosen, table.iloc[rows]).fit(
+        self._model = self._make(self.chosen, self._kinds(table.iloc[rows])).fit(
             table.iloc[rows], cases.outcome[rows], cases.weight[rows]
         )
         self._trained_groups = set(pd.unique(table[self.group])) if self.group else set()
@@ -165,7 +165,7 @@ class OutcomeModel:
         learn, test = rows[learned], rows[~learned]
         if self.about["too_few"] or len(test) < MIN_EACH or not 0 < cases.outcome[learn].sum() < len(learn):
             return {}
-        model = self._make(self.chosen, table.iloc[learn])
+        model = self._make(self.chosen, self._kinds(table.iloc[learn]))
         chance = model.fit(table.iloc[learn], cases.outcome[learn], cases.weight[learn]).chance(table.iloc[test])
         told = judgement.figures(cases.outcome[test], chance, cases.weight[test])
         return {name: told[name] for name in ("log_loss", "brier", "auroc")}
@@ -229,8 +229,7 @@ class OutcomeModel:
                 categories.append(name)
         return models.Encoding(categories, numbers, sets).learn(table)
 
-    def _make(self, name: str, table: pd.DataFrame) -> Any:
-        encoding = self._kinds(table)
+    def _make(self, name: str, encoding: models.Encoding) -> Any:
         made: dict[str, Callable[[], Any]] = {
             "base_rate": lambda: models.BaseRate(encoding), "rates": lambda: models.Rates(encoding, list(self.rate_keys)),
             "logistic": lambda: models.Logistic(encoding), "boosting": lambda: models.Boosting(encoding),
@@ -249,10 +248,11 @@ class OutcomeModel:
         for origin, (learn, weight, outcome, test, later) in enumerate(self._origins(table, cases)):
             fitted: dict[str, np.ndarray] = {}
             grown: dict[str, Any] = {}
+            known = (table.iloc[learn], outcome[learn], weight[learn])
+            encoding = self._kinds(known[0])
             for name in (n for n in names if n != "blend"):
-                made, known = self._make(name, table.iloc[learn]), (table.iloc[learn], outcome[learn], weight[learn])
                 more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
-                grown[name] = made.fit(*known, **more)
+                grown[name] = self._make(name, encoding).fit(*known, **more)
                 fitted[name] = grown[name].chance(table.iloc[test])
             if "blend" in names:
                 fitted["blend"] = models.sigmoid(
