@@ -97,7 +97,7 @@ def _common(
     category = s.text(s.component(composite, 0))
     return {
         "file_id": labels(file_ids, piece.source[status]),
-        "known_on": x12.dates(np.where(days != -1, days, group)),
+        "known_on": x12.dates(np.where(days != x12.NO_DAY, days, group)),
         "segment": pa.array(piece.number[status].astype(np.int32)),
         "source": labels(["clearinghouse", "payer"], (payer > house) & (payer > begin)),
         "source_name": pc.utf8_upper(s.text(s.span(named, 3))),

@@ -63,8 +63,8 @@ _known = lru_cache(maxsize=1)(_Pseudonyms)
 
 
 def ages(birth: np.ndarray, service: np.ndarray) -> pa.Array:
-    """Whole years from birth to service (both days since 1970, -1 missing), 90 for all above; null if unknown."""
-    known = (birth != -1) & (service != -1) & (service >= birth)
+    """Whole years from birth to service (both days since 1970, x12.NO_DAY missing), 90 for all above; null if unknown."""
+    known = (birth != x12.NO_DAY) & (service != x12.NO_DAY) & (service >= birth)
     born, seen = birth.astype("datetime64[D]"), service.astype("datetime64[D]")
     years = seen.astype("datetime64[Y]").astype(int) - born.astype("datetime64[Y]").astype(int)
     before_birthday = (seen - seen.astype("datetime64[Y]")) < (born - born.astype("datetime64[Y]"))

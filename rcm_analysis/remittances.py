@@ -218,7 +218,7 @@ def _payments(index: _Index, file_ids: list[str], bad: list) -> tuple[pa.Table, 
 def _known_on(index: _Index, paid: np.ndarray, produced: np.ndarray) -> np.ndarray:
     """Payment date, else production date, else the date of the functional group."""
     group = np.array([group_day(t.group_date) for t in index.transactions])
-    return np.where(paid != -1, paid, np.where(produced != -1, produced, group))
+    return np.where(paid != x12.NO_DAY, paid, np.where(produced != x12.NO_DAY, produced, group))
 
 
 def _first_text(*columns: pa.Array) -> pa.Array:
@@ -306,21 +306,21 @@ def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Tab
 def _line_days(index: _Index, bad: list) -> np.ndarray:
     day = _days(index.s, index.first_in_line(b"DTM*472"), 2, "DTM02", bad)
     start = _days(index.s, index.first_in_line(b"DTM*150"), 2, "DTM02", bad)
-    return np.where(day != -1, day, start)
+    return np.where(day != x12.NO_DAY, day, start)
 
 
 def _claim_days(index: _Index, line_days: np.ndarray, bad: list) -> tuple[np.ndarray, np.ndarray]:
     """First and last day of service: the claim's own dates, else the earliest and latest of its lines."""
     claims = index.claim[index.svc]
-    dated = line_days != -1
+    dated = line_days != x12.NO_DAY
     earliest = np.full(len(index.clp), np.iinfo(np.int64).max)
-    latest = np.full(len(index.clp), -1)
+    latest = np.full(len(index.clp), x12.NO_DAY)
     np.minimum.at(earliest, claims[dated], line_days[dated])
     np.maximum.at(latest, claims[dated], line_days[dated])
     first = _days(index.s, index.first_in_claim(b"DTM*232", head=True), 2, "DTM02", bad)
     last = _days(index.s, index.first_in_claim(b"DTM*233", head=True), 2, "DTM02", bad)
-    first = np.where(first != -1, first, np.where(latest != -1, earliest, -1))
-    return first, np.where(last != -1, last, np.where(latest != -1, latest, first))
+    first = np.where(first != x12.NO_DAY, first, np.where(latest != x12.NO_DAY, earliest, x12.NO_DAY))
+    return first, np.where(last != x12.NO_DAY, last, np.where(latest != x12.NO_DAY, latest, first))
 
 
 def _lines(index: _Index, file_ids: list[str], known: np.ndarray, by_line: np.ndarray, bad: list) -> pa.Table:

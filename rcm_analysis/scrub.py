@@ -269,6 +269,8 @@ class Checked:
 
 def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None) -> list[Checked]:
     """Every file checked against the practice as known on the day; `places` are those of all files together."""
+    if not paths:
+        return []
     place = Practice(store, practice)
     con = claims.open_practice(store, practice, as_of=as_of)
     known = learned.of_practice(con, place, as_of=as_of)

@@ -153,7 +153,7 @@ def _headed(index: _Index) -> tuple[np.ndarray, np.ndarray]:
     bht = bht[index.tx[bht] >= 0]
     first = x12.first_of(index.tx[bht], bht, len(index.transactions))
     created, _ = s.days(s.span(first, 4))
-    return first, np.where(created != -1, created, [group_day(t.group_date) for t in index.transactions])
+    return first, np.where(created != x12.NO_DAY, created, [group_day(t.group_date) for t in index.transactions])
 
 
 def _common(index: _Index, segments: np.ndarray, file_ids: list[str], known: np.ndarray) -> dict[str, pa.Array]:
@@ -254,12 +254,12 @@ def _prior_paid(index: _Index) -> pa.Array:
 
 def _claim_days(index: _Index, line_days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last day of service: of the lines, else of the statement (DTP 434)."""
-    claims, dated = index.claim[index.services], line_days != -1
-    first, last = np.full(len(index.clm), np.iinfo(np.int64).max), np.full(len(index.clm), -1)
+    claims, dated = index.claim[index.services], line_days != x12.NO_DAY
+    first, last = np.full(len(index.clm), np.iinfo(np.int64).max), np.full(len(index.clm), x12.NO_DAY)
     np.minimum.at(first, claims[dated], line_days[dated])
     np.maximum.at(last, claims[dated], line_days[dated])
     statement = index.days(index.in_claim(b"DTP*434"), 3, "DTP03")
-    return np.where(last != -1, first, statement), np.where(last != -1, last, statement)
+    return np.where(last != x12.NO_DAY, first, statement), np.where(last != x12.NO_DAY, last, statement)
 
 
 def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Table, np.ndarray]:

@@ -44,6 +44,7 @@ _COMPOSITES = rb"""[%(s)s\r\n]\s*(?:SV[C13]%(e)s|SV2%(e)s[^%(e)s%(s)s]*%(e)s|CLM
 _SAMPLE_BYTES = 100_000
 
 _ZEROS, _SIXES, _HIGH = 0x3030303030303030, 0x7676767676767676, 0x8080808080808080
+NO_DAY = -1_000_000  # days since 1970 where there is no date; no day of a file lies so far back
 _MONEY_TYPE = pa.decimal128(14, 2)
 
 
@@ -398,7 +399,7 @@ class Segments:
         return decimals(np.where(there, milli, 0), there, pa.decimal128(15, 3))
 
     def days(self, span: Span) -> tuple[np.ndarray, np.ndarray]:
-        """Dates written CCYYMMDD (or a range, of which the first) as days since 1970; -1 where missing, and a bad mask.
+        """Dates written CCYYMMDD (or a range, of which the first) as days since 1970; NO_DAY where missing, and a bad mask.
 
         >>> s = Segments(normalize(b"DTM*472*20260228~", Delimiters(b"*", b":", b"^", b"~")))
         >>> s.days(s.span(s.where(b"DTM"), 2))[0].astype("datetime64[D]").astype(str).tolist()
@@ -406,7 +407,7 @@ class Segments:
         """
         there = span.start >= 0
         if not there.any():
-            return np.full(len(there), -1), there
+            return np.full(len(there), NO_DAY), there
         word = self.words[np.maximum(span.start, 0)] ^ np.uint64(_ZEROS)
         good = there & (span.stop - span.start >= 8)
         good &= (((word + np.uint64(_SIXES)) | word) & np.uint64(_HIGH)) == 0
@@ -415,7 +416,7 @@ class Segments:
         good &= (year >= 1900) & (year < 2200) & (month >= 1) & (month <= 12)
         index = np.where(good, (year - 1900) * 12 + month - 1, 0)
         good &= (day >= 1) & (day <= _MONTH_LENGTH[index])
-        return np.where(good, _MONTH_START[index] + day - 1, -1), there & ~good
+        return np.where(good, _MONTH_START[index] + day - 1, NO_DAY), there & ~good
 
     def last_before(self, marked: np.ndarray, segments: np.ndarray) -> np.ndarray:
         """For each of `segments`, the last of `marked` that stands before it; -1 where there is none."""
@@ -460,8 +461,8 @@ def decimals(scaled: np.ndarray, there: np.ndarray, type_: pa.DataType = _MONEY_
 
 
 def dates(days: np.ndarray) -> pa.Array:
-    """Days since 1970 as an Arrow date array, null where -1 (the last day of 1969 is nobody's date of service)."""
-    return pa.array(days.astype(np.int32), pa.int32(), mask=days == -1).cast(pa.date32())
+    """Days since 1970 as an Arrow date array, null where NO_DAY."""
+    return pa.array(days.astype(np.int32), pa.int32(), mask=days == NO_DAY).cast(pa.date32())
 
 
 def first_of(parents: np.ndarray, segments: np.ndarray, parent_count: int) -> np.ndarray:
