@@ -161,7 +161,7 @@ def test_a_date_is_what_the_calendar_says(texts):
     days, bad = s.days(s.span(s.where(b"DTM"), 2))
     for written_as, day, wrong in zip(texts, days, bad, strict=True):
         want = calendar(written_as[:8])
-        assert (day != -1) == (want is not None)
+        assert (day != x12.NO_DAY) == (want is not None)
         assert wrong == (want is None and written_as != "")
         assert want is None or np.datetime64(int(day), "D") == np.datetime64(want, "D")
 

@@ -161,7 +161,7 @@ def test_any_date_comes_back(days):
 def test_what_is_no_date_is_noted(text):
     segments, span = one(f"DTM*{text}~")
     found, bad = segments.days(span)
-    assert (found.tolist(), bad.tolist()) == ([-1], [True])
+    assert (found.tolist(), bad.tolist()) == ([x12.NO_DAY], [True])
 
 
 SAFE = st.text(
