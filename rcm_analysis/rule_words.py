@@ -64,7 +64,7 @@ def evidence(rule) -> str:
 
 
 def described(rules: pd.DataFrame) -> pd.DataFrame:
-    """The rules with `sentence`, `check`, `owner` and `fix`."""
+    """The rules with `words` (the condition), `sentence`, `check`, `owner` and `fix`."""
     actions = codes.table("prevention").set_index("category")
     rows = [actions.loc[c if c in actions.index else "other"] for c in rules["category"]]
     conditions = [in_words(from_json(text)) for text in rules["terms"]]
@@ -72,4 +72,4 @@ def described(rules: pd.DataFrame) -> pd.DataFrame:
     sentences = [f"Hold for {row['hold_for']}: {text}{when}; {evidence(rule)}." for row, text, when, rule in
                  zip(rows, conditions, since, rules.itertuples(), strict=True)]  # fmt: skip
     columns = {name: [row[name] for row in rows] for name in ("check", "owner", "fix")}
-    return rules.assign(sentence=sentences, **columns)
+    return rules.assign(words=conditions, sentence=sentences, **columns)
