@@ -171,14 +171,14 @@ class Chances:
             if model:
                 model.about["lost_share"] = self.lost_share
                 model.save(folder / f"{name}.model")
-        self.denial._reference.to_parquet(folder / "typical.parquet")
+        self.denial.typical.to_parquet(folder / "typical.parquet")
 
 
 def load(folder: Path) -> Chances:
     """What `save` wrote. Raises risk_models.ModelFileError for other files."""
     paths = {name: folder / f"{name}.model" for name in ("denial", "loss")}
     denial, loss = (OutcomeModel.load(path) if path.exists() else None for path in paths.values())
-    denial._reference = pd.read_parquet(folder / "typical.parquet")
+    denial.typical = pd.read_parquet(folder / "typical.parquet")
     return Chances(denial, loss, denial.about["lost_share"])
 
 

@@ -183,7 +183,7 @@ class OutcomeModel:
         made = cls(features=about["features"], horizon_days=about["horizon_days"], group=about["group"])
         made._model, made._line, made._band = inner, tuple(about["calibration"]), pd.DataFrame(about["band"])
         made._names, made.about, made._trained_groups = about["names"], about, set()
-        made._reference = pd.DataFrame()
+        made.typical = pd.DataFrame()
         return made
 
     @property
@@ -248,11 +248,11 @@ class OutcomeModel:
         for origin, (learn, weight, outcome, test, later) in enumerate(self._origins(table, cases)):
             fitted: dict[str, np.ndarray] = {}
             grown: dict[str, Any] = {}
-            known = (table.iloc[learn], outcome[learn], weight[learn])
-            encoding = self._kinds(known[0])
+            earlier = (table.iloc[learn], outcome[learn], weight[learn])
+            encoding = self._kinds(earlier[0])
             for name in (n for n in names if n != "blend"):
                 more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
-                grown[name] = self._make(name, encoding).fit(*known, **more)
+                grown[name] = self._make(name, encoding).fit(*earlier, **more)
                 fitted[name] = grown[name].chance(table.iloc[test])
             if "blend" in names:
                 fitted["blend"] = models.sigmoid(
@@ -345,7 +345,7 @@ class OutcomeModel:
 
     def _settle_rate_keys(self, table: pd.DataFrame, cases: Cases) -> None:
         """The opponents' table: the column, or set of codes, whose shrunken rates alone tell most, learned on one half."""
-        self._reference = table[list(self.features)].sample(min(len(table), 2000), random_state=0)
+        self.typical = table[list(self.features)].sample(min(len(table), 2000), random_state=0)
         if self.rate_keys:
             return
         told = [
@@ -377,7 +377,7 @@ class OutcomeModel:
         total = np.zeros(len(table))
         draws = 4
         for i in range(draws):
-            other = self._reference.sample(len(table), replace=True, random_state=i).reset_index(drop=True)
+            other = self.typical.sample(len(table), replace=True, random_state=i).reset_index(drop=True)
             total += models.log_odds(self._model.chance(table.assign(**{c: other[c] for c in columns})))
         return total / draws
 
