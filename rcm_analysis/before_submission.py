@@ -15,6 +15,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ SCORE_FEATURES = (
     "procedure_denied_share",
     "location_denied_share",
 )
+
+_SETS = ("modifiers", "with_procedures", "diagnoses", "diagnosis_chapters")
 
 _CLAIM = ("submission_id, claim_number, known_on AS sent_on, payer_name, coalesce(payer_order, 'P') AS payer_order, "
           "filing_code, place_of_service, frequency, prior_authorization, referral, rendering_npi, location, patient_key, "
@@ -153,10 +156,11 @@ _SHARES = (
 
 _FEATURE_ROWS = """
     SELECT f.submission_id, f.claim_number, f.line_number, f.sent_on, f.served_on, f.claim_charge, f.patient_key,
-        f.payer_name, f.filing_code, f.payer_order, f.procedure, f.procedure_family, f.modifiers,
-        list_filter(p.procedures, lambda x: x <> f.procedure) AS with_procedures, f.units, f.charge, f.lines, f.place_of_service,
-        f.location, f.rendering_npi, f.diagnoses, list_distinct(list_transform(f.diagnoses, lambda d: left(d, 3)))
-            AS diagnosis_chapters,
+        f.payer_name, f.filing_code, f.payer_order, f.procedure, f.procedure_family,
+        array_to_string(f.modifiers, ' ') AS modifiers,
+        array_to_string(list_filter(p.procedures, lambda x: x <> f.procedure), ' ') AS with_procedures, f.units, f.charge, f.lines, f.place_of_service,
+        f.location, f.rendering_npi, array_to_string(f.diagnoses, ' ') AS diagnoses,
+        array_to_string(list_sort(list_distinct(list_transform(f.diagnoses, lambda d: left(d, 3)))), ' ') AS diagnosis_chapters,
         CASE WHEN list_has_any(f.diagnoses, (SELECT list(code) FROM truncated_codes)) THEN 'yes' ELSE 'no' END
             AS truncated_diagnosis,
         f.authorization, f.referral, f.frequency, f.days_since_service, f.age, f.sex,
@@ -223,18 +227,20 @@ _OUTCOMES = """
 """
 
 
-def sent(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
+def sent(con: duckdb.DuckDBPyConnection, *, as_of: date, since: date | None = None) -> pd.DataFrame:
     """Service lines of answered submissions, with what was known before and the outcome: a denial category, `rejection`,
-    or missing for a line that was not denied.
+    or missing for a line that was not denied. `since` leaves out those sent earlier; they still count as history.
 
     Submissions so young that many of their like are undecided are left out whole: the ones that are decided already
     are not like the rest. `con` is from `claims.open_practice` at the same `as_of`.
     """
-    rows = _features(con, None, None, wanted="NOT f.is_new")
+    _derive(con, None, None, wanted="NOT f.is_new")
     con.execute(f"CREATE OR REPLACE TEMP TABLE answers AS {_ANSWERS}")
-    outcomes = con.execute(_OUTCOMES).df()
-    table = rows.merge(outcomes, on=["submission_id", "line_number"], validate="1:1")
-    table = table.sort_values(["sent_on", "submission_id", "line_number"], ignore_index=True)
+    begun = f"AND f.sent_on >= DATE '{since.isoformat()}'" if since else ""
+    rows = _FEATURE_ROWS.format(wanted=f"NOT f.is_new {begun}")
+    table = _read(con, f"""SELECT f.*, o.* EXCLUDE (submission_id, line_number) FROM ({rows}) f
+        JOIN ({_OUTCOMES}) o ON o.submission_id = f.submission_id AND o.line_number = f.line_number
+        ORDER BY f.sent_on, f.submission_id, f.line_number""")  # fmt: skip
     return as_known(table, as_of=as_of)
 
 
@@ -247,8 +253,8 @@ def as_known(table: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
 
 def to_send(con: duckdb.DuckDBPyConnection, claims: pa.Table, lines: pa.Table) -> pd.DataFrame:
     """The same columns, outcome and amount left out, for claims read from files (`submissions`, `submission_lines`)."""
-    rows = _features(con, claims, lines, wanted="f.is_new")
-    return rows.sort_values(["submission_id", "line_number"], ignore_index=True)
+    _derive(con, claims, lines, wanted="f.is_new")
+    return _read(con, f"{_FEATURE_ROWS.format(wanted='f.is_new')} ORDER BY f.submission_id, f.line_number")
 
 
 def _wait_days(table: pd.DataFrame) -> int:
@@ -256,7 +262,7 @@ def _wait_days(table: pd.DataFrame) -> int:
     return int(min(took.quantile(WAIT_SHARE), MAX_WAIT_DAYS)) if len(took) else MAX_WAIT_DAYS
 
 
-def _features(con, claims: pa.Table | None, lines: pa.Table | None, *, wanted: str) -> pd.DataFrame:
+def _derive(con, claims: pa.Table | None, lines: pa.Table | None, *, wanted: str) -> None:
     for name, source, rows in (("new_claims", "submissions", claims), ("new_lines", "submission_lines", lines)):
         if rows is not None:
             con.register("offered", rows)
@@ -269,7 +275,16 @@ def _features(con, claims: pa.Table | None, lines: pa.Table | None, *, wanted: s
         sql = _RECENT_SHARE.format(keys=", ".join(keys), what=what, on=on, name=name, days=RECENT_DAYS,
                                    wanted=wanted.removeprefix("f.").replace("NOT f.", "NOT "))  # fmt: skip
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-    return con.execute(_filled(_FEATURE_ROWS.format(wanted=wanted))).df()
+
+
+def _read(con, sql: str) -> pd.DataFrame:
+    """The rows, their sets as tuples that rows of the same set share: a million lines hold some thousand different ones."""
+    rows = con.execute(_filled(sql)).df()
+    for name in _SETS:
+        places, texts = pd.factorize(rows[name])
+        sets = np.fromiter((*(tuple(text.split()) for text in texts), ()), object, len(texts) + 1)
+        rows[name] = sets[places]
+    return rows
 
 
 def _filled(sql: str) -> str:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from rcm_analysis import workers
 from rcm_analysis.rule_search import BeamSearch, Columns, Condition, Found, count_cases, from_json, matches, to_json
 
 COLUMNS = (
@@ -45,25 +46,26 @@ class Learning:
     min_hits: int = 5  # denials in the proof
     level: float = 0.1  # false discoveries, and bounds missed, among the rules offered
     min_new_share: float = 0.5  # of a rule's denials that no rule before it catches
+    searched_cases: int = 60_000  # of each stretch of history, drawn evenly; the proof counts every case
     rounds: int = 2  # searches of the same history, each among the cases that the one before does not explain
     kept_per_search: int = 12
     search: BeamSearch = field(default_factory=BeamSearch)
 
 
 class _Cases(NamedTuple):
-    """The table sorted by date with rows of a case together, and its columns as arrays."""
+    """Rows sorted by date, those of a case together, as arrays."""
 
-    table: pd.DataFrame
     columns: Columns
     day: np.ndarray
     case: np.ndarray
     outcome: np.ndarray  # text, "" where not denied
     hit: np.ndarray
     amount: np.ndarray
+    draw: np.ndarray  # a number per row, the same for a case, by which samples are drawn
 
 
 class _Proof(NamedTuple):
-    found: Found
+    condition: Condition
     category: str
     tested_from: np.datetime64
     cases: int
@@ -94,7 +96,7 @@ def learn_rules(
         raise KeyError(f"the table has no column {', '.join(missing)}")
     if not len(table):
         return pd.DataFrame(columns=list(COLUMNS))
-    cases = _cases(table, outcome, date, features, case, amount)
+    cases = _cases(table, outcome, date, features, case, amount, settings)
     proofs = [proof for months in settings.tested_months for proof in _proven(cases, months, settings)]
     chosen = _without_overlap(cases, _offered(proofs, settings), settings)
     rows = [_row(cases, proof, lower) for proof, lower in chosen]
@@ -103,14 +105,49 @@ def learn_rules(
     )
 
 
-def _cases(table, outcome, date, features, case, amount) -> _Cases:
-    ordered = table.assign(_case=pd.factorize(table[case])[0] if case else np.arange(len(table)))
-    ordered = ordered.sort_values([date, "_case"], kind="stable", ignore_index=True)
-    number = np.cumsum(np.diff(ordered["_case"].to_numpy(), prepend=-1) != 0)
+def _cases(table, outcome, date, features, case, amount, settings: Learning) -> _Cases:
+    """All rows of the months of proof, and of earlier ones those that a search draws."""
+    owner = table[case] if case else pd.Series(np.arange(len(table)), table.index)
+    keys = pd.DataFrame({"day": pd.to_datetime(table[date]), "case": pd.factorize(owner)[0]})
+    keys["draw"] = pd.util.hash_array(owner.to_numpy())
+    order = np.lexsort((keys["case"].to_numpy(), keys["day"].to_numpy()))
+    day = keys["day"].to_numpy("datetime64[D]")[order]
+    number = np.cumsum(np.diff(keys["case"].to_numpy()[order], prepend=-1) != 0)
+    draw = keys["draw"].to_numpy()[order]
+    kept = _needed(day, number, draw, settings)
+    ordered = table.iloc[order[kept]].reset_index(drop=True)
     outcomes = ordered[outcome].astype(object).where(ordered[outcome].notna(), "").to_numpy()
     usd = ordered[amount].astype(float).fillna(0).to_numpy() if amount else np.zeros(len(ordered))
-    day = pd.to_datetime(ordered[date]).to_numpy("datetime64[D]")
-    return _Cases(ordered, Columns(ordered, features), day, number, outcomes, outcomes != "", usd)
+    number = np.cumsum(np.diff(number[kept], prepend=-1) != 0)
+    return _Cases(Columns(ordered, features), day[kept], number, outcomes, outcomes != "", usd, draw[kept])
+
+
+def _needed(day: np.ndarray, case: np.ndarray, draw: np.ndarray, settings: Learning) -> np.ndarray:
+    """Positions of the rows of a proof or a search; only these are coded, so that a large table costs no memory twice."""
+    wanted = day >= _tested_from(day[-1], max(settings.tested_months))
+    for tested_months in settings.tested_months:
+        for rows in _stretches(day, _tested_from(day[-1], tested_months), settings):
+            wanted[_drawn(rows, case, draw, settings.searched_cases)] = True
+    return np.flatnonzero(wanted)
+
+
+def _stretches(day: np.ndarray, tested_from: np.datetime64, settings: Learning) -> list[np.ndarray]:
+    """Rows before the date, for each length of history."""
+    earlier = np.flatnonzero(day < tested_from)
+    since = [day[0] if m is None else _months_before(tested_from, m) for m in settings.searched_months]
+    return [earlier[day[earlier] >= first] for first in since]
+
+
+def _drawn(rows: np.ndarray, case: np.ndarray, draw: np.ndarray, cases: int) -> np.ndarray:
+    """The rows of at most so many cases, those that draw the lowest numbers; a case added to the table moves few others."""
+    starts = rows[np.flatnonzero(np.diff(case[rows], prepend=-1))] if len(rows) else rows
+    if len(starts) <= cases:
+        return rows
+    return rows[draw[rows] < np.partition(draw[starts], cases)[cases]]
+
+
+def _tested_from(last: np.datetime64, months: int) -> np.datetime64:
+    return _months_before(last, months) + np.timedelta64(1, "D")
 
 
 def _months_before(day: np.datetime64, months: float) -> np.datetime64:
@@ -119,58 +156,61 @@ def _months_before(day: np.datetime64, months: float) -> np.datetime64:
 
 def _proven(cases: _Cases, tested_months: int, settings: Learning) -> list[_Proof]:
     """Candidates found before the tested months, each with its record in them."""
-    last = cases.day[-1]
-    tested_from = _months_before(last, tested_months) + np.timedelta64(1, "D")
+    tested_from = _tested_from(cases.day[-1], tested_months)
     tested = np.flatnonzero(cases.day >= tested_from)
     base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
     from scipy.stats import binom
 
     proofs = []
-    for found, category in _candidates(cases, tested_from, settings):
-        rows = tested[matches(found.condition, cases.table.iloc[tested])]
+    for condition, category in _candidates(cases, tested_from, settings).items():
+        rows = tested[cases.columns.matches(condition, tested)]
         n, k = count_cases(rows, cases.hit, cases.case)
-        proofs.append(_Proof(found, category, tested_from, n, k, float(binom.sf(k - 1, n, base)) if n else 1.0))
+        proofs.append(_Proof(condition, category, tested_from, n, k, float(binom.sf(k - 1, n, base)) if n else 1.0))
     return proofs
 
 
-def _candidates(cases: _Cases, tested_from: np.datetime64, settings: Learning) -> list[tuple[Found, str]]:
-    """Conditions found before the date in each stretch of history and for each outcome, without repeats."""
-    earlier = np.flatnonzero(cases.day < tested_from)
-    found: dict[Condition, tuple[Found, str]] = {}
-    for months in settings.searched_months:
-        since = cases.day[0] if months is None else _months_before(tested_from, months)
-        rows = earlier[cases.day[earlier] >= since]
+def _candidates(cases: _Cases, tested_from: np.datetime64, settings: Learning) -> dict[Condition, str]:
+    """Conditions found before the date in each stretch of history, with the outcome that each was first found for."""
+    searches, categories = [], []
+    for stretch in _stretches(cases.day, tested_from, settings):
+        rows = _drawn(stretch, cases.case, cases.draw, settings.searched_cases)
         for category in sorted({c for c in cases.outcome[rows] if c}):
-            for candidate in _searched(cases, rows, category, settings):
-                found.setdefault(candidate.condition, (candidate, category))
-    return list(found.values())
+            searches.append((cases.columns, rows, cases.outcome == category, cases.hit, cases.case, settings))
+            categories.append(category)
+    found: dict[Condition, str] = {}
+    for category, conditions in zip(categories, workers.each(_searched, searches, rows=len(cases.day)), strict=True):
+        for condition in conditions:
+            found.setdefault(condition, category)
+    return found
 
 
-def _searched(cases: _Cases, rows: np.ndarray, category: str, settings: Learning) -> list[Found]:
-    """Conditions for the category among the rows, then among the rows of cases that none of them matches, and so on.
+def _searched(
+    columns: Columns, rows: np.ndarray, wanted: np.ndarray, hit: np.ndarray, case: np.ndarray, settings: Learning
+) -> list[Condition]:
+    """Conditions for the wanted hits among the rows, then among the rows of cases that none of them matches, and so on.
 
     The best list of payers leaves out one whose rate is somewhat lower; what it holds for is found once the others are
     gone (separate and conquer, Fürnkranz 1999).
     """
-    hit, kept = cases.outcome == category, []
+    kept: list[Condition] = []
     for _ in range(settings.rounds):
-        more = _worth_holding(settings.search(cases.columns, rows, hit, cases.case), cases, settings)
+        more = _worth_holding(settings.search(columns, rows, wanted, case), hit, case, settings)
         if not more:
             break
-        kept += more
-        matched = np.unique(np.concatenate([cases.case[found.rows] for found in more]))
-        rows = rows[~np.isin(cases.case[rows], matched)]
+        kept += [found.condition for found in more]
+        matched = np.unique(np.concatenate([case[found.rows] for found in more]))
+        rows = rows[~np.isin(case[rows], matched)]
     return kept
 
 
-def _worth_holding(found: list[Found], cases: _Cases, settings: Learning) -> list[Found]:
+def _worth_holding(found: list[Found], hit: np.ndarray, case: np.ndarray, settings: Learning) -> list[Found]:
     """A short list that covers the hits: again and again the condition that adds most hits beyond its price.
 
     A hold's price is such that `min_precision` breaks even; terms and values cost a little, so that short ones win ties.
     """
-    covered = np.zeros(int(cases.case[-1]) + 1, bool)
+    covered = np.zeros(int(case[-1]) + 1, bool)
     kept = []
-    groups = [(f, np.unique(cases.case[f.rows]), np.unique(cases.case[f.rows[cases.hit[f.rows]]])) for f in found]
+    groups = [(f, np.unique(case[f.rows]), np.unique(case[f.rows[hit[f.rows]]])) for f in found]
     while groups and len(kept) < settings.kept_per_search:
         gains = [
             (~covered[hits]).sum() - settings.min_precision * (~covered[all_]).sum() - _length(f.condition)
@@ -214,7 +254,7 @@ def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], setting
     kept = []
     recent = np.flatnonzero(cases.day >= min((p.tested_from for p, _ in offered), default=cases.day[0]))
     for proof, lower in sorted(offered, key=lambda o: -(o[0].hits - settings.min_precision * o[0].cases)):
-        rows = recent[matches(proof.found.condition, cases.table.iloc[recent])]
+        rows = recent[cases.columns.matches(proof.condition, recent)]
         hits = np.unique(cases.case[rows[cases.hit[rows]]])
         if len(hits) and (~covered[hits]).mean() >= settings.min_new_share:
             covered[np.unique(cases.case[rows])] = True
@@ -224,7 +264,7 @@ def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], setting
 
 def _row(cases: _Cases, proof: _Proof, lower: float) -> dict:
     tested = np.flatnonzero(cases.day >= proof.tested_from)
-    rows = tested[matches(proof.found.condition, cases.table.iloc[tested])]
+    rows = tested[cases.columns.matches(proof.condition, tested)]
     total, denied = count_cases(tested, cases.hit, cases.case)
     category = _commonest(cases.outcome[rows], proof.category)
     in_category = cases.outcome == category
@@ -233,15 +273,15 @@ def _row(cases: _Cases, proof: _Proof, lower: float) -> dict:
     matched = np.isin(cases.case, np.unique(cases.case[rows]))
     usd = cases.amount[matched & in_category].sum()
     months = (cases.day[-1] - proof.tested_from).astype(int) / DAYS_PER_MONTH
-    condition = " and ".join(term.words() for term in proof.found.condition)
+    condition = " and ".join(term.words() for term in proof.condition)
     return {
-        "rule_id": rule_id(proof.found.condition), "condition": condition, "category": category,
+        "rule_id": rule_id(proof.condition), "condition": condition, "category": category,
         "claims_matched": proof.cases, "precision": proof.hits / proof.cases, "precision_lower": lower,
         "base_rate": denied / total, "false_alarms_per_100": 100 * (proof.cases - proof.hits) / total,
         "avoidable_usd_per_month": usd / months, "learned_through": pd.Timestamp(proof.tested_from) - pd.Timedelta(days=1),
         "tested_from": pd.Timestamp(proof.tested_from), "tested_to": pd.Timestamp(cases.day[-1]), "denied": proof.hits,
         "denied_in_category": n_category, "share_of_category": n_category / max(all_category, 1), "denied_usd": usd,
-        "since": _since(cases, proof.found.condition), "terms": to_json(proof.found.condition),
+        "since": _since(cases, proof.condition), "terms": to_json(proof.condition),
     }  # fmt: skip
 
 
@@ -320,7 +360,7 @@ def _since(cases: _Cases, condition: Condition) -> str | None:
     The split of the months into before and after that explains the counts best, if it does so by a likelihood ratio
     that chance gives once in a thousand.
     """
-    rows = np.flatnonzero(matches(condition, cases.table))
+    rows = np.flatnonzero(cases.columns.matches(condition, np.arange(len(cases.day))))
     months = cases.day[rows].astype("datetime64[M]")
     first, hit = {}, {}
     for month, case, denied in zip(months, cases.case[rows], cases.hit[rows], strict=True):

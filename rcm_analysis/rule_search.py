@@ -52,16 +52,32 @@ class Term(NamedTuple):
             return numbers >= self.values[0] if self.operation == ">=" else numbers <= self.values[0]
         if self.operation == "in":
             return column.isin(list(self.values)).to_numpy(bool)
+        places, sets = _distinct_sets(column)
+        return self._of_sets(sets)[places]
+
+    def _of_sets(self, sets: Sequence[Sequence]) -> np.ndarray:
+        """A mask over different sets."""
         wanted = set(self.values)
-        found = np.fromiter((not wanted.isdisjoint(_members(value)) for value in column), bool, len(column))
+        found = np.fromiter((not wanted.isdisjoint(members) for members in sets), bool, len(sets))
         return found if self.operation == "with" else ~found
 
 
 Condition = tuple[Term, ...]
 
 
-def _members(value) -> Sequence:
-    return value if isinstance(value, list | tuple | set | frozenset | np.ndarray) else ()
+_SETS = (list, tuple, set, frozenset, np.ndarray)
+
+
+def _distinct_sets(column: pd.Series) -> tuple[np.ndarray, list[tuple]]:
+    """For each row the place of its set among the different ones; what is no set is an empty one.
+
+    Millions of rows hold thousands of sets: each is looked at once.
+    """
+    members = (
+        value if isinstance(value, tuple) else tuple(value) if isinstance(value, _SETS) else () for value in column
+    )
+    places, sets = pd.factorize(np.fromiter(members, object, len(column)))
+    return places.astype(np.int32), list(sets)
 
 
 def matches(condition: Condition, table: pd.DataFrame) -> np.ndarray:
@@ -193,6 +209,24 @@ class _Node:
         self.rate = self.hits.sum() / max(self.weight.sum(), 1e-9)
 
 
+class _Sets(NamedTuple):
+    """A column of sets: the place of each row's set among the different ones, and their members in compressed rows."""
+
+    place: np.ndarray
+    distinct: list[tuple]
+    starts: np.ndarray
+    flat: np.ndarray
+    values: list
+
+    @classmethod
+    def of(cls, column: pd.Series) -> _Sets:
+        place, distinct = _distinct_sets(column)
+        lengths = np.fromiter(map(len, distinct), np.int64, len(distinct))
+        flat = np.fromiter((item for members in distinct for item in members), object, lengths.sum())
+        codes, values = pd.factorize(flat, sort=True)
+        return cls(place, distinct, np.concatenate([[0], np.cumsum(lengths)]), codes, list(values))
+
+
 class Columns:
     """A table's columns coded for counting: codes, numbers, and sets of codes in compressed rows."""
 
@@ -200,25 +234,38 @@ class Columns:
         missing = [name for name in features if name not in table]
         if missing:
             raise KeyError(f"the table has no column {', '.join(missing)}")
-        self.table, self.names = table, tuple(features)
+        self.names = tuple(features)
         self.codes: dict[str, tuple[np.ndarray, list]] = {}
         self.numbers: dict[str, np.ndarray] = {}
-        self.sets: dict[str, tuple[np.ndarray, np.ndarray, list]] = {}
+        self.sets: dict[str, _Sets] = {}
         for name in features:
             self._encode(name, table[name])
 
     def _encode(self, name: str, column: pd.Series) -> None:
         known = column.dropna()
-        if len(known) and isinstance(known.iloc[0], list | tuple | set | frozenset | np.ndarray):
-            lengths = np.fromiter((len(_members(value)) for value in column), np.int64, len(column))
-            flat = [item for value in column for item in _members(value)]
-            codes, values = pd.factorize(np.array(flat, dtype=object), sort=True)
-            self.sets[name] = np.concatenate([[0], np.cumsum(lengths)]), codes, list(values)
+        if len(known) and isinstance(known.iloc[0], _SETS):
+            self.sets[name] = _Sets.of(column)
         elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             self.numbers[name] = column.to_numpy(float, na_value=np.nan)
         else:
             codes, values = pd.factorize(column, sort=True)
-            self.codes[name] = codes, list(values)
+            self.codes[name] = codes.astype(np.int32), list(values)
+
+    def matches(self, condition: Condition, rows: np.ndarray) -> np.ndarray:
+        """A mask over these rows, as `matches` of the table itself; values are compared once, not row by row."""
+        mask = np.ones(len(rows), bool)
+        for term in condition:
+            mask &= self._holds(term, rows)
+        return mask
+
+    def _holds(self, term: Term, rows: np.ndarray) -> np.ndarray:
+        if term.feature in self.numbers:
+            return term.holds(pd.Series(self.numbers[term.feature][rows]))
+        if term.feature in self.codes:
+            codes, values = self.codes[term.feature]
+            return np.append(term.holds(pd.Series(values, dtype=object)), term.operation == "missing")[codes[rows]]
+        sets = self.sets[term.feature]
+        return term._of_sets(sets.distinct)[sets.place[rows]]
 
     def terms(self, feature: str, node: _Node, search: BeamSearch):
         """Terms on the feature that may help within the node, each with its mask over the node's rows."""
@@ -261,11 +308,14 @@ class Columns:
             yield Term(feature, operation, (value,)), known & (here <= value if operation == "<=" else here >= value)
 
     def _set_terms(self, feature: str, node: _Node, search: BeamSearch):
-        starts, flat, values = self.sets[feature]
-        lengths = starts[node.rows + 1] - starts[node.rows]
+        sets = self.sets[feature]
+        values = sets.values
+        place = sets.place[node.rows]
+        starts = sets.starts[place]
+        lengths = sets.starts[place + 1] - starts
         owner = np.repeat(np.arange(len(node.rows)), lengths)
-        shift = starts[node.rows] - np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        codes = flat[np.repeat(shift, lengths) + np.arange(len(owner))]
+        shift = starts - np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        codes = sets.flat[np.repeat(shift, lengths) + np.arange(len(owner))]
         n = np.bincount(codes, weights=node.weight[owner], minlength=len(values))
         k = np.bincount(codes, weights=node.hits[owner], minlength=len(values))
         leading = _leading(n, k, node.rate)

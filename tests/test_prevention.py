@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rcm_analysis import before_submission, claims, loopholes, prevention, rule_words
-from rcm_analysis.rule_search import Found, Term, from_json, matches
+from rcm_analysis.rule_search import Term, from_json, matches
 
 ARGUMENTS = {
     "outcome": "outcome",
@@ -89,8 +89,8 @@ def test_noise_gives_no_rule(seed):
 
 def test_chance_among_many_candidates_is_no_rule():
     """Where six in ten are denied anyway, 65 % of 200 is luck (one in twelve): a finding alone, none among a hundred tried."""
-    found = Found((Term("payer_name", "in", ("ACME",)),), np.arange(200), 200, 130)
-    lucky = prevention._Proof(found, "coding", np.datetime64("2026-01-01"), 200, 130, 0.08)
+    condition = (Term("payer_name", "in", ("ACME",)),)
+    lucky = prevention._Proof(condition, "coding", np.datetime64("2026-01-01"), 200, 130, 0.08)
     others = [lucky._replace(hits=0, p_value=p) for p in np.linspace(0.1, 1, 99)]
     assert [proof for proof, _ in prevention._offered([lucky], prevention.Learning())] == [lucky]
     assert prevention._offered([lucky, *others], prevention.Learning()) == []

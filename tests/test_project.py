@@ -20,7 +20,7 @@ PACKAGE = ROOT / "rcm_analysis"
 LEVELS = [
     {"errors", "progress", "cells", "sheets", "__init__"},
     {"schema", "codes", "x12", "sources", "decisions", "episodes", "mappings", "rule_search", "before_submission", "risk_judgement", "risk_models",
-     "crontab", "forked"},
+     "crontab", "forked", "workers"},
     {"privacy", "envelopes", "overlaps", "rule_words", "prevention", "claim_files", "loopholes", "risk_calibration", "risk_cases", "clocks", "disclosure",
      "pdf", "sharing", "holds"},
     {"conformance", "remittances", "grids", "static_edits", "kernels", "risk_outcome", "pages"}, {"ledgers"}, {"listings"},
