@@ -77,7 +77,7 @@ def _distinct_sets(column: pd.Series) -> tuple[np.ndarray, list[tuple]]:
         value if isinstance(value, tuple) else tuple(value) if isinstance(value, _SETS) else () for value in column
     )
     places, sets = pd.factorize(np.fromiter(members, object, len(column)))
-    return places.astype(np.int32), list(sets)
+    return places.astype(np.intp), list(sets)
 
 
 def matches(condition: Condition, table: pd.DataFrame) -> np.ndarray:
@@ -133,7 +133,7 @@ class BeamSearch:
     def __call__(self, columns: Columns, rows: np.ndarray, hit: np.ndarray, case: np.ndarray) -> list[Found]:
         """`rows` are positions in the columns' table, ascending; `hit` and `case` are given for all of its rows, those
         of a case one after the other."""
-        start = _found((), rows, hit, case)
+        start = Found((), rows, *count_cases(rows, hit, case))
         base, beam, pool = start.rate, [start], {}
         if start.hits < self.min_hits:
             return []
@@ -162,36 +162,36 @@ class BeamSearch:
         return kept
 
     def _longer(self, columns: Columns, found: Found, hit: np.ndarray, case: np.ndarray):
-        here = _Node(found.rows, hit[found.rows].astype(float), case[found.rows])
+        here = _Node(found.rows, hit[found.rows], case[found.rows])
         used = {term.feature for term in found.condition}
         for feature in columns.names:
             if feature in used and feature not in columns.sets:
                 continue
             for term, mask in columns.terms(feature, here, self):
-                longer = _found((*found.condition, term), found.rows[mask], hit, case)
-                if longer.cases >= self.min_cases and longer.hits >= self.min_hits and self._helps(longer, found):
-                    yield longer
+                hits = here.hits_among(mask)
+                if hits < self.min_hits:
+                    continue
+                cases = here.cases_among(mask)
+                if cases >= self.min_cases and self._helps(cases, hits, found):
+                    yield Found((*found.condition, term), found.rows[mask], cases, hits)
 
-    def _helps(self, longer: Found, found: Found) -> bool:
-        """Whether the rate of what the term keeps stands clear of the rate of what it drops."""
-        dropped, lost = found.cases - longer.cases, found.hits - longer.hits
+    def _helps(self, cases: int, hits: int, found: Found) -> bool:
+        """Whether the rate of what a term keeps stands clear of the rate of what it drops."""
+        dropped, lost = found.cases - cases, found.hits - hits
         if dropped <= 0 or lost < 0:
             return False
-        spread = found.rate * (1 - found.rate) * (1 / longer.cases + 1 / dropped)
-        return longer.rate - lost / dropped >= self.min_z * np.sqrt(spread) > 0
-
-
-def _found(condition: Condition, rows: np.ndarray, hit: np.ndarray, case: np.ndarray) -> Found:
-    cases, hits = count_cases(rows, hit, case)
-    return Found(condition, rows, cases, hits)
+        spread = found.rate * (1 - found.rate) * (1 / cases + 1 / dropped)
+        return hits / cases - lost / dropped >= self.min_z * np.sqrt(spread) > 0
 
 
 def count_cases(rows: np.ndarray, hit: np.ndarray, case: np.ndarray) -> tuple[int, int]:
     """Cases that the rows belong to, and those with a hit among the rows."""
-    if not len(rows):
-        return 0, 0
-    starts = np.flatnonzero(np.diff(case[rows], prepend=case[rows[0]] - 1))
-    return len(starts), int(np.logical_or.reduceat(hit[rows], starts).sum())
+    return _runs(case[rows]), _runs(case[rows[hit[rows]]])
+
+
+def _runs(case: np.ndarray) -> int:
+    """How many different cases there are, those of a case one after the other."""
+    return 1 + int(np.count_nonzero(case[1:] != case[:-1])) if len(case) else 0
 
 
 def _worth(found: Found, base: float) -> float:
@@ -202,11 +202,24 @@ def _worth(found: Found, base: float) -> float:
 class _Node:
     """Rows under a condition; each weighs its share of its case, so that a claim of ten lines does not count ten times."""
 
-    def __init__(self, rows: np.ndarray, hits: np.ndarray, case: np.ndarray):
-        _, position, size = np.unique(case, return_inverse=True, return_counts=True)
-        self.rows, self.weight = rows, 1 / size[position]
-        self.hits = hits * self.weight
-        self.rate = self.hits.sum() / max(self.weight.sum(), 1e-9)
+    def __init__(self, rows: np.ndarray, hit: np.ndarray, case: np.ndarray):
+        starts = np.flatnonzero(np.diff(case, prepend=case[:1] - 1))
+        size = np.diff(starts, append=len(case))
+        self.rows, self.case, self.weight = rows, case, np.repeat(1 / size, size)
+        self.hit_at = np.flatnonzero(hit)
+        self.hit_case, self.hit_weight = case[self.hit_at], self.weight[self.hit_at]
+        self.rate = self.hit_weight.sum() / max(self.weight.sum(), 1e-9)
+
+    def counts(self, codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """By code, the weight of its rows and of its hits."""
+        hits = np.bincount(codes[self.hit_at], weights=self.hit_weight, minlength=size)
+        return np.bincount(codes, weights=self.weight, minlength=size), hits
+
+    def cases_among(self, mask: np.ndarray) -> int:
+        return _runs(self.case[mask])
+
+    def hits_among(self, mask: np.ndarray) -> int:
+        return _runs(self.hit_case[mask[self.hit_at]])
 
 
 class _Sets(NamedTuple):
@@ -226,9 +239,16 @@ class _Sets(NamedTuple):
         codes, values = pd.factorize(flat, sort=True)
         return cls(place, distinct, np.concatenate([[0], np.cumsum(lengths)]), codes, list(values))
 
+    def members(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For every member of the chosen sets: the set, and the member's place among the values."""
+        lengths = self.starts[chosen + 1] - self.starts[chosen]
+        shift = self.starts[chosen] - np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        at = np.repeat(shift, lengths) + np.arange(lengths.sum())
+        return np.repeat(chosen, lengths), self.flat[at]
+
 
 class Columns:
-    """A table's columns coded for counting: codes, numbers, and sets of codes in compressed rows."""
+    """A table's columns coded for counting: values and numbers by their place in order, those missing last; and sets."""
 
     def __init__(self, table: pd.DataFrame, features: Sequence[str]):
         missing = [name for name in features if name not in table]
@@ -236,7 +256,7 @@ class Columns:
             raise KeyError(f"the table has no column {', '.join(missing)}")
         self.names = tuple(features)
         self.codes: dict[str, tuple[np.ndarray, list]] = {}
-        self.numbers: dict[str, np.ndarray] = {}
+        self.numbers: dict[str, tuple[np.ndarray, list]] = {}
         self.sets: dict[str, _Sets] = {}
         for name in features:
             self._encode(name, table[name])
@@ -246,10 +266,9 @@ class Columns:
         if len(known) and isinstance(known.iloc[0], _SETS):
             self.sets[name] = _Sets.of(column)
         elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            self.numbers[name] = column.to_numpy(float, na_value=np.nan)
+            self.numbers[name] = _places(pd.Series(column.to_numpy(float, na_value=np.nan)))
         else:
-            codes, values = pd.factorize(column, sort=True)
-            self.codes[name] = codes.astype(np.int32), list(values)
+            self.codes[name] = _places(column)
 
     def matches(self, condition: Condition, rows: np.ndarray) -> np.ndarray:
         """A mask over these rows, as `matches` of the table itself; values are compared once, not row by row."""
@@ -259,13 +278,12 @@ class Columns:
         return mask
 
     def _holds(self, term: Term, rows: np.ndarray) -> np.ndarray:
-        if term.feature in self.numbers:
-            return term.holds(pd.Series(self.numbers[term.feature][rows]))
-        if term.feature in self.codes:
-            codes, values = self.codes[term.feature]
-            return np.append(term.holds(pd.Series(values, dtype=object)), term.operation == "missing")[codes[rows]]
-        sets = self.sets[term.feature]
-        return term._of_sets(sets.distinct)[sets.place[rows]]
+        if term.feature in self.sets:
+            sets = self.sets[term.feature]
+            return term._of_sets(sets.distinct)[sets.place[rows]]
+        kind, places = (float, self.numbers) if term.feature in self.numbers else (object, self.codes)
+        place, values = places[term.feature]
+        return np.append(term.holds(pd.Series(values, dtype=kind)), term.operation == "missing")[place[rows]]
 
     def terms(self, feature: str, node: _Node, search: BeamSearch):
         """Terms on the feature that may help within the node, each with its mask over the node's rows."""
@@ -276,60 +294,72 @@ class Columns:
         return self._set_terms(feature, node, search)
 
     def _code_terms(self, feature: str, node: _Node, search: BeamSearch):
-        codes, values = self.codes[feature]
-        here = codes[node.rows]
-        known = here >= 0
-        if not known.all():
-            yield Term(feature, "missing"), ~known
-        n = np.bincount(here[known], weights=node.weight[known], minlength=len(values))
-        k = np.bincount(here[known], weights=node.hits[known], minlength=len(values))
+        place, values = self.codes[feature]
+        here = place[node.rows]
+        n, k = node.counts(here, len(values) + 1)
+        if n[-1]:
+            yield Term(feature, "missing"), here == len(values)
+        n, k = n[:-1], k[:-1]
         leading = _leading(n, k, node.rate)
         for i in leading[:3]:
             yield Term(feature, "in", (values[i],)), here == i
         several = _best_prefix(leading[: search.max_values], n, k, node.rate)
         if 1 < len(several) < (n > 0).sum():
-            yield Term(feature, "in", tuple(sorted(values[i] for i in several))), np.isin(here, several)
+            yield (
+                Term(feature, "in", tuple(sorted(values[i] for i in several))),
+                _lookup(several, len(values) + 1)[here],
+            )
 
     def _number_terms(self, feature: str, node: _Node):
-        here = self.numbers[feature][node.rows]
-        known = ~np.isnan(here)
-        if not known.all():
-            yield Term(feature, "missing"), ~known
-        order = np.argsort(here[known], kind="stable")
-        values = here[known][order]
-        ends = np.flatnonzero(np.diff(values) > 0)  # a threshold stands between different values
-        if not len(ends):
+        place, values = self.numbers[feature]
+        here = place[node.rows]
+        n, k = node.counts(here, len(values) + 1)
+        if n[-1]:
+            yield Term(feature, "missing"), here == len(values)
+        there = np.flatnonzero(n[:-1])  # a threshold stands between values that occur
+        if len(there) < 2:
             return
-        n, k = np.cumsum(node.weight[known][order]), np.cumsum(node.hits[known][order])
-        for operation, size, hits, at in (("<=", n[ends], k[ends], ends),
-                                          (">=", n[-1] - n[ends], k[-1] - k[ends], ends + 1)):  # fmt: skip
+        n, k = np.cumsum(n[there]), np.cumsum(k[there])
+        for operation, size, hits in (("<=", n[:-1], k[:-1]), (">=", n[-1] - n[:-1], k[-1] - k[:-1])):
             best = int(np.argmax((hits / size - node.rate) * np.sqrt(size)))
-            value = float(values[at[best]])
-            yield Term(feature, operation, (value,)), known & (here <= value if operation == "<=" else here >= value)
+            i = there[best] if operation == "<=" else there[best + 1]
+            mask = here <= i if operation == "<=" else (here >= i) & (here < len(values))
+            yield Term(feature, operation, (float(values[i]),)), mask
 
     def _set_terms(self, feature: str, node: _Node, search: BeamSearch):
         sets = self.sets[feature]
-        values = sets.values
-        place = sets.place[node.rows]
-        starts = sets.starts[place]
-        lengths = sets.starts[place + 1] - starts
-        owner = np.repeat(np.arange(len(node.rows)), lengths)
-        shift = starts - np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        codes = sets.flat[np.repeat(shift, lengths) + np.arange(len(owner))]
-        n = np.bincount(codes, weights=node.weight[owner], minlength=len(values))
-        k = np.bincount(codes, weights=node.hits[owner], minlength=len(values))
+        place, values = sets.place[node.rows], sets.values
+        n, k = node.counts(place, len(sets.distinct))
+        there = np.flatnonzero(n)
+        owner, codes = sets.members(there)
+        n = np.bincount(codes, weights=n[owner], minlength=len(values))
+        k = np.bincount(codes, weights=k[owner], minlength=len(values))
         leading = _leading(n, k, node.rate)
         several = _best_prefix(leading[: search.max_values], n, k, node.rate)
         for chosen in [[i] for i in leading[:3]] + ([list(several)] if len(several) > 1 else []):
-            mask = np.zeros(len(node.rows), bool)
-            mask[owner[np.isin(codes, chosen)]] = True
-            yield Term(feature, "with", tuple(sorted(values[i] for i in chosen))), mask
+            having = owner[_lookup(chosen, len(values))[codes]]
+            yield (
+                Term(feature, "with", tuple(sorted(values[i] for i in chosen))),
+                _lookup(having, len(sets.distinct))[place],
+            )
         # a code whose absence matters is common where nothing happens
         for i in np.argsort(k - n * node.rate)[:2]:
             if n[i] >= search.min_cases:
-                mask = np.ones(len(node.rows), bool)
-                mask[owner[codes == i]] = False
-                yield Term(feature, "without", (values[i],)), mask
+                having = _lookup(owner[codes == i], len(sets.distinct))
+                yield Term(feature, "without", (values[i],)), ~having[place]
+
+
+def _places(column: pd.Series) -> tuple[np.ndarray, list]:
+    """For each row the place of its value in their order, that behind the last where it is missing; and the values."""
+    places, values = pd.factorize(column, sort=True)
+    return np.where(places < 0, len(values), places).astype(np.intp), list(values)
+
+
+def _lookup(chosen: Sequence[int] | np.ndarray, size: int) -> np.ndarray:
+    """A mask over so many places that holds for the chosen."""
+    mask = np.zeros(size, bool)
+    mask[chosen] = True
+    return mask
 
 
 MIN_VALUE_Z = 1.5  # a value joins a list when its own rate stands this many chance errors above the rest
@@ -339,8 +369,8 @@ def _leading(n: np.ndarray, k: np.ndarray, base: float) -> np.ndarray:
     """Values with rates above the base, best first, each pulled towards it by five cases so that rare ones don't lead."""
     z = (k - n * base) / np.sqrt(np.maximum(n * base * (1 - base), 1e-9))
     rate = (k + 5 * base) / (n + 5)
-    order = np.argsort(-rate, kind="stable")
-    return order[(n[order] > 0) & (z[order] >= MIN_VALUE_Z)]
+    above = np.flatnonzero((n > 0) & (z >= MIN_VALUE_Z))
+    return above[np.argsort(-rate[above], kind="stable")]
 
 
 def _best_prefix(leading: np.ndarray, n: np.ndarray, k: np.ndarray, base: float) -> np.ndarray:
