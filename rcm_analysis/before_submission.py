@@ -48,6 +48,7 @@ SCORE_FEATURES = (
     "location_denied_share",
 )
 
+LINES_AT_ONCE = 250_000
 _SETS = ("modifiers", "with_procedures", "diagnoses", "diagnosis_chapters")
 
 _CLAIM = ("submission_id, claim_number, known_on AS sent_on, payer_name, coalesce(payer_order, 'P') AS payer_order, "
@@ -236,19 +237,33 @@ def sent(con: duckdb.DuckDBPyConnection, *, as_of: date, since: date | None = No
     """
     _derive(con, None, None, wanted="NOT f.is_new")
     con.execute(f"CREATE OR REPLACE TEMP TABLE answers AS {_ANSWERS}")
-    begun = f"AND f.sent_on >= DATE '{since.isoformat()}'" if since else ""
-    rows = _FEATURE_ROWS.format(wanted=f"NOT f.is_new {begun}")
-    table = _read(con, f"""SELECT f.*, o.* EXCLUDE (submission_id, line_number) FROM ({rows}) f
-        JOIN ({_OUTCOMES}) o ON o.submission_id = f.submission_id AND o.line_number = f.line_number
-        ORDER BY f.sent_on, f.submission_id, f.line_number""")  # fmt: skip
-    return as_known(table, as_of=as_of)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {_OUTCOMES}")
+    parts = []
+    for first, last in _stretches(con, since or date.min):
+        rows = _FEATURE_ROWS.format(wanted=f"NOT f.is_new AND f.sent_on BETWEEN DATE '{first}' AND DATE '{last}'")
+        parts.append(_read(con, f"""
+            SELECT f.*, o.* EXCLUDE (submission_id, line_number) FROM ({rows}) f
+            JOIN outcomes o ON o.submission_id = f.submission_id AND o.line_number = f.line_number
+            ORDER BY f.sent_on, f.submission_id, f.line_number"""))  # fmt: skip
+    return as_known(pd.concat(parts, ignore_index=True), as_of=as_of)
+
+
+def _stretches(con, since: date) -> list[tuple[date, date]]:
+    """First and last days of sending that hold some lines each: joined at once, millions would take memory many times over."""
+    found = con.execute(f"""
+        SELECT CAST(min(sent_on) AS DATE), CAST(max(sent_on) AS DATE) FROM (
+            SELECT sent_on, sum(count(*)) OVER (ORDER BY sent_on) // {LINES_AT_ONCE} AS stretch
+            FROM line_facts WHERE NOT is_new AND sent_on >= DATE '{since}' GROUP BY sent_on)
+        GROUP BY stretch ORDER BY 1
+    """).fetchall()
+    return found or [(since, since)]
 
 
 def as_known(table: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """The rows of `sent` that could be learned from on an earlier day: answered by then, and not the youngest."""
-    answered = table[table["answered_on"] <= pd.Timestamp(as_of)]
-    until = pd.Timestamp(as_of - timedelta(days=_wait_days(answered)))
-    return answered[answered["sent_on"] <= until].reset_index(drop=True)
+    answered = table["answered_on"] <= pd.Timestamp(as_of)
+    until = as_of - timedelta(days=_wait_days(table.loc[answered, ["answered_on", "sent_on", "outcome"]]))
+    return table[answered & (table["sent_on"] <= pd.Timestamp(until))].reset_index(drop=True)
 
 
 def to_send(con: duckdb.DuckDBPyConnection, claims: pa.Table, lines: pa.Table) -> pd.DataFrame:

@@ -184,10 +184,11 @@ def load(folder: Path) -> Chances:
 
 def learn(con: duckdb.DuckDBPyConnection, lines: pd.DataFrame, *, as_of: date) -> Chances | None:
     """The practice's chances from `before_submission.sent` at the same `as_of`; None where nothing was answered yet."""
-    rows = claim_rows(lines).sort_values(["sent_on", "submission_id"], ignore_index=True).tail(MAX_CLAIMS)
-    if not len(rows):
+    sent = lines[["sent_on", "submission_id"]].drop_duplicates().sort_values(["sent_on", "submission_id"])
+    newest = lines[lines["submission_id"].isin(sent["submission_id"].tail(MAX_CLAIMS))]
+    if not len(newest):
         return None
-    rows = rows.reset_index(drop=True)
+    rows = claim_rows(newest).sort_values(["sent_on", "submission_id"], ignore_index=True)
     model = OutcomeModel(features=FEATURES, horizon_days=HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
                          rate_keys=("payer_name", "procedure"))  # fmt: skip
     model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)

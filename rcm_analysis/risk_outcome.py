@@ -30,6 +30,7 @@ import pandas as pd
 from rcm_analysis import risk_calibration as calibration
 from rcm_analysis import risk_judgement as judgement
 from rcm_analysis import risk_models as models
+from rcm_analysis import workers
 from rcm_analysis.errors import RcmError
 from rcm_analysis.risk_cases import Cases
 
@@ -244,20 +245,12 @@ class OutcomeModel:
         names = [n for n in names if n != "rates" or self.rate_keys]
         names = [n for n in names if n != "boosting_by_kind" or (self.kind and table[self.kind].nunique() > 1)]
         self._few = bool(few)
+        origins = list(self._origins(table, cases))
+        fits = [(names, table.iloc[learn], outcome[learn], weight[learn], table.iloc[test])
+                for learn, weight, outcome, test, _ in origins]  # fmt: skip
+        told = workers.each(self._fitted, fits, rows=sum(len(learn) + len(test) for learn, _, _, test, _ in origins))
         pooled: dict[str, list] = {name: [] for name in names}
-        for origin, (learn, weight, outcome, test, later) in enumerate(self._origins(table, cases)):
-            fitted: dict[str, np.ndarray] = {}
-            grown: dict[str, Any] = {}
-            earlier = (table.iloc[learn], outcome[learn], weight[learn])
-            encoding = self._kinds(earlier[0])
-            for name in (n for n in names if n != "blend"):
-                more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
-                grown[name] = self._make(name, encoding).fit(*earlier, **more)
-                fitted[name] = grown[name].chance(table.iloc[test])
-            if "blend" in names:
-                fitted["blend"] = models.sigmoid(
-                    (models.log_odds(fitted["logistic"]) + models.log_odds(fitted["boosting"])) / 2
-                )
+        for origin, ((*_, test, later), fitted) in enumerate(zip(origins, told, strict=True)):
             for name in names:
                 pooled[name].append((fitted[name], cases.outcome[test], later[test], test, np.full(len(test), origin)))
         return {
@@ -265,6 +258,22 @@ class OutcomeModel:
             for name, parts in pooled.items()
             if parts
         }
+
+    def _fitted(
+        self, names: list[str], earlier: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray, later: pd.DataFrame
+    ) -> dict[str, np.ndarray]:
+        """Each candidate's chance for later cases, learned from the earlier ones."""
+        chances: dict[str, np.ndarray] = {}
+        grown: dict[str, Any] = {}
+        encoding = self._kinds(earlier)
+        for name in (n for n in names if n != "blend"):
+            more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
+            grown[name] = self._make(name, encoding).fit(earlier, outcome, weight, **more)
+            chances[name] = grown[name].chance(later)
+        if "blend" in names:
+            both = (models.log_odds(chances["logistic"]) + models.log_odds(chances["boosting"])) / 2
+            chances["blend"] = models.sigmoid(both)
+        return chances
 
     def _origins(self, table: pd.DataFrame, cases: Cases):
         """(rows to learn from with weights and outcomes as known at the origin, later rows), once per origin."""
