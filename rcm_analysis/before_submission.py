@@ -299,7 +299,8 @@ def _read(con, sql: str) -> pd.DataFrame:
         places, texts = pd.factorize(rows[name])
         sets = np.fromiter((*(tuple(text.split()) for text in texts), ()), object, len(texts) + 1)
         rows[name] = sets[places]
-    return rows
+    empty = [name for name in rows if rows[name].dtype == object and name not in _SETS]  # text that every row lacks
+    return rows.astype(dict.fromkeys(empty, "str"))
 
 
 def _filled(sql: str) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rcm_analysis import before_submission, claims, loopholes, prevention, rule_words
-from rcm_analysis.rule_search import Term, from_json, matches
+from rcm_analysis import before_submission, claims, loopholes, prevention, rule_words, workers
+from rcm_analysis.rule_search import BeamSearch, Columns, Term, from_json, matches
 
 ARGUMENTS = {
     "outcome": "outcome",
@@ -130,6 +130,62 @@ def test_the_simulation_counts_each_claim_once(world, learned):
     assert curve.loc[0, "holds_per_day"] == pytest.approx(
         curve.loc[0, "holds"] / len(pd.bdate_range(world["sent_on"].min(), world["sent_on"].max()))
     )
+
+
+def test_a_search_in_a_sample_is_proven_on_every_case(world):
+    few = prevention.learn_rules(world, **ARGUMENTS, settings=prevention.Learning(searched_cases=1500))
+    whole = prevention.learn_rules(world, **ARGUMENTS)
+    assert len(few) == len(whole) == 1
+    cause = matches(from_json(few.loc[0, "terms"]), world) & (world["sent_on"] >= few.loc[0, "tested_from"])
+    assert few.loc[0, "claims_matched"] == cause.sum() and few.loc[0, "rule_id"] == whole.loc[0, "rule_id"]
+
+
+def test_a_sample_holds_whole_cases_and_keeps_them_when_one_is_added():
+    case = np.repeat(np.arange(1000), 3)
+    draw = np.repeat(np.random.default_rng(0).integers(0, 2**63, 1000), 3).astype(np.uint64)
+    rows = np.arange(600, 3000)
+    chosen = prevention._drawn(rows, case, draw, 100)
+    assert len(chosen) == 300 and set(np.bincount(case[chosen])) == {0, 3} and (np.diff(chosen) > 0).all()
+    more = prevention._drawn(np.arange(597, 3000), case, draw, 100)
+    assert len(np.intersect1d(chosen, more)) >= 297
+    assert prevention._drawn(rows, case, draw, 800) is rows
+
+
+def test_conditions_read_the_same_on_columns_and_on_the_table(world):
+    table = world.assign(
+        units=world["units"].where(world.index % 7 > 0), payer_name=world["payer_name"].where(world.index % 5 > 0)
+    )
+    features = ["payer_name", "procedure", "units", "codes"]
+    columns, rows = Columns(table, features), np.arange(1, len(table), 2)
+    hit = table["outcome"].notna().to_numpy()
+    found = BeamSearch(min_rate=0.0, min_z=0.5)(columns, np.arange(len(table)), hit, np.arange(len(table)))
+    conditions = [one.condition for one in found]
+    assert {t.operation for c in conditions for t in c} == {"in", "with", "without", ">=", "<=", "missing"}
+    for one in found:
+        mask = matches(one.condition, table)
+        assert (mask[rows] == columns.matches(one.condition, rows)).all(), one.condition
+        assert (np.flatnonzero(mask) == one.rows).all() and one.hits == hit[mask].sum() and one.cases == mask.sum()
+
+
+def test_searches_side_by_side_find_the_same(world, learned, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    monkeypatch.setattr(workers, "MANY_ROWS", 100)
+    beside = prevention.learn_rules(world[world["sent_on"] < "2026-07-01"], **ARGUMENTS)
+    pd.testing.assert_frame_equal(beside, learned)
+
+
+def test_lines_read_in_pieces_are_those_read_at_once(demo_con, monkeypatch):
+    day = date(2026, 10, 31)
+    whole = before_submission.sent(demo_con, as_of=day)
+    monkeypatch.setattr(before_submission, "LINES_AT_ONCE", 700)
+    pd.testing.assert_frame_equal(before_submission.sent(demo_con, as_of=day), whole)
+    since = before_submission.sent(demo_con, as_of=day, since=date(2026, 1, 15))
+    between = whole["sent_on"].between(
+        "2026-01-15", since["sent_on"].max()
+    )  # how long answers take is told by the rows
+    pd.testing.assert_frame_equal(since, whole[between].reset_index(drop=True))
+    assert len(since) > 0.9 * (whole["sent_on"] >= "2026-01-15").sum()
+    assert len(before_submission.sent(demo_con, as_of=day, since=date(2027, 1, 1))) == 0
 
 
 def test_an_empty_table_gives_no_rule_and_a_missing_column_is_named(world):

@@ -5,12 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 
+import joblib
 import pandas as pd
 import pytest
 from conftest import AS_OF
 
-from rcm_analysis import claims, engines, intake, measures, practices, reports, schema, summaries, tables, trends
+from rcm_analysis import (
+    before_submission,
+    claims,
+    denial_chance,
+    engines,
+    intake,
+    measures,
+    practices,
+    prevention,
+    reports,
+    schema,
+    summaries,
+    tables,
+    trends,
+)
 from rcm_analysis.errors import RcmError
+from rcm_analysis.risk_outcome import OutcomeModel
 from rcm_analysis.store import Practice
 
 pytest.importorskip("pyspark", reason="Spark is not installed; make test-spark installs it")
@@ -113,6 +129,33 @@ def test_files_read_by_dask_workers_give_the_same_rows(demo_folder, tmp_path):
         len(Practice(tmp_path, name).connect().execute("SELECT * FROM adjustments").df()) for name in ("here", "there")
     ]
     assert rows[0] == rows[1] > 100
+
+
+def test_rules_and_risk_learned_by_dask_workers_are_the_same(demo_con):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed; make test-spark installs it")
+    lines = before_submission.sent(demo_con, as_of=AS_OF)
+    claims_sent = denial_chance.claim_rows(lines)
+    learn = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount", "date": "sent_on"}
+    loose = prevention.Learning(
+        min_precision=0.1, min_hits=2, level=0.5
+    )  # so that some of 3,000 claims' rules are offered
+
+    def learned():
+        rules = prevention.learn_rules(lines, **learn, features=before_submission.FEATURES, settings=loose)
+        model = OutcomeModel(
+            features=["payer_name", "procedure", "claim_charge"], horizon_days=365, group="claim_number"
+        )
+        model.fit(claims_sent, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=AS_OF)
+        return rules, model.comparison
+
+    here = learned()
+    with (distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+          distributed.Client(cluster), joblib.parallel_config("dask")):  # fmt: skip
+        there = learned()
+        assert cluster.scheduler.transition_counter > 0  # the workers had something to do
+    assert len(here[0]) and len(here[1]) > 2
+    for ours, theirs in zip(here, there, strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
 
 
 def test_what_signals_are_found_in_is_equal_on_both_engines(demo_con, spark_con):
