@@ -41,7 +41,7 @@ SAMPLED_EVERY_S = 1
 # --- in the process of a stage --------------------------------------------------------------------------------------
 
 
-def ingest(root: Path, memory: str) -> str:
+def ingest(root: Path) -> str:
     from rcm_analysis import intake
     from rcm_analysis.store import Practice
 
@@ -50,12 +50,12 @@ def ingest(root: Path, memory: str) -> str:
     return f"{len(outcome.files)} files" + (f", {wrong}" if wrong else "")
 
 
-def tables(root: Path, memory: str) -> str:
+def tables(root: Path) -> str:
     """Derives the tables, then hands them over for as long as the process that asked listens."""
     from rcm_analysis import claims, sharing
     from rcm_analysis.store import Practice
 
-    con = _quiet(Practice(root / "store", PRACTICE).connect(as_of=AS_OF), memory)
+    con = _quiet(Practice(root / "store", PRACTICE).connect(as_of=AS_OF))
     claims.derive(con, as_of=AS_OF)
     _done(f"{con.execute('SELECT count(*) FROM denials').fetchall()[0][0]} denials")
     with sharing.shared(con, practice=PRACTICE, as_of=AS_OF, store=root / "store", folder=root) as environment:
@@ -65,32 +65,32 @@ def tables(root: Path, memory: str) -> str:
     return ""
 
 
-def measures(root: Path, memory: str) -> str:
+def measures(root: Path) -> str:
     from rcm_analysis import measures
 
-    return f"{len(measures.measure(_open(root, memory), as_of=AS_OF))} rows"
+    return f"{len(measures.measure(_open(root), as_of=AS_OF))} rows"
 
 
-def signals(root: Path, memory: str) -> str:
+def signals(root: Path) -> str:
     from rcm_analysis import trends
 
-    return f"{len(trends.practice_signals(_open(root, memory), as_of=AS_OF))} signals"
+    return f"{len(trends.practice_signals(_open(root), as_of=AS_OF))} signals"
 
 
-def clusters(root: Path, memory: str) -> str:
+def clusters(root: Path) -> str:
     from rcm_analysis import clusters
 
-    denials, found, _ = clusters.of_practice(_open(root, memory), as_of=AS_OF)
+    denials, found, _ = clusters.of_practice(_open(root), as_of=AS_OF)
     return f"{len(found)} clusters of {len(denials)} denied lines"
 
 
-def risk(root: Path, memory: str) -> str:
+def risk(root: Path) -> str:
     from rcm_analysis import risk
 
-    return f"{len(risk.risk(_open(root, memory), as_of=AS_OF))} open denials"
+    return f"{len(risk.risk(_open(root), as_of=AS_OF))} open denials"
 
 
-def report(root: Path, memory: str) -> str:
+def report(root: Path) -> str:
     from rcm_analysis import reports
 
     made = reports.render(practice=PRACTICE, period="2026-10", as_of=AS_OF, store=root / "store", out=root / "out",
@@ -99,16 +99,14 @@ def report(root: Path, memory: str) -> str:
     return ("" if made.ok else "FAILED ") + "; ".join(told)
 
 
-def _open(root: Path, memory: str):
+def _open(root: Path):
     from rcm_analysis import claims
 
-    return _quiet(claims.open_practice(root / "store", PRACTICE, as_of=AS_OF), memory)
+    return _quiet(claims.open_practice(root / "store", PRACTICE, as_of=AS_OF))
 
 
-def _quiet(con, memory: str):
+def _quiet(con):
     con.execute("SET enable_progress_bar = false")  # it would print into what is read back
-    if memory:
-        con.execute(f"SET memory_limit = '{memory}'")
     return con
 
 
@@ -150,8 +148,10 @@ class Watch(threading.Thread):
 @contextmanager
 def started(stage: str, root: Path, memory: str, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
     """The stage in a process of its own, ended with the block."""
-    command = [sys.executable, __file__, "--stage", stage, "--folder", str(root), "--memory", memory]
+    command = [sys.executable, __file__, "--stage", stage, "--folder", str(root)]
     here = {**os.environ, "PYTHONPATH": str(HERE.parent), **environment}
+    if memory:
+        here["RCM_MEMORY_LIMIT"] = memory
     with open(root / f"{stage}.err", "w") as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=here
@@ -298,7 +298,7 @@ def arguments() -> argparse.Namespace:
 def main() -> bool:
     asked = arguments()
     if asked.stage:
-        _done(globals()[asked.stage](asked.folder, asked.memory))
+        _done(globals()[asked.stage](asked.folder))
         return False
     record = Record(asked.record)
     if asked.draw:

@@ -55,7 +55,8 @@ def authorization_requirements(lines: pd.DataFrame) -> pd.DataFrame:
             "denied_amount",
         ]
         return pd.DataFrame(columns=columns)
-    table = lines.assign(denied=lines["outcome"].eq("authorization"), has=lines["authorization"].eq("yes"))
+    table = lines[["payer_name", "procedure", "denied_amount"]].assign(
+        denied=lines["outcome"].eq("authorization"), has=lines["authorization"].eq("yes"))  # fmt: skip
     table["usd"] = table["denied_amount"].where(table["denied"], 0)
     keys = ["payer_name", "procedure"]
     usd = table.groupby(keys)["usd"].sum().rename("denied_amount")
@@ -122,7 +123,8 @@ def ambulance_papers(lines: pd.DataFrame) -> pd.DataFrame:
     Origin N is a nursing home, H a hospital, R a residence; the 837 names no sending facility in the stored columns.
     """
     columns = ["location", "origin", "claims", "denied", "rate", "reason", "denied_amount"]
-    rides = lines[lines["origin"].notna()] if len(lines) else lines
+    told = ["location", "origin", "submission_id", "outcome", "denied_amount"]
+    rides = lines.loc[lines["origin"].notna(), told] if len(lines) else lines
     if not len(rides):
         return pd.DataFrame(columns=columns)
     rides = rides.assign(location=rides["location"].fillna("not given"))

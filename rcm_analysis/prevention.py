@@ -115,7 +115,8 @@ def _cases(table, outcome, date, features, case, amount, settings: Learning) -> 
     number = np.cumsum(np.diff(keys["case"].to_numpy()[order], prepend=-1) != 0)
     draw = keys["draw"].to_numpy()[order]
     kept = _needed(day, number, draw, settings)
-    ordered = table.iloc[order[kept]].reset_index(drop=True)
+    columns = [name for name in dict.fromkeys((*features, outcome, amount)) if name]
+    ordered = table[columns].iloc[order[kept]].reset_index(drop=True)
     outcomes = ordered[outcome].astype(object).where(ordered[outcome].notna(), "").to_numpy()
     usd = ordered[amount].astype(float).fillna(0).to_numpy() if amount else np.zeros(len(ordered))
     number = np.cumsum(np.diff(number[kept], prepend=-1) != 0)

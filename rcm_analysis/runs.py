@@ -22,6 +22,7 @@ from typing import Any
 
 from rcm_analysis import forked
 from rcm_analysis.errors import RcmError
+from rcm_analysis.store import MEMORY_VARIABLE
 
 CELL_TIMEOUT_S = int(os.environ.get("RCM_CELL_TIMEOUT_S", "600"))  # practices of millions of claims take longer
 MAX_OUTPUT_BYTES = 50_000_000
@@ -63,13 +64,20 @@ def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
         raise NotebookError(f"no parameter {', '.join(unknown)} in {where}; known are {', '.join(known)}")
 
 
-def fair_threads(at_a_time: int) -> dict[str, str]:
-    """Variables by which kernels that run beside others leave them their cores; models slow down by waiting, else.
+def fair_shares(at_a_time: int) -> dict[str, str]:
+    """Variables by which kernels that run beside others leave them their cores and memory; models slow down by waiting,
+    and each engine would fill the machine, else. What the environment sets already stays.
 
-    >>> fair_threads(1)
+    >>> fair_shares(1)
     {}
     """
-    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_a_time))} if at_a_time > 1 else {}
+    if at_a_time <= 1:
+        return {}
+    shares = {
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_a_time)),
+        MEMORY_VARIABLE: f"{80 // at_a_time}%",
+    }
+    return {name: os.environ.get(name, share) for name, share in shares.items()}
 
 
 def warm_up() -> None:
@@ -109,7 +117,7 @@ def run_all(
         return status
 
     told = progress or (lambda name, ok: None)
-    environment = {**fair_threads(min(jobs, len(notebooks))), **(environment or {})}
+    environment = {**fair_shares(min(jobs, len(notebooks))), **(environment or {})}
     statuses = []
     with ThreadPoolExecutor(max(1, min(jobs, len(notebooks)))) as pool:
         for status in pool.map(one, notebooks):

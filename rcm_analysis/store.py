@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 DEFAULT = Path("data/store")
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
+MEMORY_VARIABLE = "RCM_MEMORY_LIMIT"
 
 
 class StoreError(RcmError):
@@ -145,7 +146,7 @@ class Practice:
     def connect(self, *, as_of: date | None = None, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection in which every fact table is a view of what was known on `as_of` (all of it if None).
 
-        Raises StoreError when nothing was ingested for the practice.
+        `memory_limit` such as 8GB or 40%, else the variable RCM_MEMORY_LIMIT; what does not fit lies on disk. Raises StoreError when nothing was ingested for the practice.
         """
         import duckdb
 
@@ -156,8 +157,12 @@ class Practice:
         con.execute("SET preserve_insertion_order = false")
         # a folder for each process: two that spill into one would overwrite each other
         con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
-        if memory_limit:
-            con.execute(f"SET memory_limit = '{memory_limit}'")
+        limit = memory_limit or os.environ.get(MEMORY_VARIABLE)
+        if limit:
+            try:
+                con.execute("SET memory_limit = $1", [limit])
+            except duckdb.Error:
+                raise StoreError(f"a memory limit is written as 8GB or 40%, not {limit} ({MEMORY_VARIABLE})") from None
         for table in schema.FACTS:
             con.execute(f'CREATE VIEW "{table.name}" AS {self._select(con, table, as_of)}')
         return con
