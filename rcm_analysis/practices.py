@@ -156,7 +156,7 @@ def _render(practice: str, ask: Ask) -> reports.Result:
     return reports.render(
         practice=practice, period=ask.period, as_of=ask.as_of, store=ask.store, out=ask.out, notebooks=list(ask.notebooks),
         months=ask.months, jobs=ask.jobs, retries=ask.retries, variant=ask.variant, deidentified=ask.deidentified,
-        as_pdf=ask.as_pdf, extra_parameters=ask.parameters, provenance=reports.provenance(practice, ask.store, ask.as_of), environment=runs.fair_shares(ask.at_a_time),
+        as_pdf=ask.as_pdf, extra_parameters=ask.parameters, provenance=reports.provenance(practice, ask.store, ask.as_of), environment=runs.fair_shares(ask.at_a_time, long_queue=True),
     )  # fmt: skip
 
 

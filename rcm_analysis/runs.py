@@ -64,19 +64,21 @@ def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
         raise NotebookError(f"no parameter {', '.join(unknown)} in {where}; known are {', '.join(known)}")
 
 
-def fair_shares(at_a_time: int) -> dict[str, str]:
+def fair_shares(at_a_time: int, *, long_queue: bool = False) -> dict[str, str]:
     """Variables by which kernels that run beside others leave them their cores and memory; models slow down by waiting,
     and each engine would fill the machine, else. What the environment sets already stays.
+
+    With a `long_queue` (many practices) there is always another page to run, so that no page takes more than one core's
+    share for calls of its own; else the longest page takes what the others leave.
 
     >>> fair_shares(1)
     {}
     """
     if at_a_time <= 1:
         return {}
-    shares = {
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_a_time)),
-        MEMORY_VARIABLE: f"{80 // at_a_time}%",
-    }
+    cores = str(max(1, (os.cpu_count() or 1) // at_a_time))
+    shares = {"OMP_NUM_THREADS": cores, MEMORY_VARIABLE: f"{80 // at_a_time}%"}
+    shares |= {"LOKY_MAX_CPU_COUNT": cores} if long_queue else {}
     return {name: os.environ.get(name, share) for name, share in shares.items()}
 
 

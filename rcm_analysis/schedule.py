@@ -283,7 +283,7 @@ def _render(one: Due, store: Path, out: Path, jobs: int) -> reports.Result:
         practice=one.practice, period=one.period, as_of=one.as_of, store=store, out=out, months=told.pop("months", 24),
         notebooks=reports.notebooks(list(one.definition.notebooks)), extra_parameters=told, retries=1,
         provenance=reports.provenance(one.practice, store, one.as_of), facts={"schedule": one.mark}, variant=one.variant,
-        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats, environment=runs.fair_shares(jobs),
+        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats, environment=runs.fair_shares(jobs, long_queue=True),
     )  # fmt: skip
 
 

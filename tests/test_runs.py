@@ -199,3 +199,18 @@ def test_a_daemonic_worker_of_a_cluster_runs_notebooks(tmp_path):
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120
     )
     assert done.stdout.strip() == "True  True", done.stderr[-500:]
+
+
+def test_kernels_beside_others_take_their_share(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "RCM_MEMORY_LIMIT", "LOKY_MAX_CPU_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert runs.fair_shares(1, long_queue=True) == {}
+    assert runs.fair_shares(4) == {"OMP_NUM_THREADS": "2", "RCM_MEMORY_LIMIT": "20%"}
+    assert runs.fair_shares(16, long_queue=True) == {
+        "OMP_NUM_THREADS": "1",
+        "RCM_MEMORY_LIMIT": "5%",
+        "LOKY_MAX_CPU_COUNT": "1",
+    }
+    monkeypatch.setenv("RCM_MEMORY_LIMIT", "3GB")
+    assert runs.fair_shares(4)["RCM_MEMORY_LIMIT"] == "3GB"

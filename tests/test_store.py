@@ -166,3 +166,12 @@ def test_a_store_of_an_earlier_release_lacks_a_column_and_is_read(tmp_path):
     assert practice.connect().execute(
         "SELECT claim_number, batch_number, facility_npi FROM submissions"
     ).fetchall() == [("A1", None, None)]
+
+
+def test_the_memory_limit_is_set_or_named(demo_store, monkeypatch):
+    monkeypatch.setenv("RCM_MEMORY_LIMIT", "100MiB")
+    con = Practice(demo_store, "riverbend").connect()
+    assert con.execute("SELECT current_setting('memory_limit')").fetchone() == ("100.0 MiB",)
+    monkeypatch.setenv("RCM_MEMORY_LIMIT", "plenty")
+    with pytest.raises(StoreError, match="8GB or 40%, not plenty"):
+        Practice(demo_store, "riverbend").connect()
