@@ -130,19 +130,23 @@ class Watch(threading.Thread):
         return sum(self.work.values())
 
     def run(self) -> None:
+        while self.sample():
+            time.sleep(SAMPLED_EVERY_S)
+
+    def sample(self) -> bool:
+        """Looks once; whether the process was there to be looked at."""
         import psutil
 
+        total = 0
         with suppress(psutil.Error):
             process = psutil.Process(self.pid)
-            while process.is_running():
-                total = 0
-                for one in [process, *process.children(recursive=True)]:
-                    with suppress(psutil.Error):
-                        self.work[one.pid] = sum(one.cpu_times()[:2])
-                        held = one.memory_full_info()
-                        total += getattr(held, "pss", held.rss)
-                self.peak_gb = max(self.peak_gb, total / 1e9)
-                time.sleep(SAMPLED_EVERY_S)
+            for one in [process, *process.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    self.work[one.pid] = sum(one.cpu_times()[:2])
+                    held = one.memory_full_info()
+                    total += getattr(held, "pss", held.rss)
+        self.peak_gb = max(self.peak_gb, total / 1e9)
+        return total > 0
 
 
 @contextmanager
@@ -175,6 +179,7 @@ def read(process: subprocess.Popen, stage: str, timeout_s: float) -> dict[str, A
     line = next((line for line in process.stdout if line.startswith("{")), "")
     stop.cancel()
     took = time.perf_counter() - begun
+    watch.sample()  # the stage waits for it
     told = (
         json.loads(line)
         if line
@@ -299,6 +304,7 @@ def main() -> bool:
     asked = arguments()
     if asked.stage:
         _done(globals()[asked.stage](asked.folder))
+        sys.stdin.read()  # until its work and memory were read
         return False
     record = Record(asked.record)
     if asked.draw:
