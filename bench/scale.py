@@ -277,6 +277,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         sizes = sorted({round(float(r["lines"]) / 1e6, 2) for r in rows})
         ax.set(xscale="log", yscale="log", xlabel="million remittance lines", ylabel=unit)
         ax.set_xticks(sizes, [f"{s:g}" for s in sizes])
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         ax.minorticks_off()
         ax.legend(frameon=False, fontsize=8)
     axes[0].set_title("Work of each stage")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from rcm_analysis import errors
 from rcm_analysis.errors import RcmError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
@@ -37,6 +38,11 @@ def main() -> None:
     except RcmError as error:
         typer.echo(f"rcm: {error}", err=True)
         sys.exit(error.code)
+    except Exception as error:
+        if type(error).__name__ not in errors.OUT_OF_MEMORY:
+            raise
+        typer.echo(f"rcm: {errors.NO_MEMORY}", err=True)
+        sys.exit(1)
 
 
 @app.command()

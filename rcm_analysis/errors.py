@@ -11,3 +11,10 @@ class FailedError(RcmError):
     """The machine was in the way (a full disk, a file that changed while it was read); nothing was changed."""
 
     code = 1
+
+
+# Of the engine and of Python, by name, so that a notebook's error can be told as well as one of this process
+OUT_OF_MEMORY = ("OutOfMemoryException", "MemoryError")
+NO_MEMORY = (
+    "there is not enough memory: end other programs, run with --jobs 1, or raise RCM_MEMORY_LIMIT where it is set"
+)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import forked
+from rcm_analysis import errors, forked
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import MEMORY_VARIABLE
 
@@ -158,7 +158,10 @@ def _told(error: Exception) -> str:
         return f"a cell ran longer than {CELL_TIMEOUT_S} seconds"
     if isinstance(error, OSError):
         return f"the notebook could not be written: {os.strerror(error.errno) if error.errno else type(error).__name__}"
-    return f"cell {getattr(error, 'exec_count', '?')} failed: {getattr(error, 'ename', type(error).__name__)}"
+    name = getattr(error, "ename", type(error).__name__)
+    return (
+        f"cell {getattr(error, 'exec_count', '?')} failed: {errors.NO_MEMORY if name in errors.OUT_OF_MEMORY else name}"
+    )
 
 
 def problem_of_file(path: Path) -> str:

@@ -175,3 +175,17 @@ def test_the_memory_limit_is_set_or_named(demo_store, monkeypatch):
     monkeypatch.setenv("RCM_MEMORY_LIMIT", "plenty")
     with pytest.raises(StoreError, match="8GB or 40%, not plenty"):
         Practice(demo_store, "riverbend").connect()
+
+
+def test_too_little_memory_is_said_in_one_line(demo_store, tmp_path, monkeypatch, capsys):
+    from rcm_analysis import cli
+
+    monkeypatch.setenv("RCM_MEMORY_LIMIT", "12MB")
+    out = str(tmp_path / "claims.csv")
+    monkeypatch.setattr(
+        "sys.argv", ["rcm", "export", "claims", "-p", "riverbend", "--store", str(demo_store), "--out", out]
+    )
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    told = capsys.readouterr().err.strip().splitlines()
+    assert told[-1].startswith("rcm: there is not enough memory: ") and not any("Traceback" in line for line in told)
