@@ -182,23 +182,40 @@ def load(folder: Path) -> Chances:
     return Chances(denial, loss, denial.about["lost_share"])
 
 
-def learn(con: duckdb.DuckDBPyConnection, lines: pd.DataFrame, *, as_of: date) -> Chances | None:
-    """The practice's chances from `before_submission.sent` at the same `as_of`; None where nothing was answered yet."""
-    sent = lines[["sent_on", "submission_id"]].drop_duplicates().sort_values(["sent_on", "submission_id"])
-    newest = lines[lines["submission_id"].isin(sent["submission_id"].tail(MAX_CLAIMS))]
-    if not len(newest):
+def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None) -> Chances | None:
+    """The practice's chances from `before_submission.sent` at the same `as_of`; None where nothing was answered yet.
+
+    With `ends` of `ends(con)`, known on the same day, they tell the chance of a loss too.
+    """
+    rows = _newest(lines)
+    if not len(rows):
         return None
-    rows = claim_rows(newest).sort_values(["sent_on", "submission_id"], ignore_index=True)
     model = OutcomeModel(features=FEATURES, horizon_days=HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
                          rate_keys=("payer_name", "procedure"))  # fmt: skip
     model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)
-    ends_ = ends(con)
-    refused = rows[rows["refused"].eq(1)].merge(ends_, on="claim_number", how="left", validate="m:1")
+    if ends is None:
+        return Chances(model, None, 1.0)
+    refused = _refused(rows, ends)
     return Chances(model, _loss(refused, as_of=as_of), _lost_share(refused))
 
 
+def learn_loss(lines: pd.DataFrame, ends: pd.DataFrame, *, as_of: date) -> OutcomeModel | None:
+    """The second model of `learn` alone: the chance that a refused claim ends written off; None where none has ended."""
+    return _loss(_refused(_newest(lines), ends), as_of=as_of)
+
+
+def _newest(lines: pd.DataFrame) -> pd.DataFrame:
+    sent = lines[["sent_on", "submission_id"]].drop_duplicates().sort_values(["sent_on", "submission_id"])
+    newest = lines[lines["submission_id"].isin(sent["submission_id"].tail(MAX_CLAIMS))]
+    return claim_rows(newest).sort_values(["sent_on", "submission_id"], ignore_index=True) if len(newest) else newest
+
+
+def _refused(rows: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
+    refused = rows[rows["refused"].eq(1)] if len(rows) else rows.assign(refused=[])
+    return refused.merge(ends, on="claim_number", how="left", validate="m:1")
+
+
 def _loss(refused: pd.DataFrame, *, as_of: date) -> OutcomeModel | None:
-    """The chance that a refused claim ends written off; None where none has ended."""
     if not refused["lost"].notna().any():
         return None
     model = OutcomeModel(features=LOSS_FEATURES, horizon_days=LOSS_HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
@@ -221,9 +238,9 @@ def record(chances: Chances, rows: pd.DataFrame) -> pd.DataFrame:
     return risk_judgement.calibration(rows["refused"].to_numpy(), told, np.ones(len(rows)))
 
 
-def choice(chances: Chances | None) -> pd.DataFrame:
+def choice(denial: OutcomeModel | None, loss: OutcomeModel | None) -> pd.DataFrame:
     """The models compared on later claims: predicts, model, log_loss, brier, auroc, taken."""
-    models = {"a denial": chances and chances.denial, "the loss of a denied claim": chances and chances.loss}
+    models = {"a denial": denial, "the loss of a denied claim": loss}
     parts = [
         model.comparison.assign(predicts=name) for name, model in models.items() if model and len(model.comparison)
     ]

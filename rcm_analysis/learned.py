@@ -52,7 +52,7 @@ def learn(con: duckdb.DuckDBPyConnection, *, as_of: date) -> Learned:
     lines = before_submission.sent(con, as_of=as_of)
     rules = prevention.learn_rules(lines, outcome="outcome", date="sent_on", features=before_submission.FEATURES, case="submission_id",
                                    amount="denied_amount")  # fmt: skip
-    return Learned(rules, denial_chance.learn(con, lines, as_of=as_of))
+    return Learned(rules, denial_chance.learn(lines, as_of=as_of, ends=denial_chance.ends(con)))
 
 
 def _keep(learned: Learned, folder: Path) -> None:

@@ -20,7 +20,8 @@ def lines(demo_con) -> pd.DataFrame:
 def past(demo_store) -> tuple:
     day = date(2026, 6, 30)
     con = claims.open_practice(demo_store, "riverbend", as_of=day)
-    return denial_chance.learn(con, before_submission.sent(con, as_of=day), as_of=day), day
+    lines = before_submission.sent(con, as_of=day)
+    return denial_chance.learn(lines, as_of=day, ends=denial_chance.ends(con)), day
 
 
 def later_rows(lines: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -46,7 +47,7 @@ def test_whole_numbers_with_gaps_are_learned_from(demo_con, lines):
     gaps = days.where(days.isna(), np.arange(len(days)) // 2 * 3).astype("Int64")
     some = lines[lines["submission_id"].isin(ids)].assign(days_since_same_procedure=gaps)
     assert denial_chance.claim_rows(some)["days_since_same_procedure"].dtype == float
-    assert denial_chance.learn(demo_con, some, as_of=DAY) is not None
+    assert denial_chance.learn(some, as_of=DAY) is not None
 
 
 def test_nothing_after_the_submission_is_a_feature():
@@ -75,23 +76,23 @@ def test_later_claims_come_out_as_told(past, lines):
     assert np.allclose(told["expected_loss_usd"], told["p_loss"] * told["charge_usd"] * chances.lost_share)
 
 
-def test_shuffled_answers_teach_nothing(demo_con, lines):
+def test_shuffled_answers_teach_nothing(lines):
     random = np.random.default_rng(0)
     answers = lines.groupby("submission_id")["outcome"].first().sample(frac=1, random_state=0)
     ids = lines["submission_id"].unique()
     random.shuffle(ids)
     shuffled = lines.assign(outcome=lines["submission_id"].map(dict(zip(ids, answers.to_numpy(), strict=True))))
-    chances = denial_chance.learn(demo_con, shuffled, as_of=DAY)
+    chances = denial_chance.learn(shuffled, as_of=DAY)
     table = chances.denial.comparison.set_index("model")
     assert table["auroc"].between(0.42, 0.58).all() and table.loc["base_rate", "chosen"]
 
 
-def test_too_few_answers_give_rates_and_say_so(demo_con, lines):
+def test_too_few_answers_give_rates_and_say_so(lines):
     ids = lines["submission_id"].drop_duplicates().head(150)
-    chances = denial_chance.learn(demo_con, lines[lines["submission_id"].isin(ids)], as_of=DAY)
+    chances = denial_chance.learn(lines[lines["submission_id"].isin(ids)], as_of=DAY)
     assert not chances.enough and chances.denial.chosen in ("base_rate", "rates")
     assert "too few answers" in chances.reasons(lines.head(1))[0][1]
-    assert denial_chance.learn(demo_con, lines.head(0), as_of=DAY) is None
+    assert denial_chance.learn(lines.head(0), as_of=DAY) is None
 
 
 def test_what_became_of_claims_adds_up(demo_con):
