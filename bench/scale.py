@@ -55,7 +55,7 @@ def tables(root: Path) -> str:
     from rcm_analysis import claims, sharing
     from rcm_analysis.store import Practice
 
-    con = _quiet(Practice(root / "store", PRACTICE).connect(as_of=AS_OF))
+    con = Practice(root / "store", PRACTICE).connect(as_of=AS_OF)
     claims.derive(con, as_of=AS_OF)
     _done(f"{con.execute('SELECT count(*) FROM denials').fetchall()[0][0]} denials")
     with sharing.shared(con, practice=PRACTICE, as_of=AS_OF, store=root / "store", folder=root) as environment:
@@ -102,16 +102,11 @@ def report(root: Path) -> str:
 def _open(root: Path):
     from rcm_analysis import claims
 
-    return _quiet(claims.open_practice(root / "store", PRACTICE, as_of=AS_OF))
-
-
-def _quiet(con):
-    con.execute("SET enable_progress_bar = false")  # it would print into what is read back
-    return con
+    return claims.open_practice(root / "store", PRACTICE, as_of=AS_OF)
 
 
 def _done(note: str, **more: Any) -> None:
-    print(json.dumps({"note": note, **more}), flush=True)
+    print("\n" + json.dumps({"note": note, **more}), flush=True)  # on a line of its own, whatever was printed before
 
 
 # --- in the process that measures -----------------------------------------------------------------------------------

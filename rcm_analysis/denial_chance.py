@@ -91,6 +91,8 @@ def claim_rows(lines: pd.DataFrame) -> pd.DataFrame:
 
     Lines with an outcome add `refused` (0 or 1), `answered_on` and `denied_usd`.
     """
+    texts = [name for name in lines if isinstance(lines[name].dtype, pd.CategoricalDtype)]
+    lines = lines.astype(dict.fromkeys(texts, "str"))
     ordered = lines.sort_values(["submission_id", "charge"], ascending=[True, False], kind="stable", ignore_index=True)
     groups = ordered.groupby("submission_id", sort=True)
     first = ordered.drop_duplicates("submission_id").set_index("submission_id")

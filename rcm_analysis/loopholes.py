@@ -55,7 +55,7 @@ def authorization_requirements(lines: pd.DataFrame) -> pd.DataFrame:
             "denied_amount",
         ]
         return pd.DataFrame(columns=columns)
-    table = lines[["payer_name", "procedure", "denied_amount"]].assign(
+    table = lines[["payer_name", "procedure", "denied_amount"]].astype({"payer_name": "str", "procedure": "str"}).assign(
         denied=lines["outcome"].eq("authorization"), has=lines["authorization"].eq("yes"))  # fmt: skip
     table["usd"] = table["denied_amount"].where(table["denied"], 0)
     keys = ["payer_name", "procedure"]
@@ -127,6 +127,7 @@ def ambulance_papers(lines: pd.DataFrame) -> pd.DataFrame:
     rides = lines.loc[lines["origin"].notna(), told] if len(lines) else lines
     if not len(rides):
         return pd.DataFrame(columns=columns)
+    rides = rides.astype({"location": "str", "origin": "str", "outcome": "str"})
     rides = rides.assign(location=rides["location"].fillna("not given"))
     claims = rides.groupby(["location", "origin", "submission_id"], as_index=False).agg(
         outcome=("outcome", "first"), denied_amount=("denied_amount", "sum"))  # fmt: skip
