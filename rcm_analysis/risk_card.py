@@ -120,12 +120,12 @@ def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
     alive = open_claims[open_claims["expected_recoverable_usd"] > 0]
     top = alive.head(max(len(alive) // 5, 1))
     gone = len(open_claims) - int((open_claims["days_left"].fillna(0) >= 0).sum())
-    share = top["expected_recoverable_usd"].sum() / max(alive["expected_recoverable_usd"].sum(), 1e-9)
+    clocks = f" All usual clocks have run out on {gone:,} claims." if gone else ""
+    if not len(alive):
+        return f"None of the {len(open_claims):,} open denials is expected to bring anything if it is worked.{clocks}"
+    share = top["expected_recoverable_usd"].sum() / alive["expected_recoverable_usd"].sum()
     first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {pages.usd(top['expected_recoverable_usd'].sum())}, "
-    return (
-        first
-        + f"{pages.share(share)}, of what work is expected to recover. All usual clocks have run out on {gone:,} claims."
-    )
+    return f"{first}{pages.share(share)}, of what work is expected to recover.{clocks}"
 
 
 def honesty(judged: Judgement, trained: Trained | None) -> str:

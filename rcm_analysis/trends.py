@@ -365,6 +365,8 @@ def movement(parts: pd.DataFrame, *, months: int) -> str:
         return "There are too few months with decisions to say why the denial rate moved."
     change, mix, rate = (pages.points(parts[name].sum()) for name in ("total", "mix", "rate"))
     top = parts.iloc[0]
+    if change == "0.0" and (parts["total"].abs() < 0.0005).all():
+        return f"The denial rate of the last {months} months is that of the {months} before, and no payer moved it."
     return (f"The denial rate moved by {change} points in the last {months} months against the {months} before: {rate} by rates and {mix} "
             f"by the mix of payers. {top['payer_name']} contributed most, {pages.points(top['total'])} points.")  # fmt: skip
 

@@ -397,6 +397,22 @@ def test_a_practice_without_denials_has_an_empty_list(tmp_path):
     assert "nothing to work" in risk_card.first_answer(risk.risk(con, as_of=date(2026, 10, 31)), None)
 
 
+def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
+    def answer(recoverable, days_left):
+        return risk_card.first_answer(
+            pd.DataFrame({"expected_recoverable_usd": recoverable, "days_left": days_left}), None
+        )
+
+    assert (
+        answer([30.0, 10.0], [5, 20])
+        == "Work the first 1 of 2 open denials: they hold $30, 75.0%, of what work is expected to recover."
+    )
+    assert answer([30.0, 0.0], [5, -1]).endswith("to recover. All usual clocks have run out on 1 claims.")
+    assert answer([0.0, 0.0], [-5, -1]) == (
+        "None of the 2 open denials is expected to bring anything if it is worked. All usual clocks have run out on 2 claims."
+    )
+
+
 # --- the worklist --------------------------------------------------------------------------------------------------
 
 

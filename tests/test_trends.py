@@ -382,6 +382,14 @@ def test_a_forecast_of_noise_is_its_level_and_beats_the_naive():
 # --- a practice ------------------------------------------------------------------------------------------------------
 
 
+def test_a_rate_that_stands_still_is_said_to_stand_still():
+    def parts(*totals):
+        return pd.DataFrame({"payer_name": ["ACME", "UNITED"], "total": totals, "mix": 0.0, "rate": totals})
+
+    assert trends.movement(parts(0.0, 0.0), months=6).endswith("and no payer moved it.")
+    assert "ACME contributed most, +2.0 points" in trends.movement(parts(0.02, -0.02), months=6)
+
+
 def test_a_practice_without_events_has_no_signal(tmp_path):
     for seed in (901, 902):
         demo.write_practice(tmp_path / str(seed), claims=2500, months=18, seed=seed, events=False)
