@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis import pages
 from rcm_analysis.measures import MEASURES, wilson
 
 if TYPE_CHECKING:
@@ -51,6 +52,19 @@ def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.
     rows = rows.reindex(whole).rename_axis("month").reset_index()
     rows[["numerator", "denominator"]] = rows[["numerator", "denominator"]].fillna(0)
     return rows.assign(measure=name, complete=rows["complete"].fillna(True).astype(bool))
+
+
+def rate_now(rate: pd.DataFrame) -> str:
+    """The denial rate of the last month against the twelve before it, in a sentence; `rate` as from `by_month`."""
+    now, before = rate.iloc[-1], rate.iloc[-13:-1]
+    month, earlier = pages.month_name(now["month"]), before["denominator"].sum()
+    usual = pages.share(before["numerator"].sum() / earlier) if earlier else None
+    if not now["denominator"]:
+        return (f"No claim was decided in {month}; of the claims decided in the twelve months before, {usual} were denied at first." if earlier else
+                f"No claim was decided in {month} or the twelve months before, so there is no denial rate; the payers' remittances (835) tell decisions.")  # fmt: skip
+    said = (f"In {month} {pages.count(now['numerator'])} of {pages.count(now['denominator'])} decided claims were denied at first: "
+            f"{pages.share(now['value'])} (95% interval {pages.share(now['lower'])} to {pages.share(now['upper'])})")  # fmt: skip
+    return f"{said}, against {usual} in the twelve months before." if earlier else f"{said}."
 
 
 def measures_of_month(table: pd.DataFrame, *, month: str) -> pd.DataFrame:

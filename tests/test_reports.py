@@ -15,7 +15,7 @@ import papermill
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook, printed
 
-from rcm_analysis import claims, intake, pages, reports, runs, sharing
+from rcm_analysis import claims, intake, measures, pages, reports, runs, sharing, summaries
 from rcm_analysis.store import Practice
 
 HOSTILE = "<script>alert(1)</script>"
@@ -114,6 +114,15 @@ def test_the_same_inputs_give_the_same_bytes(demo_report, demo_store, tmp_path):
     assert (again / "03_write_offs.html").read_bytes() == (demo_report / "03_write_offs.html").read_bytes()
 
 
+HOLLOW = re.compile(r"\b0 of 0 (?!rules)|\b0 claims worth|\$0 on 0 |Of \$0 |“none”|is none:|– to –|No payer of 0 ")
+
+
+def sentences(path: Path) -> list[str]:
+    """The findings and key figures of a page."""
+    found = re.findall(r'<p class="finding[^>]*>(.*?)</p>|<div class="tile">(.*?)</div>', path.read_text(), re.S)
+    return [re.sub(r"<[^>]+>", " ", a or b) for a, b in found]
+
+
 @pytest.mark.parametrize("kind", ["835", "837", "ledger"])
 def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path, kind):
     place = demo_folder / "ledger.csv" if kind == "ledger" else demo_folder / "edi" / kind
@@ -122,6 +131,22 @@ def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path,
                             notebooks=reports.notebooks([]), jobs=2)  # fmt: skip
     assert result.ok, result.statuses
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", (result.folder / "index.html").read_text(), flags=re.S)
+    for path in result.folder.glob("*.html"):
+        assert not [said for said in sentences(path) if HOLLOW.search(said)], path.name
+
+
+@pytest.mark.parametrize("months, sentence", [
+    ([(0, 0), (6, 60), (9, 90)], "In March 2026 9 of 90 decided claims were denied at first: 10.0% (95% interval 5.4% to 17.9%), against 10.0% in the twelve months before."),
+    ([(9, 90)], "In March 2026 9 of 90 decided claims were denied at first: 10.0% (95% interval 5.4% to 17.9%)."),
+    ([(12, 60), (0, 0)], "No claim was decided in March 2026; of the claims decided in the twelve months before, 20.0% were denied at first."),
+    ([(0, 0)], "No claim was decided in March 2026 or the twelve months before, so there is no denial rate; the payers' remittances (835) tell decisions."),
+])  # fmt: skip
+def test_a_rate_is_said_of_the_months_that_have_one(months, sentence):
+    names = ["2026-01", "2026-02", "2026-03"][-len(months) :]
+    rate = pd.DataFrame(months, columns=["numerator", "denominator"]).assign(month=names)
+    lower, upper = measures.wilson(rate["numerator"], rate["denominator"])
+    rate = rate.assign(value=rate["numerator"] / rate["denominator"], lower=lower, upper=upper)
+    assert summaries.rate_now(rate) == sentence
 
 
 def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):
