@@ -73,7 +73,7 @@ def profile(store: Path | str, practice: str, *, as_of: date, months: int) -> Pr
     """One practice's numbers, a few kilobytes without any claim in them. Raises RcmError when it has no data."""
     con = claims.open_practice(store, practice, as_of=as_of)
     found = trends.changes_of(trends.practice_signals(con, as_of=as_of, months=months + 24))
-    figures = _money(con, as_of=as_of, months=months) | _quality(con, as_of=as_of)
+    figures = _money(con, as_of=as_of, months=months) | _quality(con, as_of=as_of, months=months)
     parts = (_cases(con, as_of=as_of, months=2 * months), pd.DataFrame([figures]),
              found[["headline", "first_month", "excess_amount_usd", "ongoing"]])  # fmt: skip
     con.close()
@@ -130,8 +130,8 @@ def _money(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> dict[
     }  # fmt: skip
 
 
-def _quality(con: duckdb.DuckDBPyConnection, *, as_of: date) -> dict[str, float]:
-    """Files accepted and not, first and last decision, claims sent and unanswered, whether there is a ledger, balance."""
+def _quality(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> dict[str, float]:
+    """Files accepted and not, decisions, claims sent and unanswered, whether there is a ledger, balance."""
     counts = con.execute(f"""
         SELECT count(*) FILTER (WHERE submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY AND state <> 'rejected') AS sent,
             count(*) FILTER (WHERE submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY AND state <> 'rejected'
@@ -145,6 +145,7 @@ def _quality(con: duckdb.DuckDBPyConnection, *, as_of: date) -> dict[str, float]
     return {
         **files.iloc[0].to_dict(),
         **counts,
+        "one_sided": bool(summaries.one_sided(summaries.decisions_told(con, as_of=as_of, months=months))),
         "items": int(level["items"]),
         "unbalanced": int(level["items"] - level["balanced"]),
     }
@@ -198,6 +199,8 @@ def _doubts(row: dict, as_of: pd.Timestamp, first: pd.Timestamp) -> Iterator[str
         yield f"no decision since {pages.month_name(str(row['last_decision'])[:7])}"
     if pd.notna(row["first_decision"]) and pd.Timestamp(row["first_decision"]) >= first + pd.DateOffset(months=1):
         yield f"begins in {pages.month_name(str(row['first_decision'])[:7])}"
+    if row["one_sided"]:
+        yield "paid claims are not in the files: denial rate too high"
     if not row["ledger"]:
         yield "no ledger: write-offs are inferred"
     if row["files_left_out"]:

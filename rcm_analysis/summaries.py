@@ -17,6 +17,7 @@ from rcm_analysis.measures import MEASURES, wilson
 if TYPE_CHECKING:
     import duckdb
 
+MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
 
 
@@ -193,6 +194,39 @@ def repeated_payments(con: duckdb.DuckDBPyConnection) -> int:
     return int(
         con.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0]
     )
+
+
+def decisions_told(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Claims decided and denied at first by who tells it: an 835, or only exports (listings, a ledger's payments).
+
+    told_by    decided  denied
+    exports    120      120      a listing of denials alone: what was paid is not known
+    835        1,400    160
+    """
+    return _frame(con, f"""
+        SELECT CASE WHEN electronic > 0 THEN '835' ELSE 'exports' END AS told_by, count(*) AS decided,
+            count(*) FILTER (WHERE initially_denied) AS denied
+        FROM claims JOIN (SELECT claim_number, count(payment_id) AS electronic FROM decisions WHERE counts GROUP BY claim_number) USING (claim_number)
+        WHERE {_between("first_decided_on", as_of, months)} GROUP BY 1 ORDER BY 1""")  # fmt: skip
+
+
+def one_sided(told: pd.DataFrame) -> str:
+    """Says that paid claims are missing from the decisions, so that denial rates are too high; else empty.
+
+    `told` as from `decisions_told`. Payers pay most claims at first, so that decisions which are mostly denials, beyond
+    chance, are a listing of denials or a selection of remittances.
+    """
+    sums = told.groupby("told_by")[["denied", "decided"]].sum().reindex(["exports", "835"], fill_value=0)
+    sums.loc["all"] = sums.sum()
+    mostly = wilson(sums["denied"], sums["decided"])[0] > 0.5
+    counts = sums.map(pages.count)
+    if mostly["exports"] and sums.loc["exports", "denied"] >= MATERIAL_SHARE * sums.loc["all", "denied"]:
+        return (f"{counts.loc['exports', 'denied']} of {counts.loc['all', 'denied']} claims denied at first are known only from a listing of denials, which leaves out what was paid: "
+                "denial rates are too high. Give the payers' 835 files, or a listing of claims with what was paid.")  # fmt: skip
+    if mostly["all"]:
+        return (f"{counts.loc['all', 'denied']} of {counts.loc['all', 'decided']} decided claims were denied at first. Payers pay most claims, so paid ones are missing from the "
+                "files and denial rates are too high. Give all 835 files, not a selection.")  # fmt: skip
+    return ""
 
 
 def rejects(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from rcm_analysis import cells, claims, cli, exports, intake, listings, mappings
+from rcm_analysis import cells, claims, cli, exports, intake, listings, mappings, summaries
 from rcm_analysis.store import Practice
 
 LEDGER = """Claim ID,Patient Name,Visit Date,Txn Date,Txn Type,Adj Code,Adj Reason,Payer,Amount
@@ -298,6 +298,36 @@ def test_without_835_the_ledgers_insurance_payments_are_decisions(tmp_path):
     con = ingested(tmp_path, CLAIMS, DENIALS, ledger)
     assert rows(con, "SELECT first_decided_on, initially_denied, paid, paid_after_first, state FROM claims WHERE claim_number = 'A1'") == [
         (date(2026, 3, 15), True, D(300), True, "paid")]  # fmt: skip
+
+
+def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
+    def said(name, *files):
+        (tmp_path / name).mkdir()
+        con = ingested(tmp_path / name, *files)
+        return summaries.one_sided(summaries.decisions_told(con, as_of=AS_OF, months=12))
+
+    head, day = "Claim ID,Denial Date,Payer,Charge,Denied Amount,CARC\n", "03/15/2026"
+    listed = head + "".join(f"L{i},{day},Acme,90.00,90.00,CO-197\n" for i in range(10))
+    paid = [f"CLP*P{i}*1*90*90**CI*X{i}" for i in range(100)]
+    refused = [s for i in range(5) for s in (f"CLP*D{i}*4*90*0**CI*Y{i}", "CAS*CO*50*90")]
+    claims_paid = "Claim ID,Submit Date,Payer,Charge,Paid,Paid Date\n" + "".join(
+        f"P{i},01/15/2026,Acme,90.00,90.00,02/15/2026\n" for i in range(40)
+    )
+    assert said("listing", listed).startswith(
+        "10 of 10 claims denied at first are known only from a listing of denials"
+    )
+    assert said("beside an 835", listed, remittance(*paid, *refused, paid="9000")).startswith("10 of 15 claims denied")
+    assert said("one of many", head + listed.splitlines()[1] + "\n", remittance(*paid, *refused, paid="9000")) == ""
+    many = [s.replace("*D", f"*{j}D").replace("*Y", f"*{j}Y") for j in range(20) for s in refused]
+    four = "".join(listed.splitlines(keepends=True)[:5])
+    assert said("four of 104", four, remittance(*paid, *many, paid="9000")) == ""
+    assert said("with paid claims", listed, claims_paid) == ""
+    assert said("a selection", remittance(*refused, paid="0")).startswith("5 of 5 decided claims were denied at first.")
+    assert (
+        said("an 835", remittance(*paid, *refused, paid="9000"))
+        == said("few", head + listed.splitlines()[1] + "\n")
+        == ""
+    )
 
 
 def test_a_part_of_a_claim_is_denied_with_its_own_dollars(tmp_path):

@@ -149,7 +149,7 @@ def test_twins_are_alike_and_ranked_by_name(told):
 
 def figures(**more) -> pd.DataFrame:
     whole = {"first_decision": pd.Timestamp("2024-01-05"), "last_decision": pd.Timestamp("2026-10-28"), "ledger": True, "files": 40,
-             "files_left_out": 0, "sent": 1000, "unanswered": 10, "items": 5000, "unbalanced": 0}  # fmt: skip
+             "files_left_out": 0, "sent": 1000, "unanswered": 10, "items": 5000, "unbalanced": 0, "one_sided": False}  # fmt: skip
     return pd.DataFrame([whole | more])
 
 
@@ -159,6 +159,7 @@ def figures(**more) -> pd.DataFrame:
     ({"files_left_out": 3}, "3 of 40 files not or partly read"), ({"unanswered": 51}, "5.1% of claims unanswered after 60 days"),
     ({"unanswered": 50}, "complete"), ({"unbalanced": 6}, "0.1% of paid lines do not balance"),
     ({"first_decision": pd.Timestamp("2026-02-03")}, "begins in February 2026"),
+    ({"one_sided": True}, "paid claims are not in the files: denial rate too high"),
 ])  # fmt: skip
 def test_what_makes_numbers_doubtful_is_said(facts, words):
     assert portfolio.quality(figures(**facts), as_of=AS_OF, months=12).tolist() == [words]
