@@ -76,7 +76,13 @@ def test_every_measure_is_equal_on_both_engines(demo_con, spark_con):
 
 
 def test_the_notebooks_tables_are_equal_on_both_engines(demo_con, spark_con):
-    for build in (summaries.denial_reasons, summaries.write_offs_by_leaf, summaries.waterfall, summaries.coverage):
+    for build in (
+        summaries.denial_reasons,
+        summaries.write_offs_by_leaf,
+        summaries.waterfall,
+        summaries.coverage,
+        summaries.decisions_told,
+    ):
         ours, theirs = (build(con, as_of=AS_OF, months=24) for con in (demo_con, spark_con))
         pd.testing.assert_frame_equal(in_order(ours), in_order(theirs), check_dtype=False)
     pd.testing.assert_frame_equal(summaries.balance(demo_con), summaries.balance(spark_con), check_dtype=False)
