@@ -21,7 +21,7 @@ import pyarrow as pa
 from rcm_analysis import ledgers, listings, sheets
 from rcm_analysis.cells import AMBIGUOUS, date_order
 from rcm_analysis.envelopes import Note
-from rcm_analysis.grids import GridError, grid
+from rcm_analysis.grids import Grid, GridError, grids
 from rcm_analysis.mappings import (
     DAYS,
     KINDS,
@@ -33,7 +33,7 @@ from rcm_analysis.mappings import (
     match_columns,
     read_mapping,
 )
-from rcm_analysis.sheets import Sheet, SheetError, is_workbook
+from rcm_analysis.sheets import MAX_SHEETS, Sheet, SheetError, is_workbook
 
 __all__ = [
     "KINDS",
@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 NAME_COLUMN = "name the columns in a mapping file: rcm ingest FILE --practice P --mapping new.toml"
+LEFT_OUT = "nothing to do if it holds no claims; else name its columns in a mapping file"
 CSV_AGAIN = "check that this is the right file; PDF and picture files must be exported as CSV"
 
 
@@ -76,43 +77,72 @@ def read(
 ) -> Read:
     """What a file that holds no X12 tells; `data` is its text as UTF-8, `raw` its own bytes, `key` makes pseudonyms.
 
-    Raises nothing for bad content: what can't be used becomes a `Note` with its row, column, reason and what to do.
+    Every sheet of a workbook that is understood is an export of its own. Raises nothing for bad content: what can't be
+    used becomes a `Note` with its sheet, row, column, reason and what to do.
     """
     mapping = mapping or Mapping()
     try:
         pages = sheets.read(data, raw=raw)
-        sheet, layout, others = _choose(pages, mapping)
-        made = grid(sheet, layout, mapping, name=sheet.name if others else "", keep_repeats=layout.kind == "ledger")
+        found, left_out = _understood(pages, mapping)
+        people = frozenset().union(*(_people(page, layout) for page, layout in found))
+        for page in pages:
+            page.name = _without(page.name, people)
+        made = grids(found, mapping, people=people, named=len(pages) > 1)
     except SheetError as error:
         return _refused(str(error), CSV_AGAIN)
     except GridError as error:
         return _refused(str(error), error.advice)
-    result = Read(kind=layout.kind, names=_words(made.texts("patient_name")))
-    if layout.kind == "ledger":
-        table, result.counts, result.cents = ledgers.read(made, mapping)
-        result.tables = {"ledger": table}
-    else:
-        id_ = file_id or hashlib.sha256(raw).hexdigest()
-        result.tables, result.counts, result.cents = listings.read(made, file_id=id_, key=key)
-    for _ in others:
-        made.notice("file", "another sheet of the workbook was passed over",
-                    "export it as a file of its own if it is needed")  # fmt: skip
+    result = Read(kind="+".join(sorted({one.layout.kind for one in made})), names=people)
+    for one in made:
+        _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key)
+    if len(made) > 1:
+        result.counts["claims"] = len({one.texts("claim_number")[i] for one in made for i in one.good()})
+    result.notes += [
+        Note(0, "notice", f"sheet {page.name}", f"was left out: {why}", LEFT_OUT) for page, why in left_out
+    ]
     if not any(table.num_rows for table in result.tables.values()):
-        first = made.notes[0] if made.notes else Note(0, "file", "file", "it has no row below its header", "")
-        return _refused(f"no row could be read; {first.place} {first.reason}", NAME_COLUMN, names=result.names)
-    result.notes = made.notes
+        first = result.notes[0] if result.notes else Note(0, "file", "file", "it has no row below its header", "")
+        return _refused(f"no row could be read; {first.place} {first.reason}", NAME_COLUMN, names=people)
     return result
 
 
-def _choose(pages: list[Sheet], mapping: Mapping) -> tuple[Sheet, Layout, list[str]]:
-    """The first sheet that is understood, its layout, and the names of the sheets with rows that were passed over."""
-    problems = []
+def _understood(pages: list[Sheet], mapping: Mapping) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]]]:
+    """The sheets that are understood with their layouts, and the others with rows and what is wrong with them."""
+    found, left_out = [], []
     for page in pages:
         layout, problem, _ = find_layout(page.rows, mapping)
-        if layout:
-            return page, layout, [other.name for other in pages if other is not page]
-        problems.append(problem)
-    raise GridError(problems[0], NAME_COLUMN)
+        if layout and len(found) < MAX_SHEETS:
+            found.append((page, layout))
+        else:
+            left_out.append((page, problem or f"more than {MAX_SHEETS} sheets are understood"))
+    if not found:
+        raise GridError(left_out[0][1], NAME_COLUMN)
+    return found, left_out
+
+
+def _people(page: Sheet, layout: Layout) -> frozenset[str]:
+    """The words of the patients' names in a sheet."""
+    places = layout.columns.get("patient_name", [])
+    return _words([row[place] for row in page.rows[layout.top + 1 :] for place in places if place < len(row)])
+
+
+def _without(name: str, people: frozenset[str]) -> str:
+    """A sheet's name without words that are in a patient's name."""
+    return re.sub(r"[^\W\d_]{2,}", lambda word: "~" if word[0].lower() in people else word[0], name)
+
+
+def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes) -> None:
+    """Adds what a grid tells to the tables, counts, totals and remarks."""
+    if made.layout.kind == "ledger":
+        table, counts, cents = ledgers.read(made, mapping)
+        tables = {"ledger": table}
+    else:
+        tables, counts, cents = listings.read(made, file_id=file_id, key=key)
+    for name, table in tables.items():
+        result.tables[name] = pa.concat_tables([result.tables[name], table]) if name in result.tables else table
+    result.counts.update(counts)
+    result.cents.update(cents)
+    result.notes += made.notes
 
 
 def _refused(reason: str, advice: str, *, names: frozenset[str] = frozenset()) -> Read:

@@ -77,7 +77,7 @@ def _known_postings(grid: Grid) -> None:
     for i, number in enumerate(grid.texts("posting_id")):
         if number and i not in grid.rejected and first.setdefault(number, i) != i:
             grid.rejected.add(i)
-            grid.notice(grid.place(i, "posting_id"), f"has the posting number of row {grid.numbers[first[number]]}",
+            grid.notice(grid.place(i, "posting_id"), f"has the posting number of {grid.place(first[number])}",
                         "nothing to do; it is counted once")  # fmt: skip
 
 
@@ -111,8 +111,8 @@ def _table(postings: dict[str, list], grid: Grid) -> pa.Table:
         "kind": pa.array(postings["kind"], pa.string()),
         "posted_by": pa.array(_posted_by(postings), pa.string()),
         "amount": x12.decimals(_signed(postings), np.ones(rows, bool)),
-        "code": texts(without_names(postings["code"], claims, names, vocabulary)),
-        "reason": texts(without_names(postings["reason"], claims, names, vocabulary)),
+        "code": texts(without_names(postings["code"], claims, grid.people, vocabulary)),
+        "reason": texts(without_names(postings["reason"], claims, grid.people, vocabulary)),
         "payer_name": texts(payers(postings["payer_name"], patient)),
         "procedure": texts(postings["procedure"]),
         "location": texts([value.upper() for value in postings["location"]]),

@@ -105,7 +105,7 @@ def _rows(grid: Grid) -> _Rows:
     found = [
         reasons(*cells) for cells in zip(*map(grid.texts, ("group_code", "carc", "rarc", "reason_text")), strict=True)
     ]
-    words = without_names([reason.words for reason in found], plain["claim_number"], names, codes.vocabulary())
+    words = without_names([reason.words for reason in found], plain["claim_number"], grid.people, codes.vocabulary())
     return _Rows(grid, plain, day, cents, found, words)
 
 

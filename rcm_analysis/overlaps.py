@@ -5,14 +5,15 @@
     1     A1            2026-01-05  payment   -20.00         yes, a second copay: rows of one file are different
     2     A1            2026-01-05  payment   -20.00         no, file 2 repeats the first of file 1
 
-Where an 837 or 835 tells of a claim, it outranks the listings. Tables take the place of the facts' views.
+Sheets of a workbook overlap as files do. Where an 837 or 835 tells of a claim, it outranks the listings. Tables take
+the place of the facts' views.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rcm_analysis import schema
+from rcm_analysis import schema, sheets
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,15 +24,20 @@ def _columns(table: str, of: str, **instead: str) -> str:
     return ", ".join(f"{instead.get(c.name, f'{of}.{c.name}')} AS {c.name}" for c in schema.TABLES[table].columns)
 
 
+def _sheet(row: str) -> str:
+    """The place of a row's sheet in its workbook."""
+    return f"floor(({row} - 1) / {sheets.SHEET_ROWS}.0)"
+
+
 # The reason is left out: which of its words may stay depends on the other rows of its file
 _POSTING = "claim_number, known_on, kind, amount, coalesce(procedure, ''), coalesce(service_date, known_on)"
 
 LEDGER = f"""
     WITH numbered AS (
-        SELECT *, row_number() OVER (PARTITION BY file_id, {_POSTING} ORDER BY row) AS occurrence FROM ledger),
+        SELECT *, row_number() OVER (PARTITION BY file_id, {_sheet("row")}, {_POSTING} ORDER BY row) AS occurrence FROM ledger),
     ranked AS (
         SELECT *, row_number() OVER (PARTITION BY {_POSTING}, occurrence
-            ORDER BY length(coalesce(reason, '')) DESC, file_id) AS place FROM numbered)
+            ORDER BY length(coalesce(reason, '')) DESC, file_id, row) AS place FROM numbered)
     SELECT {_columns("ledger", "r")} FROM ranked r WHERE place = 1
 """
 
@@ -52,7 +58,8 @@ SUBMISSIONS = f"""
 REMITTANCES = f"""
     WITH electronic AS (SELECT DISTINCT claim_number FROM remittances WHERE payment_id IS NOT NULL),
     listed AS (
-        SELECT r.*, row_number() OVER (PARTITION BY r.file_id, r.claim_number, r.known_on ORDER BY r.segment) AS occurrence
+        SELECT r.*, row_number() OVER (PARTITION BY r.file_id, {_sheet("r.segment")}, r.claim_number, r.known_on
+            ORDER BY r.segment) AS occurrence
         FROM remittances r ANTI JOIN electronic USING (claim_number) WHERE r.payment_id IS NULL),
     ranked AS (
         SELECT l.*, max(paid) OVER (PARTITION BY claim_number, known_on, occurrence) AS most_paid,
@@ -99,9 +106,9 @@ REMITTANCES = f"""
 def count_once(con: duckdb.DuckDBPyConnection) -> None:
     """Puts tables without repetitions in the place of `ledger`, `submissions` and `remittances`, where exports overlap.
 
-    Practices without listings, and with one ledger, keep the views they have.
+    Practices without listings, and with one ledger on one sheet, keep the views they have.
     """
-    if _first(con, "SELECT count(DISTINCT file_id) FROM ledger") > 1:
+    if _first(con, f"SELECT count(*) FROM (SELECT DISTINCT file_id, {_sheet('row')} FROM ledger) AS exports") > 1:
         con.execute(f"CREATE TEMP TABLE ledger AS {LEDGER}")
     if _first(con, "SELECT count(*) FROM submissions WHERE kind = 'listing'"):
         con.execute(f"CREATE TEMP TABLE submissions AS {SUBMISSIONS}")

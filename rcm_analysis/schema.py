@@ -327,7 +327,7 @@ FACTS = (
         "posting of the practice's own system",
         _columns(
             *_SOURCE,
-            ("row", COUNT, "row of the file, the header being row 1"),
+            ("row", COUNT, "row of the file from 1; each further sheet of a workbook begins 33,554,432 later"),
             ("claim_number", TEXT, "the practice's claim number"),
             ("kind", TEXT, "charge, payment, adjustment, write_off, refund, transfer or other"),
             ("posted_by", TEXT, "insurance or patient, for payments and transfers"),

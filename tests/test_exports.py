@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from datetime import date
 from decimal import Decimal as D
@@ -37,6 +38,7 @@ def read(text: str | bytes, **more) -> exports.Read:
 
 
 def ingested(tmp_path, *files: str | bytes, mapping=None, as_of=AS_OF):
+    tmp_path.mkdir(exist_ok=True)
     paths = []
     for i, data in enumerate(files):
         paths.append(tmp_path / f"{i}.csv")
@@ -157,7 +159,76 @@ def test_a_workbook_is_read_with_its_own_dates_and_numbers(tmp_path):
     assert rows(con, "SELECT row, claim_number, known_on, amount FROM ledger ORDER BY row") == [
         (4, "1001", date(2026, 1, 2), D("100.10")), (5, "1002", date(2026, 3, 4), D("0.30"))]  # fmt: skip
     assert rows(con, "SELECT level, place, reason FROM rejects ORDER BY place DESC") == [
-        ("notice", "sheet Data, row 6", "is a line of totals"), ("notice", "file", "another sheet of the workbook was passed over")]  # fmt: skip
+        ("notice", "sheet Data, row 6", "is a line of totals"),
+        ("notice", "sheet Cover", "was left out: no header row was understood (the first row has 1 columns)")]  # fmt: skip
+
+
+HEAD = ["Claim ID", "Patient", "Txn Date", "Txn Type", "Reason", "Amount"]
+JANUARY = [HEAD, ["A1", "MOSS, ANN", "01/13/2026", "Charge", "", 100], ["A1", "MOSS, ANN", "01/14/2026", "Payment", "copay", -20],
+           ["A1", "MOSS, ANN", "01/14/2026", "Payment", "copay", -20]]  # fmt: skip
+FEBRUARY = [
+    HEAD,
+    ["A1", "MOSS, ANN", "02/03/2026", "Payment", "", -60],
+    ["A2", "QUILL, BO", "02/04/2026", "Charge", "", "fifty"],
+]
+
+
+def test_every_sheet_that_is_understood_is_read_and_each_row_counts_once(tmp_path):
+    every = {
+        "Jan": JANUARY,
+        "Feb": FEBRUARY,
+        "Sum": [["Month", "Paid"], ["January", 100]],
+        "All": JANUARY + FEBRUARY[1:2],
+    }
+    con = ingested(tmp_path, workbook(every))
+    assert rows(con, "SELECT claim_number, known_on, kind, amount, count(*) FROM ledger GROUP BY ALL ORDER BY 2, 3") == [
+        ("A1", date(2026, 1, 13), "charge", D(100), 1), ("A1", date(2026, 1, 14), "payment", D(-20), 2),
+        ("A1", date(2026, 2, 3), "payment", D(-60), 1)]  # fmt: skip
+    found = dict(rows(con, "SELECT place, reason FROM rejects"))
+    assert found['sheet Feb, row 3, column "Amount"'] == "the amount can't be read"
+    assert found["sheet Jan, row 4"] == "repeats sheet Jan, row 3; both are counted"
+    assert found["sheet All, row 4"] == "repeats sheet Jan, row 3; it is counted once"
+    assert found["sheet Sum"].startswith("was left out: no header row was understood") and len(found) == 7
+
+
+def test_sheets_of_several_kinds_say_what_as_many_files_say(tmp_path):
+    denied = "A2,QUILL BOB,02/10/2026,Acme,99213,150.00,60.00,CO-50,\n"  # in part, on the day of its payment
+    texts = {
+        "Claims": CLAIMS,
+        "Denials": DENIALS.replace(",", ".").replace(";", ",").replace("197. N54", "197") + denied,
+        "Ledger": LEDGER,
+    }
+    both = [workbook({name: list(csv.reader(io.StringIO(text))) for name, text in texts.items()})], list(texts.values())
+    one, three = (ingested(tmp_path / str(len(files)), *files) for files in both)
+    for table in ("claims EXCLUDE (patient_key)", "denials", "write_offs"):
+        name, _, but = table.partition(" ")
+        ours, theirs = (rows(con, f"SELECT * {but} FROM {name} ORDER BY ALL") for con in (one, three))
+        assert ours == theirs and ours, table
+    assert rows(one, "SELECT kind, claims FROM files") == [("claims+denials+ledger", 3)]
+    assert rows(one, "SELECT count(*) FROM decisions WHERE claim_number = 'A2'") == [(1,)]
+
+
+def test_a_person_of_one_sheet_is_named_by_no_other(tmp_path):
+    notes = [
+        ["Claim ID", "Txn Date", "Txn Type", "Reason", "Amount"],
+        ["A1", "02/13/2026", "Write-Off", "spoke w Moss", "soon"],
+    ]
+    notes += [[f"A{i}", "02/13/2026", "Write-Off", "spoke w Moss", -1] for i in range(9)]
+    con = ingested(tmp_path, workbook({"Jan": JANUARY, "Moss notes": notes, "Cover": [["Acme billing"]]}))
+    assert rows(con, "SELECT DISTINCT reason FROM ledger WHERE kind = 'write_off'") == [("spoke w",)]
+    assert rows(con, "SELECT place FROM rejects ORDER BY 1") == [
+        ("sheet Cover",), ("sheet Jan, row 4",), ('sheet ~ notes, row 2, column "Amount"',)]  # fmt: skip
+
+
+def test_dates_of_one_sheet_tell_the_order_of_the_others_and_too_many_are_named(monkeypatch):
+    open_ = [HEAD, ["A3", "", "02/03/2026", "Charge", "", 5]]
+    assert read(workbook({"Feb": open_})).notes[0].reason.startswith("day and month can't be told apart")
+    book = workbook({"Feb": open_, "Jan": [[*HEAD, "Note"], *([*row, ""] for row in JANUARY[1:])]})
+    assert read(book).table["known_on"].to_pylist()[0] == date(2026, 2, 3)
+    monkeypatch.setattr(exports, "MAX_SHEETS", 1)
+    told = read(workbook({"Jan": JANUARY, "Feb": FEBRUARY}))
+    assert told.table.num_rows == 3
+    assert ("sheet Feb", "was left out: more than 1 sheets are understood") in {(n.place, n.reason) for n in told.notes}
 
 
 def test_a_damaged_workbook_says_so():
