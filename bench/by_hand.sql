@@ -222,10 +222,13 @@ joined AS (
     LEFT JOIN balances l USING (claim_number) LEFT JOIN given_up w USING (claim_number)
     LEFT JOIN payers k ON k.ledger_name = l.payer_name
     LEFT JOIN filing_indicators i ON i.filing_code = coalesce(s.filing_code, d.filing_code)),
+clocks AS (
+    SELECT payer_name, payer_class, clock, arg_max(CAST(days AS INTEGER), payer_pattern <> '') AS days
+    FROM (SELECT DISTINCT coalesce(payer_name, '') AS payer_name FROM joined)
+    JOIN deadlines ON payer_pattern = '' OR regexp_matches(lower(payer_name), payer_pattern) GROUP BY ALL),
 windows AS (
-    SELECT payer_class, max(CAST(days AS INTEGER)) AS days FROM deadlines
-    WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class),
-limits AS (SELECT payer_class, max(CAST(days AS INTEGER)) AS days FROM deadlines WHERE clock = 'initial_filing' GROUP BY payer_class),
+    SELECT payer_class, payer_name, max(days) AS days FROM clocks WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY ALL),
+limits AS (SELECT payer_class, payer_name, days FROM clocks WHERE clock = 'initial_filing'),
 stated AS (
     SELECT j.*, j.service_date + m.days AS filing_deadline, CASE
         WHEN first_decided_on IS NULL AND coalesce(insurance_paid, 0) <= 0 AND submissions + coalesce(statuses, 0) > 0 THEN
@@ -239,7 +242,8 @@ stated AS (
             CASE WHEN last_submitted_on > last_decided_on THEN 'resubmitted' WHEN paid > 0 THEN 'partially_paid'
                 WHEN date_diff('day', last_denied_on, DATE '2026-10-31') > w.days THEN 'open_past_window' ELSE 'denied_open' END
         WHEN paid > 0 AND denied_now THEN 'partially_paid' WHEN paid > 0 THEN 'paid' ELSE 'patient' END AS state
-    FROM joined j LEFT JOIN windows w USING (payer_class) LEFT JOIN limits m USING (payer_class))
+    FROM joined j LEFT JOIN windows w ON w.payer_class = j.payer_class AND w.payer_name = coalesce(j.payer_name, '')
+    LEFT JOIN limits m ON m.payer_class = j.payer_class AND m.payer_name = coalesce(j.payer_name, ''))
 SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi, rendering_npi, location, place_of_service,
     service_date, submitted_on, first_decided_on, charge, allowed, paid, patient_share, rejected, initially_denied, denied_amount,
     category, group_code, carc, rarc, CAST(submissions AS INTEGER) AS submissions, state,

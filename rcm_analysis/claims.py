@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     import duckdb
 
 CLAIMS: tuple[tuple[str, str], ...] = (
+    # Days of each clock: of the row that names the payer, where the claim is of that row's class, else of the class
+    ("payer_clocks", """
+        WITH named AS (
+            SELECT coalesce(payer_name, '') AS payer_name FROM submissions UNION SELECT coalesce(payer_name, '') FROM remittances
+            UNION SELECT coalesce(payer_name, '') FROM ledger UNION SELECT '')
+        SELECT n.payer_name, d.payer_class, d.clock, max_by(CAST(d.days AS INTEGER), (d.payer_pattern <> '', d.valid_from)) AS days
+        FROM named n JOIN deadlines d ON d.payer_pattern = '' OR regexp_matches(lower(n.payer_name), d.payer_pattern)
+        GROUP BY n.payer_name, d.payer_class, d.clock
+    """),
     ("claims", """
         WITH numbers AS (
             SELECT claim_number FROM submission_summary UNION SELECT claim_number FROM decision_summary
@@ -73,15 +82,14 @@ CLAIMS: tuple[tuple[str, str], ...] = (
             LEFT JOIN payer_links k ON k.ledger_name = l.payer_name
             LEFT JOIN filing_indicators i ON i.filing_code = coalesce(s.filing_code, d.filing_code)),
         windows AS (
-            SELECT payer_class, max(CAST(days AS INTEGER)) AS days FROM deadlines
-            WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class),
-        limits AS (
-            SELECT payer_class, max(CAST(days AS INTEGER)) AS days FROM deadlines
-            WHERE clock = 'initial_filing' GROUP BY payer_class),
+            SELECT payer_class, payer_name, max(days) AS days FROM payer_clocks
+            WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class, payer_name),
+        limits AS (SELECT payer_class, payer_name, days FROM payer_clocks WHERE clock = 'initial_filing'),
         balanced AS (
             SELECT j.*, coalesce(j.balance, greatest(coalesce(j.charge, 0) - j.paid - coalesce(j.patient_share, 0), 0)) AS owed,
                 w.days AS window_days, j.service_date + l.days AS filing_deadline
-            FROM joined j LEFT JOIN windows w USING (payer_class) LEFT JOIN limits l USING (payer_class)),
+            FROM joined j LEFT JOIN windows w ON w.payer_class = j.payer_class AND w.payer_name = coalesce(j.payer_name, '')
+            LEFT JOIN limits l ON l.payer_class = j.payer_class AND l.payer_name = coalesce(j.payer_name, '')),
         stated AS (
             SELECT *, CASE
                 WHEN first_decided_on IS NULL AND coalesce(insurance_paid, 0) <= 0 AND submissions + coalesce(statuses, 0) > 0 THEN

@@ -112,10 +112,9 @@ _KNOWN = """
         FROM moments m JOIN (SELECT claim_number AS number, known_on AS day, location FROM submissions) s
             ON s.number = m.claim_number AND s.day <= m.known_on GROUP BY ALL),
     clocks AS (
-        SELECT payer_class, max(CAST(days AS INTEGER)) FILTER (WHERE clock = 'corrected_claim') AS correct,
-            max(CAST(days AS INTEGER)) FILTER (WHERE clock = 'appeal_level_1') AS appeal,
-            max(CAST(days AS INTEGER)) FILTER (WHERE clock = 'initial_filing') AS filing
-        FROM deadlines GROUP BY payer_class)
+        SELECT payer_class, payer_name, max(days) FILTER (WHERE clock = 'corrected_claim') AS correct,
+            max(days) FILTER (WHERE clock = 'appeal_level_1') AS appeal, max(days) FILTER (WHERE clock = 'initial_filing') AS filing
+        FROM payer_clocks GROUP BY payer_class, payer_name)
     SELECT s.claim_number, s.known_on, f.first_decided_on AS denied_on, s.last_denied_on, d.payer_name, d.payer_id, d.payer_order,
         coalesce(i.payer_class, 'other') AS payer_class, t.location, d.rendering_npi, d.place_of_service, s.category, s.group_code,
         s.carc, s.rarc, s.procedure, left(s.procedure, 3) AS procedure_family, s.codes, s.unprocessable,
@@ -133,7 +132,7 @@ _KNOWN = """
     LEFT JOIN paid p ON p.claim_number = s.claim_number AND p.known_on = s.known_on
     LEFT JOIN sent t ON t.claim_number = s.claim_number AND t.known_on = s.known_on
     LEFT JOIN filing_indicators i ON i.filing_code = d.filing_code
-    LEFT JOIN clocks c ON c.payer_class = coalesce(i.payer_class, 'other')
+    LEFT JOIN clocks c ON c.payer_class = coalesce(i.payer_class, 'other') AND c.payer_name = coalesce(d.payer_name, '')
     ORDER BY s.known_on, s.claim_number
 """
 

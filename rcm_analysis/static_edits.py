@@ -196,7 +196,7 @@ def amounts(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
 def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     late = claims["service_date"] > claims["known_on"]
     yield Found(late, "hold", "future-service", "The service lies after the day of submission.", "DTP*472")
-    limit, sure = _filing_limits(claims["filing_code"])
+    limit, sure = _filing_limits(claims)
     left = limit - (claims["known_on"] - claims["service_date"]).dt.days
     text = left.map(lambda days: "" if pd.isna(days) else f"{abs(days):.0f} days {'left' if days >= 0 else 'past'}")
     first = claims["frequency"].eq("1") & claims["payer_order"].eq("P")  # other claims follow other clocks
@@ -218,16 +218,18 @@ def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     )
 
 
-def _filing_limits(filing_code: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Days from service to the limit by class of payer, and whether a law says so rather than a cautious guess."""
-    limits = (
-        codes.table("deadlines")
-        .query("clock == 'initial_filing'")
-        .drop_duplicates("payer_class", keep="last")
-        .set_index("payer_class")
-    )
-    classes = filing_code.map(codes.table("filing_indicators").set_index("filing_code")["payer_class"])
-    return classes.map(limits["days"]).astype(float), classes.map(limits["confidence"]).eq("primary")
+def _filing_limits(claims: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Days from service to the limit of the payer or its class, and whether a law says so rather than a cautious guess."""
+    rows = codes.table("deadlines").query("clock == 'initial_filing'").sort_values("valid_from", kind="stable")
+    usual = rows[rows["payer_pattern"] == ""].drop_duplicates("payer_class", keep="last").set_index("payer_class")
+    classes = claims["filing_code"].map(codes.table("filing_indicators").set_index("filing_code")["payer_class"])
+    days, sure = classes.map(usual["days"]).astype(float), classes.map(usual["confidence"]).eq("primary")
+    for row in rows[rows["payer_pattern"] != ""].itertuples():
+        named = classes.eq(row.payer_class) & claims["payer_name"].fillna("").str.contains(
+            row.payer_pattern, case=False
+        )
+        days, sure = days.mask(named, float(row.days)), sure.mask(named, row.confidence == "primary")
+    return days, sure
 
 
 def addresses(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:

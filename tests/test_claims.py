@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal as D
 
+import pandas as pd
 import pytest
 from conftest import AS_OF, claim_837, envelope, remittance, texts_of
 
-from rcm_analysis import claims, intake, measures, summaries
+from rcm_analysis import claims, intake, measures, risk_features, summaries
 from rcm_analysis.store import Practice
 
 
@@ -366,11 +367,26 @@ def test_unprocessable_is_a_rejection_by_remittance_and_out_of_the_overturn_rate
     assert measures.measure(con, as_of=AS_OF, names=("overturn_rate",)).empty
 
 
+@pytest.mark.parametrize(("payer", "filing_code", "appeal", "window"), [
+    (b"ACME HEALTH", b"CI", 65, 90), (b"Aetna Life", b"CI", 180, 180),  # its own appeals, the class's corrections
+    (b"AETNA MEDICARE", b"16", 65, 90),  # a named row is for claims of its class
+])  # fmt: skip
+def test_a_payer_that_is_named_has_clocks_of_its_own(tmp_path, payer, filing_code, appeal, window):
+    denied = line("CAS*CO*197*100").replace(b"ACME HEALTH", payer).replace(b"**CI*X1", b"**%b*X1" % filing_code)
+    last = date(2026, 3, 5) + timedelta(days=window)
+    for day, state in ((last, "denied_open"), (last + timedelta(days=1), "open_past_window")):
+        con = derived(tmp_path, denied, as_of=day)
+        assert con.execute("SELECT state FROM claims").fetchall() == [(state,)]
+    moments = pd.DataFrame({"claim_number": ["A1"], "known_on": [date(2026, 3, 5)]})
+    clocks = risk_features.features(con, moments)[["correct_by", "appeal_by"]] - pd.Timestamp(2026, 3, 5)
+    assert clocks.iloc[0].dt.days.tolist() == [90, appeal]
+
+
 def test_write_offs_are_inferred_where_no_ledger_tells_them(tmp_path):
     denied = line("CAS*CO*197*100")
     con = derived(tmp_path, paid_837("A1"), denied, as_of=date(2027, 6, 1))
     rows = con.execute("SELECT claim_number, posted_on, amount, leaf, root, basis FROM write_offs").fetchall()
-    days = con.execute("SELECT max(CAST(days AS INTEGER)) FROM deadlines WHERE payer_class = 'commercial' "
+    days = con.execute("SELECT max(CAST(days AS INTEGER)) FROM deadlines WHERE payer_class = 'commercial' AND payer_pattern = '' "
                        "AND clock IN ('corrected_claim', 'appeal_level_1')").fetchall()[0][0]  # fmt: skip
     assert rows == [("A1", date(2026, 3, 6) + timedelta(days=days), D(100), "authorization", "unnecessary", "inferred")]
     assert con.execute("SELECT state, written_off, open_balance, write_off_basis FROM claims").fetchall() == [

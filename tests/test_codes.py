@@ -50,7 +50,7 @@ ALLOWED = {
     ("deadlines", "confidence"): {"primary", "secondary", "default"},
     ("benchmarks", "kind"): {"physician", "hospital", "payer", "survey", "guidance", "folklore"},
 }  # fmt: skip
-KEYS = {"write_off_phrases": ["pattern"], "deadlines": ["payer_class", "clock", "valid_from"],
+KEYS = {"write_off_phrases": ["pattern"], "deadlines": ["payer_class", "payer_pattern", "clock", "valid_from"],
         "benchmarks": ["measure", "year", "who", "source"]}  # fmt: skip
 
 
@@ -173,6 +173,8 @@ def test_clocks_are_dated_and_sourced():
     first = rows[rows["payer_pattern"] == ""].set_index(["payer_class", "clock"])["days"]
     assert first["medicare", "appeal_level_1"] == "120" and first["medicare_advantage", "appeal_level_1"] == "65"
     served = set(codes.table("filing_indicators")["payer_class"]) - {"self_pay"}
+    assert set(rows["payer_class"]) == served and set(rows["payer_pattern"]) == set(rows["payer_pattern"].str.lower())
+    assert all(re.compile(pattern).groups == 0 for pattern in rows["payer_pattern"])
     assert set(first.index) == {(payer, clock) for payer in served for clock in ALLOWED["deadlines", "clock"]}
 
 

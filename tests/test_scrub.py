@@ -7,7 +7,7 @@ import pytest
 from conftest import AS_OF, claim_837, envelope
 from typer.testing import CliRunner
 
-from rcm_analysis import before_submission, claim_files, claims, cli, learned, prevention, scrub, static_edits
+from rcm_analysis import before_submission, claim_files, claims, cli, codes, learned, prevention, scrub, static_edits
 from rcm_analysis.holds import Places, PlacesError
 from rcm_analysis.store import Practice
 
@@ -46,6 +46,26 @@ def swapped(segments: list[str], old: str, new: str) -> list[str]:
 @pytest.mark.parametrize("segments", [SOUND, RIDE])
 def test_a_sound_claim_has_no_finding(segments):
     assert edits_of(segments) == set()
+
+
+def test_a_filing_limit_is_that_of_the_payer_where_a_row_names_it(monkeypatch):
+    row = {
+        "payer_class": "commercial",
+        "payer_pattern": "acme|apex",
+        "clock": "initial_filing",
+        "days": "30",
+        "confidence": "primary",
+    }
+    known = codes.table("deadlines")
+    monkeypatch.setattr(codes, "table", lambda name, table=codes.table: (
+        pd.concat([known, pd.DataFrame([row | {"valid_from": "2026-01-01"}])]) if name == "deadlines" else table(name)
+    ))  # fmt: skip
+    claims_ = pd.DataFrame(
+        {"filing_code": ["CI", "CI", "MB", None], "payer_name": ["ACME HEALTH", "OTHER", "ACME MEDICARE", None]}
+    )
+    days, sure = static_edits._filing_limits(claims_)
+    assert days.tolist()[:3] == [30, 90, 365] and days.isna().tolist() == [False, False, False, True]
+    assert sure.tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
