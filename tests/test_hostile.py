@@ -13,7 +13,7 @@ import pytest
 from conftest import AS_OF
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, demo, demo_edi, intake, pages, reports, scrub, tables
+from rcm_analysis import claims, cli, demo, demo_edi, intake, pages, reports, scrub, sharing, tables
 from rcm_analysis.store import Practice
 
 LONG = "VERY LONG NAME " * 120
@@ -76,6 +76,18 @@ def store(hostile_folder, tmp_path_factory) -> Path:
     outcome = intake.ingest(Practice(root, "p"), [hostile_folder / "edi", hostile_folder / "ledger.csv"])
     assert {file["status"] for file in outcome.files} == {"accepted"}
     return root
+
+
+@pytest.fixture(scope="module")
+def derived(store):
+    """The practice's tables, derived once for all that opens it."""
+    con = claims.open_practice(store, "p", as_of=AS_OF)
+    with (
+        sharing.shared(con, practice="p", as_of=AS_OF, store=store) as environment,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv(*next(iter(environment.items())))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +181,7 @@ def test_no_cell_of_the_worklist_is_a_formula(report):
 
 
 @pytest.mark.parametrize("table", ["claims", "denials", "write_offs", "ledger", "remittances", "risk", "signals"])
+@pytest.mark.usefixtures("derived")
 def test_no_exported_cell_is_a_formula(store, tmp_path, table):
     for suffix in (".csv", ".xlsx"):
         out = tmp_path / f"{table}{suffix}"
