@@ -155,7 +155,6 @@ class Practice:
                              f"rcm ingest FOLDER --practice {self.name}")  # fmt: skip
         con = duckdb.connect()
         con.execute("SET preserve_insertion_order = false")
-        con.execute("SET enable_progress_bar = false")  # the engine would print it into what a command writes
         # a folder for each process: two that spill into one would overwrite each other
         con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
         limit = memory_limit or os.environ.get(MEMORY_VARIABLE)
