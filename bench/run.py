@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS = {
     "readers": ("", "--megabytes 20"),
     "intake": ("", "--megabytes 20"),
-    "by_hand": ("--lines 10 --memory 8GB --runs 1", "--lines 0.2"),
+    "by_hand": ("--lines 10 --memory 8GB", "--lines 0.2"),
     "scale": ("--claims 1 --memory 8GB", "--claims 0.02"),
     "trends": ("--speed", "--speed 500000"),
     "clusters": ("", "--rows 50000"),

@@ -3,6 +3,7 @@
 python bench/scale.py                             1 million remittance lines
 python bench/scale.py --claims 1 --memory 8GB     a million claims; the engine may keep 8 GB and spills the rest
 python bench/scale.py --lines 1 3 10 --record docs/growth.csv --folder /somewhere/large --nice 5
+python bench/scale.py --lines 10 30 --repeated --memory 8GB --record docs/growth.csv --folder /somewhere/large
 python bench/scale.py --record docs/growth.csv --draw docs/growth.png
 
 Seconds are those of a clock, work those of all cores together: on a busy machine only work can be compared. Each stage
@@ -35,6 +36,7 @@ PRACTICE = "scale"
 LINES_PER_CLAIM = 1.983  # of the demo practice
 STAGES = ("ingest", "tables", "measures", "signals", "clusters", "risk", "report")
 COLUMNS = ("claims", "lines", "stage", "seconds", "cpu_seconds", "peak_gb", "load", "note")
+REPEATED_CLAIMS = 20_000
 SAMPLED_EVERY_S = 1
 
 
@@ -207,12 +209,31 @@ class Record:
                 writer.writerows(self.rows)
 
 
-def path_of(root: Path, claims: int, chosen: tuple[str, ...], memory: str, timeout_s: float, record: Record) -> None:
-    """Every stage of one size, each recorded as it ends."""
+def write(root: Path, claims: int) -> None:
+    """The practice's files, unless they are there."""
     import copies
 
     if not (root / "files").exists():
         print("writing", *copies.write(root / "files", claims=claims, small=root.parent / "demo"), "claims, MB of EDI")
+
+
+def repeat(root: Path, claims: int) -> None:
+    """The practice's facts repeated in the store, unless they are there: no files to read, and no further payers or places."""
+    import by_hand
+
+    from rcm_analysis import demo, intake
+    from rcm_analysis.store import Practice
+
+    if (root / "store" / PRACTICE).exists():
+        return
+    small = Practice(root / "small", "small")
+    demo.write_practice(root / "demo", claims=REPEATED_CLAIMS, months=24, seed=7)
+    intake.ingest(small, [root / "demo" / "edi", root / "demo" / "ledger.csv"])
+    by_hand.repeated(small, Practice(root / "store", PRACTICE), max(round(claims / REPEATED_CLAIMS), 1))
+
+
+def path_of(root: Path, claims: int, chosen: tuple[str, ...], memory: str, timeout_s: float, record: Record) -> None:
+    """Every stage of one size, each recorded as it ends."""
     size = {"claims": claims, "lines": round(claims * LINES_PER_CLAIM)}
     if not (root / "store" / PRACTICE / "batches").exists():
         with started("ingest", root, memory, {}) as process:
@@ -259,7 +280,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     from rcm_analysis import charts
 
     charts._theme()
-    fig, axes = plt.subplots(1, 2, figsize=(11, 4.2))
+    fig, axes = plt.subplots(1, 2, figsize=(11, 5))
     for ax, what, unit in zip(axes, ("cpu_seconds", "peak_gb"), ("seconds of work", "GB at most"), strict=True):
         powers = exponents(rows, what)
         for stage, marker in zip(STAGES, "osD^vPX", strict=True):
@@ -274,7 +295,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         ax.set_xticks(sizes, [f"{s:g}" for s in sizes])
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         ax.minorticks_off()
-        ax.legend(frameon=False, fontsize=8)
+        ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     axes[0].set_title("Work of each stage")
     axes[1].set_title("Memory of each stage")
     fig.tight_layout()
@@ -286,6 +307,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lines", type=float, nargs="+", default=[], help="millions of remittance lines")
     parser.add_argument("--claims", type=float, nargs="+", default=[], help="millions of claims")
     parser.add_argument("--only", nargs="+", default=list(STAGES), choices=STAGES, help="stages to measure")
+    parser.add_argument("--repeated", action="store_true", help="repeat facts in the store instead of reading files")
     parser.add_argument("--memory", default="", help="memory limit of the engine, such as 2GB")
     parser.add_argument("--timeout", type=float, default=3600, help="seconds after which a stage is stopped")
     parser.add_argument("--folder", type=Path, help="where files and stores are kept; else they are removed")
@@ -313,6 +335,7 @@ def main() -> bool:
         for claims in sizes or [round(1e6 / LINES_PER_CLAIM)]:
             root = (asked.folder or Path(own)).resolve() / str(claims)
             root.mkdir(parents=True, exist_ok=True)
+            (repeat if asked.repeated else write)(root, claims)
             path_of(root, claims, tuple(asked.only), asked.memory, asked.timeout, record)
             if not asked.folder:
                 shutil.rmtree(root)

@@ -50,9 +50,13 @@ def of_practice(con: duckdb.DuckDBPyConnection, practice: Practice, *, as_of: da
 def learn(con: duckdb.DuckDBPyConnection, *, as_of: date) -> Learned:
     """Rules and chances from all that was known on the day; `con` from `claims.open_practice` at the same `as_of`."""
     lines = before_submission.sent(con, as_of=as_of)
-    rules = prevention.learn_rules(lines, outcome="outcome", date="sent_on", features=before_submission.FEATURES, case="submission_id",
-                                   amount="denied_amount")  # fmt: skip
-    return Learned(rules, denial_chance.learn(lines, as_of=as_of, ends=denial_chance.ends(con)))
+    return Learned(rules_of(lines), denial_chance.learn(lines, as_of=as_of, ends=denial_chance.ends(con)))
+
+
+def rules_of(lines: pd.DataFrame) -> pd.DataFrame:
+    """Rules of `prevention.learn_rules` from the lines of `before_submission.sent`."""
+    return prevention.learn_rules(lines, outcome="outcome", date="sent_on", features=before_submission.FEATURES, case="submission_id",
+                                  amount="denied_amount")  # fmt: skip
 
 
 def _keep(learned: Learned, folder: Path) -> None:

@@ -45,7 +45,9 @@ CATEGORY_OF_LEAF = {
 
 STEPS: tuple[tuple[str, str], ...] = (
     ("posting_classes", """
-        SELECT l.* REPLACE (coalesce(k.claim_number, l.claim_number) AS claim_number), r.leaf AS told_leaf FROM ledger l
+        SELECT coalesce(k.claim_number, l.claim_number) AS claim_number, l.known_on, l.row, l.kind, l.posted_by, l.amount, l.code,
+            l.reason, l.payer_name, l.location, l.service_date, r.leaf AS told_leaf
+        FROM ledger l
         LEFT JOIN claim_links k ON k.own_number = l.claim_number
         LEFT JOIN posting_reasons r ON r.code = coalesce(l.code, '') AND r.reason = coalesce(l.reason, '')
     """),
@@ -74,7 +76,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("posted_write_offs", """
         WITH posted AS (
             SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.row,
-                p.file_id, d.last_category AS remit_category, d.last_procedure,
+                d.last_category AS remit_category, d.last_procedure,
                 CASE WHEN p.told_leaf = 'contractual' AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.last_rejected
                         AND l.insurance_paid <= 0))
                     THEN l.contractual - coalesce(c.contractual, 0) ELSE 0 END AS excess,

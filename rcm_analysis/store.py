@@ -146,7 +146,8 @@ class Practice:
     def connect(self, *, as_of: date | None = None, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection in which every fact table is a view of what was known on `as_of` (all of it if None).
 
-        `memory_limit` such as 8GB or 40%, else the variable RCM_MEMORY_LIMIT; what does not fit lies on disk. Raises StoreError when nothing was ingested for the practice.
+        `memory_limit` such as 8GB or 40%, else the variable RCM_MEMORY_LIMIT; what does not fit lies on disk. Raises
+        StoreError when nothing was ingested for the practice, or for a limit that is none.
         """
         import duckdb
 

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rcm_analysis import before_submission, claims, clusters, engines, measures, prevention, risk, rule_words, schema
+from rcm_analysis import before_submission, claims, clusters, engines, learned, measures, risk, rule_words, schema
 from rcm_analysis.pages import csv_text, defused
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def _register(con: duckdb.DuckDBPyConnection, table: str, as_of: date) -> None:
         ):
             con.register(name, found)
     if table == "rules":
-        lines = before_submission.sent(con, as_of=as_of)
-        rules = prevention.learn_rules(lines, outcome="outcome", date="sent_on", features=before_submission.FEATURES, case="submission_id",
-                                       amount="denied_amount")  # fmt: skip
+        rules = learned.rules_of(before_submission.sent(con, as_of=as_of))
         con.register("rules", rule_words.described(rules))
     if table == "risk":
         con.register("risk", risk.risk(con, as_of=as_of))

@@ -177,6 +177,7 @@ def test_searches_side_by_side_find_the_same(world, learned, monkeypatch):
 def test_lines_read_in_pieces_are_those_read_at_once(demo_con, monkeypatch):
     day = date(2026, 10, 31)
     whole = before_submission.sent(demo_con, as_of=day)
+    assert not whole.duplicated(["submission_id", "line_number"]).any()
     monkeypatch.setattr(before_submission, "LINES_AT_ONCE", 700)
     pd.testing.assert_frame_equal(before_submission.sent(demo_con, as_of=day), whole)
     since = before_submission.sent(demo_con, as_of=day, since=date(2026, 1, 15))
