@@ -8,6 +8,7 @@ import pickle
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import openpyxl
@@ -462,3 +463,12 @@ def test_chances_that_are_all_alike_are_one_group():
     table = risk_judgement.calibration(outcome, alike, np.ones(40))
     assert table["cases"].tolist() == [40] and table["observed"].tolist() == [0.25]
     assert risk_judgement.figures(outcome, alike, np.ones(40))["calibration_error"] == pytest.approx(0.05)
+
+
+def test_the_interval_holds_what_is_expected(monkeypatch):
+    sure = SimpleNamespace(model=SimpleNamespace(predict=lambda table: pd.DataFrame({"chance": [0.9999, 0.9999]})))
+    monkeypatch.setattr(risk, "learn", lambda *args, **more: sure)
+    monkeypatch.setattr(risk, "standing", lambda *args, **more: pd.DataFrame({"at_stake_usd": [100.0, 200.0]}))
+    monkeypatch.setattr(risk, "_monthly_miss", lambda trained: 0.0)
+    told = risk.expected_write_offs(None, as_of=date(2026, 10, 31))
+    assert told["lower_usd"] <= told["expected_usd"] == pytest.approx(299.97) and told["upper_usd"] == 300.0
