@@ -57,6 +57,9 @@ CLAIMS: tuple[tuple[str, str], ...] = (
                 coalesce(d.paid, l.insurance_paid, 0.00) AS paid,
                 coalesce(d.paid_later > 0 OR (d.paid_first = 0 AND d.paid > 0), false) AS paid_after_first,
                 coalesce(c.patient_share, 0.00) AS patient_share,
+                CASE WHEN d.claim_number IS NULL THEN greatest(coalesce(l.contractual, 0), 0) ELSE coalesce(c.settled, 0) END AS settled,
+                coalesce(w.given_up, 0.00) AS given_up,
+                coalesce(w.given_up_of_patient, 0.00) + coalesce(l.patient_paid, 0.00) AS by_patient, l.charge AS ledger_charge,
                 coalesce(a.ever_rejected, false) AS rejected, a.last_rejected, a.last_rejected_on, a.statuses,
                 coalesce(x.initially_denied, false) AS initially_denied, coalesce(x.ever_denied, false) AS ever_denied,
                 coalesce(x.denied_now, false) AS denied_now,
@@ -86,7 +89,14 @@ CLAIMS: tuple[tuple[str, str], ...] = (
             WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class, payer_name),
         limits AS (SELECT payer_class, payer_name, days FROM payer_clocks WHERE clock = 'initial_filing'),
         balanced AS (
-            SELECT j.*, coalesce(j.balance, greatest(coalesce(j.charge, 0) - j.paid - coalesce(j.patient_share, 0), 0)) AS owed,
+            -- What no payer, contract or law has settled, the patient does not owe and nobody has written off. What patients
+            -- paid and what was given up for their reasons counts against their share first, beyond it against the rest.
+            -- A ledger that was posted to after the last decision and holds the whole charge may know of more payments.
+            SELECT j.*, greatest(0, least(
+                    coalesce(j.charge, 0) - j.paid - j.patient_share - j.settled - j.given_up
+                        - greatest(j.by_patient - j.patient_share, 0),
+                    CASE WHEN j.ledger_charge >= j.charge AND j.last_posted_on >= coalesce(j.last_decided_on, j.last_posted_on)
+                        THEN j.balance ELSE j.charge END)) AS owed,
                 w.days AS window_days, j.service_date + l.days AS filing_deadline
             FROM joined j LEFT JOIN windows w ON w.payer_class = j.payer_class AND w.payer_name = coalesce(j.payer_name, '')
             LEFT JOIN limits l ON l.payer_class = j.payer_class AND l.payer_name = coalesce(j.payer_name, '')),
@@ -207,7 +217,7 @@ def _worded(sql: str, as_of: date) -> str:
     """The statement with values in the place of its capital words."""
     words = {"AS_OF": f"DATE '{as_of.isoformat()}'", "REFINED_BY_REMARK": decisions.REFINED_BY_REMARK,
              "UNPROCESSABLE": decisions.UNPROCESSABLE, "UPHELD": decisions.UPHELD, "PAYMENT_KEY": decisions.PAYMENT_KEY,
-             "MISMATCH_USD": postings.MISMATCH_USD, "LONGEST_CHAIN": episodes.LONGEST_CHAIN}  # fmt: skip
+             "MISMATCH_USD": postings.MISMATCH_USD, "PATIENT_LEAVES": postings.PATIENT_LEAVES, "LONGEST_CHAIN": episodes.LONGEST_CHAIN}  # fmt: skip
     for word, value in words.items():
         sql = sql.replace(word, value)
     return sql

@@ -56,7 +56,8 @@ STEPS: tuple[tuple[str, str], ...] = (
             sum(CASE WHEN refuses AND amount > 0 THEN amount ELSE 0 END) AS refused,
             sum(CASE WHEN class = 'patient_share' THEN amount ELSE 0 END) AS patient_share,
             sum(CASE WHEN class IN ('contract', 'regulatory', 'incentive') AND group_code <> 'PR'
-                THEN amount ELSE 0 END) AS contractual
+                THEN amount ELSE 0 END) AS contractual,
+            sum(CASE WHEN class = 'prior_payer' THEN amount ELSE 0 END) AS prior_payer
         FROM classified_adjustments GROUP BY remittance_id, line_number
     """),
     ("driving", """
@@ -79,6 +80,13 @@ STEPS: tuple[tuple[str, str], ...] = (
             CASE WHEN d.lines = 0 THEN d.charge ELSE a.refused END, d.paid, NULL
         FROM decisions d LEFT JOIN line_amounts a ON a.remittance_id = d.remittance_id AND a.line_number = 0
         WHERE d.counts AND (d.lines = 0 OR a.refused > 0)
+    """),
+    # Charge and payment of each line, and of the claim itself as line 0; a line that is decided again is known by its key
+    ("keyed_lines", """
+        SELECT l.remittance_id, l.line_number, l.charge, l.paid, l.allowed,
+            coalesce(l.line_control, l.procedure || coalesce(l.modifiers, ''), CAST(l.line_number AS VARCHAR)) AS line_key
+        FROM remittance_lines l JOIN decisions d ON d.remittance_id = l.remittance_id
+        UNION ALL SELECT remittance_id, 0, charge, paid, NULL, '' FROM decisions
     """),
     # Words of a listing tell the category where it gives no code, or one that says nothing by itself
     ("listed_reasons", """
@@ -210,32 +218,69 @@ STEPS: tuple[tuple[str, str], ...] = (
         LEFT JOIN decision_parts t ON t.remittance_id = d.remittance_id
         GROUP BY d.claim_number
     """),
-    # Patient share as the latest decision left it; contractual cuts by line, the largest of its decisions, since a line
-    # denied and sent again is cut once
+    # Patient share and allowed as the latest decision of each line left them: a decision of a part of the lines leaves
+    # the others as they were, and one that only refuses a copy leaves all. Contractual cuts by line, the largest of its
+    # decisions, since a line denied and sent again is cut once.
+    ("standing_lines", """
+        WITH copies AS (
+            SELECT remittance_id FROM classified_adjustments WHERE refuses AND amount > 0
+            GROUP BY remittance_id HAVING bool_and(category = 'duplicate')),
+        ordered AS (
+            SELECT d.claim_number, d.remittance_id, coalesce(d.payer_order, 'P') AS payer_order, d.charge,
+                coalesce(t.is_part AND t.in_last, false) AS last_part,
+                row_number() OVER counted AS place, max(d.charge) OVER later AS later_charge, count(*) OVER later AS followers
+            FROM decisions d LEFT JOIN copies c USING (remittance_id)
+            LEFT JOIN decision_parts t ON t.remittance_id = d.remittance_id
+            WHERE d.counts
+            WINDOW counted AS (PARTITION BY d.claim_number, coalesce(d.payer_order, 'P')
+                    ORDER BY c.remittance_id IS NULL OR d.paid > 0, d.known_on, d.remittance_id),
+                later AS (PARTITION BY d.claim_number, coalesce(d.payer_order, 'P')
+                    ORDER BY c.remittance_id IS NULL OR d.paid > 0, d.known_on, d.remittance_id
+                    ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)),
+        standing AS (SELECT * FROM ordered WHERE followers = 0 OR last_part OR later_charge < charge),
+        lines AS (
+            SELECT s.claim_number, s.payer_order, s.remittance_id, s.place, s.last_part, l.line_number, l.allowed, l.line_key
+            FROM standing s JOIN keyed_lines l ON l.remittance_id = s.remittance_id),
+        latest AS (
+            SELECT *, max(CASE WHEN last_part THEN 0 ELSE place END) OVER (PARTITION BY claim_number, payer_order, line_key) AS last_place
+            FROM lines)
+        SELECT claim_number, payer_order, remittance_id, line_number, allowed FROM latest WHERE last_part OR place = last_place
+    """),
     ("current_amounts", """
-        WITH latest AS (
-            SELECT remittance_id, claim_number, coalesce(payer_order, 'P') AS payer_order FROM (
-                SELECT *, row_number() OVER (PARTITION BY claim_number, coalesce(payer_order, 'P')
-                    ORDER BY known_on DESC, remittance_id DESC) AS place FROM decisions WHERE counts)
-            WHERE place = 1 OR remittance_id IN (SELECT remittance_id FROM decision_parts WHERE is_part AND in_last)),
-        per_payer AS (
-            SELECT l.claim_number, l.payer_order, sum(a.patient_share) AS patient_share
-            FROM latest l JOIN line_amounts a USING (remittance_id) GROUP BY l.claim_number, l.payer_order),
+        WITH per_payer AS (
+            SELECT l.claim_number, l.payer_order, sum(coalesce(a.patient_share, 0)) AS patient_share,
+                sum(coalesce(a.prior_payer, 0)) AS prior_payer
+            FROM standing_lines l LEFT JOIN line_amounts a ON a.remittance_id = l.remittance_id AND a.line_number = l.line_number
+            GROUP BY l.claim_number, l.payer_order),
         allowed AS (
-            SELECT l.claim_number, sum(r.allowed) AS allowed
-            FROM latest l JOIN remittance_lines r USING (remittance_id) WHERE l.payer_order = 'P' GROUP BY l.claim_number),
+            SELECT claim_number, sum(allowed) AS allowed FROM standing_lines WHERE payer_order = 'P' GROUP BY claim_number),
+        -- a "contract cut" of the whole charge with nothing paid is a refusal without a reason: it leaves the line open
+        cuts AS (
+            SELECT d.claim_number, coalesce(d.payer_order, 'P') AS payer_order, l.line_key, t.remittance_id AS part,
+                max(a.contractual) AS contractual,
+                max(CASE WHEN a.contractual >= l.charge AND l.paid <= 0 THEN 0 ELSE a.contractual END) AS agreed
+            FROM decisions d JOIN line_amounts a USING (remittance_id)
+            LEFT JOIN (SELECT remittance_id FROM decision_parts WHERE is_part) t ON t.remittance_id = d.remittance_id
+            JOIN keyed_lines l ON l.remittance_id = a.remittance_id AND l.line_number = a.line_number
+            WHERE d.counts GROUP BY 1, 2, 3, 4),
         cut AS (
-            SELECT claim_number, sum(contractual) AS contractual FROM (
-                SELECT d.claim_number, coalesce(d.payer_order, 'P') AS payer_order, a.line_number,
-                    t.remittance_id AS part, max(a.contractual) AS contractual
-                FROM decisions d JOIN line_amounts a USING (remittance_id)
-                LEFT JOIN (SELECT remittance_id FROM decision_parts WHERE is_part) t ON t.remittance_id = d.remittance_id
-                WHERE d.counts GROUP BY 1, 2, 3, 4)
+            SELECT claim_number, sum(contractual) AS contractual, sum(agreed) AS agreed FROM cuts GROUP BY claim_number),
+        -- what a later payer calls settled by an earlier one, beyond what the earlier one's own decisions tell
+        settled_before AS (
+            SELECT claim_number, max(prior_payer - told) AS settled FROM (
+                SELECT o.claim_number, o.payer_order, o.prior_payer,
+                    sum(CASE WHEN e.payer_order < o.payer_order THEN e.amount ELSE 0 END) AS told
+                FROM (SELECT * FROM per_payer WHERE prior_payer > 0) o
+                LEFT JOIN (
+                    SELECT claim_number, coalesce(payer_order, 'P') AS payer_order, paid AS amount FROM decisions
+                    UNION ALL SELECT claim_number, payer_order, agreed FROM cuts) e ON e.claim_number = o.claim_number
+                GROUP BY 1, 2, 3)
             GROUP BY claim_number)
         SELECT p.claim_number, max(a.allowed) AS allowed,
             min_by(p.patient_share, CASE p.payer_order WHEN 'T' THEN 0 WHEN 'S' THEN 1 ELSE 2 END) AS patient_share,
-            max(g.contractual) AS contractual
+            max(g.contractual) AS contractual, max(g.agreed) + greatest(coalesce(max(b.settled), 0), 0) AS settled
         FROM per_payer p LEFT JOIN allowed a USING (claim_number) LEFT JOIN cut g USING (claim_number)
+        LEFT JOIN settled_before b USING (claim_number)
         GROUP BY p.claim_number
     """),
     ("denial_summary", """

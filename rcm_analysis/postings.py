@@ -23,6 +23,8 @@ from rcm_analysis.errors import RcmError
 if TYPE_CHECKING:
     import duckdb
 
+# Reasons for which a patient's share is written off
+PATIENT_LEAVES = "('charity', 'small_balance', 'prompt_pay', 'courtesy', 'bad_debt')"
 MISMATCH_USD = "1.00"  # smaller differences between ledger and remittance are rounding
 
 # Where a denial ends when it is given up, by category of the remittance
@@ -114,7 +116,9 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("posted_summary", """
         SELECT claim_number,
             sum(amount) AS written_off, max_by(leaf, (amount, leaf)) AS leaf, max_by(root, (amount, leaf)) AS root,
-            sum(amount) FILTER (WHERE root = 'unnecessary' AND leaf <> 'bad_debt') AS lost
+            sum(amount) FILTER (WHERE root = 'unnecessary' AND leaf <> 'bad_debt') AS lost,
+            sum(CASE WHEN leaf IN PATIENT_LEAVES THEN 0 ELSE amount END) AS given_up,
+            sum(CASE WHEN leaf IN PATIENT_LEAVES THEN amount ELSE 0 END) AS given_up_of_patient
         FROM posted_write_offs WHERE leaf NOT IN ('contractual', 'regulatory') GROUP BY claim_number
     """),
 )  # fmt: skip

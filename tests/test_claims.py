@@ -470,3 +470,47 @@ def test_a_rejected_file_rejects_the_claims_in_it(tmp_path):
     assert con.execute("SELECT claim_number, state FROM claims ORDER BY 1").fetchall() == [
         ("A1", "rejected"), ("B2", "submitted"),
     ]  # fmt: skip
+
+
+POSTINGS = "claim_number,posting_date,transaction_type,posted_by,amount,code,reason"
+AGREED = ("CAS*CO*45*50", "CAS*PR*2*20")  # of 150: 80 paid, 50 by contract, 20 by the patient
+OPEN_BALANCES = {
+    "paid in full": ([("CLP*A1*1*150*80**CI*X1", "SVC*HC:99213*150*80", *AGREED)], [], 0),
+    "the contract is never open": ([("CLP*A1*1*250*0**CI*X1", "SVC*HC:99213*250*0", "CAS*CO*45*50**197*200")], [], 200),
+    "a cut of the whole charge is no contract": ([("CLP*A1*1*90*0**CI*X1", "SVC*HC:99213*90*0", "CAS*CO*45*90")], [], 90),
+    "a second payer settles": (
+        [("CLP*A1*1*150*80**CI*X1", "SVC*HC:99213*150*80", *AGREED),
+         ("CLP*A1*2*150*20**CI*Y1", "SVC*HC:99213*150*20", "CAS*OA*23*130")], [], 0),
+    "an earlier payer of whom no file tells": (
+        [("CLP*A1*2*150*20**CI*Y1", "SVC*HC:99213*150*20", "CAS*OA*23*130")], [], 0),
+    "the copy is refused, the claim stays paid": (
+        [("CLP*A1*1*150*80**CI*X1", "SVC*HC:99213*150*80", *AGREED),
+         ("CLP*A1*1*150*0**CI*X2", "SVC*HC:99213*150*0", "CAS*OA*18*150")], [], 0),
+    "a part answered again leaves the other part": (
+        [("CLP*A1*1*350*80**CI*X1", "SVC*HC:99213*150*80", *AGREED, "SVC*HC:20610*200*0", "CAS*CO*16*200"),
+         ("CLP*A1*1*200*110**CI*X1", "SVC*HC:20610*200*110", "CAS*CO*45*60", "CAS*PR*2*30")], [], 0),
+    "what was written off is not open": (
+        [("CLP*A1*1*250*0**CI*X1", "SVC*HC:99213*250*0", "CAS*CO*45*50**197*200")],
+        ["A1,2026-01-05,charge,,250,,", "A1,2026-04-01,adjustment,,-200,AUT,no authorization"], 0),
+    "a patient's share given up leaves the denied line open": (
+        [("CLP*A1*1*250*0**CI*X1", "SVC*HC:99213*150*0", "CAS*PR*1*150", "SVC*HC:20610*100*0", "CAS*CO*197*100")],
+        ["A1,2026-01-05,charge,,250,,", "A1,2026-04-01,write_off,,-150,BD,bad debt"], 100),
+    "a later paper check closes it": (
+        [("CLP*A1*1*100*0**CI*X1", "SVC*HC:99213*100*0", "CAS*CO*197*100")],
+        ["A1,2026-01-05,charge,,100,,", "A1,2026-04-01,payment,insurance,-100,,"], 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPEN_BALANCES)
+def test_open_is_what_nobody_settled_owes_or_gave_up(tmp_path, name):
+    decisions, postings, wanted = OPEN_BALANCES[name]
+    files = [
+        remittance(*segments).replace(b"20260305", f"202603{5 + 7 * i:02d}".encode())
+        for i, segments in enumerate(decisions)
+    ]
+    if postings:
+        files.append("\n".join([POSTINGS, *postings]).encode())
+    con = derived(tmp_path, *files, as_of=date(2026, 4, 30))
+    assert con.execute("SELECT sum(open_balance), bool_and(closed_on IS NOT NULL) FROM claims").fetchall() == [
+        (D(wanted), wanted == 0)
+    ]
