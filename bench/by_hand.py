@@ -22,8 +22,13 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import claims, codes, demo, intake, measures, postings, schema
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive, postings
+from rcm_analysis.demo import practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.measures import measures
+from rcm_analysis.reference import codes
+from rcm_analysis.store import schema
+from rcm_analysis.store.practice import Practice
 
 HERE = Path(__file__).resolve().parent
 AS_OF = date(2026, 10, 31)
@@ -72,10 +77,10 @@ def repeated(small: Practice, big: Practice, times: int) -> None:
 def by_hand(con) -> None:
     """Runs `by_hand.sql`, after the code tables that it needs too."""
     for name in REFERENCE:
-        claims._table(con, name, codes.table(name))
-    claims._table(con, "precedence", codes_in_order())
-    claims._table(con, "category_leaves", leaves())
-    claims._table(con, "posting_reasons", postings.reasons_of(con, None))
+        derive._table(con, name, codes.table(name))
+    derive._table(con, "precedence", codes_in_order())
+    derive._table(con, "category_leaves", leaves())
+    derive._table(con, "posting_reasons", postings.reasons_of(con, None))
     for statement in (HERE / "by_hand.sql").read_text().split(";"):
         if statement.strip():
             con.execute(statement)
@@ -120,7 +125,7 @@ def check(store: Path) -> None:
     import pandas as pd
 
     ours, theirs = (Practice(store, "small").connect(as_of=AS_OF) for _ in range(2))
-    claims.derive(ours, as_of=AS_OF)
+    derive.derive(ours, as_of=AS_OF)
     by_hand(theirs)
     for table in TABLES:
         columns = [row[0] for row in theirs.execute(f"DESCRIBE {table}").fetchall()]
@@ -143,7 +148,7 @@ def timed(who: str, store: Path, memory: str) -> dict[str, float]:
     con.execute("SET enable_progress_bar = false")  # it would print into what is read back
     begun, work = time.perf_counter(), time.process_time()
     if who == "ours":
-        claims.derive(con, as_of=AS_OF)
+        derive.derive(con, as_of=AS_OF)
         measures.measure(con, as_of=AS_OF)
     else:
         by_hand(con)
@@ -164,8 +169,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        demo.write_practice(root / "demo", claims=20_000, months=24, seed=7)
-        intake.ingest(Practice(root, "small"), [root / "demo" / "edi", root / "demo" / "ledger.csv"])
+        practice.write_practice(root / "demo", claims=20_000, months=24, seed=7)
+        ingest.ingest(Practice(root, "small"), [root / "demo" / "edi", root / "demo" / "ledger.csv"])
         check(root)
         if asked.check:
             return

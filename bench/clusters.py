@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import clusters
+from rcm_analysis.clusters import grouping
 
 CARC = ["16", "97", "50", "197", "29", "22", "27", "18", "96", "B7", "252", "204"]
 PROCEDURES = [
@@ -52,7 +52,7 @@ def main() -> None:
     table = denied_lines(parser.parse_args().rows)
     begun = time.perf_counter()
     features = ["carc", "rarcs", "procedure", "payer_name", "rendering_npi", "location", "age", "denied_amount"]
-    found, _ = clusters.find_clusters(table, features=features)
+    found, _ = grouping.find_clusters(table, features=features)
     took, peak = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{len(table):,} denied lines in {len(found)} clusters: {took:.0f} s, peak {peak:.1f} GB")
 

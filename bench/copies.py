@@ -12,15 +12,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rcm_analysis import demo, demo_edi
+from rcm_analysis.demo import edi, practice
 
 CLAIMS, MONTHS, SEED = 20_000, 24, 7
 KINDS = {"835": "835", "837": "837", "277ca": "277"}
 COPIES_OF_A_PLACE = 10
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_PAYERS = "|".join(payer["key"] for payer in demo.PAYERS)
+_PAYERS = "|".join(payer["key"] for payer in practice.PAYERS)
 _NAMED = re.compile(
-    rf"(\bRB0|\bRBM0|\b(?:{_PAYERS})(?=2\d{{9}})|\b1[1-9]\d{{8}}\b|{'|'.join(demo.LOCATIONS)})".encode()
+    rf"(\bRB0|\bRBM0|\b(?:{_PAYERS})(?=2\d{{9}})|\b1[1-9]\d{{8}}\b|{'|'.join(practice.LOCATIONS)})".encode()
 )
 
 
@@ -30,7 +30,7 @@ def write(folder: Path, *, claims: int, small: Path) -> tuple[int, int]:
     Gives the number of claims and the megabytes of EDI, ledgers left out.
     """
     if not (small / "ledger.csv").exists():
-        demo.write_practice(small, claims=CLAIMS, months=MONTHS, seed=SEED)
+        practice.write_practice(small, claims=CLAIMS, months=MONTHS, seed=SEED)
     texts = {ending: b"".join(path.read_bytes() for path in sorted((small / "edi" / kind).iterdir()))
              for kind, ending in KINDS.items()}  # fmt: skip
     texts["csv"] = (small / "ledger.csv").read_bytes()
@@ -51,13 +51,13 @@ def write(folder: Path, *, claims: int, small: Path) -> tuple[int, int]:
 def _named(word: bytes, k: int) -> bytes:
     """The word's name in copy `k`."""
     place, own = k // COPIES_OF_A_PLACE, (DIGITS[k // 36 // 36] + DIGITS[k // 36 % 36] + DIGITS[k % 36]).encode()
-    if not k or word.startswith(demo_edi.GROUP_NPI.encode()):
+    if not k or word.startswith(edi.GROUP_NPI.encode()):
         return word
     if word in (b"RB0", b"RBM0"):
         return word[:-1] + own
     if word.isdigit():
         return _npi(int(word[:9]) + place) if place else word
-    if word.decode() in demo.LOCATIONS:
+    if word.decode() in practice.LOCATIONS:
         return word + f" {place + 1}".encode() if place else word
     return word + own
 

@@ -26,9 +26,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rcm_analysis import demo, envelopes, intake, sources, x12
-from rcm_analysis.sources import Offered
-from rcm_analysis.tallies import Tally, file_row
+from rcm_analysis.demo import practice
+from rcm_analysis.edi import envelopes, x12
+from rcm_analysis.intake import ingest, sources
+from rcm_analysis.intake.file_log import Tally, file_row
+from rcm_analysis.intake.sources import Offered
 
 SEED_BYTES = 6_000
 BATCH_FILES = 64
@@ -56,7 +58,7 @@ class Memory:
 
 
 def seeds(folder: Path, corpus: Path | None) -> list[bytes]:
-    demo.write_practice(folder, claims=400, months=4, seed=5)
+    practice.write_practice(folder, claims=400, months=4, seed=5)
     found = []
     for kind in ("835", "837", "277ca"):
         files = sorted((folder / "edi" / kind).iterdir(), key=lambda path: (path.stat().st_size, path.name))
@@ -167,7 +169,7 @@ def faults(files: list[bytes], spill: Path) -> list[tuple[int, str]]:
     """Which of the files break which rule."""
     memory = Memory(spill)
     offered = [Offered(str(i), f"{i:064x}", len(data), data) for i, data in enumerate(files)]
-    tallies = intake.read_all(((each, lambda share: None) for each in offered), b"k" * 32, memory, jobs=1)
+    tallies = ingest.read_all(((each, lambda share: None) for each in offered), b"k" * 32, memory, jobs=1)
     rows = {name: _by_file(memory.rows(name)) for name in ("remittances", "submissions", "ledger")}
     return [
         (i, fault)

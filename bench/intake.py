@@ -37,11 +37,11 @@ def measure(path: Path, store: Path, jobs: int) -> Run:
 
     import pandas  # noqa: F401 (Arrow would load it within the time measured)
 
-    from rcm_analysis import intake
-    from rcm_analysis.store import Practice
+    from rcm_analysis.intake import ingest
+    from rcm_analysis.store.practice import Practice
 
     begun = time.perf_counter()
-    outcome = intake.ingest(Practice(store, "bench"), [path], jobs=jobs)
+    outcome = ingest.ingest(Practice(store, "bench"), [path], jobs=jobs)
     took = time.perf_counter() - begun
     if {file["status"] for file in outcome.files} != {"accepted"}:
         raise RuntimeError("the benchmark's own file was not accepted")

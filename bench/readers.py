@@ -52,7 +52,8 @@ def measure(path: Path, kind: str, threads: int) -> Run:
 
     import pandas  # noqa: F401 (Arrow would load it within the time measured)
 
-    from rcm_analysis import envelopes, intake, sources, x12
+    from rcm_analysis.edi import envelopes, x12
+    from rcm_analysis.intake import ingest, sources
 
     begun, worked, claims = time.perf_counter(), time.process_time(), 0
     with open(path, "rb") as file, sources.Mapped(file.fileno(), 0, access=sources.mmap.ACCESS_READ) as data:
@@ -60,7 +61,7 @@ def measure(path: Path, kind: str, threads: int) -> Run:
         with ThreadPoolExecutor(threads) as pool:
             running: deque = deque()
             for held in parts:
-                running.append(pool.submit(intake.read_piece, held, ["0" * 64], b"key"))
+                running.append(pool.submit(ingest.read_piece, held, ["0" * 64], b"key"))
                 if len(running) > threads + 1:
                     claims += running.popleft().result().tables[ROWS[kind]].num_rows
             claims += sum(job.result().tables[ROWS[kind]].num_rows for job in running)

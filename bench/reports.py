@@ -15,8 +15,9 @@ import time
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import demo, intake
-from rcm_analysis.store import Practice
+from rcm_analysis.demo import practice as demo_practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.store.practice import Practice
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_OF = date(2026, 10, 31)
@@ -54,8 +55,8 @@ def seconds(script: str, *arguments: object) -> float:
 
 
 def practice(store: Path, name: str, folder: Path, *, claims: int, seed: int) -> None:
-    demo.write_practice(folder, claims=claims, seed=seed)
-    intake.ingest(Practice(store, name), [folder / "edi", folder / "ledger.csv"])
+    demo_practice.write_practice(folder, claims=claims, seed=seed)
+    ingest.ingest(Practice(store, name), [folder / "edi", folder / "ledger.csv"])
 
 
 def one_pack(place: Path, *, claims: int) -> None:

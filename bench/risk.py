@@ -12,8 +12,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import risk_features
-from rcm_analysis.risk import HORIZON_DAYS, OutcomeModel
+from rcm_analysis.risk import features
+from rcm_analysis.risk.worklist import HORIZON_DAYS, OutcomeModel
 
 LEVELS = {"payer_name": 40, "payer_class": 6, "payer_order": 3, "location": 25, "rendering_npi": 400, "place_of_service": 8, "category": 16,
           "group_code": 4, "carc": 120, "rarc": 200, "procedure": 900, "procedure_family": 90}  # fmt: skip
@@ -24,7 +24,7 @@ def denials(rows: int, seed: int = 1) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({name: pd.Categorical.from_codes((levels * rng.random(rows) ** 2).astype(int), [f"{name}{i}" for i in range(levels)]).astype(object)
                           for name, levels in LEVELS.items()})  # fmt: skip
-    for name in risk_features.NUMBERS:
+    for name in features.NUMBERS:
         table[name] = rng.lognormal(3, 1, rows)
     table["codes"] = list(zip(table["carc"], table["rarc"], strict=True))
     table["claim_number"] = np.arange(rows)
@@ -53,7 +53,7 @@ def main() -> None:
     table = denials(parser.parse_args().rows)
     begun = time.perf_counter()
     model = OutcomeModel(
-        features=risk_features.ALL,
+        features=features.ALL,
         horizon_days=HORIZON_DAYS,
         group="claim_number",
         rate_keys=("payer_name", "category"),

@@ -44,23 +44,24 @@ SAMPLED_EVERY_S = 1
 
 
 def ingest(root: Path) -> str:
-    from rcm_analysis import intake
-    from rcm_analysis.store import Practice
+    from rcm_analysis.intake import ingest as intake_ingest
+    from rcm_analysis.store.practice import Practice
 
-    outcome = intake.ingest(Practice(root / "store", PRACTICE), [root / "files"], jobs=2)
+    outcome = intake_ingest.ingest(Practice(root / "store", PRACTICE), [root / "files"], jobs=2)
     wrong = {file["status"] for file in outcome.files} - {"accepted"}
     return f"{len(outcome.files)} files" + (f", {wrong}" if wrong else "")
 
 
 def tables(root: Path) -> str:
     """Derives the tables, then hands them over for as long as the process that asked listens."""
-    from rcm_analysis import claims, sharing
-    from rcm_analysis.store import Practice
+    from rcm_analysis.claims import derive
+    from rcm_analysis.store import handover
+    from rcm_analysis.store.practice import Practice
 
     con = Practice(root / "store", PRACTICE).connect(as_of=AS_OF)
-    claims.derive(con, as_of=AS_OF)
+    derive.derive(con, as_of=AS_OF)
     _done(f"{con.execute('SELECT count(*) FROM denials').fetchall()[0][0]} denials")
-    with sharing.shared(con, practice=PRACTICE, as_of=AS_OF, store=root / "store", folder=root) as environment:
+    with handover.shared(con, practice=PRACTICE, as_of=AS_OF, store=root / "store", folder=root) as environment:
         con.close()
         _done("", environment=environment)
         sys.stdin.read()
@@ -68,43 +69,43 @@ def tables(root: Path) -> str:
 
 
 def measures(root: Path) -> str:
-    from rcm_analysis import measures
+    from rcm_analysis.measures import measures
 
     return f"{len(measures.measure(_open(root), as_of=AS_OF))} rows"
 
 
 def signals(root: Path) -> str:
-    from rcm_analysis import trends
+    from rcm_analysis.trends import signals as trends_signals
 
-    return f"{len(trends.practice_signals(_open(root), as_of=AS_OF))} signals"
+    return f"{len(trends_signals.practice_signals(_open(root), as_of=AS_OF))} signals"
 
 
 def clusters(root: Path) -> str:
-    from rcm_analysis import clusters
+    from rcm_analysis.clusters import grouping
 
-    denials, found, _ = clusters.of_practice(_open(root), as_of=AS_OF)
+    denials, found, _ = grouping.of_practice(_open(root), as_of=AS_OF)
     return f"{len(found)} clusters of {len(denials)} denied lines"
 
 
 def risk(root: Path) -> str:
-    from rcm_analysis import risk
+    from rcm_analysis.risk import worklist
 
-    return f"{len(risk.risk(_open(root), as_of=AS_OF))} open denials"
+    return f"{len(worklist.risk(_open(root), as_of=AS_OF))} open denials"
 
 
 def report(root: Path) -> str:
-    from rcm_analysis import reports
+    from rcm_analysis.reports import render
 
-    made = reports.render(practice=PRACTICE, period="2026-10", as_of=AS_OF, store=root / "store", out=root / "out",
-                          notebooks=reports.notebooks([]), jobs=2)  # fmt: skip
+    made = render.render(practice=PRACTICE, period="2026-10", as_of=AS_OF, store=root / "store", out=root / "out",
+                          notebooks=render.notebooks([]), jobs=2)  # fmt: skip
     told = [f"{s.notebook[:2]} {s.seconds:.0f} s {s.message}".strip() for s in made.statuses]
     return ("" if made.ok else "FAILED ") + "; ".join(told)
 
 
 def _open(root: Path):
-    from rcm_analysis import claims
+    from rcm_analysis.claims import derive
 
-    return claims.open_practice(root / "store", PRACTICE, as_of=AS_OF)
+    return derive.open_practice(root / "store", PRACTICE, as_of=AS_OF)
 
 
 def _done(note: str, **more: Any) -> None:
@@ -221,14 +222,15 @@ def repeat(root: Path, claims: int) -> None:
     """The practice's facts repeated in the store, unless they are there: no files to read, and no further payers or places."""
     import by_hand
 
-    from rcm_analysis import demo, intake
-    from rcm_analysis.store import Practice
+    from rcm_analysis.demo import practice
+    from rcm_analysis.intake import ingest as intake_ingest
+    from rcm_analysis.store.practice import Practice
 
     if (root / "store" / PRACTICE).exists():
         return
     small = Practice(root / "small", "small")
-    demo.write_practice(root / "demo", claims=REPEATED_CLAIMS, months=24, seed=7)
-    intake.ingest(small, [root / "demo" / "edi", root / "demo" / "ledger.csv"])
+    practice.write_practice(root / "demo", claims=REPEATED_CLAIMS, months=24, seed=7)
+    intake_ingest.ingest(small, [root / "demo" / "edi", root / "demo" / "ledger.csv"])
     by_hand.repeated(small, Practice(root / "store", PRACTICE), max(round(claims / REPEATED_CLAIMS), 1))
 
 
@@ -277,9 +279,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    from rcm_analysis import charts
+    from rcm_analysis.charts import common
 
-    charts._theme()
+    common._theme()
     fig, axes = plt.subplots(1, 2, figsize=(11, 5))
     for ax, what, unit in zip(axes, ("cpu_seconds", "peak_gb"), ("seconds of work", "GB at most"), strict=True):
         powers = exponents(rows, what)

@@ -11,9 +11,12 @@ import time
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis import claims, demo, intake, learned, scrub
-from rcm_analysis.holds import Places
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.demo import practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.prevention import cache, scrub
+from rcm_analysis.prevention.holds import Places
+from rcm_analysis.store.practice import Practice
 
 
 def file_of(folder: Path, wanted: int) -> bytes:
@@ -29,17 +32,17 @@ def main() -> None:
     wanted = parser.parse_args().claims
     with tempfile.TemporaryDirectory() as name:
         folder, store = Path(name) / "demo", Path(name) / "store"
-        demo.write_practice(folder, claims=5000, months=24, seed=3)
+        practice.write_practice(folder, claims=5000, months=24, seed=3)
         place = Practice(store, "riverbend")
-        intake.ingest(place, [folder / "edi", folder / "ledger.csv"])
+        ingest.ingest(place, [folder / "edi", folder / "ledger.csv"])
         day = date(2026, 10, 31)
         started = time.perf_counter()
-        con = claims.open_practice(store, "riverbend", as_of=day)
-        known = learned.of_practice(con, place, as_of=day)
+        con = derive.open_practice(store, "riverbend", as_of=day)
+        known = cache.of_practice(con, place, as_of=day)
         print(
             f"store opened, {len(known.rules)} rules and the chances learned in {time.perf_counter() - started:.1f} s (once after an ingest)"
         )
-        known = learned.of_practice(con, place, as_of=day)  # as a later command reads them
+        known = cache.of_practice(con, place, as_of=day)  # as a later command reads them
         data = file_of(folder, wanted)
         started, processor = time.perf_counter(), time.process_time()
         offered = scrub.read(data, place.key())

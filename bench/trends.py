@@ -19,10 +19,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import changes, claims, demo, intake, lattice, trends
-from rcm_analysis.measures import wilson
-from rcm_analysis.signals import Search, search
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.demo import practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.measures.measures import wilson
+from rcm_analysis.store.practice import Practice
+from rcm_analysis.trends import scan as trends_scan
+from rcm_analysis.trends import segments, signals
+from rcm_analysis.trends.search import Search, search
 
 AS_OF = date(2026, 10, 31)
 
@@ -31,10 +35,10 @@ def null_practice(seed: int, *, size: int, months: int) -> pd.DataFrame:
     """The signals of a practice in which nothing changes."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        demo.write_practice(place / "demo", claims=size, months=months, seed=seed, events=False)
-        intake.ingest(Practice(place / "store", demo.PRACTICE), [place / "demo/edi", place / "demo/ledger.csv"])
-        con = claims.open_practice(place / "store", demo.PRACTICE, as_of=AS_OF)
-        return trends.practice_signals(con, as_of=AS_OF).assign(seed=seed)
+        practice.write_practice(place / "demo", claims=size, months=months, seed=seed, events=False)
+        ingest.ingest(Practice(place / "store", practice.PRACTICE), [place / "demo/edi", place / "demo/ledger.csv"])
+        con = derive.open_practice(place / "store", practice.PRACTICE, as_of=AS_OF)
+        return signals.practice_signals(con, as_of=AS_OF).assign(seed=seed)
 
 
 def null(seeds: int, *, size: int, months: int, jobs: int, first: int) -> None:
@@ -82,17 +86,17 @@ def speed(most: int) -> None:
         units = [_bench_unit(con, dims) for dims in LATTICE]
         built = time.process_time() - cpu
         sets = [
-            lattice.crossings(dims, trends.REASONS, depth=3, nested=trends.NESTED, must=dims[3:][-1:])
+            segments.crossings(dims, signals.REASONS, depth=3, nested=signals.NESTED, must=dims[3:][-1:])
             for dims in LATTICE
         ]
-        found = search(units, sets, Search(), nested=trends.NESTED)
+        found = search(units, sets, Search(), nested=signals.NESTED)
         took, worked = time.perf_counter() - begin, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"{rows:>12,} denied lines: {took:5.1f} s, {worked:.1f} s of processor ({built:.1f} to aggregate), {sum(len(u.y) for u in units):,} rows, {len(found)} signals, peak {peak:.1f} GiB",
               flush=True)  # fmt: skip
 
 
-DECIDED = ("period", *trends.DIMENSIONS)
+DECIDED = ("period", *signals.DIMENSIONS)
 DENIED = (*DECIDED, "category", "carc", "rarc")
 
 
@@ -108,11 +112,11 @@ def coded(con, table: str, names: tuple[str, ...]) -> None:
     con.execute(f"CREATE OR REPLACE TABLE coded_{table} AS SELECT * REPLACE ({casts}) FROM {table}")
 
 
-PLAIN = trends.DIMENSIONS[:3]
+PLAIN = signals.DIMENSIONS[:3]
 LATTICE = [PLAIN, (*PLAIN, "family"), (*PLAIN, "family", "procedure")]
 
 
-def _bench_unit(con, dims: tuple[str, ...]) -> lattice.Unit:
+def _bench_unit(con, dims: tuple[str, ...]) -> segments.Unit:
     names = ", ".join(dims)
     exposures = con.execute(
         f"SELECT period, {names}, CAST(sum(n) AS BIGINT) AS denominator FROM coded_decided GROUP BY ALL"
@@ -120,11 +124,11 @@ def _bench_unit(con, dims: tuple[str, ...]) -> lattice.Unit:
     numerators = con.execute(
         f"SELECT period, {names}, category, carc, rarc, count(*) AS numerator, sum(amount) AS amount FROM coded_denied GROUP BY ALL"
     ).df()
-    return lattice.unit(
+    return segments.unit(
         numerators,
         exposures,
         exposure=dims,
-        reason=trends.REASON,
+        reason=signals.REASON,
         periods=sorted(map(str, exposures["period"].cat.categories)),
     )
 
@@ -140,14 +144,14 @@ def power(path: Path, *, months: int = 24, since: int = 6, runs: int = 300) -> N
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    rng, scan = np.random.default_rng(1), changes.Scan(months)
+    rng, scan = np.random.default_rng(1), trends_scan.Scan(months)
     fig, ax = plt.subplots(figsize=(7.5, 4))
     for after, marker in zip(EFFECTS, "osD^v", strict=True):
         found = []
         for volume in VOLUMES:
             rate = np.where(np.arange(months) >= months - since, after, BEFORE)
             y = rng.binomial(volume, rate, size=(runs, months)).astype(float)
-            best = changes.scan(y, np.full(y.shape, float(volume)), scan)
+            best = trends_scan.scan(y, np.full(y.shape, float(volume)), scan)
             hit = (best.p * LOOKS <= 0.05) & best.up & (np.abs(best.start - (months - since)) <= 1)
             found.append(float(hit.mean()))
         print(
@@ -169,7 +173,7 @@ def looks() -> None:
     for periods in (12, 24, 36, 60):
         for cases in (8, 30, 200):
             y = rng.multinomial(cases, np.ones(periods) / periods, size=20_000).astype(float)
-            best = changes.scan(y, np.ones(y.shape), changes.Scan(periods))
+            best = trends_scan.scan(y, np.ones(y.shape), trends_scan.Scan(periods))
             print(
                 f"{periods} periods, {cases} cases: below .05 in {(best.p <= 0.05).mean():.4f}, below .005 in {(best.p <= 0.005).mean():.4f}"
             )

@@ -59,7 +59,7 @@ def demo(
 
     Writes EDI files and a ledger under data/demo, with the truth beside them.
     """
-    from rcm_analysis import demo as demo_
+    from rcm_analysis.demo import practice as demo_
 
     folder = Path("data/demo")
     _say(f"writing {claims:,} claims of a synthetic practice to {folder}")
@@ -97,7 +97,7 @@ def ingest(
         raise typer.Exit(USAGE)
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
-        from rcm_analysis.sources import printable
+        from rcm_analysis.intake.sources import printable
 
         typer.echo(f"rcm: there is no {', '.join(map(printable, missing))}", err=True)
         raise typer.Exit(USAGE)
@@ -105,16 +105,17 @@ def ingest(
 
 
 def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path, engine: str | None = None) -> int:
-    from rcm_analysis import exports, intake
-    from rcm_analysis.progress import reading
-    from rcm_analysis.store import Practice
+    from rcm_analysis.intake import ingest as intake_ingest
+    from rcm_analysis.intake.progress import reading
+    from rcm_analysis.spreadsheets import exports
+    from rcm_analysis.store.practice import Practice
 
     if mapping and not mapping.exists():
         _propose(paths, mapping)
     told = exports.read_mapping(mapping) if mapping else None
     wait = lambda: _say(f"another ingest into {practice} is running; waiting for its end")  # noqa: E731
     with reading() as progress:
-        outcome = intake.ingest(
+        outcome = intake_ingest.ingest(
             Practice(store, practice), paths, mapping=told, progress=progress, waiting=wait, engine=engine
         )
     for status in ("accepted", "partly", "rejected", "known"):
@@ -137,9 +138,10 @@ def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path,
 
 def _propose(paths: list[Path], mapping: Path) -> None:
     """Writes and shows a mapping told from the headers; goes on if the user confirms it, and ends elsewhere."""
-    from rcm_analysis import exports, intake
+    from rcm_analysis.intake import ingest as intake_ingest
+    from rcm_analysis.spreadsheets import exports
 
-    text = exports.propose(intake.tables_among(paths))
+    text = exports.propose(intake_ingest.tables_among(paths))
     if text is None:
         typer.echo("rcm: no export (CSV or Excel) was understood; write the mapping as docs/exports.md shows", err=True)
         raise typer.Exit(USAGE)
@@ -200,9 +202,9 @@ def report(
     """
     cluster = engine if engine and engine.startswith(("tcp://", "tls://")) else None
     if engine and not cluster:
-        from rcm_analysis import engines
+        from rcm_analysis.store import engine as store_engine
 
-        os.environ[engines.VARIABLE] = engines.named(store, engine)  # the notebooks' kernels inherit it
+        os.environ[store_engine.VARIABLE] = store_engine.named(store, engine)  # the notebooks' kernels inherit it
     if issuers and not issuers.is_file():
         typer.echo(f"rcm: there is no {issuers}", err=True)
         raise typer.Exit(USAGE)
@@ -229,15 +231,15 @@ def _report(
     pdf: bool = False,
     more: dict[str, str] | None = None,
 ) -> int:
-    from rcm_analysis import reports
+    from rcm_analysis.reports import render
 
     day, period = _dates(practice, period, as_of, store)
-    notebooks = reports.notebooks(only)
+    notebooks = render.notebooks(only)
     with _bar("rendering") as progress:
         done = iter(range(1, len(notebooks) + 1))
-        result = reports.render(
+        result = render.render(
             practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
-            deidentified=deidentified, as_pdf=pdf, extra_parameters=more, provenance=reports.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
+            deidentified=deidentified, as_pdf=pdf, extra_parameters=more, provenance=render.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
         )  # fmt: skip
     for status in result.statuses:
         if not status.ok:
@@ -252,8 +254,9 @@ def _report(
 def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int | None,
                 deidentified: bool, pdf: bool, cluster: str | None, more: dict[str, str]) -> int:  # fmt: skip
     """Every practice's report and the page that compares them; code 3 when some failed, 1 when all did."""
-    from rcm_analysis import portfolio, reports
-    from rcm_analysis import practices as practices_
+    from rcm_analysis.compare import portfolio
+    from rcm_analysis.reports import all_practices as practices_
+    from rcm_analysis.reports import render
 
     names = portfolio.names(store, practice)
     if not names:
@@ -261,7 +264,7 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
         return USAGE
     day, period = _dates(names, period, as_of, store)
     jobs = jobs or os.cpu_count() or 1
-    books = [] if only and set(only) <= {"10", "portfolio", reports.PORTFOLIO} else reports.notebooks(only)
+    books = [] if only and set(only) <= {"10", "portfolio", render.PORTFOLIO} else render.notebooks(only)
     ask = practices_.Ask(period, day, store.resolve(), out.resolve(), tuple(books), months, max(1, jobs // len(names)),
                          retries=1, deidentified=deidentified, as_pdf=pdf, parameters=more)  # fmt: skip
     with _bar("rendering") as progress:
@@ -277,15 +280,15 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
         why = "; ".join(f"{s.notebook}: {s.message}" for s in made.page.statuses) if made.page else "none could be read"
         _say(f"the page that compares the practices could not be made ({why})")
         return FAILED if not any(one.ok for one in made.made) else PARTLY
-    typer.echo((made.page.folder / f"{reports.PORTFOLIO}.html").resolve().as_uri())
+    typer.echo((made.page.folder / f"{render.PORTFOLIO}.html").resolve().as_uri())
     good = sum(one.ok for one in made.made)
     return DONE if good == len(names) else PARTLY if good else FAILED
 
 
 def _dates(practice: str | list[str], period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
     """As-of day and period: given, or the last whole month that the files of the practice (or of any of them) reach."""
-    from rcm_analysis.store import Practice, StoreError
-    from rcm_analysis.summaries import last_month, window
+    from rcm_analysis.measures.by_month import last_month, window
+    from rcm_analysis.store.practice import Practice, StoreError
 
     try:
         day = date.fromisoformat(as_of) if as_of else None
@@ -324,8 +327,8 @@ def scrub(
 
     Example: rcm scrub today.837 --practice riverbend --annotate checked
     """
-    from rcm_analysis import scrub as scrub_
-    from rcm_analysis.holds import Places
+    from rcm_analysis.prevention import scrub as scrub_
+    from rcm_analysis.prevention.holds import Places
 
     missing = [str(path) for path in paths if not path.is_file()]
     if missing or (out and out.suffix not in scrub_.SUFFIXES):
@@ -342,7 +345,7 @@ def scrub(
 def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
     import pandas as pd
 
-    from rcm_analysis import scrub as scrub_
+    from rcm_analysis.prevention import scrub as scrub_
 
     findings = pd.concat([file.findings for file in checked], ignore_index=True)
     if out:
@@ -388,19 +391,19 @@ def export(
 
     Example: rcm export claims --practice riverbend --out claims.xlsx
     """
-    from rcm_analysis import tables
+    from rcm_analysis import export as export_export
 
-    if out.suffix not in tables.SUFFIXES or table not in tables.names():
-        known = ", ".join(tables.names())
-        typer.echo(f"rcm: tables are {known}; files end in {', '.join(tables.SUFFIXES)}", err=True)
+    if out.suffix not in export_export.SUFFIXES or table not in export_export.names():
+        known = ", ".join(export_export.names())
+        typer.echo(f"rcm: tables are {known}; files end in {', '.join(export_export.SUFFIXES)}", err=True)
         raise typer.Exit(USAGE)
     day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
-    rows = tables.export(table, practice=practice, store=store, as_of=day, out=out, engine=engine)
+    rows = export_export.export(table, practice=practice, store=store, as_of=day, out=out, engine=engine)
     _say(f"wrote {rows:,} rows to {out}")
 
 
 def _newest(practice: str, store: Path) -> date:
-    from rcm_analysis.store import Practice, StoreError
+    from rcm_analysis.store.practice import Practice, StoreError
 
     known = [day for day in Practice(store, practice).files()["last_known_on"].to_pylist() if day]
     if not known:
@@ -411,7 +414,7 @@ def _newest(practice: str, store: Path) -> date:
 @app.command()
 def practices(store: StoreOption = STORE) -> None:
     """List the practices in the store with what is there."""
-    from rcm_analysis import store as store_
+    from rcm_analysis.store import practice as store_
 
     names = store_.practices(store)
     rows = []
@@ -431,7 +434,7 @@ def practices(store: StoreOption = STORE) -> None:
 def files(practice: PracticeOption, store: StoreOption = STORE,
           rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False) -> None:  # fmt: skip
     """List a practice's files: dates covered, counts, what was rejected and why."""
-    from rcm_analysis.store import Practice
+    from rcm_analysis.store.practice import Practice
 
     rows = [row for row in Practice(store, practice).files().to_pylist() if not rejected or row["status"] != "accepted"]
     shown = [[r["name"], r["kind"], r["status"], f"{r['claims']:,}", f"{r['charge']:,.2f}", f"{r['paid']:,.2f}",
@@ -445,8 +448,8 @@ def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[
     """Delete everything of a practice, its reports included."""
     import shutil
 
-    from rcm_analysis import practices as practices_
-    from rcm_analysis.store import Practice
+    from rcm_analysis.reports import all_practices as practices_
+    from rcm_analysis.store.practice import Practice
 
     if not yes and not typer.confirm(f"Delete the data and the reports of {practice}?"):
         raise typer.Exit(FAILED)
@@ -477,11 +480,13 @@ def schedule(
     """
     from datetime import datetime
 
-    from rcm_analysis import clocks
-    from rcm_analysis import schedule as schedule_
+    from rcm_analysis.reports import schedule as schedule_
+    from rcm_analysis.reports import scheduler_entries
 
     if print_:
-        typer.echo(clocks.entry(print_, folder=Path.cwd(), program=Path(sys.executable).with_name("rcm")), nl=False)
+        typer.echo(
+            scheduler_entries.entry(print_, folder=Path.cwd(), program=Path(sys.executable).with_name("rcm")), nl=False
+        )
         return
     paths = files or sorted(Path("reports").glob("*.toml"))
     if not paths:
@@ -516,7 +521,7 @@ def lab(
         typer.echo("rcm: the notebooks are not installed; run rcm lab from a checkout made with make env", err=True)
         raise typer.Exit(USAGE)
     # its own settings: no question about news and no look for updates, so that nothing here asks the network
-    settings = [str(Path(__file__).parent / "templates"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    settings = [str(Path(__file__).parent / "pages" / "templates"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", f"--port={port}",
                "--LabApp.default_url=/lab/tree/00_start.ipynb", *([] if browser else ["--no-browser"])]  # fmt: skip

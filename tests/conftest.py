@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from rcm_analysis import claims, demo, intake, reports, schema
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.demo import practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.reports import render
+from rcm_analysis.store import schema
+from rcm_analysis.store.practice import Practice
 
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
 settings.register_profile("dev", deadline=None, max_examples=50)
@@ -32,23 +36,23 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    demo.write_practice(folder, claims=3000, months=24, seed=3)
+    practice.write_practice(folder, claims=3000, months=24, seed=3)
     return folder
 
 
 @pytest.fixture(scope="session")
 def demo_store(demo_folder, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("store")
-    outcome = intake.ingest(Practice(root, "riverbend"), [demo_folder / "edi", demo_folder / "ledger.csv"])
+    outcome = ingest.ingest(Practice(root, "riverbend"), [demo_folder / "edi", demo_folder / "ledger.csv"])
     assert {file["status"] for file in outcome.files} == {"accepted"}
     return root
 
 
 @pytest.fixture(scope="session")
 def demo_report(demo_store, tmp_path_factory) -> Path:
-    books = reports.notebooks([])
+    books = render.notebooks([])
     assert len(books) >= 3
-    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
+    result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
                             notebooks=books, jobs=2)  # fmt: skip
     assert result.ok, result.statuses
     return result.folder
@@ -56,7 +60,7 @@ def demo_report(demo_store, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_con(demo_store):
-    return claims.open_practice(demo_store, "riverbend", as_of=AS_OF)
+    return derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
 
 
 def remittance(*segments: str, paid: str = "0") -> bytes:
@@ -95,7 +99,7 @@ def texts_of(con) -> set[str]:
     return found
 
 
-GOOD = "from rcm_analysis.pages import Finding\nFinding('12 of 100 claims', rank=1)"
+GOOD = "from rcm_analysis.pages.blocks import Finding\nFinding('12 of 100 claims', rank=1)"
 
 
 def notebook(

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from conftest import AS_OF, ROOT
 
-from rcm_analysis import audits, claims, scorecards, summaries
+from rcm_analysis.claims import derive
+from rcm_analysis.compare import audit, scorecard
+from rcm_analysis.measures import by_month
 
 YEAR = {"as_of": AS_OF, "months": 12}
-FIRST, LAST = summaries.window(AS_OF, 12)
+FIRST, LAST = by_month.window(AS_OF, 12)
 
 
 def cents(con, sql: str) -> Decimal:
@@ -27,38 +29,38 @@ def exact(values) -> Decimal:
 
 @pytest.fixture(scope="module")
 def empty_con(demo_store):
-    return claims.open_practice(demo_store, "riverbend", as_of=date(2000, 1, 31))  # nothing was known yet
+    return derive.open_practice(demo_store, "riverbend", as_of=date(2000, 1, 31))  # nothing was known yet
 
 
 def test_the_audit_ties_to_the_claims_tables_to_the_cent(demo_con):
-    found = audits.findings(audits.evidence(demo_con, **YEAR), top=1000)
+    found = audit.findings(audit.evidence(demo_con, **YEAR), top=1000)
     by_kind = {kind: exact(part["amount"]) for kind, part in found.groupby("kind")}
     lost = cents(demo_con, "SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' "
                  f"AND posted_on BETWEEN DATE '{FIRST}' AND DATE '{LAST}'")  # fmt: skip
     stake = cents(demo_con, "SELECT sum(open_balance) FROM claims WHERE ever_denied AND open_balance > 0 "
                   "AND state IN ('denied_open', 'resubmitted')")  # fmt: skip
-    assert by_kind[audits.LOST] == lost > 0
-    assert by_kind[audits.AT_STAKE] == stake > 0
+    assert by_kind[audit.LOST] == lost > 0
+    assert by_kind[audit.AT_STAKE] == stake > 0
 
 
 def test_each_leaf_of_the_audit_is_the_leaf_of_the_write_off_page(demo_con):
-    leaves = summaries.write_offs_by_leaf(demo_con, **YEAR)
+    leaves = by_month.write_offs_by_leaf(demo_con, **YEAR)
     leaves = leaves[(leaves["root"] == "unnecessary") & (leaves["amount"] > 0)].set_index("leaf")
-    found = audits.findings(audits.evidence(demo_con, **YEAR), top=1000)
-    found = found[found["kind"] == audits.LOST].set_index("cause")
+    found = audit.findings(audit.evidence(demo_con, **YEAR), top=1000)
+    found = found[found["kind"] == audit.LOST].set_index("cause")
     assert found["amount"].round(2).to_dict() == leaves["amount"].round(2).to_dict()
     assert found["claims"].to_dict() == leaves["claims"].to_dict()
 
 
 def test_no_open_balance_is_counted_twice(demo_con):
-    found = audits.evidence(demo_con, **YEAR)
-    opened = found[found["kind"] != audits.LOST]
+    found = audit.evidence(demo_con, **YEAR)
+    opened = found[found["kind"] != audit.LOST]
     assert len(opened) and opened["claim_number"].is_unique
 
 
 def test_findings_are_ten_by_dollars_with_owner_fix_and_confidence(demo_con):
-    evidence = audits.evidence(demo_con, **YEAR)
-    found = audits.findings(evidence)
+    evidence = audit.evidence(demo_con, **YEAR)
+    found = audit.findings(evidence)
     assert found["number"].tolist() == list(range(1, 11))
     assert found["amount"].is_monotonic_decreasing
     rest = evidence.groupby(["kind", "cause"])["amount"].sum().nlargest(11)
@@ -78,46 +80,44 @@ def test_few_claims_and_passed_deadlines_are_never_sure():
     }
     few = pd.DataFrame([row | {"claim_number": str(i), "amount": 10.0, "sure": "high"} for i in range(4)])
     more = pd.DataFrame([row | {"claim_number": str(i), "amount": 10.0, "sure": "high"} for i in range(5)])
-    assert audits.findings(few)["confidence"].tolist() == ["medium"]
-    assert audits.findings(more)["confidence"].tolist() == ["high"]
-    assert audits.findings(more.assign(sure="low"))["confidence"].tolist() == ["low"]
+    assert audit.findings(few)["confidence"].tolist() == ["medium"]
+    assert audit.findings(more)["confidence"].tolist() == ["high"]
+    assert audit.findings(more.assign(sure="low"))["confidence"].tolist() == ["low"]
 
 
 def test_a_benchmark_says_what_differs():
-    inside = audits.benchmark("initial_denial_rate_amount", kind="hospital", year=2021)
-    assert inside["fit"] == audits.FITS and inside["year"] == "2020 to Q3 2023"
+    inside = audit.benchmark("initial_denial_rate_amount", kind="hospital", year=2021)
+    assert inside["fit"] == audit.FITS and inside["year"] == "2020 to Q3 2023"
     assert (
-        audits.benchmark("initial_denial_rate_amount", kind="physician", year=2026)["fit"]
+        audit.benchmark("initial_denial_rate_amount", kind="physician", year=2026)["fit"]
         == "hospital figures, other year"
     )
-    own = audits.benchmark("initial_denial_rate", kind="physician", year=2026, who="Medicaid")
+    own = audit.benchmark("initial_denial_rate", kind="physician", year=2026, who="Medicaid")
     assert (own["kind"], own["low"], own["fit"]) == ("physician", 0.25, "other year")
-    assert audits.benchmark("never_reworked", kind="physician", year=2026) is None, "folklore is no benchmark"
-    assert audits.benchmark("providers_at_10_percent", kind="physician", year=2025) is None, "opinions are no benchmark"
+    assert audit.benchmark("never_reworked", kind="physician", year=2026) is None, "folklore is no benchmark"
+    assert audit.benchmark("providers_at_10_percent", kind="physician", year=2025) is None, "opinions are no benchmark"
 
 
 def test_every_comparison_cites_a_published_row(demo_con):
     with (ROOT / "rcm_analysis/reference/benchmarks.csv").open() as file:
         sources = {row["source"] for row in csv.DictReader(file)}
-    beside = audits.comparisons(demo_con, kind="physician", **YEAR)
+    beside = audit.comparisons(demo_con, kind="physician", **YEAR)
     assert set(beside["source"]) <= sources and set(beside["fit"]) == {"other year"}
-    found = audits.with_benchmarks(
-        audits.findings(audits.evidence(demo_con, **YEAR)), demo_con, kind="physician", **YEAR
-    )
+    found = audit.with_benchmarks(audit.findings(audit.evidence(demo_con, **YEAR)), demo_con, kind="physician", **YEAR)
     assert set(found["source"]) <= sources | {""} and (found["source"] != "").any()
-    assert found.loc[found["source"] == "", "benchmark"].eq(audits.NONE).all()
+    assert found.loc[found["source"] == "", "benchmark"].eq(audit.NONE).all()
 
 
 def test_scorecards_tie_to_the_claims_and_to_the_overview(demo_con):
-    cards = scorecards.scorecard(demo_con, **YEAR)
-    by_payer = summaries.denied_by(demo_con, "payer_name", **YEAR).set_index("segment")
+    cards = scorecard.scorecard(demo_con, **YEAR)
+    by_payer = by_month.denied_by(demo_con, "payer_name", **YEAR).set_index("segment")
     own = cards[cards["decided"] > 0].set_index("payer_name")
     for name in ("decided", "denied", "rate", "lower", "upper", "denied_amount"):
         assert own[name].to_dict() == pytest.approx(by_payer[name].to_dict()), name
     lost = cents(demo_con, "SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' "
                  f"AND posted_on BETWEEN DATE '{FIRST}' AND DATE '{LAST}'")  # fmt: skip
     assert exact(cards["unnecessary"]) == lost
-    reasons = scorecards.reasons(demo_con, **YEAR)
+    reasons = scorecard.reasons(demo_con, **YEAR)
     assert reasons.groupby("payer_name")["claims"].sum().to_dict() == own.loc[own["denied"] > 0, "denied"].to_dict()
     assert reasons["ask"].str.endswith("?").all()
 
@@ -126,22 +126,22 @@ def test_a_payer_is_an_outlier_only_with_its_whole_interval():
     cards = pd.DataFrame(
         {"payer_name": ["A", "B"], "rate": [0.3, 0.2], "lower": [0.25, 0.1], "others_rate": [0.2, 0.15]}
     )
-    assert scorecards.outliers(cards)["payer_name"].tolist() == ["A"]
+    assert scorecard.outliers(cards)["payer_name"].tolist() == ["A"]
 
 
 def test_changes_are_those_that_name_the_payer():
     signals = pd.DataFrame(
         {"segment": ['{"payer_name": "ACME"}', '{"payer_name": "ACME EAST"}', '{"location": "ACME"}']}
     )
-    assert len(scorecards.of_payer(signals, "ACME")) == 1
-    assert list(scorecards.of_payer(signals.head(0), "ACME")) == ["segment"]
+    assert len(scorecard.of_payer(signals, "ACME")) == 1
+    assert list(scorecard.of_payer(signals.head(0), "ACME")) == ["segment"]
 
 
 def test_an_empty_practice_has_no_findings(empty_con):
-    evidence = audits.evidence(empty_con, **YEAR)
-    assert not len(audits.with_benchmarks(audits.findings(evidence), empty_con, kind="physician", **YEAR))
-    assert set(audits.comparisons(empty_con, kind="physician", **YEAR)["verdict"]) == {"no claims"}
-    assert not len(scorecards.scorecard(empty_con, **YEAR)) and not len(scorecards.reasons(empty_con, **YEAR))
+    evidence = audit.evidence(empty_con, **YEAR)
+    assert not len(audit.with_benchmarks(audit.findings(evidence), empty_con, kind="physician", **YEAR))
+    assert set(audit.comparisons(empty_con, kind="physician", **YEAR)["verdict"]) == {"no claims"}
+    assert not len(scorecard.scorecard(empty_con, **YEAR)) and not len(scorecard.reasons(empty_con, **YEAR))
 
 
 def test_every_question_of_the_docs_has_an_existing_place():

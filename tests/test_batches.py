@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, claim_837, remittance
 
-from rcm_analysis import intake, schema
 from rcm_analysis.errors import FailedError
-from rcm_analysis.store import Practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.store import schema
+from rcm_analysis.store.practice import Practice
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither these signals, limits nor file modes")
 
@@ -58,7 +59,7 @@ def _ingest(store: Path, paths: list[Path], begun=None, file_limit_bytes: int | 
     if begun:
         begun.send(True)
     try:
-        intake.ingest(Practice(store, "clinic"), paths, jobs=2, waiting=lambda: None)
+        ingest.ingest(Practice(store, "clinic"), paths, jobs=2, waiting=lambda: None)
     except FailedError as error:
         os._exit(4 if "nothing was changed" in str(error) else 5)
 
@@ -68,7 +69,7 @@ def child():
     """Starts an ingest in a child and gives it once it has begun."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["pytest", "pandas", "rcm_analysis.intake", "test_batches"]
+        ["pytest", "pandas", "rcm_analysis.intake.ingest", "test_batches"]
     )  # else every child waits
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
@@ -88,14 +89,14 @@ def child():
 @pytest.fixture
 def old(tmp_path) -> Path:
     """A store that holds a batch already."""
-    intake.ingest(Practice(tmp_path / "old", "clinic"), [write_inbox(tmp_path / "first", "F", files=2)])
+    ingest.ingest(Practice(tmp_path / "old", "clinic"), [write_inbox(tmp_path / "first", "F", files=2)])
     return tmp_path / "old"
 
 
 def test_two_ingests_at_once_neither_duplicate_nor_lose(tmp_path, old, child):
     shared, one, two = (write_inbox(tmp_path / letter, letter, files=4) for letter in "CDE")
     alone = Practice(shutil.copytree(old, tmp_path / "alone"), "clinic")
-    intake.ingest(alone, [shared, one, two])
+    ingest.ingest(alone, [shared, one, two])
     both = [child(old, [shared, one]), child(old, [shared, two])]
     for process in both:
         process.join()
@@ -114,7 +115,7 @@ def test_a_full_disk_leaves_the_old_state(tmp_path, old, child, room):
     assert process.exitcode == 4
     assert facts(Practice(old, "clinic")) == before
     assert not any((old / "clinic/batches").glob(".*"))
-    assert intake.ingest(Practice(old, "clinic"), [inbox]).batch == "00002"
+    assert ingest.ingest(Practice(old, "clinic"), [inbox]).batch == "00002"
 
 
 def test_a_full_disk_at_the_first_ingest_leaves_no_half_key(tmp_path, child):
@@ -124,13 +125,13 @@ def test_a_full_disk_at_the_first_ingest_leaves_no_half_key(tmp_path, child):
     assert process.exitcode == 4
     practice = Practice(tmp_path / "new", "clinic")
     assert not practice.exists()
-    assert intake.ingest(practice, [inbox]).batch == "00001"
+    assert ingest.ingest(practice, [inbox]).batch == "00001"
 
 
 def test_the_store_is_its_owners_alone(tmp_path):
     mask = os.umask(0)  # as open as a careless account can be
     try:
-        intake.ingest(Practice(tmp_path / "deep/store", "clinic"), [write_inbox(tmp_path / "first", "F", files=1)])
+        ingest.ingest(Practice(tmp_path / "deep/store", "clinic"), [write_inbox(tmp_path / "first", "F", files=1)])
     finally:
         os.umask(mask)
     paths = [tmp_path / "deep", *(tmp_path / "deep").rglob("*")]

@@ -16,7 +16,9 @@ from types import ModuleType
 
 import pytest
 
-from rcm_analysis import claims, cli, tables
+from rcm_analysis import cli
+from rcm_analysis import export as export_export
+from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
 
 # Cases right today, by number; a case that becomes right is added, none is ever taken away.
@@ -57,13 +59,13 @@ def failures(shared: Path, slug: str, work: Path) -> list[tuple[str, str, str]]:
             return called(*arguments)
 
         def export(self, name):
-            if name not in tables.names():
+            if name not in export_export.names():
                 return f"there is no table {name}"
             try:
                 if self.con is None:
                     day = date.fromisoformat(str(self.expected["as_of"]))
-                    self.con, self.on = claims.open_practice(self.work / "store", check.PRACTICE, as_of=day), day
-                return check.plain(tables.frame(self.con, name, as_of=self.on))
+                    self.con, self.on = derive.open_practice(self.work / "store", check.PRACTICE, as_of=day), day
+                return check.plain(export_export.frame(self.con, name, as_of=self.on))
             except RcmError as error:
                 return f"table {name} was not exported ({error})"
 

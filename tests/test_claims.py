@@ -9,15 +9,18 @@ import pandas as pd
 import pytest
 from conftest import AS_OF, claim_837, envelope, remittance, texts_of
 
-from rcm_analysis import claims, intake, measures, risk_features, summaries
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest
+from rcm_analysis.measures import by_month, measures
+from rcm_analysis.risk import features
+from rcm_analysis.store.practice import Practice
 
 
 def derived(tmp_path, *files: bytes, as_of=AS_OF):
     for i, data in enumerate(files):
         (tmp_path / f"{i}.txt").write_bytes(data)
-    intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / f"{i}.txt" for i in range(len(files))])
-    return claims.open_practice(tmp_path / "s", "clinic", as_of=as_of)
+    ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / f"{i}.txt" for i in range(len(files))])
+    return derive.open_practice(tmp_path / "s", "clinic", as_of=as_of)
 
 
 def line(*segments: str, charge="100", paid="0", status="1"):
@@ -121,9 +124,9 @@ def test_as_of_sees_only_what_was_known(tmp_path):
     files = (claim_837("A1"), line("CAS*CO*197*100"), later(line("CAS*CO*45*20", paid="80"), "20260405", "CHECK2"))
     con = derived(tmp_path, *files, as_of=date(2026, 3, 31))
     assert con.execute("SELECT paid, state FROM claims").fetchall() == [(D(0), "denied_open")]
-    con = claims.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 1, 31))
+    con = derive.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 1, 31))
     assert con.execute("SELECT first_decided_on, state FROM claims").fetchall() == [(None, "submitted")]
-    con = claims.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
+    con = derive.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
     assert con.execute("SELECT paid, initially_denied, state FROM claims").fetchall() == [(D(80), True, "paid")]
 
 
@@ -214,8 +217,8 @@ def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
     import pandas as pd
 
     world = shared / "worlds/a"
-    intake.ingest(Practice(tmp_path, "world"), [world / "edi.zip", world / "ledger.csv.zip"])
-    con = claims.open_practice(tmp_path, "world", as_of=AS_OF)
+    ingest.ingest(Practice(tmp_path, "world"), [world / "edi.zip", world / "ledger.csv.zip"])
+    con = derive.open_practice(tmp_path, "world", as_of=AS_OF)
     for table, source, money in (("remittances", "remits", "paid"), ("adjustments", "adjustments", "amount")):
         truth = pd.read_parquet(world / f"truth/{source}.parquet").query("in_edi")
         rows, dollars = con.execute(f"SELECT count(*), sum({money}) FROM {table}").fetchall()[0]
@@ -249,7 +252,7 @@ def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
 
 
 def test_every_measure_has_a_month_and_a_definition(demo_con):
-    table = summaries.measures_of_month(measures.measure(demo_con, as_of=AS_OF), month="2026-10")
+    table = by_month.measures_of_month(measures.measure(demo_con, as_of=AS_OF), month="2026-10")
     assert set(table["measure"]) == {m.name for m in measures.MEASURES}
     months = table.set_index(["measure", "basis"])["month"].to_dict()
     assert months["initial_denial_rate", "decision_month"] == "2026-10"
@@ -378,7 +381,7 @@ def test_a_payer_that_is_named_has_clocks_of_its_own(tmp_path, payer, filing_cod
         con = derived(tmp_path, denied, as_of=day)
         assert con.execute("SELECT state FROM claims").fetchall() == [(state,)]
     moments = pd.DataFrame({"claim_number": ["A1"], "known_on": [date(2026, 3, 5)]})
-    clocks = risk_features.features(con, moments)[["correct_by", "appeal_by"]] - pd.Timestamp(2026, 3, 5)
+    clocks = features.features(con, moments)[["correct_by", "appeal_by"]] - pd.Timestamp(2026, 3, 5)
     assert clocks.iloc[0].dt.days.tolist() == [90, appeal]
 
 
@@ -427,7 +430,7 @@ def test_a_remittance_after_one_passed_on_is_a_crossover(tmp_path):
 def test_everything_out_of_balance_is_listed_with_its_level(tmp_path):
     off = remittance("CLP*A1*1*100*60**CI*X1", "SVC*HC:99213*100*60", "CAS*CO*45*30", "PLB*1522003506*20261231*WO*5",
                      paid="60")  # fmt: skip
-    table = summaries.unbalanced(derived(tmp_path, off))
+    table = by_month.unbalanced(derived(tmp_path, off))
     assert table[["level", "claim_number", "difference"]].values.tolist() == [
         ["claim", "A1", 10.0], ["service line", "A1", 10.0], ["transaction", "CHECK1", -5.0],
     ]  # fmt: skip

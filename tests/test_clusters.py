@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, v_measure_score
 
-from rcm_analysis import claims, cluster_features, cluster_labels, clusters
+from rcm_analysis.claims import derive
+from rcm_analysis.clusters import features as clusters_features
+from rcm_analysis.clusters import grouping
+from rcm_analysis.clusters import labels as clusters_labels
 from tests.conftest import AS_OF
 
 FEATURES = ("carc", "rarcs", "payer_name", "procedure", "rendering_npi")
@@ -47,8 +50,8 @@ def test_causes_that_share_a_code_are_told_apart_and_one_behind_several_codes_is
         "late": {"carc": ["29"]},
     }
     table = planted(seed, causes)
-    decided = pd.DataFrame({"family": [cluster_features.service_family(code) for code in NOISE["procedure"]] * 100})
-    found, members = clusters.find_clusters(table, features=FEATURES, exposure=decided)
+    decided = pd.DataFrame({"family": [clusters_features.service_family(code) for code in NOISE["procedure"]] * 100})
+    found, members = grouping.find_clusters(table, features=FEATURES, exposure=decided)
     score = v_measure_score(table["cause"], members["cluster_id"])
     assert score > v_measure_score(table["cause"], table["carc"]) + 0.1 and score >= 0.95
     assert members.loc[table["cause"] == "records under two codes", "cluster_id"].nunique() == 1
@@ -64,7 +67,7 @@ def test_the_label_names_the_payer_and_provider_behind_a_cluster():
             "cover": {"carc": ["27"]},
         },
     )
-    found, _ = clusters.find_clusters(table, features=FEATURES)
+    found, _ = grouping.find_clusters(table, features=FEATURES)
     label = next(label for label in found["label"] if label.startswith("Provider not enrolled"))
     assert "BETA" in label and "provider 3" in label
     conditions = json.loads(found.set_index("label").loc[label, "features"])
@@ -76,8 +79,8 @@ def test_the_label_names_the_payer_and_provider_behind_a_cluster():
 def test_ids_are_kept_when_denials_are_added_and_new_and_gone_are_marked():
     table = planted(5, {"auth": {"carc": ["197"]}, "late": {"carc": ["29"]}, "cover": {"carc": ["27"]}})
     old = table[table["carc"] != "29"].iloc[:500]
-    _, before = clusters.find_clusters(old, features=FEATURES)
-    found, after = clusters.find_clusters(table[table["carc"] != "27"], features=FEATURES, earlier=before)
+    _, before = grouping.find_clusters(old, features=FEATURES)
+    found, after = grouping.find_clusters(table[table["carc"] != "27"], features=FEATURES, earlier=before)
     both = before.merge(after, on=["claim_number", "line_number"])
     assert len(both) > 200 and (both["cluster_id_x"] == both["cluster_id_y"]).all()
     status = found.set_index("label")["status"]
@@ -86,11 +89,11 @@ def test_ids_are_kept_when_denials_are_added_and_new_and_gone_are_marked():
 
 def test_the_same_data_in_give_the_same_clusters_and_every_row_is_a_member():
     table = planted(6, {"auth": {"carc": ["197"]}, "none": {"carc": ["193"]}})
-    first, second = (clusters.find_clusters(table, features=FEATURES) for _ in range(2))
+    first, second = (grouping.find_clusters(table, features=FEATURES) for _ in range(2))
     pd.testing.assert_frame_equal(first[0], second[0])
     pd.testing.assert_frame_equal(first[1], second[1])
     assert len(first[1]) == len(table) == first[0]["denials"].sum()
-    assert (first[1].loc[table["carc"] == "193", "cluster_id"] == clusters.UNCLUSTERED).all()
+    assert (first[1].loc[table["carc"] == "193", "cluster_id"] == grouping.UNCLUSTERED).all()
 
 
 def test_what_was_decided_tells_volume_from_cause():
@@ -103,8 +106,8 @@ def test_what_was_decided_tells_volume_from_cause():
         },
     )
     decided = pd.DataFrame({"family": ["therapy"] * 50 + ["office and hospital visits"] * 50})
-    alone, _ = clusters.find_clusters(table, features=FEATURES)
-    measured, _ = clusters.find_clusters(table, features=FEATURES, exposure=decided)
+    alone, _ = grouping.find_clusters(table, features=FEATURES)
+    measured, _ = grouping.find_clusters(table, features=FEATURES, exposure=decided)
     assert alone["label"].str.contains("Coverage not active · therapy").any()
     assert not measured["label"].str.contains("Coverage not active · therapy").any()
 
@@ -113,7 +116,7 @@ def test_words_of_a_text_are_a_circumstance():
     table = planted(8, {"a": {"carc": ["16"]}, "b": {"carc": ["29"]}})
     said = np.where(table.index % 3 == 0, "wheelchair van transport form unsigned", "please correct the field named")
     table["reason_text"] = np.where(table["carc"] == "16", said, "claim arrived after the limit")
-    found, _ = clusters.find_clusters(table, features=[*FEATURES, "reason_text"], kinds={"reason_text": "text"})
+    found, _ = grouping.find_clusters(table, features=[*FEATURES, "reason_text"], kinds={"reason_text": "text"})
     assert (
         found["label"]
         .str.contains("the text says (?:wheelchair|transport|unsigned|form|van|correct|field|named|please)")
@@ -124,8 +127,8 @@ def test_words_of_a_text_are_a_circumstance():
 def test_a_text_tells_apart_denials_without_a_code():
     table = planted(11, {"a": {"carc": [None]}, "b": {"carc": [None]}, "late": {"carc": ["29"]}})
     said = {"a": "member was not found on our rolls", "b": "operative report never arrived", "late": None}
-    found, members = clusters.find_clusters(
-        table.assign(reason_text=table["cause"].map(said)), features=[*FEATURES, "reason_text"], kinds=clusters.TEXTS
+    found, members = grouping.find_clusters(
+        table.assign(reason_text=table["cause"].map(said)), features=[*FEATURES, "reason_text"], kinds=grouping.TEXTS
     )
     assert v_measure_score(table["cause"], members["cluster_id"]) >= 0.95
     assert not found["label"].str.contains("says none").any()
@@ -134,40 +137,40 @@ def test_a_text_tells_apart_denials_without_a_code():
 def test_wrong_columns_and_kinds_are_named():
     table = planted(9, {"a": {"carc": ["16"]}})
     with pytest.raises(KeyError, match="no column colour"):
-        clusters.find_clusters(table, features=["carc", "colour"])
+        grouping.find_clusters(table, features=["carc", "colour"])
     with pytest.raises(ValueError, match="not smell"):
-        clusters.find_clusters(table, features=["carc"], kinds={"carc": "smell"})
+        grouping.find_clusters(table, features=["carc"], kinds={"carc": "smell"})
 
 
 def test_a_denial_that_is_upheld_has_the_reason_of_the_one_before():
     rows = [("A1", 1, "2026-03-02", "193"), ("A1", 1, "2026-01-10", "27"), ("A1", 2, "2026-01-10", "29"),
             ("A2", 1, "2026-02-01", "193"), ("A3", 2, "2026-01-05", "197"), ("A3", None, "2026-02-05", "193")]  # fmt: skip
     table = pd.DataFrame(rows, columns=["claim_number", "line_number", "decided_on", "carc"]).assign(rarcs=None)
-    reasons = cluster_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
+    reasons = clusters_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
     assert list(reasons) == ["eligibility", "eligibility", "timely_filing", "none", "authorization", "authorization"]
 
 
 def test_without_a_code_the_category_told_from_words_is_the_reason():
     table = pd.DataFrame({"carc": [None, "27", None], "rarcs": None, "category": ["authorization", "coding", None]})
-    reasons = cluster_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
+    reasons = clusters_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
     assert list(reasons) == ["authorization", "eligibility", "none"]
 
 
 def test_without_denials_both_tables_are_there_and_empty():
     table = planted(9, {"a": {"carc": ["16"]}})
-    full = clusters.find_clusters(table, features=FEATURES)
-    none = clusters.find_clusters(table.iloc[:0], features=FEATURES)
+    full = grouping.find_clusters(table, features=FEATURES)
+    none = grouping.find_clusters(table.iloc[:0], features=FEATURES)
     assert [list(t) for t in none] == [list(t) for t in full] and not any(map(len, none))
 
 
 def test_a_practice_has_clusters_and_one_can_be_explored(demo_con):
-    denials, found, members = clusters.of_practice(demo_con, as_of=AS_OF)
+    denials, found, members = grouping.of_practice(demo_con, as_of=AS_OF)
     assert len(denials) == len(members)
     assert found["denials"].sum() == len(members) and members["cluster_id"].notna().all()
-    assert set(clusters.explore(found, "C01")["feature"])
+    assert set(grouping.explore(found, "C01")["feature"])
     with pytest.raises(KeyError, match="no cluster C999"):
-        clusters.explore(found, "C999")
-    assert len(cluster_labels.positions(found)) == len(found)
+        grouping.explore(found, "C999")
+    assert len(clusters_labels.positions(found)) == len(found)
 
 
 def test_public_appeals_give_stable_groups_that_say_more_than_one_code(shared):
@@ -181,32 +184,32 @@ def test_public_appeals_give_stable_groups_that_say_more_than_one_code(shared):
         "age_range",
         "patient_gender",
     ]
-    found, full = clusters.find_clusters(table, features=features, clusters=20)
+    found, full = grouping.find_clusters(table, features=features, clusters=20)
     assert len(found) == 20
     half = np.sort(np.random.default_rng(1).choice(len(table), int(0.7 * len(table)), replace=False))
-    _, again = clusters.find_clusters(table.iloc[half], features=features, clusters=20)
+    _, again = grouping.find_clusters(table.iloc[half], features=features, clusters=20)
     assert adjusted_rand_score(full["cluster_id"].to_numpy()[half], again["cluster_id"]) >= 0.8
     assert full.groupby(table["diagnosis_category"])["cluster_id"].nunique().max() > 1
 
 
 @pytest.fixture(scope="module")
 def world(shared, tmp_path_factory):
-    from rcm_analysis import intake
-    from rcm_analysis.store import Practice
+    from rcm_analysis.intake import ingest
+    from rcm_analysis.store.practice import Practice
 
     folder = shared / "worlds/a"
     root = tmp_path_factory.mktemp("world")
-    intake.ingest(Practice(root, "world-a"), [path for path in sorted(folder.iterdir()) if path.name != "truth"])
-    con = claims.open_practice(root, "world-a", as_of=AS_OF)
-    table = cluster_features.denial_features(con)
+    ingest.ingest(Practice(root, "world-a"), [path for path in sorted(folder.iterdir()) if path.name != "truth"])
+    con = derive.open_practice(root, "world-a", as_of=AS_OF)
+    table = clusters_features.denial_features(con)
     truth = pd.read_parquet(folder / "truth/claims.parquet")
-    decided = cluster_features.decided_services(con)
+    decided = clusters_features.decided_services(con)
     return table, decided, truth[truth["in_edi"] & truth["initially_denied"].astype(bool) & truth["root_cause"].ne("")]
 
 
 def test_planted_causes_of_a_practice_are_recovered_and_named(world):
     table, decided, truth = world
-    found, members = clusters.find_clusters(table, features=clusters.FEATURES, exposure=decided)
+    found, members = grouping.find_clusters(table, features=grouping.FEATURES, exposure=decided)
     own = members.groupby("claim_number")["cluster_id"].agg(lambda s: s.mode().iat[0])
     both = truth.merge(own, left_on="pcn", right_index=True)
     score = v_measure_score(both["root_cause"], both["cluster_id"])
@@ -224,9 +227,9 @@ def test_planted_causes_of_a_practice_are_recovered_and_named(world):
 def test_a_month_more_keeps_the_ids_of_a_practice(world):
     table, decided, _ = world
     old = table[table["month"] < "2026-09"]
-    _, before = clusters.find_clusters(old, features=clusters.FEATURES, exposure=decided)
-    _, after = clusters.find_clusters(
-        table[table["month"] <= "2026-09"], features=clusters.FEATURES, exposure=decided, earlier=before
+    _, before = grouping.find_clusters(old, features=grouping.FEATURES, exposure=decided)
+    _, after = grouping.find_clusters(
+        table[table["month"] <= "2026-09"], features=grouping.FEATURES, exposure=decided, earlier=before
     )
     after = after[(table.loc[table["month"] <= "2026-09", "month"] < "2026-09").to_numpy()]
     assert (before["cluster_id"].to_numpy() == after["cluster_id"].to_numpy()).mean() >= 0.95

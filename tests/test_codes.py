@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from rcm_analysis import codes
+from rcm_analysis.reference import codes
 
 CATEGORIES = set(codes.PRECEDENCE)
 OWNERS = {

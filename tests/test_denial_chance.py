@@ -6,31 +6,32 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rcm_analysis import before_submission, claims, denial_chance, holds
+from rcm_analysis.claims import derive
+from rcm_analysis.prevention import chance, features, holds
 
 DAY = date(2026, 10, 31)
 
 
 @pytest.fixture(scope="module")
 def lines(demo_con) -> pd.DataFrame:
-    return before_submission.sent(demo_con, as_of=DAY)
+    return features.sent(demo_con, as_of=DAY)
 
 
 @pytest.fixture(scope="module")
 def past(demo_store) -> tuple:
     day = date(2026, 6, 30)
-    con = claims.open_practice(demo_store, "riverbend", as_of=day)
-    lines = before_submission.sent(con, as_of=day)
-    return denial_chance.learn(lines, as_of=day, ends=denial_chance.ends(con)), day
+    con = derive.open_practice(demo_store, "riverbend", as_of=day)
+    lines = features.sent(con, as_of=day)
+    return chance.learn(lines, as_of=day, ends=chance.ends(con)), day
 
 
 def later_rows(lines: pd.DataFrame, day: date) -> pd.DataFrame:
-    return denial_chance.claim_rows(lines[lines["sent_on"] > str(day)])
+    return chance.claim_rows(lines[lines["sent_on"] > str(day)])
 
 
 def test_a_claim_s_row_holds_what_its_lines_hold(lines):
     claim = lines[lines["submission_id"].duplicated(keep=False)].groupby("submission_id").head(99)
-    row = denial_chance.claim_rows(claim).set_index("submission_id")
+    row = chance.claim_rows(claim).set_index("submission_id")
     some = claim[claim["submission_id"] == row.index[0]]
     first = row.iloc[0]
     costly = some.loc[some["charge"].idxmax()]
@@ -38,7 +39,7 @@ def test_a_claim_s_row_holds_what_its_lines_hold(lines):
     assert set(first["procedures"]) == set(some["procedure"]) and first["most_units"] == some["units"].max()
     assert set(first["modifiers"]) == {m for codes in some["modifiers"] for m in codes}
     assert first["refused"] == some["outcome"].notna().any() and first["denied_usd"] == some["denied_amount"].sum()
-    assert len(row) == claim["submission_id"].nunique() and set(denial_chance.FEATURES) <= set(row.columns)
+    assert len(row) == claim["submission_id"].nunique() and set(chance.FEATURES) <= set(row.columns)
 
 
 def test_whole_numbers_with_gaps_are_learned_from(demo_con, lines):
@@ -46,19 +47,19 @@ def test_whole_numbers_with_gaps_are_learned_from(demo_con, lines):
     days = lines.loc[lines["submission_id"].isin(ids), "days_since_same_procedure"]
     gaps = days.where(days.isna(), np.arange(len(days)) // 2 * 3).astype("Int64")
     some = lines[lines["submission_id"].isin(ids)].assign(days_since_same_procedure=gaps)
-    assert denial_chance.claim_rows(some)["days_since_same_procedure"].dtype == float
-    assert denial_chance.learn(some, as_of=DAY) is not None
+    assert chance.claim_rows(some)["days_since_same_procedure"].dtype == float
+    assert chance.learn(some, as_of=DAY) is not None
 
 
 def test_nothing_after_the_submission_is_a_feature():
     late = ("outcome", "answered_on", "denied_amount", "denied_usd", "refused", "paid", "allowed")
-    assert not set(denial_chance.FEATURES) & set(late)
+    assert not set(chance.FEATURES) & set(late)
 
 
 def test_chances_are_chosen_on_later_claims_and_told_with_it(past):
     chances, _ = past
     table = chances.denial.comparison
-    assert table["model"].tolist() == list(denial_chance.CANDIDATES) and table["chosen"].sum() == 1
+    assert table["model"].tolist() == list(chance.CANDIDATES) and table["chosen"].sum() == 1
     assert table.loc[table["chosen"], "log_loss"].iat[0] <= table["log_loss"].min() + 0.002
     assert chances.enough and 0 < chances.lost_share <= 1
 
@@ -82,21 +83,21 @@ def test_shuffled_answers_teach_nothing(lines):
     ids = lines["submission_id"].unique()
     random.shuffle(ids)
     shuffled = lines.assign(outcome=lines["submission_id"].map(dict(zip(ids, answers.to_numpy(), strict=True))))
-    chances = denial_chance.learn(shuffled, as_of=DAY)
+    chances = chance.learn(shuffled, as_of=DAY)
     table = chances.denial.comparison.set_index("model")
     assert table["auroc"].between(0.42, 0.58).all() and table.loc["base_rate", "chosen"]
 
 
 def test_too_few_answers_give_rates_and_say_so(lines):
     ids = lines["submission_id"].drop_duplicates().head(150)
-    chances = denial_chance.learn(lines[lines["submission_id"].isin(ids)], as_of=DAY)
+    chances = chance.learn(lines[lines["submission_id"].isin(ids)], as_of=DAY)
     assert not chances.enough and chances.denial.chosen in ("base_rate", "rates")
     assert "too few answers" in chances.reasons(lines.head(1))[0][1]
-    assert denial_chance.learn(lines.head(0), as_of=DAY) is None
+    assert chance.learn(lines.head(0), as_of=DAY) is None
 
 
 def test_what_became_of_claims_adds_up(demo_con):
-    ends = denial_chance.ends(demo_con)
+    ends = chance.ends(demo_con)
     count = demo_con.execute("SELECT count(*) FROM claims").fetchone()[0]
     assert len(ends) == count and ends["claim_number"].is_unique
     assert (

@@ -15,15 +15,16 @@ from conftest import AS_OF, GOOD, notebook
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcm_analysis import disclosure, reports
+from rcm_analysis.privacy import release
+from rcm_analysis.reports import render
 
 DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 
 
 @pytest.fixture(scope="module")
 def variant(demo_store, tmp_path_factory) -> Path:
-    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=reports.notebooks([]), jobs=2, deidentified=True,
+    result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
+                            notebooks=render.notebooks([]), jobs=2, deidentified=True,
                             provenance={"dates": "2024-11-02 to 2026-10-31"})  # fmt: skip
     assert result.ok, result.statuses
     return result.folder
@@ -91,7 +92,7 @@ def test_no_small_count_in_any_table_and_none_alone(variant):
         frame = pd.read_csv(path)
         for name in set(told[path.stem]["counts"]) & set(frame):
             looked_at += 1
-            assert not disclosure.is_small(frame[name]).any(), (path.name, name)
+            assert not release.is_small(frame[name]).any(), (path.name, name)
             holes = frame[name].isna().sum()
             suppressed += holes
             if "claim_number" not in frame and holes and frame[name].max() > 0:
@@ -101,7 +102,7 @@ def test_no_small_count_in_any_table_and_none_alone(variant):
 
 def test_no_list_of_single_claims_in_any_table(variant):
     for path in (variant / "tables").glob("*.csv"):
-        assert not set(disclosure.IDENTIFIERS) & set(path.read_text("utf-8").split("\n")[0].split(",")), path.name
+        assert not set(release.IDENTIFIERS) & set(path.read_text("utf-8").split("\n")[0].split(",")), path.name
     assert "A list of single claims is left out here." in (variant / "02_denial_overview.html").read_text("utf-8")
 
 
@@ -118,7 +119,7 @@ def test_no_hidden_count_follows_from_all_tables_and_sentences_together(variant,
     bare, alone = {name: frame.copy() for name, frame in left.items()}, set()
     for name, column, i in tried.place:
         value = plain[name][column].iloc[i]
-        if 1 <= value < disclosure.SMALLEST and (name, column) not in alone:
+        if 1 <= value < release.SMALLEST and (name, column) not in alone:
             alone.add((name, column))
         else:
             bare[name].loc[i, column] = value
@@ -127,7 +128,7 @@ def test_no_hidden_count_follows_from_all_tables_and_sentences_together(variant,
 
 def small_among(tried: attack.Attack) -> list:
     """Small counts that follow; a larger one, hidden to cover them, may follow from another table that shows it."""
-    return [(cell, value) for cell, value in tried.determined() if 1 <= value < disclosure.SMALLEST]
+    return [(cell, value) for cell, value in tried.determined() if 1 <= value < release.SMALLEST]
 
 
 def table(cells: dict[tuple[str, str], int]) -> pd.DataFrame:
@@ -142,7 +143,7 @@ def test_no_hidden_cell_follows_from_totals(numbers):
     """An attacker knows each payer's, each category's and the grand total, and that a hidden cell may be anything ≥ 0."""
     keys = [(payer, category) for payer in "ABC" for category in "wxyz"]
     truth = dict(zip(keys, numbers, strict=True))
-    left = disclosure.table(table(truth), ["claims"])
+    left = release.table(table(truth), ["claims"])
     shown = {(r.payer, r.category): r.claims for r in left.itertuples() if r.claims == r.claims}
     assert all(n == truth[key] and not 1 <= n <= 10 for key, n in shown.items())
     assert left["rate"].notna().equals(left["claims"].notna())
@@ -170,14 +171,14 @@ def solved(hidden: set, unknown: set) -> set:
 @pytest.mark.parametrize(("number", "hidden"), [(0, False), (1, True), (10, True), (11, False)])
 def test_the_threshold(number, hidden):
     frame = pd.DataFrame({"payer": ["A", "B", "C"], "claims": [number, 50, 60], "paid": [1.5, 2.5, 3.5]})
-    left = disclosure.table(frame, ["claims"])
+    left = release.table(frame, ["claims"])
     assert left["claims"].isna().tolist() == [hidden, hidden, False]
     assert left["paid"].isna().tolist() == [hidden, hidden, False]
 
 
 def test_rare_codes_are_grouped_and_numbers_written_out_go_too():
     frame = pd.DataFrame({"carc": ["16", "197", "252"], "shown": ["12.1%", "3.0%", "50.0%"], "claims": [4, 30, 200]})
-    left = disclosure.table(frame, ["claims"])
+    left = release.table(frame, ["claims"])
     assert left["carc"].tolist() == ["other", "other", "252"]
     assert left["shown"].isna().tolist() == [True, True, False]
 
@@ -186,7 +187,7 @@ def test_a_number_in_a_name_is_no_count():
     frame = pd.DataFrame(
         {"location": ["STATION 3", "CLINIC"], "headline": ["3 claims more", "11 claims since 2026-03-04"]}
     )
-    left = disclosure.table(frame, [])
+    left = release.table(frame, [])
     assert left["location"].tolist() == ["STATION 3", "CLINIC"]
     assert left["headline"].tolist() == ["fewer than 11 claims more", "11 claims since 2026-03"]
 
@@ -196,7 +197,7 @@ def test_a_list_of_single_claims_is_left_out():
     listed = pd.DataFrame(
         {"claim_number": [f"A{i}" for i in range(14)], "carc": ["16"] * 12 + ["B7"] * 2, "days_left": range(14)}
     )
-    left = disclosure.table(listed, ["days_left"])
+    left = release.table(listed, ["days_left"])
     assert not len(left) and list(left) == ["carc", "days_left"]
 
 
@@ -207,14 +208,14 @@ RATE = {"payer": list("ABCDE"), "cases": [28, 300, 400, 500, 600]}
     ("rate", [3 / 28, 0.3, 0.4, 0.5, 0.6]), ("rate", [25 / 28, 0.3, 0.4, 0.5, 0.6]), ("rate", ["10.7%", "30.1%", "40.1%", "50.1%", "60.1%"]),
 ])  # fmt: skip
 def test_a_rate_that_makes_a_small_count_of_its_cases_goes(column, values):
-    left = disclosure.table(pd.DataFrame(RATE | {column: values}), ["cases"])
+    left = release.table(pd.DataFrame(RATE | {column: values}), ["cases"])
     assert left["cases"].isna().tolist() == [True, True, False, False, False]  # the second covers the first
     assert left[column].isna().equals(left["cases"].isna())
 
 
 def test_what_a_part_leaves_of_its_whole_is_no_small_count():
     frame = pd.DataFrame({"payer": list("ABCD"), "decided": [20, 90, 95, 99], "denied": [15, 40, 41, 42]})
-    assert disclosure.table(frame, ["decided", "denied"])["denied"].isna().tolist() == [True, True, False, False]
+    assert release.table(frame, ["decided", "denied"])["denied"].isna().tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize(("said", "left"), [
@@ -226,7 +227,7 @@ def test_what_a_part_leaves_of_its_whole_is_no_small_count():
     ("33 of 234 claims, 14.1%.", "33 of 234 claims, 14.1%."),
 ])  # fmt: skip
 def test_sentences_lose_small_counts_and_days(said, left):
-    assert disclosure.text(said) == left
+    assert release.text(said) == left
 
 
 def test_what_a_cell_prints_is_left_out(tmp_path):
@@ -236,7 +237,7 @@ def test_what_a_cell_prints_is_left_out(tmp_path):
         "print('claim QZ-77001 of 2026-03-04')",
         "import pandas\npandas.DataFrame({'a': ['QZ-77001']})",
     )
-    folder = reports.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", notebooks=[book],
+    folder = render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", notebooks=[book],
                             deidentified=True).folder  # fmt: skip
     assert not any("QZ-77001" in text for text in files(folder).values())
     assert "12 of 100 claims" in (folder / "01_x.html").read_text()
@@ -244,5 +245,5 @@ def test_what_a_cell_prints_is_left_out(tmp_path):
 
 def test_pairs_of_small_cells_that_add_up_to_little_are_covered():
     for a, b in combinations(range(1, 11), 2):
-        left = disclosure.table(pd.DataFrame({"payer": list("ABCD"), "claims": [a, b, 30, 40]}), ["claims"])
+        left = release.table(pd.DataFrame({"payer": list("ABCD"), "claims": [a, b, 30, 40]}), ["claims"])
         assert left["claims"].isna().sum() == (2 if a + b >= 11 else 3)

@@ -10,8 +10,12 @@ import pytest
 from conftest import AS_OF, ROOT
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, explore, intake, measures, pages, reports, runs, tables
-from rcm_analysis.store import Practice
+from rcm_analysis import cli, export
+from rcm_analysis.intake import ingest
+from rcm_analysis.measures import measures
+from rcm_analysis.pages import blocks, explore
+from rcm_analysis.reports import render, run
+from rcm_analysis.store.practice import Practice
 
 YEAR = {"as_of": AS_OF, "months": 12}
 
@@ -22,7 +26,7 @@ def morning(demo_folder, demo_store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("morning")
     told = {"practice": "riverbend", "as_of": AS_OF.isoformat(), "store": str(demo_store), "out": str(folder / "out"),
             "unsent": str(demo_folder / "edi/837")}  # fmt: skip
-    status = runs.run(ROOT / "notebooks/00_start.ipynb", folder / "00_start.ipynb", told, fork=False)
+    status = run.run(ROOT / "notebooks/00_start.ipynb", folder / "00_start.ipynb", told, fork=False)
     return status, folder
 
 
@@ -31,10 +35,10 @@ def test_the_start_notebook_runs_on_the_demo(morning):
     assert status.ok, status.message
     cells = json.loads((folder / "00_start.ipynb").read_text())["cells"]
     shown = [
-        o["data"][pages.TABLE_MIME]
+        o["data"][blocks.TABLE_MIME]
         for c in cells
         for o in c.get("outputs", [])
-        if pages.TABLE_MIME in o.get("data", {})
+        if blocks.TABLE_MIME in o.get("data", {})
     ]
     filled = {table["title"] for table in shown if table["csv"].count("\n") > 1}
     assert {"Files", "Every measure", "Reasons", "Slow payers", "Clusters", "Worklist"} <= filled
@@ -51,7 +55,7 @@ def test_the_start_notebook_writes_workbooks_for_its_owner_alone(morning, demo_c
 
 
 def test_the_start_notebook_runs_where_there_is_little(demo_folder, tmp_path):
-    intake.ingest(Practice(tmp_path, "half"), [demo_folder / "ledger.csv"])
+    ingest.ingest(Practice(tmp_path, "half"), [demo_folder / "ledger.csv"])
     told = {
         "practice": "half",
         "as_of": "2025-06-30",
@@ -59,14 +63,14 @@ def test_the_start_notebook_runs_where_there_is_little(demo_folder, tmp_path):
         "out": str(tmp_path),
         "unsent": "nowhere",
     }
-    status = runs.run(ROOT / "notebooks/00_start.ipynb", tmp_path / "00.ipynb", told)
+    status = run.run(ROOT / "notebooks/00_start.ipynb", tmp_path / "00.ipynb", told)
     assert status.ok, status.message
 
 
 def test_a_report_leaves_the_start_notebook_out_unless_asked():
-    stems = [path.stem for path in reports.notebooks([])]
+    stems = [path.stem for path in render.notebooks([])]
     assert "00_start" not in stems and "02_denial_overview" in stems
-    assert [path.stem for path in reports.notebooks(["00"])] == ["00_start"]
+    assert [path.stem for path in render.notebooks(["00"])] == ["00_start"]
 
 
 def test_drilling_counts_what_the_denials_say(demo_con):
@@ -119,12 +123,12 @@ def test_a_table_brings_the_script_along_only_where_somebody_looks(monkeypatch):
 
 def test_every_table_that_can_be_exported_has_a_frame(demo_con):
     assert (
-        len(tables.frame(demo_con, "claims", as_of=AS_OF))
+        len(export.frame(demo_con, "claims", as_of=AS_OF))
         == demo_con.execute("SELECT count(*) FROM claims").fetchall()[0][0]
     )
-    assert "sentence" in tables.frame(demo_con, "rules", as_of=AS_OF)
+    assert "sentence" in export.frame(demo_con, "rules", as_of=AS_OF)
     with pytest.raises(KeyError, match="no table claimz; there are claims"):
-        tables.frame(demo_con, "claimz", as_of=AS_OF)
+        export.frame(demo_con, "claimz", as_of=AS_OF)
 
 
 def test_lab_without_notebooks_says_how_to_get_them(tmp_path, monkeypatch):

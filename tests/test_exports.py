@@ -13,8 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from rcm_analysis import cells, claims, cli, exports, intake, listings, mappings, summaries
-from rcm_analysis.store import Practice
+from rcm_analysis import cli
+from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest
+from rcm_analysis.measures import by_month
+from rcm_analysis.spreadsheets import cells, exports, listings, mappings
+from rcm_analysis.store.practice import Practice
 
 LEDGER = """Claim ID,Patient Name,Visit Date,Txn Date,Txn Type,Adj Code,Adj Reason,Payer,Amount
 A1,"QUILLFEATHER, ANN",01/05/2026,01/15/2026,Charge,,,ACME,100.00
@@ -43,8 +47,8 @@ def ingested(tmp_path, *files: str | bytes, mapping=None, as_of=AS_OF):
     for i, data in enumerate(files):
         paths.append(tmp_path / f"{i}.csv")
         paths[-1].write_bytes(data if isinstance(data, bytes) else data.encode())
-    intake.ingest(Practice(tmp_path / "s", "clinic"), paths, mapping=mapping)
-    return claims.open_practice(tmp_path / "s", "clinic", as_of=as_of)
+    ingest.ingest(Practice(tmp_path / "s", "clinic"), paths, mapping=mapping)
+    return derive.open_practice(tmp_path / "s", "clinic", as_of=as_of)
 
 
 def rows(con, sql: str) -> list[tuple]:
@@ -375,7 +379,7 @@ def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
     def said(name, *files):
         (tmp_path / name).mkdir()
         con = ingested(tmp_path / name, *files)
-        return summaries.one_sided(summaries.decisions_told(con, as_of=AS_OF, months=12))
+        return by_month.one_sided(by_month.decisions_told(con, as_of=AS_OF, months=12))
 
     head, day = "Claim ID,Denial Date,Payer,Charge,Denied Amount,CARC\n", "03/15/2026"
     listed = head + "".join(f"L{i},{day},Acme,90.00,90.00,CO-197\n" for i in range(10))
@@ -497,17 +501,17 @@ def test_a_wrong_mapping_names_what_is_wrong(tmp_path, text, problem):
 def test_users_teach_their_own_words(tmp_path):
     text = LEDGER + "A3,,01/06/2026,02/16/2026,Write-Off,ZZ,per manager,ACME,-7.00\n"
     con = ingested(tmp_path, text)
-    from rcm_analysis import summaries
+    from rcm_analysis.measures import by_month
 
-    told = summaries.words_not_understood(con, as_of=AS_OF, months=12)
+    told = by_month.words_not_understood(con, as_of=AS_OF, months=12)
     assert told[["code", "reason", "amount", "unclassified"]].values.tolist() == [[None, "per manager", 7.0, 7.0]]
     (tmp_path / "s/clinic/write_off_phrases.csv").write_text("words,leaf\nPer Manager,courtesy\n")
     (tmp_path / "s/write_off_phrases.csv").write_text(
         "words,leaf\nper manager,charity\n"
     )  # all practices; the own outranks it
-    con = claims.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
+    con = derive.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
     assert rows(con, "SELECT leaf FROM write_offs WHERE claim_number = 'A3'") == [("courtesy",)]
-    assert len(summaries.words_not_understood(con, as_of=AS_OF, months=12)) == 0
+    assert len(by_month.words_not_understood(con, as_of=AS_OF, months=12)) == 0
 
 
 @pytest.mark.parametrize(("text", "problem"), [("words\nx\n", "no column 'leaf'"), ("words,leaf\nx,nowhere\n", "no leaf 'nowhere'"),
@@ -515,8 +519,8 @@ def test_users_teach_their_own_words(tmp_path):
 def test_words_that_cannot_be_used_are_named(tmp_path, text, problem):
     ingested(tmp_path, LEDGER)
     (tmp_path / "s/write_off_phrases.csv").write_text(text)
-    with pytest.raises(claims.postings.PhrasesError, match=problem):
-        claims.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
+    with pytest.raises(derive.postings.PhrasesError, match=problem):
+        derive.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
 
 
 # --- the document --------------------------------------------------------------------------------------------------

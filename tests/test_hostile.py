@@ -13,8 +13,15 @@ import pytest
 from conftest import AS_OF
 from typer.testing import CliRunner
 
-from rcm_analysis import claims, cli, demo, demo_edi, intake, pages, reports, scrub, sharing, tables
-from rcm_analysis.store import Practice
+from rcm_analysis import cli, export
+from rcm_analysis.claims import derive
+from rcm_analysis.demo import edi, practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.pages import blocks
+from rcm_analysis.prevention import scrub
+from rcm_analysis.reports import render
+from rcm_analysis.store import handover
+from rcm_analysis.store.practice import Practice
 
 LONG = "VERY LONG NAME " * 120
 BIDI = "\u202eGNITSAF\u202c \u2066x\u2069\u200f"
@@ -56,8 +63,8 @@ def planted(text: str) -> str:
 def hostile_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_edi, "text", lambda segments, style=None: "~\n".join(map(planted, segments)) + "~\n")
-        demo.write_practice(folder, claims=1500, months=20, seed=5)
+        patch.setattr(edi, "text", lambda segments, style=None: "~\n".join(map(planted, segments)) + "~\n")
+        practice.write_practice(folder, claims=1500, months=20, seed=5)
     with (folder / "ledger.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     code, reason = head.index("Adj Code"), head.index("Description")
@@ -73,7 +80,7 @@ def hostile_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def store(hostile_folder, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("store")
-    outcome = intake.ingest(Practice(root, "p"), [hostile_folder / "edi", hostile_folder / "ledger.csv"])
+    outcome = ingest.ingest(Practice(root, "p"), [hostile_folder / "edi", hostile_folder / "ledger.csv"])
     assert {file["status"] for file in outcome.files} == {"accepted"}
     return root
 
@@ -81,9 +88,9 @@ def store(hostile_folder, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def derived(store):
     """The practice's tables, derived once for all that opens it."""
-    con = claims.open_practice(store, "p", as_of=AS_OF)
+    con = derive.open_practice(store, "p", as_of=AS_OF)
     with (
-        sharing.shared(con, practice="p", as_of=AS_OF, store=store) as environment,
+        handover.shared(con, practice="p", as_of=AS_OF, store=store) as environment,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv(*next(iter(environment.items())))
@@ -92,8 +99,8 @@ def derived(store):
 
 @pytest.fixture(scope="module")
 def report(store, tmp_path_factory) -> Path:
-    result = reports.render(practice="p", period="2026-10", as_of=AS_OF, store=store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=reports.notebooks([]), jobs=2)  # fmt: skip
+    result = render.render(practice="p", period="2026-10", as_of=AS_OF, store=store, out=tmp_path_factory.mktemp("out"),
+                            notebooks=render.notebooks([]), jobs=2)  # fmt: skip
     assert result.ok, result.statuses
     return result.folder
 
@@ -149,7 +156,7 @@ def is_formula(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell.startswith(pages.FORMULA_STARTS)
+        return cell.startswith(blocks.FORMULA_STARTS)
     return False
 
 
@@ -185,7 +192,7 @@ def test_no_cell_of_the_worklist_is_a_formula(report):
 def test_no_exported_cell_is_a_formula(store, tmp_path, table):
     for suffix in (".csv", ".xlsx"):
         out = tmp_path / f"{table}{suffix}"
-        rows = tables.export(table, practice="p", store=store, as_of=AS_OF, out=out)
+        rows = export.export(table, practice="p", store=store, as_of=AS_OF, out=out)
         found = checked_csv(out.read_text("utf-8")) if suffix == ".csv" else checked_workbook(out)
         assert table in ("signals", "risk") or (rows and found), table
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from conftest import claim_837, envelope, remittance
 
-from rcm_analysis import intake, progress, remittances, sources
-from rcm_analysis.store import Practice
+from rcm_analysis.edi import remittance_835
+from rcm_analysis.intake import ingest, progress, sources
+from rcm_analysis.store.practice import Practice
 
 GOOD = remittance("CLP*A1*1*10*10", paid="10")
 
 
 def offer(tmp_path, *paths, **options):
-    return intake.ingest(Practice(tmp_path / "store", "clinic"), paths or [tmp_path / "in"], **options)
+    return ingest.ingest(Practice(tmp_path / "store", "clinic"), paths or [tmp_path / "in"], **options)
 
 
 @pytest.fixture
@@ -280,9 +281,9 @@ def test_a_large_file_is_mapped_and_gives_the_same_rows(tmp_path, inbox, monkeyp
         monkeypatch.setattr(sources, "BLOCK_BYTES", 1 << 12)
         monkeypatch.setattr(sources, "STRIDE_BYTES", 1 << 14)
         practice = Practice(tmp_path / f"store {small_bytes}", "clinic")
-        outcome = intake.ingest(practice, [inbox])
+        outcome = ingest.ingest(practice, [inbox])
         keep = ("name", "file_id", "status", "bytes", "claims", "lines", "charge", "paid", "adjusted", "content")
-        assert intake.ingest(practice, [inbox]).batch is None
+        assert ingest.ingest(practice, [inbox]).batch is None
         return [{name: file[name] for name in keep} for file in outcome.files]
 
     assert rows(1000) == rows(32_000_000)
@@ -318,14 +319,14 @@ def test_a_claim_in_the_wrong_kind_of_transaction_is_named(tmp_path, inbox):
 def test_a_file_that_breaks_a_reader_costs_no_other(tmp_path, inbox, monkeypatch):
     for name in "abc":
         (inbox / f"{name}.835").write_bytes(GOOD.replace(b"*A1*", b"*%s1*" % name.encode()))
-    read = remittances.read
+    read = remittance_835.read
 
     def fragile(piece, *more):
         if b"b1" in piece.segments.text_bytes:
             raise IndexError("planted")
         return read(piece, *more)
 
-    monkeypatch.setattr(remittances, "read", fragile)
+    monkeypatch.setattr(remittance_835, "read", fragile)
     outcome = offer(tmp_path)
     assert [(f["name"], f["status"]) for f in outcome.files] == [
         ("a.835", "accepted"), ("b.835", "rejected"), ("c.835", "accepted")]  # fmt: skip
@@ -370,7 +371,7 @@ def test_a_rejected_file_offered_twice_is_rejected_twice(tmp_path, inbox):
 def test_known_files_are_hashed_and_not_read(tmp_path, inbox, monkeypatch):
     (inbox / "a.835").write_bytes(GOOD)
     offer(tmp_path)
-    monkeypatch.setattr(intake, "_parts", None)
+    monkeypatch.setattr(ingest, "_parts", None)
     assert [f["status"] for f in offer(tmp_path).files] == ["known"]
 
 

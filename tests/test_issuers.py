@@ -10,8 +10,11 @@ import pytest
 from conftest import AS_OF
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, issuers, reports, summaries
-from rcm_analysis.issuers import IssuersError
+from rcm_analysis import cli
+from rcm_analysis.compare import issuers
+from rcm_analysis.compare.issuers import IssuersError
+from rcm_analysis.measures import by_month
+from rcm_analysis.reports import render
 
 YEAR = {"as_of": AS_OF, "months": 12}
 # the layout of the plan years since 2024, one header with the stray quotation mark of its first publication
@@ -106,7 +109,7 @@ def test_payers_are_matched_by_id_or_by_the_same_name_in_one_state(table):
 
 
 def test_payers_stand_beside_their_issuers_of_the_same_year(demo_con, table, tmp_path):
-    own = summaries.denied_by(demo_con, "payer_name", **YEAR).set_index("segment")
+    own = by_month.denied_by(demo_con, "payer_name", **YEAR).set_index("segment")
     found = issuers.beside(demo_con, table, {"GOLDENROD ADVANTAGE": ["10004", "10005"]}, **YEAR).set_index("payer_name")
     assert set(found["fit"]) == {"other year"}  # nothing of 2023 is in the demo
     row = found.loc["MERIDIAN BLUE"]
@@ -139,8 +142,8 @@ def test_ids_are_read_from_the_users_table(tmp_path):
 
 def test_the_audit_shows_them_where_the_workbook_is_given(demo_store, tmp_path):
     book = workbook(tmp_path / "tic.xlsx")
-    result = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path / "out",
-                            notebooks=reports.notebooks(["09"]), extra_parameters={"issuers_file": str(book)})  # fmt: skip
+    result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path / "out",
+                            notebooks=render.notebooks(["09"]), extra_parameters={"issuers_file": str(book)})  # fmt: skip
     assert result.ok, result.statuses
     text = (result.folder / "09_practice_audit.html").read_text("utf-8")
     rows = pd.read_csv(result.folder / "tables/audit_issuers.csv")

@@ -9,14 +9,14 @@ import sys
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook
 
-from rcm_analysis import pdf, reports
 from rcm_analysis.errors import RcmError
+from rcm_analysis.reports import pdf, render
 
 
 def test_without_weasyprint_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(RcmError, match=r"rcm-analysis\[pdf\]"):
-        reports.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
+        render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
                        notebooks=[notebook(tmp_path / "01_x.ipynb", GOOD)])  # fmt: skip
     assert not (tmp_path / "out").exists()
 
@@ -52,7 +52,7 @@ def reader():
 def pack(reader, demo_report, tmp_path_factory):
     """The folder of a report, and its PDF as read."""
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
-    names = ["index.html", *(f"{book.stem}.html" for book in reports.notebooks([]))]
+    names = ["index.html", *(f"{book.stem}.html" for book in render.notebooks([]))]
     css = (ROOT / "rcm_analysis/templates/style.css").read_text("utf-8")
     pdf.write(demo_report, names, path, title="Denials at riverbend, October 2026", css=css)
     return demo_report, reader(path)
@@ -60,7 +60,7 @@ def pack(reader, demo_report, tmp_path_factory):
 
 def test_a_report_brings_its_pdf(reader, tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
-    folder = reports.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
+    folder = render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
                             notebooks=[book]).folder  # fmt: skip
     text = squeezed("".join(page.extract_text() for page in reader(folder / "report.pdf").pages))
     assert "DenialsatpOctober2026" in text.replace(",", "") and text.count("12of100claims") == 2
@@ -89,7 +89,7 @@ def test_the_pdf_has_page_numbers_contents_and_bookmarks(pack):
         assert f"Page{number}of{last}" in squeezed(page.extract_text())
     contents = squeezed("".join(page.extract_text() for page in read.pages[:2]))
     titles = [entry.title for entry in read.outline if not isinstance(entry, list)]
-    assert len(titles) == 1 + len(reports.notebooks([]))
+    assert len(titles) == 1 + len(render.notebooks([]))
     for entry in read.outline:
         if not isinstance(entry, list):
             assert squeezed(entry.title) in contents

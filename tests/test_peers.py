@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from rcm_analysis import envelopes, intake, x12
+from rcm_analysis.edi import envelopes, x12
+from rcm_analysis.intake import ingest
 
 # our table and columns -> oxedi's
 OXEDI = {
@@ -63,7 +64,7 @@ def ours(path: Path) -> dict[str, list[dict]]:
     data = x12.plain(path.read_bytes())
     found: dict[str, list[dict]] = {}
     for held in envelopes.gather(envelopes.parts(0, data, x12.interchanges(data))):
-        for name, table in intake.read_piece(held, ["0" * 64], b"key").tables.items():
+        for name, table in ingest.read_piece(held, ["0" * 64], b"key").tables.items():
             found.setdefault(name, []).extend(table.sort_by("segment").to_pylist())
     return found
 

@@ -16,7 +16,11 @@ import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, disclosure, pages, portfolio, practices, reports, standardization
+from rcm_analysis import cli
+from rcm_analysis.compare import equal_mix, portfolio
+from rcm_analysis.pages import blocks
+from rcm_analysis.privacy import release
+from rcm_analysis.reports import all_practices, render
 
 BOOK = ROOT / "notebooks/10_portfolio.ipynb"
 
@@ -31,16 +35,16 @@ def cases(*rows: tuple[str, str, int, int]) -> pd.DataFrame:
 
 def test_a_hard_mix_is_not_a_bad_practice():
     """Both deny 30 % of compensation and 5 % of Medicare; alder only bills more of the first."""
-    made = standardization.compare(cases(("alder", "comp", 800, 240), ("alder", "medicare", 200, 10),
+    made = equal_mix.compare(cases(("alder", "comp", 800, 240), ("alder", "medicare", 200, 10),
                                          ("birch", "comp", 200, 60), ("birch", "medicare", 800, 40))).set_index("practice")  # fmt: skip
     assert made["rate"].to_dict() == {"alder": 0.25, "birch": 0.10}
     assert made["expected"].to_dict() == pytest.approx({"alder": 250.0, "birch": 100.0})
     assert made["adjusted"].to_dict() == pytest.approx({"alder": 0.175, "birch": 0.175})  # 350 of 2,000
-    assert set(made["verdict"]) == {standardization.ALIKE} and made["excess_usd"].abs().max() < 1e-6
+    assert set(made["verdict"]) == {equal_mix.ALIKE} and made["excess_usd"].abs().max() < 1e-6
 
 
 def test_expected_denials_by_hand():
-    made = standardization.compare(cases(("a", "x", 100, 20), ("a", "y", 50, 5), ("b", "x", 300, 30), ("b", "y", 100, 20),
+    made = equal_mix.compare(cases(("a", "x", 100, 20), ("a", "y", 50, 5), ("b", "x", 300, 30), ("b", "y", 100, 20),
                                          ("c", "x", 100, 30))).set_index("practice")  # fmt: skip
     # a: 100 of x at (30+30)/400, 50 of y at 20/100; c: 100 of x at (20+30)/400
     assert made.loc["a", "expected"] == pytest.approx(100 * 0.15 + 50 * 0.2)
@@ -52,15 +56,15 @@ def test_expected_denials_by_hand():
 
 @pytest.mark.parametrize(("elsewhere", "compared"), [(29, 0.5), (30, 1.0)])
 def test_few_cases_elsewhere_are_no_yardstick(elsewhere, compared):
-    made = standardization.compare(
+    made = equal_mix.compare(
         cases(("a", "x", 100, 10), ("a", "y", 100, 50), ("b", "x", 100, 10), ("b", "y", elsewhere, 0))
     )
     assert made.set_index("practice").loc["a", "compared"] == compared
 
 
 def test_a_practice_alone_is_compared_with_nothing():
-    made = standardization.compare(cases(("a", "x", 100, 10), ("b", "y", 100, 90)))
-    assert made["verdict"].tolist() == [standardization.ALONE] * 2
+    made = equal_mix.compare(cases(("a", "x", 100, 10), ("b", "y", 100, 90)))
+    assert made["verdict"].tolist() == [equal_mix.ALONE] * 2
     assert (
         made[["adjusted", "lower", "upper", "q_value", "excess_usd"]].isna().all().all()
         and (made["rate"] == [0.1, 0.9]).all()
@@ -68,7 +72,7 @@ def test_a_practice_alone_is_compared_with_nothing():
 
 
 def test_no_denial_at_all_has_an_interval_too():
-    made = standardization.compare(cases(("a", "x", 200, 0), ("b", "x", 2000, 200))).set_index("practice")
+    made = equal_mix.compare(cases(("a", "x", 200, 0), ("b", "x", 2000, 200))).set_index("practice")
     assert made.loc["a", "lower"] == 0 and 0 < made.loc["a", "upper"] < 0.05 and made.loc["a", "verdict"] == "below"
 
 
@@ -86,7 +90,7 @@ def simulated(chance: np.random.Generator, effect: float = 1.0) -> pd.DataFrame:
 def test_practices_alike_are_seldom_called_different_and_intervals_hold():
     chance, called, inside = np.random.default_rng(5), 0, []
     for _ in range(120):
-        made = standardization.compare(simulated(chance))
+        made = equal_mix.compare(simulated(chance))
         called += made["verdict"].isin(["above", "below"]).any()
         overall = made["denied"].sum() / made["decided"].sum()
         inside += (made["lower"].le(overall) & made["upper"].ge(overall)).tolist()
@@ -96,14 +100,12 @@ def test_practices_alike_are_seldom_called_different_and_intervals_hold():
 
 def test_a_practice_that_denies_half_more_is_found():
     chance = np.random.default_rng(6)
-    found = [
-        standardization.compare(simulated(chance, 1.5)).set_index("practice").loc["p0", "verdict"] for _ in range(50)
-    ]
+    found = [equal_mix.compare(simulated(chance, 1.5)).set_index("practice").loc["p0", "verdict"] for _ in range(50)]
     assert found.count("above") >= 40
 
 
 def test_q_values_by_hand():
-    q = standardization._benjamini_hochberg(pd.Series([0.01, 0.04, None, 0.03]))
+    q = equal_mix._benjamini_hochberg(pd.Series([0.01, 0.04, None, 0.03]))
     assert q.tolist()[:2] == pytest.approx([0.03, 0.04]) and q.isna().tolist() == [False, False, True, False]
     assert q[3] == pytest.approx(0.04)
 
@@ -143,7 +145,7 @@ def test_a_profile_agrees_with_the_practices_own_pages(told, demo_con):
 def test_twins_are_alike_and_ranked_by_name(told):
     ranked = portfolio.ranking(told, as_of=AS_OF, months=12)
     assert ranked["practice"].tolist() == ["lakeside", "riverbend"]
-    assert ranked["ratio"].tolist() == pytest.approx([1.0, 1.0]) and set(ranked["verdict"]) == {standardization.ALIKE}
+    assert ranked["ratio"].tolist() == pytest.approx([1.0, 1.0]) and set(ranked["verdict"]) == {equal_mix.ALIKE}
     assert (ranked["money"] == ranked["lost"] + ranked["open"] + ranked["rejected"]).all()
 
 
@@ -182,19 +184,19 @@ def test_a_practice_without_decisions_stays_in_the_ranking(told):
         told.cases, pd.concat([told.figures, bare], ignore_index=True), told.changes, told.reports
     )
     row = portfolio.ranking(more, as_of=AS_OF, months=12).set_index("practice").loc["new"]
-    assert row["decided"] == 0 and row["verdict"] == standardization.ALONE and pd.isna(row["rate"])
+    assert row["decided"] == 0 and row["verdict"] == equal_mix.ALONE and pd.isna(row["rate"])
     assert "no decision is known" in row["data"]
 
 
-def ask(store, out, *books, **more) -> practices.Ask:
-    return practices.Ask("2026-10", AS_OF, store, out, tuple(books), **more)
+def ask(store, out, *books, **more) -> all_practices.Ask:
+    return all_practices.Ask("2026-10", AS_OF, store, out, tuple(books), **more)
 
 
 def test_one_broken_practice_stops_no_other_and_is_named(store, tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD, "assert practice != 'lakeside'")
     (tmp_path / "out/lakeside/2026-10").mkdir(parents=True)
     (tmp_path / "out/lakeside/2026-10/index.html").write_text("the last good one")
-    made = practices.render_all(["riverbend", "lakeside", "broken"], ask(store, tmp_path / "out", book), jobs=2)
+    made = all_practices.render_all(["riverbend", "lakeside", "broken"], ask(store, tmp_path / "out", book), jobs=2)
     assert {one.practice: one.ok for one in made.made} == {"riverbend": True, "lakeside": False, "broken": False}
     assert not made.ok and made.page.ok
     assert made.made[0].message.startswith("its data could not be read or computed (")
@@ -231,7 +233,7 @@ def test_a_forgotten_practice_is_forgotten_by_the_comparison_too(store, tmp_path
     shutil.copytree(store / "riverbend", copied / "riverbend")
     shutil.copytree(store / "riverbend", copied / "other")
     for name, chosen in (("", ["other", "riverbend"]), ("mine", ["riverbend"])):
-        practices.render_all(chosen, ask(copied, tmp_path / "out"), name=name)
+        all_practices.render_all(chosen, ask(copied, tmp_path / "out"), name=name)
     run = CliRunner().invoke(
         cli.app, ["forget", "-p", "other", "--yes", "--store", str(copied), "--out", str(tmp_path / "out")]
     )
@@ -246,7 +248,7 @@ def test_all_names_no_practice(tmp_path):
 
 
 def test_the_deidentified_page_keeps_names_and_no_small_count(store, tmp_path):
-    made = practices.render_all(["riverbend", "lakeside"], ask(store, tmp_path / "out", deidentified=True))
+    made = all_practices.render_all(["riverbend", "lakeside"], ask(store, tmp_path / "out", deidentified=True))
     folder = made.page.folder
     assert folder.name == "2026-10.deidentified" and not (folder / "executed").exists()
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -254,7 +256,7 @@ def test_the_deidentified_page_keeps_names_and_no_small_count(store, tmp_path):
     for path in (folder / "tables").glob("*.csv"):
         frame, counts = pd.read_csv(path), manifest["tables"][path.stem]["counts"]
         for name in set(counts) & set(frame):
-            assert not disclosure.is_small(frame[name]).any(), (path.name, name)
+            assert not release.is_small(frame[name]).any(), (path.name, name)
             holes = frame[name].isna().sum()
             assert holes != 1 or not frame[name].max() > 0, (path.name, name)  # one alone is the total less the others
             hidden += holes
@@ -268,19 +270,19 @@ def test_links_lead_nowhere_else():
     frame = pd.DataFrame(
         {"a": list("wxyz"), "to": ["../../p/2026-10/index.html", "javascript:alert(1)", "//example.org/x", None]}
     )
-    text = pages.Table(frame, name="t", title="t", columns={"a": pages.Column("A")}, links="to").html()
+    text = blocks.Table(frame, name="t", title="t", columns={"a": blocks.Column("A")}, links="to").html()
     assert re.findall(r'href="([^"]*)"', text) == ["../../p/2026-10/index.html"]
     with pytest.raises(KeyError, match="nowhere"):
-        pages.Table(frame, name="t", title="t", columns={"a": pages.Column("A")}, links="nowhere")
+        blocks.Table(frame, name="t", title="t", columns={"a": blocks.Column("A")}, links="nowhere")
 
 
 def test_the_mask_lasts_while_anybody_writes():
     before = os.umask(0o022)
     try:
-        with reports.private_files():
-            with reports.private_files():
+        with render.private_files():
+            with render.private_files():
                 pass
-            first, second = reports.private_files(), reports.private_files()
+            first, second = render.private_files(), render.private_files()
             first.__enter__(), second.__enter__()
             first.__exit__(None, None, None)
             assert os.umask(0o077) == 0o077

@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rcm_analysis import before_submission, claims, loopholes, prevention, rule_words, workers
-from rcm_analysis.rule_search import BeamSearch, Columns, Term, from_json, matches
+from rcm_analysis import parallel
+from rcm_analysis.claims import derive
+from rcm_analysis.prevention import features as prevention_features
+from rcm_analysis.prevention import process_gaps, wording
+from rcm_analysis.prevention import rules as prevention_rules
+from rcm_analysis.prevention.search import BeamSearch, Columns, Term, from_json, matches
 
 ARGUMENTS = {
     "outcome": "outcome",
@@ -39,7 +43,7 @@ def world() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def learned(world) -> pd.DataFrame:
-    return prevention.learn_rules(world[world["sent_on"] < "2026-07-01"], **ARGUMENTS)
+    return prevention_rules.learn_rules(world[world["sent_on"] < "2026-07-01"], **ARGUMENTS)
 
 
 def test_a_planted_cause_is_found_with_its_conditions(learned):
@@ -60,7 +64,7 @@ def test_a_planted_cause_is_found_with_its_conditions(learned):
 
 def test_later_claims_keep_the_promise(world, learned):
     later = world[world["sent_on"] >= "2026-07-01"]
-    kept = prevention.record(learned, later, outcome="outcome", case="claim", amount="usd").iloc[0]
+    kept = prevention_rules.record(learned, later, outcome="outcome", case="claim", amount="usd").iloc[0]
     matched = matches(from_json(learned.loc[0, "terms"]), later)
     assert kept["later_claims"] == matched.sum() and kept["later_denied"] == later.loc[matched, "outcome"].notna().sum()
     assert kept["later_precision"] >= learned.loc[0, "precision_lower"] and not kept["retired"]
@@ -69,9 +73,9 @@ def test_later_claims_keep_the_promise(world, learned):
 
 def test_a_rule_that_no_longer_holds_is_retired(world, learned):
     later = world[world["sent_on"] >= "2026-07-01"].assign(outcome=None)
-    assert prevention.record(learned, later, outcome="outcome", case="claim", amount="usd")["retired"].tolist() == [
-        True
-    ]
+    assert prevention_rules.record(learned, later, outcome="outcome", case="claim", amount="usd")[
+        "retired"
+    ].tolist() == [True]
 
 
 def test_an_expired_cause_is_not_offered():
@@ -79,21 +83,21 @@ def test_an_expired_cause_is_not_offered():
     table.loc[table["sent_on"] >= "2026-04-01", "outcome"] = table["outcome"].where(
         np.random.default_rng(0).random(len(table)) < 0.1
     )
-    assert len(prevention.learn_rules(table, **ARGUMENTS)) == 0
+    assert len(prevention_rules.learn_rules(table, **ARGUMENTS)) == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_gives_no_rule(seed):
-    assert len(prevention.learn_rules(claims_of(seed, n=2500, planted=False), **ARGUMENTS)) == 0
+    assert len(prevention_rules.learn_rules(claims_of(seed, n=2500, planted=False), **ARGUMENTS)) == 0
 
 
 def test_chance_among_many_candidates_is_no_rule():
     """Where six in ten are denied anyway, 65 % of 200 is luck (one in twelve): a finding alone, none among a hundred tried."""
     condition = (Term("payer_name", "in", ("ACME",)),)
-    lucky = prevention._Proof(condition, "coding", np.datetime64("2026-01-01"), 200, 130, 0.08)
+    lucky = prevention_rules._Proof(condition, "coding", np.datetime64("2026-01-01"), 200, 130, 0.08)
     others = [lucky._replace(hits=0, p_value=p) for p in np.linspace(0.1, 1, 99)]
-    assert [proof for proof, _ in prevention._offered([lucky], prevention.Learning())] == [lucky]
-    assert prevention._offered([lucky, *others], prevention.Learning()) == []
+    assert [proof for proof, _ in prevention_rules._offered([lucky], prevention_rules.Learning())] == [lucky]
+    assert prevention_rules._offered([lucky, *others], prevention_rules.Learning()) == []
 
 
 @pytest.mark.parametrize("seed", [2, 3])
@@ -105,7 +109,7 @@ def test_a_second_cause_is_found_behind_the_first(seed):
         [scan & table["payer_name"].eq("ACME"), scan & table["payer_name"].eq("BETA"), units], [0.95, 0.62, 0.9], 0.06
     )
     table["outcome"] = pd.Series(np.where(random.random(len(table)) < p, "authorization", None), dtype=object)
-    rules = prevention.learn_rules(table, **ARGUMENTS)
+    rules = prevention_rules.learn_rules(table, **ARGUMENTS)
     assert [{term.feature for term in from_json(text)} for text in rules["terms"]].count(
         {"procedure", "units", "payer_name"}
     ) == 1
@@ -113,7 +117,7 @@ def test_a_second_cause_is_found_behind_the_first(seed):
 
 def test_the_best_rule_of_a_claim_counts(world, learned):
     weak = learned.assign(rule_id="R2", precision=0.5, terms='[["payer_name", "in", ["ACME"]]]')
-    best = prevention.best_precision(pd.concat([learned, weak]), world, case="claim")
+    best = prevention_rules.best_precision(pd.concat([learned, weak]), world, case="claim")
     strong = world.loc[matches(from_json(learned.loc[0, "terms"]), world), "claim"]
     assert (
         best.loc[strong].eq(learned.loc[0, "precision"]).all()
@@ -124,7 +128,7 @@ def test_the_best_rule_of_a_claim_counts(world, learned):
 
 def test_the_simulation_counts_each_claim_once(world, learned):
     rules = pd.concat([learned, learned.assign(rule_id="R2", precision_lower=0.1)], ignore_index=True)
-    curve = prevention.simulate(rules, world, outcome="outcome", date="sent_on", case="claim", amount="usd")
+    curve = prevention_rules.simulate(rules, world, outcome="outcome", date="sent_on", case="claim", amount="usd")
     assert curve["holds"].nunique() == 1 and curve["rules"].tolist() == [1, 2]
     assert (curve["avoided"] + curve["false_alarms"] == curve["holds"]).all()
     assert curve.loc[0, "holds_per_day"] == pytest.approx(
@@ -133,8 +137,8 @@ def test_the_simulation_counts_each_claim_once(world, learned):
 
 
 def test_a_search_in_a_sample_is_proven_on_every_case(world):
-    few = prevention.learn_rules(world, **ARGUMENTS, settings=prevention.Learning(searched_cases=1500))
-    whole = prevention.learn_rules(world, **ARGUMENTS)
+    few = prevention_rules.learn_rules(world, **ARGUMENTS, settings=prevention_rules.Learning(searched_cases=1500))
+    whole = prevention_rules.learn_rules(world, **ARGUMENTS)
     assert len(few) == len(whole) == 1
     cause = matches(from_json(few.loc[0, "terms"]), world) & (world["sent_on"] >= few.loc[0, "tested_from"])
     assert few.loc[0, "claims_matched"] == cause.sum() and few.loc[0, "rule_id"] == whole.loc[0, "rule_id"]
@@ -144,11 +148,11 @@ def test_a_sample_holds_whole_cases_and_keeps_them_when_one_is_added():
     case = np.repeat(np.arange(1000), 3)
     draw = np.repeat(np.random.default_rng(0).integers(0, 2**63, 1000), 3).astype(np.uint64)
     rows = np.arange(600, 3000)
-    chosen = prevention._drawn(rows, case, draw, 100)
+    chosen = prevention_rules._drawn(rows, case, draw, 100)
     assert len(chosen) == 300 and set(np.bincount(case[chosen])) == {0, 3} and (np.diff(chosen) > 0).all()
-    more = prevention._drawn(np.arange(597, 3000), case, draw, 100)
+    more = prevention_rules._drawn(np.arange(597, 3000), case, draw, 100)
     assert len(np.intersect1d(chosen, more)) >= 297
-    assert prevention._drawn(rows, case, draw, 800) is rows
+    assert prevention_rules._drawn(rows, case, draw, 800) is rows
 
 
 def test_conditions_read_the_same_on_columns_and_on_the_table(world):
@@ -169,47 +173,47 @@ def test_conditions_read_the_same_on_columns_and_on_the_table(world):
 
 def test_searches_side_by_side_find_the_same(world, learned, monkeypatch):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
-    monkeypatch.setattr(workers, "MANY_ROWS", 100)
-    beside = prevention.learn_rules(world[world["sent_on"] < "2026-07-01"], **ARGUMENTS)
+    monkeypatch.setattr(parallel, "MANY_ROWS", 100)
+    beside = prevention_rules.learn_rules(world[world["sent_on"] < "2026-07-01"], **ARGUMENTS)
     pd.testing.assert_frame_equal(beside, learned)
 
 
 def test_lines_read_in_pieces_are_those_read_at_once(demo_con, monkeypatch):
     day = date(2026, 10, 31)
-    whole = before_submission.sent(demo_con, as_of=day)
+    whole = prevention_features.sent(demo_con, as_of=day)
     assert not whole.duplicated(["submission_id", "line_number"]).any()
-    monkeypatch.setattr(before_submission, "LINES_AT_ONCE", 700)
-    pd.testing.assert_frame_equal(before_submission.sent(demo_con, as_of=day), whole)
-    since = before_submission.sent(demo_con, as_of=day, since=date(2026, 1, 15))
+    monkeypatch.setattr(prevention_features, "LINES_AT_ONCE", 700)
+    pd.testing.assert_frame_equal(prevention_features.sent(demo_con, as_of=day), whole)
+    since = prevention_features.sent(demo_con, as_of=day, since=date(2026, 1, 15))
     between = whole["sent_on"].between(
         "2026-01-15", since["sent_on"].max()
     )  # how long answers take is told by the rows
     pd.testing.assert_frame_equal(since.astype(object), whole[between].reset_index(drop=True).astype(object))
     assert len(since) > 0.9 * (whole["sent_on"] >= "2026-01-15").sum()
-    assert len(before_submission.sent(demo_con, as_of=day, since=date(2027, 1, 1))) == 0
+    assert len(prevention_features.sent(demo_con, as_of=day, since=date(2027, 1, 1))) == 0
 
 
 def test_an_empty_table_gives_no_rule_and_a_missing_column_is_named(world):
-    assert list(prevention.learn_rules(world[:0], **ARGUMENTS).columns) == list(prevention.COLUMNS)
+    assert list(prevention_rules.learn_rules(world[:0], **ARGUMENTS).columns) == list(prevention_rules.COLUMNS)
     with pytest.raises(KeyError, match="payer_name"):
-        prevention.learn_rules(world.drop(columns="payer_name"), **ARGUMENTS)
+        prevention_rules.learn_rules(world.drop(columns="payer_name"), **ARGUMENTS)
 
 
 def test_a_rule_reads_as_a_sentence(learned):
-    row = rule_words.described(learned).iloc[0]
+    row = wording.described(learned).iloc[0]
     assert row["sentence"].startswith(
         "Hold for an authorization number: payer ACME, procedure 70553, no authorization number in the claim; "
     )
     assert row["owner"] == "authorization desk" and row["check"].endswith("?") and "REF G1" in row["fix"]
-    words = rule_words.in_words((Term("modifiers", "without", ("25", "59")), Term("units", ">=", (5.0,))))
+    words = wording.in_words((Term("modifiers", "without", ("25", "59")), Term("units", ">=", (5.0,))))
     assert words == "no modifier 25 or 59, units 5 or more"
 
 
 def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):
     """A row reads the same when learned as of an earlier day and when learned from all there is."""
-    whole = before_submission.sent(demo_con, as_of=date(2026, 10, 31))
-    earlier = before_submission.sent(
-        claims.open_practice(demo_store, "riverbend", as_of=date(2026, 4, 30)), as_of=date(2026, 4, 30)
+    whole = prevention_features.sent(demo_con, as_of=date(2026, 10, 31))
+    earlier = prevention_features.sent(
+        derive.open_practice(demo_store, "riverbend", as_of=date(2026, 4, 30)), as_of=date(2026, 4, 30)
     )
     columns = ["payer_name", "authorization", "days_since_service", "duplicate", "patient_denied_for", "procedure_denied_share",
                "provider_credentialing_share", "location_denied_share", "days_since_same_procedure"]  # fmt: skip
@@ -225,18 +229,18 @@ def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):
 
 
 def test_every_loophole_counts_denials_there_are(demo_con):
-    lines = before_submission.sent(demo_con, as_of=date(2026, 10, 31))
+    lines = prevention_features.sent(demo_con, as_of=date(2026, 10, 31))
     total = demo_con.execute(
         "SELECT count(DISTINCT claim_number) FROM denials WHERE category = 'timely_filing' AND is_first"
     ).fetchone()[0]
-    assert loopholes.filing_leaks(demo_con)["claims"].sum() == total
-    needs = loopholes.authorization_requirements(lines)
+    assert process_gaps.filing_leaks(demo_con)["claims"].sum() == total
+    needs = process_gaps.authorization_requirements(lines)
     assert needs["denied_without"].sum() + needs["denied_with"].sum() <= lines["outcome"].eq("authorization").sum()
-    front = loopholes.front_desk(demo_con)
-    assert set(front["category"]) <= set(loopholes.FRONT_DESK) and (front["denied"] <= front["decided"]).all()
-    gaps = loopholes.credentialing_gaps(demo_con)
-    assert (gaps["denied"] >= loopholes.MIN_DENIALS).all() and (gaps["first_day"] <= gaps["last_day"]).all()
-    rides = loopholes.ambulance_papers(lines)
+    front = process_gaps.front_desk(demo_con)
+    assert set(front["category"]) <= set(process_gaps.FRONT_DESK) and (front["denied"] <= front["decided"]).all()
+    gaps = process_gaps.credentialing_gaps(demo_con)
+    assert (gaps["denied"] >= process_gaps.MIN_DENIALS).all() and (gaps["first_day"] <= gaps["last_day"]).all()
+    rides = process_gaps.ambulance_papers(lines)
     assert (
         rides["claims"].sum()
         == lines.loc[lines["origin"].notna(), ["submission_id", "origin"]].drop_duplicates().shape[0]

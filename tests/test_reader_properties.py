@@ -10,7 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcm_analysis import envelopes, intake, x12
+from rcm_analysis.edi import envelopes, x12
+from rcm_analysis.intake import ingest
 
 FOUR = st.lists(st.sampled_from("*|~'!:>^\\{}$%&;<="), min_size=4, max_size=4, unique=True)
 MARKS = FOUR | FOUR.map(lambda marks: [*marks[:3], "\n"])
@@ -52,9 +53,9 @@ def written(bodies: list[list[list[str]]], marks: list[str], *, padded: bool = T
     return (header(*marks, padded=padded) + end + text).encode()
 
 
-def read(data: bytes) -> intake.PieceResult:
+def read(data: bytes) -> ingest.PieceResult:
     (held,) = envelopes.gather(envelopes.parts(0, data, x12.interchanges(data)))
-    return intake.read_piece(held, ["0" * 64], b"key")
+    return ingest.read_piece(held, ["0" * 64], b"key")
 
 
 @given(

@@ -11,8 +11,8 @@ from conftest import claim_837, envelope, remittance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcm_analysis import intake
-from rcm_analysis.store import Practice
+from rcm_analysis.intake import ingest as intake_ingest
+from rcm_analysis.store.practice import Practice
 
 D = Decimal
 
@@ -21,7 +21,7 @@ def ingest(tmp_path, *files: bytes, name="f{}.txt"):
     for i, data in enumerate(files):
         (tmp_path / name.format(i)).write_bytes(data)
     practice = Practice(tmp_path / "store", "clinic")
-    outcome = intake.ingest(practice, [tmp_path / name.format(i) for i in range(len(files))])
+    outcome = intake_ingest.ingest(practice, [tmp_path / name.format(i) for i in range(len(files))])
     return practice, outcome
 
 
@@ -256,7 +256,7 @@ def test_the_public_samples_agree_with_their_index(shared, tmp_path):
     index = list(csv.DictReader(text.splitlines(), delimiter="\t"))
     chosen = [row for row in index if row["file"].startswith(("835/", "837/"))]
     practice = Practice(tmp_path, "corpus")
-    outcome = intake.ingest(practice, [shared / "corpus" / row["file"] for row in chosen])
+    outcome = intake_ingest.ingest(practice, [shared / "corpus" / row["file"] for row in chosen])
     by_name = {file["name"]: file for file in outcome.files if file["status"] != "known"}
     checked = 0
     for row in chosen:
@@ -279,7 +279,7 @@ def test_every_status_of_the_public_acknowledgments_is_a_row(shared, tmp_path):
     text = (shared / "corpus/INDEX.tsv").read_text("utf-8")
     index = {r["file"]: int(r["acknowledged"]) for r in csv.DictReader(text.splitlines(), delimiter="\t")}
     practice = Practice(tmp_path, "corpus")
-    outcome = intake.ingest(practice, [shared / "corpus/277ca"])
+    outcome = intake_ingest.ingest(practice, [shared / "corpus/277ca"])
     names = {file["file_id"]: file["name"] for file in outcome.files}
     counted = dict.fromkeys(names.values(), 0)
     for table in ("acknowledgments", "batch_acknowledgments"):
@@ -291,6 +291,6 @@ def test_every_status_of_the_public_acknowledgments_is_a_row(shared, tmp_path):
 
 @pytest.mark.parametrize("folder", ["malformed", "other", "277ca"])
 def test_nothing_public_raises_and_every_rejection_has_a_reason(shared, tmp_path, folder):
-    outcome = intake.ingest(Practice(tmp_path, "corpus"), [shared / "corpus" / folder])
+    outcome = intake_ingest.ingest(Practice(tmp_path, "corpus"), [shared / "corpus" / folder])
     assert outcome.files
     assert all(file["reason"] for file in outcome.files if file["status"] in ("rejected", "partly"))

@@ -15,14 +15,20 @@ import papermill
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook, printed
 
-from rcm_analysis import claims, intake, measures, pages, reports, runs, sharing, summaries
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest
+from rcm_analysis.measures import by_month, measures
+from rcm_analysis.pages import blocks
+from rcm_analysis.reports import render as reports_render
+from rcm_analysis.reports import run as reports_run
+from rcm_analysis.store import handover
+from rcm_analysis.store.practice import Practice
 
 HOSTILE = "<script>alert(1)</script>"
 
 
-def render(tmp_path, *notebooks: Path, **more) -> reports.Result:
-    return reports.render(
+def render(tmp_path, *notebooks: Path, **more) -> reports_render.Result:
+    return reports_render.render(
         practice="p",
         period="2026-10",
         as_of=AS_OF,
@@ -38,14 +44,14 @@ def test_a_report_lands_where_it_was_asked_for_though_the_folder_changes_meanwhi
     (tmp_path / "elsewhere").mkdir()
     book = notebook(tmp_path / "01_a.ipynb", GOOD)
     monkeypatch.chdir(tmp_path / "here")
-    run = reports.runs.run
+    run = reports_render.runs.run
 
     def wandering(*given, **named):
         os.chdir(tmp_path / "elsewhere")
         return run(*given, **named)
 
-    monkeypatch.setattr(reports.runs, "run", wandering)
-    result = reports.render(
+    monkeypatch.setattr(reports_render.runs, "run", wandering)
+    result = reports_render.render(
         practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=Path("out"), notebooks=[book]
     )
     assert result.ok and (tmp_path / "here/out/p/2026-10/index.html").exists()
@@ -104,7 +110,7 @@ def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_c
 
 def test_the_same_inputs_give_the_same_bytes(demo_report, demo_store, tmp_path):
     books = [ROOT / "notebooks/03_write_offs.ipynb"]
-    again = reports.render(
+    again = reports_render.render(
         practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path, notebooks=books
     ).folder
     tables = [path.name for path in (again / "tables").iterdir()]
@@ -126,9 +132,9 @@ def sentences(path: Path) -> list[str]:
 @pytest.mark.parametrize("kind", ["835", "837", "ledger"])
 def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path, kind):
     place = demo_folder / "ledger.csv" if kind == "ledger" else demo_folder / "edi" / kind
-    intake.ingest(Practice(tmp_path, "half"), [place] if kind == "ledger" else sorted(place.iterdir())[:60])
-    result = reports.render(practice="half", period="2025-06", as_of=date(2025, 6, 30), store=tmp_path, out=tmp_path / "out",
-                            notebooks=reports.notebooks([]), jobs=2)  # fmt: skip
+    ingest.ingest(Practice(tmp_path, "half"), [place] if kind == "ledger" else sorted(place.iterdir())[:60])
+    result = reports_render.render(practice="half", period="2025-06", as_of=date(2025, 6, 30), store=tmp_path, out=tmp_path / "out",
+                            notebooks=reports_render.notebooks([]), jobs=2)  # fmt: skip
     assert result.ok, result.statuses
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", (result.folder / "index.html").read_text(), flags=re.S)
     for path in result.folder.glob("*.html"):
@@ -146,7 +152,7 @@ def test_a_rate_is_said_of_the_months_that_have_one(months, sentence):
     rate = pd.DataFrame(months, columns=["numerator", "denominator"]).assign(month=names)
     lower, upper = measures.wilson(rate["numerator"], rate["denominator"])
     rate = rate.assign(value=rate["numerator"] / rate["denominator"], lower=lower, upper=upper)
-    assert summaries.rate_now(rate) == sentence
+    assert by_month.rate_now(rate) == sentence
 
 
 def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):
@@ -200,32 +206,32 @@ def test_what_papermill_lets_pass_fails_the_report(tmp_path, monkeypatch, cell, 
 
 def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
-    with pytest.raises(runs.NotebookError, match="no parameter mnths"):
+    with pytest.raises(reports_run.NotebookError, match="no parameter mnths"):
         render(tmp_path, book, extra_parameters={"mnths": 3})
     assert not (tmp_path / "out").exists()
 
 
 def test_hostile_text_stays_text():
     frame = pd.DataFrame({"payer": [HOSTILE, "=HYPERLINK(1)", "@x"], "usd": [-5.0, 1.0, 2.0]})
-    table = pages.Table(
-        frame, name="t", title=HOSTILE, columns={"payer": pages.Column(HOSTILE), "usd": pages.Column("USD", "usd")}
+    table = blocks.Table(
+        frame, name="t", title=HOSTILE, columns={"payer": blocks.Column(HOSTILE), "usd": blocks.Column("USD", "usd")}
     )
     bundles = [
         table._repr_mimebundle_(),
-        pages.Finding(HOSTILE)._repr_mimebundle_(),
-        pages.Numbers([(HOSTILE,) * 3])._repr_mimebundle_(),
+        blocks.Finding(HOSTILE)._repr_mimebundle_(),
+        blocks.Numbers([(HOSTILE,) * 3])._repr_mimebundle_(),
     ]
     assert not any("<script" in bundle["text/html"] for bundle in bundles)
-    lines = bundles[0][pages.TABLE_MIME]["csv"].split("\n")
+    lines = bundles[0][blocks.TABLE_MIME]["csv"].split("\n")
     assert lines[2] == "'=HYPERLINK(1),1" and lines[3].startswith("'@x") and lines[1].endswith(",-5")
 
 
 def test_formats_for_sentences():
-    assert pages.usd(-1234.5) == "−$1,234" and pages.usd(0.994, cents=True) == "$0.99" and pages.usd(None) == "–"
+    assert blocks.usd(-1234.5) == "−$1,234" and blocks.usd(0.994, cents=True) == "$0.99" and blocks.usd(None) == "–"
     assert (
-        pages.share(0.1234) == "12.3%"
-        and pages.count(1234) == "1,234"
-        and pages.month_name("2026-02") == "February 2026"
+        blocks.share(0.1234) == "12.3%"
+        and blocks.count(1234) == "1,234"
+        and blocks.month_name("2026-02") == "February 2026"
     )
 
 
@@ -233,7 +239,7 @@ def test_a_figure_without_words_is_refused():
     import matplotlib.pyplot as plt
 
     with pytest.raises(ValueError, match="says what it shows"):
-        pages.Figure(plt.figure(), name="x", alt=" ", caption="c")
+        blocks.Figure(plt.figure(), name="x", alt=" ", caption="c")
 
 
 def test_every_file_of_a_report_is_its_owners_alone(tmp_path):
@@ -258,25 +264,25 @@ print(con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall())
 
 def test_tables_are_derived_once_and_shared(demo_store, tmp_path, monkeypatch):
     derived = []
-    inner = claims.derive
-    monkeypatch.setattr(claims, "derive", lambda *a, **k: derived.append(1) or inner(*a, **k))
+    inner = derive.derive
+    monkeypatch.setattr(derive, "derive", lambda *a, **k: derived.append(1) or inner(*a, **k))
     books = [notebook(tmp_path / f"0{i}_x.ipynb", COUNT, GOOD) for i in (1, 2)]
-    folder = reports.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path / "out",
+    folder = reports_render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path / "out",
                             notebooks=books).folder  # fmt: skip
     assert derived == [1]
-    con = claims.open_practice(demo_store, "riverbend", as_of=AS_OF)
+    con = derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
     wanted = con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall()
     for book in books:
         assert "".join(printed(folder / "executed" / book.name)) == f"[(True,)]\n{wanted}\n"
 
 
 def test_another_day_is_not_answered_from_shared_tables(demo_store, monkeypatch):
-    con = claims.open_practice(demo_store, "riverbend", as_of=AS_OF)
+    con = derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
     earlier = date(2026, 3, 31)
     wanted = (
-        claims.open_practice(demo_store, "riverbend", as_of=earlier).execute("SELECT count(*) FROM claims").fetchall()
+        derive.open_practice(demo_store, "riverbend", as_of=earlier).execute("SELECT count(*) FROM claims").fetchall()
     )
-    with sharing.shared(con, practice="riverbend", as_of=AS_OF, store=demo_store) as environment:
-        monkeypatch.setenv(sharing.VARIABLE, environment[sharing.VARIABLE])
-        then = claims.open_practice(demo_store, "riverbend", as_of=earlier)
+    with handover.shared(con, practice="riverbend", as_of=AS_OF, store=demo_store) as environment:
+        monkeypatch.setenv(handover.VARIABLE, environment[handover.VARIABLE])
+        then = derive.open_practice(demo_store, "riverbend", as_of=earlier)
     assert then.execute("SELECT count(*) FROM claims").fetchall() == wanted

@@ -15,19 +15,14 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from rcm_analysis import (
-    claims,
-    intake,
-    risk,
-    risk_calibration,
-    risk_card,
-    risk_features,
-    risk_judgement,
-    risk_models,
-    worklist,
-)
-from rcm_analysis.risk import DriftWarning, LeakError, LeakWarning, OutcomeModel
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest
+from rcm_analysis.models import calibration, learners
+from rcm_analysis.models import scores as models_scores
+from rcm_analysis.risk import card, workbook, worklist
+from rcm_analysis.risk import features as risk_features
+from rcm_analysis.risk.worklist import DriftWarning, LeakError, LeakWarning, OutcomeModel
+from rcm_analysis.store.practice import Practice
 
 EARLIER, LATER = date(2026, 3, 31), date(2026, 9, 30)
 QUICK = ("base_rate", "rates", "logistic")
@@ -69,7 +64,7 @@ def fitted(table: pd.DataFrame, **more) -> OutcomeModel:
 def test_an_open_case_is_neither_lost_nor_won():
     table = simulated()
     seen = known_on(table, "2025-06-30")
-    outcome, weight = risk_judgement.known_by(seen["filed"], seen["ended"], seen["lost"].fillna(0).to_numpy(),
+    outcome, weight = models_scores.known_by(seen["filed"], seen["ended"], seen["lost"].fillna(0).to_numpy(),
                                               as_of=pd.Timestamp("2025-06-30"), horizon_days=180)  # fmt: skip
     true = table.loc[seen.index, "lost"].mean()
     assert abs(np.average(outcome, weights=weight) - true) < 0.03
@@ -80,7 +75,7 @@ def test_an_open_case_is_neither_lost_nor_won():
 def test_a_loss_after_the_horizon_is_none_within_it():
     start = pd.to_datetime(pd.Series(["2024-01-01"] * 3))
     settled = pd.to_datetime(pd.Series(["2024-03-01", "2024-12-01", None]))
-    outcome, weight = risk_judgement.known_by(
+    outcome, weight = models_scores.known_by(
         start, settled, np.array([1.0, 1.0, 0.0]), as_of=pd.Timestamp("2025-06-01"), horizon_days=180
     )
     assert outcome.tolist() == [1, 0, 0] and weight.tolist() == [1, 1, 1]
@@ -104,9 +99,9 @@ def test_outcomes_are_those_the_ledger_tells(demo_con):
 @pytest.fixture(scope="module")
 def two_looks(demo_store):
     """The same moments described from a store cut off at EARLIER and from one that knows what came later."""
-    short = claims.open_practice(demo_store, "riverbend", as_of=EARLIER)
-    long = claims.open_practice(demo_store, "riverbend", as_of=LATER)
-    moments = risk.moments(risk_features.cases(short), as_of=EARLIER)
+    short = derive.open_practice(demo_store, "riverbend", as_of=EARLIER)
+    long = derive.open_practice(demo_store, "riverbend", as_of=LATER)
+    moments = worklist.moments(risk_features.cases(short), as_of=EARLIER)
     return [risk_features.features(con, moments).merge(con.execute("SELECT claim_number, CAST(paid AS DOUBLE) AS paid_since FROM claims").df(), on="claim_number")
             for con in (short, long)]  # fmt: skip
 
@@ -134,9 +129,9 @@ def test_a_store_that_never_saw_later_files_tells_the_same(demo_folder, demo_sto
     posted = [row for row in csv.reader(rows[1:]) if datetime.strptime(row[place], "%m/%d/%Y").date() <= EARLIER]
     with (tmp_path / "ledger.csv").open("w", newline="") as file:
         csv.writer(file).writerows([rows[0].split(","), *posted])
-    intake.ingest(Practice(tmp_path / "store", "riverbend"), [*there, tmp_path / "ledger.csv"])
+    ingest.ingest(Practice(tmp_path / "store", "riverbend"), [*there, tmp_path / "ledger.csv"])
     lists = [
-        risk.risk(claims.open_practice(store, "riverbend", as_of=EARLIER), as_of=EARLIER)
+        worklist.risk(derive.open_practice(store, "riverbend", as_of=EARLIER), as_of=EARLIER)
         for store in (demo_store, tmp_path / "store")
     ]
     assert len(lists[0]) > 30
@@ -170,10 +165,10 @@ def test_the_model_nears_the_true_chances():
 def test_chances_are_straightened_to_the_best_line(shift, slope):
     rng = np.random.default_rng(5)
     odds, weight = rng.normal(0, 1.5, 4000), rng.uniform(0.5, 3, 4000)
-    outcome = (rng.random(4000) < risk_models.sigmoid(shift + slope * odds)).astype(float)
-    line = risk_calibration.straightened(risk_models.sigmoid(odds), outcome, weight, pull=10.0)
+    outcome = (rng.random(4000) < learners.sigmoid(shift + slope * odds)).astype(float)
+    line = calibration.straightened(learners.sigmoid(odds), outcome, weight, pull=10.0)
     columns = np.column_stack([np.ones(4000), odds])
-    missed = columns.T @ (weight * (risk_models.sigmoid(columns @ line) - outcome)) + 10.0 * (np.array(line) - [0, 1])
+    missed = columns.T @ (weight * (learners.sigmoid(columns @ line) - outcome)) + 10.0 * (np.array(line) - [0, 1])
     assert np.abs(missed).max() < 1e-5  # nowhere to go: the lowest point of the cost
     assert line == pytest.approx((shift, slope), abs=0.15)
 
@@ -181,13 +176,13 @@ def test_chances_are_straightened_to_the_best_line(shift, slope):
 def test_the_level_of_earlier_models_is_not_corrected_where_ends_are_censored():
     rng = np.random.default_rng(6)
     chance, weight = rng.beta(2, 3, 500), rng.uniform(0, 3, 500)
-    shift, slope = risk_calibration.level_kept(chance, weight, slope=0.6)
-    told = risk_models.sigmoid(shift + slope * risk_models.log_odds(chance))
+    shift, slope = calibration.level_kept(chance, weight, slope=0.6)
+    told = learners.sigmoid(shift + slope * learners.log_odds(chance))
     assert slope == 0.6 and abs(shift) > 0.05
     assert np.average(told, weights=weight) == pytest.approx(np.average(chance, weights=weight), abs=1e-6)
     model = fitted(known_on(simulated(), "2025-06-30"))
     held = model._held[model._held["origin"] == model._held["origin"].max()]  # the newest origin sets the slope
-    raw = risk_models.sigmoid((risk_models.log_odds(held["chance"]) - model._line[0]) / model._line[1])
+    raw = learners.sigmoid((learners.log_odds(held["chance"]) - model._line[0]) / model._line[1])
     means = [np.average(chance, weights=held["weight"]) for chance in (raw, held["chance"])]
     assert means[0] == pytest.approx(means[1], abs=1e-6)
 
@@ -208,7 +203,9 @@ def test_new_cases_are_learned_apart_when_older_ones_end_otherwise():
     assert max(missed[0], missed[10]) < 0.07 < 0.12 < missed[60]
 
 
-@pytest.mark.filterwarnings("ignore::rcm_analysis.risk.LeakWarning")  # a week that tells all is what it looks like
+@pytest.mark.filterwarnings(
+    "ignore::rcm_analysis.risk.worklist.LeakWarning"
+)  # a week that tells all is what it looks like
 def test_a_split_at_random_flatters_where_the_rate_moves():
     table = simulated(4000)
     table["week"] = table["filed"].dt.isocalendar().week.astype(str)
@@ -222,7 +219,7 @@ def test_a_split_at_random_flatters_where_the_rate_moves():
 
 def test_trees_do_not_tell_apart_what_few_cases_share():
     table = pd.DataFrame({"payer": ["A"] * 60 + ["B"] * 19 + ["C"] * 4, "codes": [{"97"}] * 70 + [{"97", "M15"}] * 13})
-    encoding = risk_models.Encoding(["payer"], [], ["codes"]).learn(table)
+    encoding = learners.Encoding(["payer"], [], ["codes"]).learn(table)
     assert (encoding.levels["payer"], encoding.vocabulary["codes"]) == (["A", "B"], ["97", "M15"])
     dense = encoding.dense(table)
     assert dense.shape == (83, 2) and np.isnan(dense[60:, 0]).all() and (dense[:60, 0] == 0).all()
@@ -288,12 +285,12 @@ def test_a_moved_rate_raises_an_alarm(recwarn):
 @pytest.mark.parametrize("kind", ["base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend"])
 def test_a_saved_model_tells_the_same(kind, tmp_path):
     table = simulated(1200).assign(usd=lambda t: t["usd"].where(t.index % 7 > 0), age=lambda t: t.index % 3 * 30)
-    encoding = risk_models.Encoding(["payer"], ["usd"], ["codes"]).learn(table)
-    made = {"base_rate": risk_models.BaseRate(encoding), "rates": risk_models.Rates(encoding, ["payer", "codes"]), "logistic": risk_models.Logistic(encoding),
-            "boosting": risk_models.Boosting(encoding, iterations=30), "boosting_by_kind": risk_models.ByKind(encoding, "age"), "blend": risk_models.Blend(encoding)}[kind]  # fmt: skip
+    encoding = learners.Encoding(["payer"], ["usd"], ["codes"]).learn(table)
+    made = {"base_rate": learners.BaseRate(encoding), "rates": learners.Rates(encoding, ["payer", "codes"]), "logistic": learners.Logistic(encoding),
+            "boosting": learners.Boosting(encoding, iterations=30), "boosting_by_kind": learners.ByKind(encoding, "age"), "blend": learners.Blend(encoding)}[kind]  # fmt: skip
     made.fit(table, table["lost"].to_numpy(), np.ones(len(table)))
-    risk_models.write(tmp_path / "m.zip", made, {"learned_to": "2026-01-01"})
-    again, about = risk_models.read(tmp_path / "m.zip")
+    learners.write(tmp_path / "m.zip", made, {"learned_to": "2026-01-01"})
+    again, about = learners.read(tmp_path / "m.zip")
     strange = simulated(400, seed=9).assign(
         payer=lambda t: t["payer"].where(t.index % 3 > 0, "NEW"),
         usd=lambda t: t["usd"].where(t.index % 5 > 0),
@@ -322,7 +319,7 @@ def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
         bad.writestr("model.json", good.read("model.json"))
         bad.writestr("arrays.npz", held.getvalue())
     for name in ("bare.zip", "inside.zip"):
-        with pytest.raises(risk_models.ModelFileError):
+        with pytest.raises(learners.ModelFileError):
             OutcomeModel.load(tmp_path / name)
 
 
@@ -330,16 +327,16 @@ def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
 
 
 def test_one_chance_for_all_is_one_group():
-    told = risk_judgement.calibration(np.array([1.0, 0, 0, 0]), np.full(4, 0.5), np.ones(4))
+    told = models_scores.calibration(np.array([1.0, 0, 0, 0]), np.full(4, 0.5), np.ones(4))
     assert told[["chance", "observed", "cases"]].values.tolist() == [[0.5, 0.25, 4]]
 
 
 def test_figures_agree_with_hand_counts():
     outcome, chance, one = np.array([1.0, 0, 1, 0]), np.array([0.8, 0.4, 0.6, 0.2]), np.ones(4)
-    told = risk_judgement.figures(outcome, chance, one)
+    told = models_scores.figures(outcome, chance, one)
     assert told["brier"] == pytest.approx((0.04 + 0.16 + 0.16 + 0.04) / 4)
     assert told["auroc"] == 1 and told["base_rate"] == 0.5 and told["predicted_minus_observed"] == pytest.approx(0)
-    found = risk_judgement.captured(
+    found = models_scores.captured(
         outcome, np.array([10.0, 90, 30, 20]), {"chance": chance}, capacity_share=0.5, weight=one
     ).set_index("order")
     assert (
@@ -347,7 +344,7 @@ def test_figures_agree_with_hand_counts():
         and found.loc["at random", "dollars"] == 20
         and found.loc["perfect", "share"] == 1
     )
-    curve = risk_judgement.decision_curve(outcome, chance, one).set_index("threshold")
+    curve = models_scores.decision_curve(outcome, chance, one).set_index("threshold")
     assert curve.loc[0.5, "model"] == 0.5 and curve.loc[0.5, "work_all"] == 0
 
 
@@ -356,12 +353,12 @@ def test_figures_agree_with_hand_counts():
 
 @pytest.fixture(scope="module")
 def learned(demo_con):
-    return risk.learn(demo_con, as_of=date(2026, 10, 31))
+    return worklist.learn(demo_con, as_of=date(2026, 10, 31))
 
 
 @pytest.fixture(scope="module")
 def table(demo_con, learned):
-    return risk.risk(demo_con, as_of=date(2026, 10, 31), trained=learned)
+    return worklist.risk(demo_con, as_of=date(2026, 10, 31), trained=learned)
 
 
 def test_the_list_holds_every_open_denial_once(demo_con, table):
@@ -384,25 +381,23 @@ def test_days_left_count_to_the_next_clock(demo_con, table):
 def test_a_practice_without_denials_has_an_empty_list(tmp_path):
     from conftest import remittance
 
-    from rcm_analysis import intake
-    from rcm_analysis.store import Practice
+    from rcm_analysis.intake import ingest
+    from rcm_analysis.store.practice import Practice
 
     (tmp_path / "paid.835").write_bytes(
         remittance("CLP*A1*1*250*200*50*12*X1*11*1", "SVC*HC:99213*250*200**1", "CAS*PR*2*50", paid="200")
     )
-    intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "paid.835"])
-    con = claims.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 10, 31))
-    assert risk.learn(con, as_of=date(2026, 10, 31)) is None
-    assert risk.risk(con, as_of=date(2026, 10, 31)).columns.tolist() == risk.COLUMNS
-    assert risk.expected_write_offs(con, as_of=date(2026, 10, 31))["expected_usd"] == 0
-    assert "nothing to work" in risk_card.first_answer(risk.risk(con, as_of=date(2026, 10, 31)), None)
+    ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "paid.835"])
+    con = derive.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 10, 31))
+    assert worklist.learn(con, as_of=date(2026, 10, 31)) is None
+    assert worklist.risk(con, as_of=date(2026, 10, 31)).columns.tolist() == worklist.COLUMNS
+    assert worklist.expected_write_offs(con, as_of=date(2026, 10, 31))["expected_usd"] == 0
+    assert "nothing to work" in card.first_answer(worklist.risk(con, as_of=date(2026, 10, 31)), None)
 
 
 def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
     def answer(recoverable, days_left):
-        return risk_card.first_answer(
-            pd.DataFrame({"expected_recoverable_usd": recoverable, "days_left": days_left}), None
-        )
+        return card.first_answer(pd.DataFrame({"expected_recoverable_usd": recoverable, "days_left": days_left}), None)
 
     assert (
         answer([30.0, 10.0], [5, 20])
@@ -420,7 +415,7 @@ def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
 def test_the_workbook_is_typed_and_harmless(table, tmp_path):
     planted = table.head(3).copy()
     planted.loc[planted.index[0], "payer_name"] = '=HYPERLINK("http://example.org")'
-    worklist.write(planted, tmp_path / "w.xlsx", note="demo")
+    workbook.write(planted, tmp_path / "w.xlsx", note="demo")
     sheet = openpyxl.load_workbook(tmp_path / "w.xlsx")["worklist"]
     head = [cell.value for cell in sheet[1]]
     assert sheet.freeze_panes == "C2" and sheet.auto_filter.ref.startswith("A1:")
@@ -460,15 +455,15 @@ def test_medical_reviews_reach_the_published_figures(shared):
 
 def test_chances_that_are_all_alike_are_one_group():
     outcome, alike = np.array([1.0, 0, 0, 0] * 10), np.full(40, 0.3)
-    table = risk_judgement.calibration(outcome, alike, np.ones(40))
+    table = models_scores.calibration(outcome, alike, np.ones(40))
     assert table["cases"].tolist() == [40] and table["observed"].tolist() == [0.25]
-    assert risk_judgement.figures(outcome, alike, np.ones(40))["calibration_error"] == pytest.approx(0.05)
+    assert models_scores.figures(outcome, alike, np.ones(40))["calibration_error"] == pytest.approx(0.05)
 
 
 def test_the_interval_holds_what_is_expected(monkeypatch):
     sure = SimpleNamespace(model=SimpleNamespace(predict=lambda table: pd.DataFrame({"chance": [0.9999, 0.9999]})))
-    monkeypatch.setattr(risk, "learn", lambda *args, **more: sure)
-    monkeypatch.setattr(risk, "standing", lambda *args, **more: pd.DataFrame({"at_stake_usd": [100.0, 200.0]}))
-    monkeypatch.setattr(risk, "_monthly_miss", lambda trained: 0.0)
-    told = risk.expected_write_offs(None, as_of=date(2026, 10, 31))
+    monkeypatch.setattr(worklist, "learn", lambda *args, **more: sure)
+    monkeypatch.setattr(worklist, "standing", lambda *args, **more: pd.DataFrame({"at_stake_usd": [100.0, 200.0]}))
+    monkeypatch.setattr(worklist, "_monthly_miss", lambda trained: 0.0)
+    told = worklist.expected_write_offs(None, as_of=date(2026, 10, 31))
     assert told["lower_usd"] <= told["expected_usd"] == pytest.approx(299.97) and told["upper_usd"] == 300.0

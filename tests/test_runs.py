@@ -12,13 +12,14 @@ import time
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook, printed
 
-from rcm_analysis import forked, runs
+from rcm_analysis.reports import fork_server
+from rcm_analysis.reports import run as reports_run
 
-FORKS = pytest.mark.skipif(not forked.possible(), reason="no forked kernels here")
+FORKS = pytest.mark.skipif(not fork_server.possible(), reason="no forked kernels here")
 
 
-def run(tmp_path, *cells: str, **more) -> runs.Status:
-    return runs.run(notebook(tmp_path / "01_x.ipynb", *cells), tmp_path / "out.ipynb", {"practice": "p"}, **more)
+def run(tmp_path, *cells: str, **more) -> reports_run.Status:
+    return reports_run.run(notebook(tmp_path / "01_x.ipynb", *cells), tmp_path / "out.ipynb", {"practice": "p"}, **more)
 
 
 @pytest.mark.parametrize(
@@ -36,31 +37,31 @@ def test_a_notebook_that_only_seems_to_run_is_refused(tmp_path, cell, words, for
 
 
 def test_a_cell_that_takes_too_long_is_named_as_such(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "CELL_TIMEOUT_S", 1)
+    monkeypatch.setattr(reports_run, "CELL_TIMEOUT_S", 1)
     assert run(tmp_path, "import time\ntime.sleep(60)").message == "a cell ran longer than 1 seconds"
 
 
 def test_a_cell_that_did_not_run_is_a_problem(tmp_path):
     content = json.loads(notebook(tmp_path / "x.ipynb", GOOD).read_text())
-    assert runs.problem_of(content) == "cell 2 did not run"
+    assert reports_run.problem_of(content) == "cell 2 did not run"
 
 
 def test_files_that_are_no_whole_notebook_are_a_problem(tmp_path, monkeypatch):
     path = tmp_path / "out.ipynb"
-    assert runs.problem_of_file(path) == "the executed notebook was not written"
+    assert reports_run.problem_of_file(path) == "the executed notebook was not written"
     assert run(tmp_path, GOOD).ok
     whole = path.read_bytes()
-    assert runs.problem_of_file(path) == ""
+    assert reports_run.problem_of_file(path) == ""
     for cut in (0, 1, len(whole) // 2, len(whole) - 3):
         path.write_bytes(whole[:cut])
-        assert "half written" in runs.problem_of_file(path), cut
-    monkeypatch.setattr(runs, "MAX_OUTPUT_BYTES", 10)
+        assert "half written" in reports_run.problem_of_file(path), cut
+    monkeypatch.setattr(reports_run, "MAX_OUTPUT_BYTES", 10)
     path.write_bytes(whole)
-    assert "larger than" in runs.problem_of_file(path)
+    assert "larger than" in reports_run.problem_of_file(path)
 
 
 def test_a_notebook_that_cannot_be_written_is_a_failure(tmp_path):
-    status = runs.run(notebook(tmp_path / "x.ipynb", GOOD), tmp_path / "missing/out.ipynb", {})
+    status = reports_run.run(notebook(tmp_path / "x.ipynb", GOOD), tmp_path / "missing/out.ipynb", {})
     assert not status.ok and "written" in status.message
 
 
@@ -77,7 +78,7 @@ def test_forked_and_plain_kernels_give_the_same(demo_store, tmp_path, name):
     outputs = []
     for fork in (True, False):
         path = tmp_path / f"{fork}.ipynb"
-        assert runs.run(ROOT / f"notebooks/{name}.ipynb", path, told, fork=fork).ok
+        assert reports_run.run(ROOT / f"notebooks/{name}.ipynb", path, told, fork=fork).ok
         outputs.append(essence(path))
     assert outputs[0] == outputs[1]
 
@@ -133,11 +134,13 @@ def gone(pid: int) -> bool:
 def test_unknown_parameters_are_named_with_the_known_ones(tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
     with pytest.raises(
-        runs.NotebookError, match=r"no parameter mnths in 01_x.ipynb; known are practice, as_of, months, store"
+        reports_run.NotebookError, match=r"no parameter mnths in 01_x.ipynb; known are practice, as_of, months, store"
     ):
-        runs.check_parameters([book], {"mnths": 3})
-    with pytest.raises(runs.NotebookError, match=r"no parameter mnths in any of the notebooks; known are practice"):
-        runs.check_parameters([book, book], {"practice": "p", "mnths": 3})
+        reports_run.check_parameters([book], {"mnths": 3})
+    with pytest.raises(
+        reports_run.NotebookError, match=r"no parameter mnths in any of the notebooks; known are practice"
+    ):
+        reports_run.check_parameters([book, book], {"practice": "p", "mnths": 3})
 
 
 def test_a_parameter_reaches_the_notebooks_that_have_it(tmp_path):
@@ -146,8 +149,8 @@ def test_a_parameter_reaches_the_notebooks_that_have_it(tmp_path):
     other = notebook(
         tmp_path / "02_y.ipynb", "print(practice, kind)", GOOD, parameters='practice: str = "p"\nkind: str = "q"'
     )
-    runs.check_parameters([plain, other], {"practice": "a", "kind": "b"})
-    statuses = runs.run_all([plain, other], tmp_path / "out", parameters={"practice": "a", "kind": "b"})
+    reports_run.check_parameters([plain, other], {"practice": "a", "kind": "b"})
+    statuses = reports_run.run_all([plain, other], tmp_path / "out", parameters={"practice": "a", "kind": "b"})
     assert [status.ok for status in statuses] == [True, True]
     assert printed(tmp_path / "out/01_x.ipynb") == ["a\n"] and printed(tmp_path / "out/02_y.ipynb") == ["a b\n"]
 
@@ -155,7 +158,7 @@ def test_a_parameter_reaches_the_notebooks_that_have_it(tmp_path):
 def test_papermill_finds_the_engine(tmp_path):
     from papermill.engines import papermill_engines
 
-    from rcm_analysis import kernels
+    from rcm_analysis.reports import kernels
 
     assert run(tmp_path, GOOD).ok
     assert papermill_engines.get_engine("rcm") is kernels.Engine
@@ -169,7 +172,7 @@ def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
     ]
     for jobs, threads in ((2, "3"), (1, "None")):
         (tmp_path / str(jobs)).mkdir()
-        statuses = runs.run_all(books, tmp_path / str(jobs), parameters={}, jobs=jobs)
+        statuses = reports_run.run_all(books, tmp_path / str(jobs), parameters={}, jobs=jobs)
         assert all(status.ok for status in statuses)
         assert [printed(tmp_path / str(jobs) / book.name) for book in books] == [[f"{threads}\n"]] * 2
 
@@ -205,12 +208,12 @@ def test_kernels_beside_others_take_their_share(monkeypatch):
     for name in ("OMP_NUM_THREADS", "RCM_MEMORY_LIMIT", "LOKY_MAX_CPU_COUNT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    assert runs.fair_shares(1, long_queue=True) == {}
-    assert runs.fair_shares(4) == {"OMP_NUM_THREADS": "2", "RCM_MEMORY_LIMIT": "20%"}
-    assert runs.fair_shares(16, long_queue=True) == {
+    assert reports_run.fair_shares(1, long_queue=True) == {}
+    assert reports_run.fair_shares(4) == {"OMP_NUM_THREADS": "2", "RCM_MEMORY_LIMIT": "20%"}
+    assert reports_run.fair_shares(16, long_queue=True) == {
         "OMP_NUM_THREADS": "1",
         "RCM_MEMORY_LIMIT": "5%",
         "LOKY_MAX_CPU_COUNT": "1",
     }
     monkeypatch.setenv("RCM_MEMORY_LIMIT", "3GB")
-    assert runs.fair_shares(4)["RCM_MEMORY_LIMIT"] == "3GB"
+    assert reports_run.fair_shares(4)["RCM_MEMORY_LIMIT"] == "3GB"

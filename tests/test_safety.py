@@ -14,9 +14,10 @@ from multiprocessing.process import BaseProcess
 import pytest
 from conftest import ROOT
 
-from rcm_analysis import intake, schema
 from rcm_analysis.errors import FailedError
-from rcm_analysis.store import Practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.store import schema
+from rcm_analysis.store.practice import Practice
 
 KILLS = 50
 INGEST = """
@@ -29,7 +30,7 @@ time.sleep(0.03)  # some are killed when the batch is there
 """
 # processes forked from one that has imported everything and done nothing: they begin at once, as killing fifty asks for
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["__main__", "rcm_analysis.intake"])
+FORKS.set_forkserver_preload(["__main__", "rcm_analysis.intake.ingest"])
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_a_killed_ingest_leaves_whole_batches_and_the_next_completes(inbox, undi
         practice = Practice(store, "clinic")
         if practice.exists():
             assert rows(practice) == whole, f"kill {i} left a part of a batch"
-        intake.ingest(practice, [inbox], jobs=1)
+        ingest.ingest(practice, [inbox], jobs=1)
         assert rows(practice) == whole
         assert not [path.name for path in (practice.folder / "batches").iterdir() if path.name.startswith(".new")]
         kills += 1
@@ -104,7 +105,7 @@ def test_a_full_disk_leaves_the_old_state(inbox, tmp_path, monkeypatch):
 
     practice = Practice(tmp_path, "clinic")
     files = sorted(inbox.iterdir())
-    intake.ingest(practice, files[:3])
+    ingest.ingest(practice, files[:3])
     before, names = rows(practice), practice.batches()
 
     def full(*_, **__):
@@ -112,16 +113,16 @@ def test_a_full_disk_leaves_the_old_state(inbox, tmp_path, monkeypatch):
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(FailedError, match="No space left"):
-        intake.ingest(practice, files)
+        ingest.ingest(practice, files)
     monkeypatch.undo()
     assert (rows(practice), practice.batches()) == (before, names)
-    intake.ingest(practice, files)
+    ingest.ingest(practice, files)
     assert rows(practice)["files"] == len(files)
 
 
 def test_the_store_is_private_to_its_user(inbox, tmp_path):
     practice = Practice(tmp_path, "clinic")
-    intake.ingest(practice, sorted(inbox.iterdir())[:2])
+    ingest.ingest(practice, sorted(inbox.iterdir())[:2])
     for folder, _, names in os.walk(practice.folder):
         assert os.stat(folder).st_mode & 0o077 == 0, folder
         for name in names:

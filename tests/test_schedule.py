@@ -18,8 +18,12 @@ import pytest
 from conftest import GOOD, ROOT, notebook
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, clocks, crontab, delivery, portfolio, reports, runs, schedule
+from rcm_analysis import cli
+from rcm_analysis.compare import portfolio
 from rcm_analysis.errors import RcmError
+from rcm_analysis.reports import cron as reports_cron
+from rcm_analysis.reports import deliver, render, schedule, scheduler_entries
+from rcm_analysis.reports import run as reports_run
 
 NOW = datetime(2026, 11, 3, 6, 0)
 
@@ -32,11 +36,13 @@ NOW = datetime(2026, 11, 3, 6, 0)
      ("0 0 13 * fri", "2026-11-12T00:00", "2026-11-06T00:00"), ("5,10 1/6 * jan *", "2026-11-01T00:00", "2026-01-31T19:10")],
 )  # fmt: skip
 def test_the_last_time_of_an_expression(text, until, last):
-    assert crontab.parse(text).due(after=None, until=datetime.fromisoformat(until)) == [datetime.fromisoformat(last)]
+    assert reports_cron.parse(text).due(after=None, until=datetime.fromisoformat(until)) == [
+        datetime.fromisoformat(last)
+    ]
 
 
 def test_cron_agrees_with_trying_every_minute():
-    cron = crontab.parse("7,37 3 1-9/4 * mon")
+    cron = reports_cron.parse("7,37 3 1-9/4 * mon")
     after, until = datetime(2026, 1, 1), datetime(2026, 3, 1)
     minutes = [datetime.fromtimestamp(after.timestamp() + 60 * i) for i in range(1, 59 * 1440 + 1)]
     slow = [m for m in minutes if m.minute in (7, 37) and m.hour == 3 and (m.day in (1, 5, 9) or m.weekday() == 0)]
@@ -47,7 +53,7 @@ def test_cron_agrees_with_trying_every_minute():
                                              ("* * * * mun", "weekday 'mun'"), ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute")])  # fmt: skip
 def test_what_is_no_expression_is_named(text, words):
     with pytest.raises(RcmError, match=words):
-        crontab.parse(text)
+        reports_cron.parse(text)
 
 
 def definition(**more) -> schedule.Definition:
@@ -63,7 +69,7 @@ def place(demo_store, tmp_path, monkeypatch):
         f"import pathlib\nwith open({str(tmp_path / 'runs')!r}, 'a') as f:\n    f.write(f'{{practice}} {{as_of}}\\n')"
     )
     books = [notebook(tmp_path / "01_x.ipynb", GOOD, count)]
-    monkeypatch.setattr(reports, "notebooks", lambda only: books)
+    monkeypatch.setattr(render, "notebooks", lambda only: books)
     return tmp_path
 
 
@@ -132,7 +138,7 @@ def test_a_notebook_that_fails_once_is_tried_again(place):
 def test_a_practice_at_work_is_left_alone(place):
     (place / "out/riverbend").mkdir(parents=True)
     said = []
-    with reports.lock(place / "out/riverbend", ".schedule.lock"):
+    with render.lock(place / "out/riverbend", ".schedule.lock"):
         assert go(place, definition(), say=said.append) == []
     assert "another rcm schedule" in said[0] and runs_of(place) == []
     assert [o.ok for o in go(place, definition())] == [True]
@@ -252,7 +258,7 @@ def test_killed_with_its_kernels_it_makes_everything_once(place):
 
 def test_killed_before_any_change_of_a_file_it_makes_everything_once(place):
     """RCM_KILLS kills, spread over the steps of a run; as many as there are steps for who has the time."""
-    status = runs.run(notebook(place / "01_x.ipynb", GOOD), place / "executed.ipynb", {"practice": "riverbend"})
+    status = reports_run.run(notebook(place / "01_x.ipynb", GOOD), place / "executed.ipynb", {"practice": "riverbend"})
     assert status.ok, status
     told = portfolio.profiles(place / "store", "riverbend", as_of=date(2026, 10, 31), months=12)
     for i, table in enumerate((told.cases, told.figures, told.changes, told.reports)):
@@ -276,7 +282,7 @@ def test_a_report_set_aside_by_a_killed_run_comes_back(place):
     final = place / "out/riverbend/2026-10"
     final.rename(final.with_name(".2026-10.old-1"))
     (final.parent / ".2026-10.building-1").mkdir()
-    reports._clear_up(final)
+    render._clear_up(final)
     assert sorted(p.name for p in final.parent.iterdir() if p.is_dir()) == ["2026-10"]
 
 
@@ -345,9 +351,9 @@ def test_the_command_lists_runs_and_tells_the_truth(place, monkeypatch):
     assert len(runs_of(place)) == 1
 
 
-@pytest.mark.parametrize("name", clocks.CLOCKS)
+@pytest.mark.parametrize("name", scheduler_entries.CLOCKS)
 def test_every_clock_calls_the_schedule(name):
-    text = clocks.entry(name, folder=Path("/srv/my reports"), program=Path("/srv/my reports/.venv/bin/rcm"))
+    text = scheduler_entries.entry(name, folder=Path("/srv/my reports"), program=Path("/srv/my reports/.venv/bin/rcm"))
     assert "schedule" in text and ("my reports" in text or name == "github")
     if name == "airflow":
         compile(text, name, "exec")
@@ -359,7 +365,7 @@ def test_crons_line_runs_in_a_shell(tmp_path):
     program = folder / "rcm"
     program.write_text('#!/bin/sh\necho "$PWD $1"\n')
     program.chmod(0o755)
-    line = clocks.entry("cron", folder=folder, program=program).split(None, 5)[5]
+    line = scheduler_entries.entry("cron", folder=folder, program=program).split(None, 5)[5]
     subprocess.run(["/bin/sh", "-c", line], check=True, env={"PATH": "/usr/bin:/bin"})
     assert (folder / "reports/schedule.log").read_text() == f"{folder} schedule\n"
 
@@ -392,7 +398,7 @@ def server():
 
 def test_the_mail_has_the_link_and_no_claim(place, server, demo_store):
     port = server.server_address[1]
-    mail = delivery.Mail(
+    mail = deliver.Mail(
         ("boss@example.org",), "reports@example.org", f"127.0.0.1:{port}", "none", link="https://intranet/denials/"
     )
     assert [o.ok for o in go(place, definition(mail=mail, folder=str(place / "delivered")))] == [True]
@@ -407,7 +413,7 @@ def test_the_mail_has_the_link_and_no_claim(place, server, demo_store):
 
 
 def test_the_page_of_all_is_mailed_once_when_nothing_is_missing(place, server):
-    mail = delivery.Mail(("boss@example.org",), "reports@example.org", f"127.0.0.1:{server.server_address[1]}", "none")
+    mail = deliver.Mail(("boss@example.org",), "reports@example.org", f"127.0.0.1:{server.server_address[1]}", "none")
     both = definition(practices=("riverbend", "lakeside"), mail=mail)
     notebook(place / "01_x.ipynb", GOOD, "assert practice != 'lakeside'")
     assert {o.due.practice: o.ok for o in go(place, both)} == {"riverbend": True, "lakeside": False, "all": True}
@@ -422,22 +428,20 @@ def test_the_page_of_all_is_mailed_once_when_nothing_is_missing(place, server):
 
 def test_a_mail_that_cannot_be_sent_is_a_failure_and_makes_no_report_again(place, server):
     port = server.server_address[1]
-    mail = delivery.Mail(("boss@example.org",), "reports@example.org", "127.0.0.1:1", "none")
+    mail = deliver.Mail(("boss@example.org",), "reports@example.org", "127.0.0.1:1", "none")
     [outcome] = go(place, definition(mail=mail))
     assert not outcome.ok and "could not be sent" in outcome.message
     assert [
-        o.ok for o in go(place, definition(mail=delivery.Mail(mail.to, mail.sender, f"127.0.0.1:{port}", "none")))
+        o.ok for o in go(place, definition(mail=deliver.Mail(mail.to, mail.sender, f"127.0.0.1:{port}", "none")))
     ] == [True]
     assert len(server.got) == 1 and len(runs_of(place)) == 1
 
 
 def test_passwords_do_not_travel_in_clear(monkeypatch):
     monkeypatch.setenv("RCM_SMTP_PASSWORD", "x")
-    mail = delivery.Mail(("a@b.org",), "a@b.org", "127.0.0.1:1", "none", user="me")
+    mail = deliver.Mail(("a@b.org",), "a@b.org", "127.0.0.1:1", "none", user="me")
     with pytest.raises(RcmError, match="in clear"):
-        delivery.send(
-            mail, delivery.message(mail, practice="p", period="2026-10", numbers=[], key="k", report=Path("r"))
-        )
+        deliver.send(mail, deliver.message(mail, practice="p", period="2026-10", numbers=[], key="k", report=Path("r")))
 
 
 def test_due_days():

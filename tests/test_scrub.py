@@ -7,12 +7,17 @@ import pytest
 from conftest import AS_OF, claim_837, envelope
 from typer.testing import CliRunner
 
-from rcm_analysis import before_submission, claim_files, claims, cli, codes, learned, prevention, scrub, static_edits
-from rcm_analysis.holds import Places, PlacesError
-from rcm_analysis.store import Practice
+from rcm_analysis import cli
+from rcm_analysis.claims import derive
+from rcm_analysis.edi import divide_837
+from rcm_analysis.prevention import cache, edits, features, scrub
+from rcm_analysis.prevention import rules as prevention_rules
+from rcm_analysis.prevention.holds import Places, PlacesError
+from rcm_analysis.reference import codes
+from rcm_analysis.store.practice import Practice
 
 KEY = b"k" * 32
-NO_RULES = pd.DataFrame(columns=list(prevention.COLUMNS))
+NO_RULES = pd.DataFrame(columns=list(prevention_rules.COLUMNS))
 SOUND = [
     "BHT*0019*00*B1*20260110*0600*CH", "HL*1**20*1", "NM1*85*2*CLINIC*****XX*1234567893", "N3*1 ROAD", "N4*TOWN*NC*276010001", "HL*2*1*22*0",
     "SBR*P*18*******CI", "NM1*IL*1*QUILLFEATHER*ANN****MI*MEM777123", "DMG*D8*19800101*F", "NM1*PR*2*ACME HEALTH*****PI*77001",
@@ -63,7 +68,7 @@ def test_a_filing_limit_is_that_of_the_payer_where_a_row_names_it(monkeypatch):
     claims_ = pd.DataFrame(
         {"filing_code": ["CI", "CI", "MB", None], "payer_name": ["ACME HEALTH", "OTHER", "ACME MEDICARE", None]}
     )
-    days, sure = static_edits._filing_limits(claims_)
+    days, sure = edits._filing_limits(claims_)
     assert days.tolist()[:3] == [30, 90, 365] and days.isna().tolist() == [False, False, False, True]
     assert sure.tolist() == [True, False, True, False]
 
@@ -105,7 +110,7 @@ def test_each_edit(segments, old, new, rule, severity):
 
 def test_npi_check_digits():
     numbers = pd.Series(["1234567893", "1234567890", "123456789", "12345678X3", None])
-    assert static_edits.valid_npi(numbers).tolist() == [True, False, False, False, False]
+    assert edits.valid_npi(numbers).tolist() == [True, False, False, False, False]
 
 
 def two_claims() -> bytes:
@@ -121,12 +126,12 @@ def numbers_of(data: bytes) -> dict[str, int]:
 
 def test_a_file_without_one_claim_counts_and_points_right():
     data = two_claims()
-    first = claim_files.divide(data, {numbers_of(data)["A1"]}).decode()
+    first = divide_837.divide(data, {numbers_of(data)["A1"]}).decode()
     assert "HL*2*1*22*0~" in first and "HL*3" not in first and f"SE*{len(SOUND) + 2}*0001~GE*1*1~IEA*1*" in first
-    second = claim_files.divide(data, {numbers_of(data)["A2"]}).decode()
+    second = divide_837.divide(data, {numbers_of(data)["A2"]}).decode()
     assert "HL*2*1*22*1~" in second and "HL*3*2*23*0~" in second and "CLM*A1" not in second and "MEM777123" in second
-    assert claim_files.divide(data, set()) == b""
-    assert claim_files.divide(data, set(numbers_of(data).values())) == data
+    assert divide_837.divide(data, set()) == b""
+    assert divide_837.divide(data, set(numbers_of(data).values())) == data
 
 
 def test_levels_are_numbered_anew():
@@ -134,7 +139,7 @@ def test_levels_are_numbered_anew():
         segment.replace("HL*2*", f"HL*{n}*").replace("A1", f"A{n}") for n in (2, 3, 4) for segment in SOUND[5:]
     ]
     data = envelope("HC", "837", "005010X222A1", [*SOUND[:5], *subscribers])
-    kept = claim_files.divide(data, {numbers_of(data)["A2"], numbers_of(data)["A4"]})
+    kept = divide_837.divide(data, {numbers_of(data)["A2"], numbers_of(data)["A4"]})
     assert [s for s in kept.decode().split("~") if s.startswith("HL")] == ["HL*1**20*1", "HL*2*1*22*0", "HL*3*1*22*0"]
     assert list(numbers_of(kept)) == ["A2", "A4"]
 
@@ -156,7 +161,7 @@ def halves(data: bytes) -> list[bytes]:
     offered = scrub.read(data, KEY)
     kept = set(offered.claims["segment"].to_pylist()[::2])
     others = set(offered.facts["segment"]) - kept
-    return [part for part in (claim_files.divide(data, kept), claim_files.divide(data, others)) if part]
+    return [part for part in (divide_837.divide(data, kept), divide_837.divide(data, others)) if part]
 
 
 def test_two_halves_hold_what_the_file_held(demo_folder):
@@ -181,7 +186,7 @@ def test_public_samples_divide(shared):
 
 
 def rule(terms: list, **more) -> dict:
-    row = dict.fromkeys(prevention.COLUMNS) | {
+    row = dict.fromkeys(prevention_rules.COLUMNS) | {
         "rule_id": "R1", "category": "authorization", "claims_matched": 20, "denied": 18, "precision": 0.9, "precision_lower": 0.7, "base_rate": 0.1,
         "tested_from": pd.Timestamp("2026-01-01"), "tested_to": pd.Timestamp("2026-03-01"), "terms": json.dumps(terms)}  # fmt: skip
     return row | more
@@ -289,7 +294,7 @@ def test_no_claim_is_an_error_that_says_so():
 
 
 def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeypatch):
-    monkeypatch.setattr(prevention, "learn_rules", lambda *args, **more: NO_RULES)
+    monkeypatch.setattr(prevention_rules, "learn_rules", lambda *args, **more: NO_RULES)
     path = tmp_path / "today.837"
     path.write_bytes(two_claims().replace(b"SV1*HC:99213*250*UN*1***1~", b"SV1*HC:99213*250*UN*1***2~"))
     arguments = ["scrub", str(path), "-p", "riverbend", "--store", str(demo_store), "--annotate", str(tmp_path / "out")]
@@ -313,13 +318,13 @@ def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeyp
 
 def test_what_a_batch_teaches_is_learned_once(demo_con, demo_store, monkeypatch):
     place, calls = Practice(demo_store, "riverbend"), []
-    learn = learned.learn
-    monkeypatch.setattr(learned, "learn", lambda *args, **more: calls.append(1) or learn(*args, **more))
-    monkeypatch.setattr(prevention, "learn_rules", lambda *args, **more: NO_RULES)
+    learn = cache.learn
+    monkeypatch.setattr(cache, "learn", lambda *args, **more: calls.append(1) or learn(*args, **more))
+    monkeypatch.setattr(prevention_rules, "learn_rules", lambda *args, **more: NO_RULES)
     day = AS_OF.replace(day=30)
-    con = claims.open_practice(demo_store, "riverbend", as_of=day)
-    first, again = (learned.of_practice(con, place, as_of=day) for _ in range(2))
-    lines = before_submission.sent(con, as_of=day).head(300)
+    con = derive.open_practice(demo_store, "riverbend", as_of=day)
+    first, again = (cache.of_practice(con, place, as_of=day) for _ in range(2))
+    lines = features.sent(con, as_of=day).head(300)
     assert calls == [1] and again.rules.equals(first.rules)
     pd.testing.assert_frame_equal(again.chances(lines), first.chances(lines))
     few = lines[lines["submission_id"].isin(lines["submission_id"].unique()[:5])]

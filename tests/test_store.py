@@ -11,8 +11,9 @@ import zipfile
 import pytest
 from conftest import claim_837, remittance, texts_of
 
-from rcm_analysis import exports, intake
-from rcm_analysis.store import Practice, StoreError
+from rcm_analysis.intake import ingest
+from rcm_analysis.spreadsheets import exports
+from rcm_analysis.store.practice import Practice, StoreError
 
 
 def snapshot(root):
@@ -30,10 +31,10 @@ def test_the_same_bytes_twice_change_nothing(tmp_path):
     (tmp_path / "a.835").write_bytes(GOOD)
     (tmp_path / "copy of a.txt").write_bytes(GOOD)
     practice = Practice(tmp_path / "s", "clinic")
-    first = intake.ingest(practice, [tmp_path / "a.835", tmp_path / "copy of a.txt"])
+    first = ingest.ingest(practice, [tmp_path / "a.835", tmp_path / "copy of a.txt"])
     assert [file["status"] for file in first.files] == ["accepted", "known"]
     before = snapshot(practice.folder)
-    again = intake.ingest(practice, [tmp_path / "a.835"])
+    again = ingest.ingest(practice, [tmp_path / "a.835"])
     assert [file["status"] for file in again.files] == ["known"]
     assert again.batch is None
     assert snapshot(practice.folder) == before
@@ -46,9 +47,9 @@ def test_a_failed_ingest_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(intake, "file_row", fail)
+    monkeypatch.setattr(ingest, "file_row", fail)
     with pytest.raises(MemoryError):
-        intake.ingest(practice, [tmp_path / "a.835"])
+        ingest.ingest(practice, [tmp_path / "a.835"])
     assert practice.batches() == []
     assert not list((practice.folder / "batches").iterdir())
 
@@ -58,7 +59,7 @@ def test_archives_and_compressed_files_are_opened(tmp_path):
         archive.writestr("deep/er/a.835", GOOD)
         archive.writestr("../../b.837", claim_837("B1"))
     (tmp_path / "c.gz").write_bytes(gzip.compress(remittance("CLP*C1*1*1*1")))
-    outcome = intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "all.zip", tmp_path / "c.gz"])
+    outcome = ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "all.zip", tmp_path / "c.gz"])
     assert sorted((f["name"], f["kind"], f["status"]) for f in outcome.files) == [
         ("a.835", "835", "accepted"), ("b.837", "837P", "accepted"), ("c", "835", "accepted")]  # fmt: skip
     assert not (tmp_path.parent / "b.837").exists()
@@ -83,7 +84,7 @@ def test_archives_and_compressed_files_are_opened(tmp_path):
 def test_every_rejection_says_why(tmp_path, data, words):
     (tmp_path / "x.835").write_bytes(data)
     (tmp_path / "good.835").write_bytes(GOOD)
-    outcome = intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path])
+    outcome = ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path])
     status = {file["name"]: (file["status"], file["reason"]) for file in outcome.files}
     assert status["good.835"][0] == "accepted"
     assert status["x.835"][0] == "rejected"
@@ -92,18 +93,18 @@ def test_every_rejection_says_why(tmp_path, data, words):
 
 def test_a_bomb_is_not_unpacked(tmp_path):
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"0" * 30_000_000))
-    outcome = intake.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "bomb.gz"])
+    outcome = ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "bomb.gz"])
     assert "grows beyond" in outcome.files[0]["reason"]
 
 
 def test_a_rejected_ledger_is_read_once_its_columns_are_named(tmp_path):
     (tmp_path / "l.csv").write_text("Folio,When,Was,Summe\nA1,2026-01-05,Charge,10.00\nA1,2026-02-05,Payment,-10.00\n")
     practice = Practice(tmp_path / "s", "clinic")
-    assert intake.ingest(practice, [tmp_path / "l.csv"]).files[0]["status"] == "rejected"
+    assert ingest.ingest(practice, [tmp_path / "l.csv"]).files[0]["status"] == "rejected"
     (tmp_path / "m.toml").write_text(
         '[columns]\nclaim_number = "Folio"\nposted_on = "When"\nkind = "Was"\namount = "Summe"\n'
     )
-    outcome = intake.ingest(practice, [tmp_path / "l.csv"], mapping=exports.read_mapping(tmp_path / "m.toml"))
+    outcome = ingest.ingest(practice, [tmp_path / "l.csv"], mapping=exports.read_mapping(tmp_path / "m.toml"))
     assert (outcome.files[0]["status"], outcome.files[0]["lines"]) == ("accepted", 2)
 
 
@@ -160,7 +161,7 @@ def test_a_store_of_an_earlier_release_lacks_a_column_and_is_read(tmp_path):
 
     (tmp_path / "a.837").write_bytes(claim_837("A1"))
     practice = Practice(tmp_path / "s", "clinic")
-    intake.ingest(practice, [tmp_path / "a.837"])
+    ingest.ingest(practice, [tmp_path / "a.837"])
     (path,) = practice.paths("submissions")
     pq.write_table(pq.read_table(path).drop_columns(["batch_number", "facility_npi"]), path)
     assert practice.connect().execute(

@@ -13,21 +13,13 @@ from conftest import AS_OF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcm_analysis import (
-    changes,
-    claims,
-    decomposition,
-    demo,
-    development,
-    forecast,
-    intake,
-    lattice,
-    signals,
-    taxonomy,
-    trend_tables,
-    trends,
-)
-from rcm_analysis.store import Practice
+from rcm_analysis.claims import derive
+from rcm_analysis.demo import practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.store.practice import Practice
+from rcm_analysis.trends import forecast, maturity, mix, redefinitions, scan, search, tables
+from rcm_analysis.trends import segments as trends_segments
+from rcm_analysis.trends import signals as trends_signals
 
 MONTHS = [str(month) for month in pd.period_range("2024-01", periods=24, freq="M")]
 
@@ -40,13 +32,13 @@ def test_the_chance_of_a_count_is_the_binomial_tail():
 
     for seen, total, part in ((9, 10, 0.5), (7, 8, 0.15), (0, 12, 0.4), (3, 40, 0.3)):
         wanted = binom.sf(seen - 1, total, part) if seen > total * part else binom.cdf(seen, total, part)
-        got = changes.chance(np.array([float(seen)]), np.array([float(total)]), np.array([part]), np.array([1.0]))[0]
+        got = scan.chance(np.array([float(seen)]), np.array([float(total)]), np.array([part]), np.array([1.0]))[0]
         assert got == pytest.approx(wanted, rel=1e-9)
 
 
 def test_the_best_window_of_a_series_is_the_one_that_changed():
     y = np.array([[2, 3, 1, 2, 3, 2, 9, 8, 11, 2, 3, 2]], float)
-    best = changes.scan(y, np.full((1, 12), 50.0), changes.Scan(12))
+    best = scan.scan(y, np.full((1, 12), 50.0), scan.Scan(12))
     assert (best.start[0], best.end[0], bool(best.up[0])) == (6, 8, True)
     assert best.p[0] < 0.001
 
@@ -55,7 +47,7 @@ def test_the_best_window_of_a_series_is_the_one_that_changed():
 def test_steady_series_are_called_changed_no_more_often_than_stated(periods, rate):
     y = np.random.default_rng(7).poisson(rate, size=(1500, periods)).astype(float)
     y = y[y.sum(axis=1) >= 6]
-    best = changes.scan(y, np.full(y.shape, 100.0), changes.Scan(periods))
+    best = scan.scan(y, np.full(y.shape, 100.0), scan.Scan(periods))
     assert (best.p <= 0.05).mean() <= 0.05
     assert (best.p <= 0.005).mean() <= 0.005 + 3 * np.sqrt(0.005 / len(y))
 
@@ -64,7 +56,7 @@ def test_a_series_that_swings_more_than_chance_needs_more_to_be_called_changed()
     rng = np.random.default_rng(5)
     rates = 0.1 * rng.gamma(20, 1 / 20, size=(400, 24))
     y, n = rng.poisson(1000 * rates).astype(float), np.full((400, 24), 1000.0)
-    best = changes.scan(y, n, changes.Scan(24))
+    best = scan.scan(y, n, scan.Scan(24))
     assert np.median(best.dispersion) > 3
     assert (best.p <= 0.05).mean() <= 0.08
 
@@ -74,17 +66,17 @@ def test_levels_are_those_of_an_exhaustive_search():
     y, n = rng.poisson([3, 3, 3, 9, 9, 9, 2, 2]).astype(float), np.full(8, 50.0)
 
     def cost(starts: tuple[int, ...]) -> float:
-        return -changes.fit(y, n, [0, *starts]) + 2.0 * len(starts)
+        return -scan.fit(y, n, [0, *starts]) + 2.0 * len(starts)
 
     best = min((starts for size in range(8) for starts in combinations(range(1, 8), size)), key=cost)
-    assert changes.levels(y, n, penalty=2.0) == [0, *best] == [0, 3, 6]
+    assert scan.levels(y, n, penalty=2.0) == [0, *best] == [0, 3, 6]
 
 
 def test_a_climb_and_a_sudden_step_are_told_apart():
     n = np.full(30, 400.0)
     t = np.arange(30)
-    slow = changes.ramp(400 * (0.02 + 0.08 * np.clip((t - 14 + 0.5) / 7, 0, 1)), n)
-    quick = changes.ramp(400 * (0.02 + 0.08 * (t >= 14)), n)
+    slow = scan.ramp(400 * (0.02 + 0.08 * np.clip((t - 14 + 0.5) / 7, 0, 1)), n)
+    quick = scan.ramp(400 * (0.02 + 0.08 * (t >= 14)), n)
     assert slow.sure > 0.95 and abs(slow.begin - 14) <= 1
     assert quick.sure < 0.5
 
@@ -116,7 +108,9 @@ def segments(found: pd.DataFrame) -> list[dict]:
 
 
 def test_a_step_is_named_once_at_the_smallest_segment():
-    found = trends.find_signals(world(lambda t, p, s, c: 0.3 if (p, c) == ("B", "70553") and t >= 15 else 0.06), DIMS)
+    found = trends_signals.find_signals(
+        world(lambda t, p, s, c: 0.3 if (p, c) == ("B", "70553") and t >= 15 else 0.06), DIMS
+    )
     assert segments(found) == [{"payer_name": "B", "procedure": "70553"}]
     row = found.iloc[0]
     assert (row["kind"], row["first_month"], bool(row["ongoing"])) == ("step", MONTHS[15], True)
@@ -131,24 +125,24 @@ def test_a_step_is_named_once_at_the_smallest_segment():
 
 def test_a_change_seen_from_afar_is_narrowed_down():
     counts = world(lambda t, p, s, c: 0.4 if (p, c) == ("B", "70553") and t >= 15 else 0.06)
-    assert segments(trends.find_signals(counts, DIMS, depth=1)) == [{"payer_name": "B", "procedure": "70553"}]
+    assert segments(trends_signals.find_signals(counts, DIMS, depth=1)) == [{"payer_name": "B", "procedure": "70553"}]
 
 
 def test_a_change_everywhere_is_named_at_the_top():
-    found = trends.find_signals(world(lambda t, p, s, c: 0.12 if t >= 12 else 0.06), DIMS)
+    found = trends_signals.find_signals(world(lambda t, p, s, c: 0.12 if t >= 12 else 0.06), DIMS)
     assert segments(found) == [{}] and abs(MONTHS.index(found["first_month"].iloc[0]) - 12) <= 1
 
 
 def test_a_burst_ends_and_a_fall_is_found_too():
-    burst = trends.find_signals(world(lambda t, p, s, c: 0.3 if s == "WEST" and 10 <= t <= 11 else 0.06), DIMS)
+    burst = trends_signals.find_signals(world(lambda t, p, s, c: 0.3 if s == "WEST" and 10 <= t <= 11 else 0.06), DIMS)
     assert segments(burst) == [{"location": "WEST"}]
     assert burst[["kind", "first_month", "last_month"]].iloc[0].tolist() == ["burst", MONTHS[10], MONTHS[11]]
-    fall = trends.find_signals(world(lambda t, p, s, c: 0.05 if p == "C" and t >= 13 else 0.2), DIMS)
+    fall = trends_signals.find_signals(world(lambda t, p, s, c: 0.05 if p == "C" and t >= 13 else 0.2), DIMS)
     assert segments(fall) == [{"payer_name": "C"}] and fall["excess_count"].iloc[0] < 0
 
 
 def test_a_climb_begins_where_it_began():
-    found = trends.find_signals(
+    found = trends_signals.find_signals(
         world(lambda t, p, s, c: 0.05 + (0.2 * np.clip((t - 11) / 6, 0, 1) if s == "EAST" else 0)), DIMS
     )
     assert segments(found) == [{"location": "EAST"}] and found["kind"].tolist() == ["drift"]
@@ -163,25 +157,25 @@ def test_a_shift_of_mix_is_no_change_of_a_rate():
     total = shift.groupby("period")[["numerator", "denominator"]].sum()
     rates = total["numerator"] / total["denominator"]
     assert rates.iloc[12:].min() > rates.iloc[:12].max()
-    assert not len(trends.find_signals(shift, DIMS))
+    assert not len(trends_signals.find_signals(shift, DIMS))
 
 
 def test_a_season_that_returns_is_no_change_and_one_that_is_new_is():
     months = [str(month) for month in pd.period_range("2024-01", periods=24, freq="M")]
     every = world(lambda t, p, s, c: 0.15 if t % 12 in (6, 7) else 0.06, months=months)
     new = world(lambda t, p, s, c: 0.15 if t in (18, 19) else 0.06, months=months)
-    pick = signals.Change(unit=0, segment={}, start=18, end=19, up=True, kind="burst", q=0.0, group=1)
+    pick = search.Change(unit=0, segment={}, start=18, end=19, up=True, kind="burst", q=0.0, group=1)
     for counts, real in ((every, False), (new, True)):
-        u = lattice.unit(counts, counts, exposure=DIMS, periods=months)
-        assert signals.stands(u, pick, as_seen=u, looks=1.0, level=0.05, rule=signals.Search()) is real
-    assert not [row for row in trends.find_signals(every, DIMS).itertuples() if row.first_month >= months[18]]
-    assert trends.find_signals(new, DIMS)["first_month"].tolist() == [months[18]]
+        u = trends_segments.unit(counts, counts, exposure=DIMS, periods=months)
+        assert search.stands(u, pick, as_seen=u, looks=1.0, level=0.05, rule=search.Search()) is real
+    assert not [row for row in trends_signals.find_signals(every, DIMS).itertuples() if row.first_month >= months[18]]
+    assert trends_signals.find_signals(new, DIMS)["first_month"].tolist() == [months[18]]
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_called_where_nothing_changed(seed):
     steady = world(lambda t, p, s, c: {"A": 0.05, "B": 0.1, "C": 0.15, "D": 0.2}[p], seed=100 + seed)
-    assert not len(trends.find_signals(steady, DIMS))
+    assert not len(trends_signals.find_signals(steady, DIMS))
 
 
 def test_a_dimension_over_one_denominator_splits_the_numerator():
@@ -193,7 +187,7 @@ def test_a_dimension_over_one_denominator_splits_the_numerator():
     rows = pd.concat(parts)
     late = (rows["period"] >= MONTHS[14]) & (rows["payer_name"] == "A") & (rows["reason"] == "auth")
     rows.loc[late, "numerator"] += 5
-    found = trends.find_signals(rows, ["payer_name", "location", "procedure", "reason"])
+    found = trends_signals.find_signals(rows, ["payer_name", "location", "procedure", "reason"])
     assert segments(found) == [{"payer_name": "A", "reason": "auth"}]
     whole = base.loc[(base["payer_name"] == "A") & (base["period"] >= MONTHS[14]), "denominator"].sum()
     assert found["after_cases"].iloc[0] == whole
@@ -201,9 +195,9 @@ def test_a_dimension_over_one_denominator_splits_the_numerator():
 
 def test_counts_may_be_empty_or_lack_a_column():
     empty = world(lambda *a: 0.1).head(0)
-    assert list(trends.find_signals(empty, DIMS).columns)[:12] == list(trends.SIGNALS)[:12]
+    assert list(trends_signals.find_signals(empty, DIMS).columns)[:12] == list(trends_signals.SIGNALS)[:12]
     with pytest.raises(KeyError, match="denominator, payer"):
-        trends.find_signals(empty.drop(columns="denominator"), ["payer"])
+        trends_signals.find_signals(empty.drop(columns="denominator"), ["payer"])
 
 
 def test_new_words_for_old_reasons_are_a_change_of_definition():
@@ -216,20 +210,20 @@ def test_new_words_for_old_reasons_are_a_change_of_definition():
         [*year("2020", old), *year("2021", old), *year("2022", new)],
         columns=["period", "reason", "numerator", "denominator"],
     )
-    found = trends.find_signals(counts, ["reason"])
+    found = trends_signals.find_signals(counts, ["reason"])
     assert found["kind"].tolist() == ["definition"] and found["first_month"].tolist() == ["2022-01"]
     assert "other went from 77.0% to 35.0%" in found["headline"].iloc[0]
     # One more payer that brings its own claims is not a redefinition
     more = pd.concat(
         [counts, pd.DataFrame({"period": "2022", "reason": ["x", "y"], "numerator": 900, "denominator": 10_000})]
     )
-    assert not taxonomy.breaks(more[more["reason"].isin([*old, "x", "y"])], ["reason"], reasons=["reason"])
+    assert not redefinitions.breaks(more[more["reason"].isin([*old, "x", "y"])], ["reason"], reasons=["reason"])
 
 
 def test_a_lattice_holds_the_sums_of_its_rows():
     base = world(lambda t, p, s, c: 0.1)
-    u = lattice.unit(base, base, exposure=DIMS, periods=MONTHS)
-    block = lattice.block(0, u, ("payer_name", "procedure"), (), min_count=1)
+    u = trends_segments.unit(base, base, exposure=DIMS, periods=MONTHS)
+    block = trends_segments.block(0, u, ("payer_name", "procedure"), (), min_count=1)
     for i in range(len(block.y)):
         named = u.named(block.segment(i))
         part = base[(base["payer_name"] == named["payer_name"]) & (base["procedure"] == named["procedure"])]
@@ -244,7 +238,7 @@ def test_a_lattice_holds_the_sums_of_its_rows():
 def test_mix_and_rate_by_hand():
     before = pd.DataFrame({"payer": ["A", "B"], "numerator": [10, 30], "denominator": [100, 100]})
     after = pd.DataFrame({"payer": ["A", "B"], "numerator": [5, 60], "denominator": [50, 150]})
-    table = decomposition.mix_and_rate(before, after, ["payer"]).set_index("payer")
+    table = mix.mix_and_rate(before, after, ["payer"]).set_index("payer")
     # A: share .5 -> .25, rate .1; B: share .5 -> .75, rate .3 -> .4; totals .2 -> .325, middle .2625
     assert table.loc["A", "mix"] == pytest.approx(-0.25 * (0.1 - 0.2625)) and table.loc["A", "rate"] == 0
     assert table.loc["B", "mix"] == pytest.approx(0.25 * (0.35 - 0.2625)) and table.loc["B", "rate"] == pytest.approx(
@@ -260,7 +254,7 @@ sides = st.dictionaries(st.sampled_from("ABCDE"), st.tuples(st.integers(0, 50), 
 def test_mix_and_rate_add_up_exactly(before, after):
     frames = [pd.DataFrame([(k, min(y, n), n) for k, (y, n) in side.items()], columns=["payer", "numerator", "denominator"])
               for side in (before, after)]  # fmt: skip
-    table = decomposition.mix_and_rate(*frames, ["payer"])
+    table = mix.mix_and_rate(*frames, ["payer"])
     moved = (
         frames[1]["numerator"].sum() / frames[1]["denominator"].sum()
         - frames[0]["numerator"].sum() / frames[0]["denominator"].sum()
@@ -281,7 +275,7 @@ def test_a_triangle_is_completed_by_the_pace_of_older_months():
     ]
     rows = [row for row in rows if not (row[1] == MONTHS[11] and row[2] == 1)]
     decisions = pd.DataFrame(rows, columns=["payer_name", "cohort", "lag", "decided", "denied"])
-    last = development.complete(decisions, as_of=date(2024, 12, 31)).iloc[-1]
+    last = maturity.complete(decisions, as_of=date(2024, 12, 31)).iloc[-1]
     assert (last["decided"], last["rate"]) == (60, 0.1)
     assert last["expected_decided"] == pytest.approx(100) and last["maturity"] == pytest.approx(0.6)
     assert last["final_rate"] == pytest.approx(0.14, abs=0.003)
@@ -289,11 +283,11 @@ def test_a_triangle_is_completed_by_the_pace_of_older_months():
 
 
 def test_a_payer_that_slows_down_does_not_look_better(demo_con):
-    decisions = development.decisions_by_lag(demo_con, as_of=AS_OF, months=12)
-    table = development.complete(decisions, as_of=AS_OF)
+    decisions = maturity.decisions_by_lag(demo_con, as_of=AS_OF, months=12)
+    table = maturity.complete(decisions, as_of=AS_OF)
     slow = table[(table["payer_name"] == "HARVEST MUTUAL") & (table["cohort"] == "2026-09")].iloc[0]
     assert slow["maturity"] < 0.8 and slow["lower"] < slow["final_rate"] < slow["upper"]
-    grid = development.triangle(decisions, as_of=AS_OF)
+    grid = maturity.triangle(decisions, as_of=AS_OF)
     assert grid.loc["2026-10", 1:].isna().all() and grid.loc["2026-08", 2] <= 1
     assert (grid.diff(axis=1).iloc[:, 1:].fillna(0) >= 0).all().all()
 
@@ -302,7 +296,7 @@ def test_a_payer_that_slows_down_does_not_look_better(demo_con):
 
 
 def test_definitions_grow_step_by_step(demo_con):
-    table = trend_tables.definitions(demo_con, as_of=AS_OF, months=12)
+    table = tables.definitions(demo_con, as_of=AS_OF, months=12)
     denied = demo_con.execute(
         "SELECT count(*) FILTER (WHERE initially_denied), count(*) FROM claims WHERE first_decided_on > DATE '2025-10-31'").fetchall()[0]  # fmt: skip
     assert table["label"].tolist() == ["strict", "with bundling", "with duplicates", "with coordination of benefits"]
@@ -311,7 +305,7 @@ def test_definitions_grow_step_by_step(demo_con):
 
 
 def test_repeats_are_counted_after_the_first(demo_con):
-    table = trend_tables.repeats(demo_con, as_of=AS_OF, months=24).set_index(["where", "category"])
+    table = tables.repeats(demo_con, as_of=AS_OF, months=24).set_index(["where", "category"])
     again = demo_con.execute(
         "SELECT category, count(DISTINCT (claim_number, decided_on)) - count(DISTINCT claim_number) FROM denials "
         "WHERE NOT is_partial AND category <> 'none' AND decided_on > DATE '2024-10-31' GROUP BY 1").fetchall()  # fmt: skip
@@ -329,18 +323,18 @@ def fixed(after: float, *, others: float = 0.1, seed: int = 3) -> pd.DataFrame:
 
 
 def test_a_fix_is_judged_against_the_others():
-    good = trend_tables.fix_effect(fixed(0.1), segment={"payer_name": "A"}, on=MONTHS[6]).iloc[0]
+    good = tables.fix_effect(fixed(0.1), segment={"payer_name": "A"}, on=MONTHS[6]).iloc[0]
     assert good["verdict"] == "it fell" and good["lower"] < -0.2 < good["upper"]
     assert good["avoided"] == pytest.approx(0.2 * 1200, rel=0.25)
-    tide = trend_tables.fix_effect(fixed(0.2, others=0.0), segment={"payer_name": "A"}, on=MONTHS[6]).iloc[0]
+    tide = tables.fix_effect(fixed(0.2, others=0.0), segment={"payer_name": "A"}, on=MONTHS[6]).iloc[0]
     assert tide["verdict"] != "it fell"
     with pytest.raises(ValueError, match="no cases on one side"):
-        trend_tables.fix_effect(fixed(0.1), segment={"payer_name": "A"}, on="2030-01")
+        tables.fix_effect(fixed(0.1), segment={"payer_name": "A"}, on="2030-01")
 
 
 def test_intervals_of_a_fix_hold_when_nothing_was_fixed():
     verdicts = [
-        trend_tables.fix_effect(fixed(0.3, seed=s), segment={"payer_name": "A"}, on=MONTHS[6])["verdict"].iloc[0]
+        tables.fix_effect(fixed(0.3, seed=s), segment={"payer_name": "A"}, on=MONTHS[6])["verdict"].iloc[0]
         for s in range(80)
     ]
     assert sum(verdict.startswith("it ") for verdict in verdicts) <= 9
@@ -356,9 +350,9 @@ def test_a_change_that_nobody_can_be_compared_with_is_left_out(monkeypatch):
         size[6 if segment.get("payer_name") == "LEFT" else 12 :] = 0
         return pd.DataFrame({"month": MONTHS[:12], "numerator": size // 10, "denominator": size})
 
-    monkeypatch.setattr(trend_tables, "monthly", monthly)
-    found = trend_tables.after_the_end(None, signals)
-    assert found["segment"].tolist() == [trends.where_of({"payer_name": "STAYS"})]
+    monkeypatch.setattr(tables, "monthly", monthly)
+    found = tables.after_the_end(None, signals)
+    assert found["segment"].tolist() == [trends_signals.where_of({"payer_name": "STAYS"})]
 
 
 def test_a_forecast_of_noise_is_its_level_and_beats_the_naive():
@@ -386,37 +380,37 @@ def test_a_rate_that_stands_still_is_said_to_stand_still():
     def parts(*totals):
         return pd.DataFrame({"payer_name": ["ACME", "UNITED"], "total": totals, "mix": 0.0, "rate": totals})
 
-    assert trends.movement(parts(0.0, 0.0), months=6).endswith("and no payer moved it.")
-    assert "ACME contributed most, +2.0 points" in trends.movement(parts(0.02, -0.02), months=6)
+    assert trends_signals.movement(parts(0.0, 0.0), months=6).endswith("and no payer moved it.")
+    assert "ACME contributed most, +2.0 points" in trends_signals.movement(parts(0.02, -0.02), months=6)
 
 
 def test_a_practice_without_events_has_no_signal(tmp_path):
     for seed in (901, 902):
-        demo.write_practice(tmp_path / str(seed), claims=2500, months=18, seed=seed, events=False)
+        practice.write_practice(tmp_path / str(seed), claims=2500, months=18, seed=seed, events=False)
         assert (tmp_path / str(seed) / "truth/events.csv").read_text().count("\n") == 1
         truth = pd.read_csv(tmp_path / str(seed) / "truth/claims.csv")
         assert not truth["root_cause"].isin(["CRED", "DUP"]).any() and truth["root_cause"].eq("ELIG").any()
-        intake.ingest(Practice(tmp_path / "store", f"null-{seed}"), [tmp_path / str(seed) / "edi"])
-        con = claims.open_practice(tmp_path / "store", f"null-{seed}", as_of=AS_OF)
-        assert not len(trends.practice_signals(con, as_of=AS_OF))
+        ingest.ingest(Practice(tmp_path / "store", f"null-{seed}"), [tmp_path / str(seed) / "edi"])
+        con = derive.open_practice(tmp_path / "store", f"null-{seed}", as_of=AS_OF)
+        assert not len(trends_signals.practice_signals(con, as_of=AS_OF))
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A store that saw every file, and the files."""
     root = tmp_path_factory.mktemp("whole")
-    demo.write_practice(root / "demo", claims=6000, months=20, seed=3)
+    practice.write_practice(root / "demo", claims=6000, months=20, seed=3)
     files = sorted(path for path in (root / "demo/edi").rglob("*") if path.is_file())
-    intake.ingest(Practice(root, "whole"), files)
+    ingest.ingest(Practice(root, "whole"), files)
     return root, files
 
 
 def _as_known(store, name: str, day: date) -> list[pd.DataFrame]:
-    con = claims.open_practice(store, name, as_of=day)
-    found = trends.practice_signals(con, as_of=day)
-    grown = development.complete(development.decisions_by_lag(con, as_of=day, months=18), as_of=day)
-    return [found, grown, trend_tables.control_series(con, found, as_of=day, months=18),
-            trend_tables.to_forecast(con, "denials", as_of=day, months=18), trend_tables.repeats(con, as_of=day, months=12)]  # fmt: skip
+    con = derive.open_practice(store, name, as_of=day)
+    found = trends_signals.practice_signals(con, as_of=day)
+    grown = maturity.complete(maturity.decisions_by_lag(con, as_of=day, months=18), as_of=day)
+    return [found, grown, tables.control_series(con, found, as_of=day, months=18),
+            tables.to_forecast(con, "denials", as_of=day, months=18), tables.repeats(con, as_of=day, months=12)]  # fmt: skip
 
 
 ENDS = [
@@ -431,7 +425,7 @@ def test_no_signal_uses_later_knowledge(whole, tmp_path, day):
     root, everything = whole
     early = [path for path in everything if _day_of(path.name) <= f"{day:%Y%m%d}"]
     assert 100 < len(early) < len(everything)
-    intake.ingest(Practice(tmp_path, "early"), early)
+    ingest.ingest(Practice(tmp_path, "early"), early)
     mine, theirs = _as_known(root, "whole", day), _as_known(tmp_path, "early", day)
     assert len(mine[1]) and (day < date(2026, 6, 1) or len(mine[0]))
     for one, other in zip(mine, theirs, strict=True):
@@ -443,9 +437,9 @@ def _day_of(name: str) -> str:
 
 
 def test_the_world_is_read_as_it_was_planted(shared, tmp_path):
-    intake.ingest(Practice(tmp_path, "world"), [shared / "worlds/a/edi.zip"])
-    con = claims.open_practice(tmp_path, "world", as_of=AS_OF)
-    found = trends.practice_signals(con, as_of=AS_OF)
+    ingest.ingest(Practice(tmp_path, "world"), [shared / "worlds/a/edi.zip"])
+    con = derive.open_practice(tmp_path, "world", as_of=AS_OF)
+    found = trends_signals.practice_signals(con, as_of=AS_OF)
     events = pd.read_parquet(shared / "worlds/a/truth/events.parquet")
     payers = pd.read_csv(shared / "worlds/a/truth/payers.csv", dtype=str).set_index("key")["name_edi"]
     has = [set(segment.values()) for segment in segments(found)]
@@ -479,13 +473,13 @@ def appeals(shared, part: str, first: str, last: str, frequency: str, by: tuple[
 
 def test_a_quiet_public_series_raises_no_alarm(shared):
     quiet = appeals(shared, "Part C", "2015-01-01", "2016-12-31", "M")
-    assert len(quiet) == 24 and not len(trends.find_signals(quiet, []))
+    assert len(quiet) == 24 and not len(trends_signals.find_signals(quiet, []))
 
 
 def test_a_public_series_that_broke_is_broken_where_it_was(shared):
     weekly = appeals(shared, "Part D - Prospective", "2017-01-01", "2019-12-31", "W-SUN")
     assert len(weekly) == 157
-    starts = pd.to_datetime(trends.find_signals(weekly, [])["first_week"])
+    starts = pd.to_datetime(trends_signals.find_signals(weekly, [])["first_week"])
     assert 2 <= len(starts) <= 4
     for day in ("2017-04-10", "2017-07-03"):
         assert (abs(starts - pd.Timestamp(day)) <= pd.Timedelta(days=14)).any()
@@ -495,7 +489,7 @@ def test_a_public_fall_is_split_into_mix_and_rate(shared):
     by_type = ("appeal_type",)
     spans = (("2017-01-01", "2017-07-02"), ("2017-07-03", "2019-12-31"))
     sides = [appeals(shared, "Part D - Prospective", *span, "M", by_type) for span in spans]
-    table = decomposition.mix_and_rate(*sides, by_type)
+    table = mix.mix_and_rate(*sides, by_type)
     # As published beside the data: of the fall of 10.1 points 2.6 are mix of appeal types and 7.5 are within type
     assert (table[["total", "mix", "rate"]].sum() * 100).round(1).tolist() == [-10.1, -2.6, -7.5]
 
@@ -531,5 +525,5 @@ def test_a_public_list_of_reasons_that_grew_is_a_change_of_definition(shared):
     rows = [(year, reason, round(n * size), received * size) for year, size, shares in (("2020", 0.8, five), ("2021", 0.9, five), ("2022", 1.0, ten))
             for reason, n in shares.items()]  # fmt: skip
     counts = pd.DataFrame(rows, columns=["period", "reason", "numerator", "denominator"])
-    found = trends.find_signals(counts, ["reason"])
+    found = trends_signals.find_signals(counts, ["reason"])
     assert found["kind"].tolist() == ["definition"] and found["first_month"].tolist() == ["2022-01"]

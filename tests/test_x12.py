@@ -12,8 +12,8 @@ from conftest import remittance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcm_analysis import x12
-from rcm_analysis.x12 import Delimiters, Segments
+from rcm_analysis.edi import x12
+from rcm_analysis.edi.x12 import Delimiters, Segments
 
 PLAIN = Delimiters(b"*", b":", b"^", b"~")
 HEAD = "ISA*00*          *00*          *ZZ*S              *ZZ*R              *260305*0630*^*00501*000000001*0*P*"

@@ -1,0 +1,1 @@
+"""Pictures that only draw the tables they are given."""

@@ -1,0 +1,1 @@
+"""Facts become claims, denials and write-offs as of a day. Measures nothing."""

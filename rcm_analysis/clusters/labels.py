@@ -1,0 +1,166 @@
+"""Plain words for a cluster of denials: its label, its conditions with their lift, and its figures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis.clusters.features import MISSING, Feature
+
+WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverage not active", "coordination_of_benefits": "Another payer is responsible",
+         "claim_data": "Claim data missing or wrong", "credentialing": "Provider not enrolled", "coding": "Coding error", "bundling": "Bundled services",
+         "medical_necessity": "Medical necessity", "documentation": "Records requested or missing", "timely_filing": "Filed too late",
+         "duplicate": "Duplicate claim", "non_covered": "Service not covered", "benefit_maximum": "Over the benefit limit",
+         "network": "Network or referral", "ambulance": "Ambulance rule", "none": "No reason code", "liability": "Work injury or accident insurance"}  # fmt: skip
+SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "rendering_npi": "provider ", "location": "",
+                  "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter ",
+                  "reason_text": "the text says "}  # fmt: skip
+COLUMNS = ("cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
+           "preventable_share", "preventable_amount", "recovered_share", "examples")  # fmt: skip
+NAMED = ("procedure", "payer_name", "rendering_npi", "location")
+MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
+MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
+MAX_NAMED, MAX_CONDITIONS = 2, 12
+SINCE_SHARE, SINCE_MONTHS = 0.9, 0.6  # nine in ten denials within the last six tenths of the months
+
+
+def describe(
+    table: pd.DataFrame, labels: np.ndarray, cuts: list, ids: list[str], encoded: list[Feature], *, amount: str
+) -> pd.DataFrame:
+    """One row per cluster, in the order of `cuts`, and one for what is unclustered."""
+    overall = [np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
+    money = table[amount].astype(float).to_numpy() if amount in table else np.zeros(len(table))
+    months = _months(table)
+    rows = [_row(table, labels == k, cut.path, ids[k], encoded, _usual(labels == k, cut.path, encoded, overall), money, months)
+            for k, cut in enumerate(cuts)]  # fmt: skip
+    if (labels < 0).any():
+        rest = _row(table, labels < 0, (), "unclustered", encoded, overall, money, months)
+        rows.append({**rest, "label": "Not in any cluster", "owner": None, "fix": None})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _usual(inside: np.ndarray, path, encoded: list[Feature], overall: list[np.ndarray]) -> list[np.ndarray]:
+    """Share of each value among denials of the same circumstances, whatever their reason, for what names the cluster.
+
+    An ambulance cluster is not told by the ambulance payer or crew, since they have all ambulance denials.
+    """
+    by_name = {f.name: f for f in encoded}
+    alike = np.ones(len(inside), bool)
+    for name, value in path[1:]:
+        f = by_name[name]
+        alike &= np.asarray(f.matrix[:, [f.columns.index(value)]].todense()).ravel() > 0
+    if len(path) < 2 or (alike & ~inside).sum() < MIN_OTHERS:
+        return overall
+    rows = np.flatnonzero(alike)
+    return [np.asarray(f.matrix[rows].mean(0), float).ravel() if f.name in NAMED else rate
+            for f, rate in zip(encoded, overall, strict=True)]  # fmt: skip
+
+
+def _months(table: pd.DataFrame) -> list[str]:
+    return (
+        [str(m) for m in pd.period_range(table["month"].min(), table["month"].max(), freq="M")]
+        if "month" in table and len(table)
+        else []
+    )
+
+
+def _row(table, inside, path, name, encoded, usual, money, months) -> dict[str, Any]:
+    part, dollars = table[inside], money[inside]
+    conditions = _conditions(inside, encoded, usual)
+    trend = part["month"].value_counts().reindex(months, fill_value=0) if months else pd.Series(dtype=int)
+    prevent = part["preventable"].eq("yes").to_numpy() if "preventable" in part else np.zeros(len(part), bool)
+    claims = part["claim_number"] if "claim_number" in part else pd.Series(part.index.astype(str), part.index)
+    recovered = part.groupby(claims)["recovered"].max().astype(float).mean() if "recovered" in part else np.nan
+    examples = list(dict.fromkeys(claims.iloc[np.argsort(-dollars, kind="stable")]))[:5]
+    return {
+        "cluster_id": name, "label": label(path, conditions, trend), "denials": len(part), "denied_amount": round(float(dollars.sum()), 2),
+        "share": len(part) / max(len(table), 1), "trend": json.dumps({m: int(n) for m, n in trend.items()}),
+        "owner": _commonest(part, "owner"), "fix": _commonest(part, "fix"), "features": json.dumps(conditions),
+        "preventable_share": float(prevent.mean()) if len(part) and "preventable" in part else np.nan,
+        "preventable_amount": round(float(dollars[prevent].sum()), 2), "recovered_share": recovered, "examples": " ".join(map(str, examples)),
+    }  # fmt: skip
+
+
+def _conditions(inside: np.ndarray, encoded: list[Feature], usual: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Values that a tenth of the cluster has, and more often than all denials have, by what they tell (share x log lift)."""
+    found, rows = [], np.flatnonzero(inside)
+    for f, rate in zip(encoded, usual, strict=True):
+        counts = np.asarray(f.matrix[rows].sum(0), float).ravel()
+        share = counts / max(len(rows), 1)
+        lift = share / np.maximum(rate, 1e-9)
+        for j in np.flatnonzero((share >= 0.1) & (lift >= 1.2)):
+            found.append({"feature": f.name, "value": f.columns[j], "denials": int(counts[j]), "share": round(float(share[j]), 4),
+                          "expected": round(float(rate[j]), 4), "lift": round(float(lift[j]), 2)})  # fmt: skip
+    found.sort(key=lambda c: (-c["share"] * np.log(c["lift"]), c["feature"], c["value"]))
+    named = [c for c in found if c["feature"] in NAMED]
+    return found[:MAX_CONDITIONS] + [c for c in named if c not in found[:MAX_CONDITIONS]][:4]
+
+
+def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]], trend: pd.Series) -> str:
+    """Reason · circumstance carved out · what else distinguishes it · since when.
+
+    >>> label((("reason", "authorization"), ("family", "imaging")), [], pd.Series(dtype=int))
+    'Prior authorization missing · imaging'
+    """
+    words = [_words(name, value) for name, value in path] or ["Everything else"]
+    strong = [
+        c
+        for c in conditions
+        if c["feature"] in NAMED and c["value"] != MISSING and c["share"] >= MIN_SHARE and c["lift"] >= MIN_LIFT
+    ]
+    words += [_words(c["feature"], c["value"]) for c in strong[:MAX_NAMED]]
+    return " · ".join(dict.fromkeys(words)) + _since(trend)
+
+
+def _words(feature: str, value: str) -> str:
+    if feature in ("reason", "category"):
+        return WORDS.get(value, value.replace("_", " ").capitalize())
+    return f"{SHOWN_FEATURES.get(feature, feature.replace('_', ' ') + ' ')}{value}"
+
+
+def _since(trend: pd.Series) -> str:
+    """The first month of a cluster that is younger than the data."""
+    if len(trend) < 6 or trend.sum() < 12:
+        return ""
+    late = trend[::-1].cumsum()[::-1] / trend.sum()
+    start = late[late >= SINCE_SHARE].index[-1]
+    return (
+        f" since {pd.Period(start).strftime('%B %Y')}"
+        if list(trend.index).index(start) >= (1 - SINCE_MONTHS) * len(trend)
+        else ""
+    )
+
+
+def _commonest(part: pd.DataFrame, column: str) -> str | None:
+    if column not in part or not part[column].notna().any():
+        return None
+    return str(part[column].dropna().mode().iat[0])
+
+
+def months(clusters: pd.DataFrame) -> pd.DataFrame:
+    """Denials by month (rows) and cluster (columns), in the order of the clusters."""
+    wide = {row.cluster_id: pd.Series(json.loads(row.trend), dtype=float) for row in clusters.itertuples()}
+    return pd.DataFrame(wide).fillna(0).sort_index()
+
+
+def positions(clusters: pd.DataFrame) -> pd.DataFrame:
+    """Adds x and y: the plane in which clusters with like conditions lie near (singular vectors of their profiles)."""
+    profiles = [{(c["feature"], c["value"]): c["share"] for c in json.loads(text)} for text in clusters["features"]]
+    wide = pd.DataFrame(profiles).fillna(0.0).to_numpy(float)
+    if min(wide.shape) < 2:
+        return clusters.assign(x=0.0, y=0.0)
+    left, sizes, _ = np.linalg.svd(wide - wide.mean(0), full_matrices=False)
+    sign = np.sign(left[np.abs(left).argmax(0), np.arange(left.shape[1])])
+    place = (left * sign * sizes)[:, :2]
+    return clusters.assign(x=place[:, 0], y=place[:, 1])
+
+
+def profile(clusters: pd.DataFrame, *, most: int = 4) -> pd.DataFrame:
+    """The strongest conditions of each cluster, one row each: cluster_id, feature, value, denials, share, expected, lift."""
+    rows = [
+        {"cluster_id": row.cluster_id, **c} for row in clusters.itertuples() for c in json.loads(row.features)[:most]
+    ]
+    return pd.DataFrame(rows, columns=["cluster_id", "feature", "value", "denials", "share", "expected", "lift"])

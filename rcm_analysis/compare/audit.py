@@ -1,0 +1,215 @@
+"""The audit of a practice in one day: the ten findings by dollars, their claims, and published figures to compare with.
+
+A dollar is in one finding at most, so the findings may be added up: a posting belongs to its write-off leaf, an open
+balance to the denial that holds it, a rejected claim to the rejection. Functions take a connection on which
+`claims.derive` has run; money becomes a float here, after exact sums.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rcm_analysis.measures.by_month import window
+from rcm_analysis.measures.measures import wilson
+from rcm_analysis.reference import codes
+
+if TYPE_CHECKING:
+    import duckdb
+
+LOST, AT_STAKE, REJECTED = "lost", "open after denial", "rejected, not sent again"
+FEWEST = 5  # claims; below, a finding is an anecdote
+COMPARABLE = ("physician", "hospital")  # claims data; opinions, guidance and folklore are no benchmark
+NONE = "None published that we know of."
+FITS = "same kind and year"
+
+
+def evidence(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Every claim that an audit counts, with what of it is lost or open (USD), and how sure the cause is.
+
+    kind  cause          label                  claim_number  payer_name  amount  on          sure
+    lost  timely_filing  filed too late         C10482        UNISON      212.40  2026-03-04  high
+
+    Lost: unnecessary write-offs posted in the last `months` whole months. Open: as of the day. `sure` is high where the
+    ledger's words and the remittance agree or an open denial says its reason itself, medium where only one of them speaks
+    or they differ, low where the loss is inferred from a deadline that has passed.
+    """
+    first, last = window(as_of, months)
+    table = con.execute(f"""
+        SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, f.owner, f.fix,
+            CASE WHEN l.leaf = w.leaf THEN w.remit_category END AS category, w.claim_number, c.payer_name, c.location,
+            c.carc, w.amount, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
+                WHEN l.leaf = w.leaf AND NOT w.mismatch THEN 'high' ELSE 'medium' END AS sure
+        FROM write_offs w JOIN write_off_leaves f USING (leaf) LEFT JOIN category_leaves l ON l.category = w.remit_category
+        LEFT JOIN claims c ON c.claim_number = w.claim_number
+        WHERE w.root = 'unnecessary' AND w.posted_on BETWEEN DATE '{first}' AND DATE '{last}'
+        UNION ALL
+        SELECT '{AT_STAKE}', coalesce(c.category, 'other'), replace(coalesce(c.category, 'other'), '_', ' '), t.owner, t.fix,
+            c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, c.last_denied_on,
+            CASE WHEN c.carc IS NULL THEN 'medium' ELSE 'high' END
+        FROM claims c LEFT JOIN carc t ON t.carc = c.carc
+        WHERE c.ever_denied AND c.state IN ('denied_open', 'resubmitted') AND c.open_balance > 0
+        UNION ALL
+        SELECT '{REJECTED}', 'rejected', 'never accepted by the payer', 'biller', r.fix, NULL, r.claim_number, r.payer_name,
+            r.location, r.code, r.open_balance, r.rejected_on, 'high'
+        FROM rejected_claims r JOIN claims c USING (claim_number) WHERE r.open_balance > 0 AND c.state = 'rejected'
+    """).df()  # fmt: skip
+    table["amount"] = table["amount"].astype(float)
+    return table.sort_values(
+        ["kind", "cause", "amount", "claim_number"], ascending=[True, True, False, True], ignore_index=True
+    )
+
+
+def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
+    """The largest findings by dollars from `evidence`, numbered from 1.
+
+    number  kind  cause          label           claims  amount    owner   fix                      where_most  confidence
+    1       lost  timely_filing  filed too late  212     48201.10  biller  Send first claims ...    UNISON 61%  high
+
+    Confidence is that of most of its dollars, and never high with fewer than five claims.
+    """
+    rows = [_finding(kind, cause, part) for (kind, cause), part in found.groupby(["kind", "cause"])]
+    columns = [
+        "kind",
+        "cause",
+        "label",
+        "category",
+        "claims",
+        "amount",
+        "owner",
+        "fix",
+        "mostly",
+        "confidence",
+        "why_sure",
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    table = table[table["amount"] > 0].sort_values(["amount", "kind", "cause"], ascending=[False, True, True])
+    table = table.head(top).reset_index(drop=True)
+    return table.assign(number=range(1, len(table) + 1))
+
+
+def _finding(kind: str, cause: str, part: pd.DataFrame) -> dict:
+    claims, amount = part["claim_number"].nunique(), round(part["amount"].sum(), 2)
+    by_sure = part.groupby("sure")["amount"].sum()
+    sure = (
+        "low" if by_sure.get("low", 0) * 2 >= amount else "high" if by_sure.get("high", 0) * 2 >= amount else "medium"
+    )
+    confidence = "medium" if sure == "high" and claims < FEWEST else sure
+    return {"kind": kind, "cause": cause, "label": part["label"].iloc[0], "category": _commonest(part["category"]), "claims": claims,
+            "amount": amount, "owner": _commonest(part["owner"]) or "biller", "fix": _commonest(part["fix"]) or "Find the reason first.",
+            "mostly": _mostly(part), "confidence": confidence, "why_sure": _why(kind, sure, claims)}  # fmt: skip
+
+
+def _commonest(values: pd.Series) -> str | None:
+    counts = values.dropna().value_counts()
+    return str(min(counts[counts == counts.max()].index)) if len(counts) else None
+
+
+def _mostly(part: pd.DataFrame) -> str:
+    """The payer with the most of the dollars, and its share."""
+    sums = part.groupby(part["payer_name"].fillna("payer not named"))["amount"].sum().sort_values(ascending=False)
+    total = part["amount"].sum()
+    return f"{sums.index[0]}, {sums.iloc[0] / total:.0%} of the dollars" if len(sums) and total > 0 else ""
+
+
+def _why(kind: str, sure: str, claims: int) -> str:
+    if claims < FEWEST:
+        return f"fewer than {FEWEST} claims"
+    if kind != LOST:
+        return "the payer's own code says it" if sure == "high" else "no code tells the reason"
+    return {"high": "ledger and remittance agree", "low": "inferred from a passed deadline",
+            "medium": "the ledger or the remittance alone says it, or they differ"}[sure]  # fmt: skip
+
+
+# --- published figures -----------------------------------------------------------------------------------------------
+
+
+def benchmark(name: str, *, kind: str, year: int, who: str = "") -> dict | None:
+    """The published figure of a measure that fits best: same kind first, then the nearest year; None if there is none.
+
+    `who` keeps those about such payers. `fit` says honestly what differs: "same kind and year", or "other year", "hospital figures".
+    """
+    table = codes.table("benchmarks")
+    table = table[(table["measure"] == name) & table["kind"].isin(COMPARABLE) & table["who"].str.startswith(who)]
+    ranked = sorted(table.to_dict("records"), key=lambda row: (row["kind"] != kind, _years_off(row["year"], year)))
+    if not ranked:
+        return None
+    best = ranked[0]
+    differs = [f"{best['kind']} figures"] * (best["kind"] != kind) + ["other year"] * (
+        _years_off(best["year"], year) > 0
+    )
+    return best | {
+        "fit": ", ".join(differs) or FITS,
+        "low": float(best["value_low"]),
+        "high": float(best["value_high"]),
+    }
+
+
+def _years_off(text: str, year: int) -> int:
+    """Years between a year and those that a figure is about: 0 inside of `2020 to 2024`."""
+    known = [int(found) for found in re.findall(r"\b(?:19|20)\d\d", re.sub(r"\(.*?\)", "", text))]
+    return 99 if not known else max(min(known) - year, year - max(known), 0)
+
+
+def with_benchmarks(
+    table: pd.DataFrame, con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, kind: str
+) -> pd.DataFrame:
+    """`findings` with a sentence that sets the reason's share of first denials beside a published one, and its source."""
+    first, last = window(as_of, months)
+    counts = dict(con.execute(
+        "SELECT coalesce(category, 'other'), count(*) FROM claims WHERE initially_denied AND first_decided_on "
+        f"BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY 1").fetchall())  # fmt: skip
+    said = [_beside(row["category"], counts, kind=kind, year=last.year) for row in table.to_dict("records")]
+    return table.assign(benchmark=[sentence for sentence, _ in said], source=[source for _, source in said])
+
+
+def _beside(category: str | None, counts: dict[str, int], *, kind: str, year: int) -> tuple[str, str]:
+    published = benchmark(f"denial_share_{category}", kind=kind, year=year)
+    total = sum(counts.values())
+    if published is None or not total:
+        return NONE, ""
+    own = counts.get(category, 0) / total
+    return (f"{own:.1%} of first denials here; published {_span(published)} ({published['who']}, {published['year']}; "
+            f"{published['method']}): {published['fit']}."), published["source"]  # fmt: skip
+
+
+def _span(row: dict) -> str:
+    return f"{row['low']:.1%}" if row["low"] == row["high"] else f"{row['low']:.1%} to {row['high']:.1%}"
+
+
+# measure, words, SQL of numerator and denominator over `claims`, class of payer, and whom the published figure is about
+SIDE_BY_SIDE = (
+    ("initial_denial_rate", "Medicaid claims denied at first", "initially_denied", "medicaid", "Medicaid"),
+    ("initial_denial_rate", "Medicare claims denied at first", "initially_denied", "medicare", "Medicare, "),
+    ("initial_denial_rate", "Medicare Advantage claims denied at first", "initially_denied", "medicare_advantage", "Medicare Advantage"),
+    ("initial_denial_rate", "Commercial claims denied at first", "initially_denied", "commercial", "commercial"),
+)  # fmt: skip
+
+
+def comparisons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, kind: str) -> pd.DataFrame:
+    """The practice's denial rates by class of payer beside published ones of the same measure: never blended.
+
+    what                             denied  decided  value  lower  upper  published     verdict  fit
+    Medicaid claims denied at first  310     2120     .146   .132   .162   25.0% (...)   below    other year
+
+    The verdict is above or below only where the whole 95 % interval is.
+    """
+    first, last = window(as_of, months)
+    rows = []
+    for name, what, numerator, payer_class, who in SIDE_BY_SIDE:
+        denied, decided = con.execute(
+            f"SELECT count(*) FILTER (WHERE {numerator}), count(*) FROM claims WHERE payer_class = ? AND first_decided_on "
+            f"BETWEEN DATE '{first}' AND DATE '{last}'", [payer_class]).fetchone()  # fmt: skip
+        published = benchmark(name, kind=kind, year=last.year, who=who)
+        rows.append({"what": what, "denied": denied, "decided": decided, "published": f"{_span(published)}, {published['year']}",
+                     "low": published["low"], "high": published["high"], "fit": published["fit"], "method": published["method"],
+                     "who": published["who"], "source": published["source"]})  # fmt: skip
+    table = pd.DataFrame(rows)
+    lower, upper = wilson(table["denied"], table["decided"])
+    table = table.assign(value=table["denied"] / table["decided"].where(table["decided"] > 0), lower=lower, upper=upper)
+    verdicts = ["no claims" if not row.decided else "above" if row.lower > row.high else "below" if row.upper < row.low else "within reach"
+                for row in table.itertuples()]  # fmt: skip
+    return table.assign(verdict=verdicts)

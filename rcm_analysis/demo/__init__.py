@@ -1,0 +1,1 @@
+"""A synthetic practice with known truth, as EDI files and a ledger."""

@@ -1,0 +1,105 @@
+"""One table to a file: Parquet, CSV or Excel, with text that a spreadsheet would run as a formula made harmless."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rcm_analysis.claims import derive
+from rcm_analysis.clusters import grouping
+from rcm_analysis.measures import measures
+from rcm_analysis.pages.blocks import csv_text, defused
+from rcm_analysis.prevention import cache, features, wording
+from rcm_analysis.risk import worklist
+from rcm_analysis.store import engine as store_engine
+from rcm_analysis.store import schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+SUFFIXES = (".parquet", ".csv", ".xlsx")
+
+
+def names() -> list[str]:
+    """The tables that can be exported."""
+    return [*derive.DERIVED, "measures", "signals", "clusters", "cluster_members", "rules", "risk", *schema.TABLES]
+
+
+def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
+    """Writes the table as known on the day; gives the number of rows. Money stays decimal in Parquet."""
+    con = derive.open_practice(store, practice, as_of=as_of, engine=engine)
+    _register(con, table, as_of)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".parquet":
+        store_engine.write_parquet(con, f"SELECT * FROM {table}", out)
+    elif out.suffix == ".csv":
+        out.write_text(csv_text(con.execute(f"SELECT * FROM {table}").df()), "utf-8")
+    else:
+        _write_workbook(con.execute(f"SELECT * FROM {table}"), table, out)
+    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def frame(con: duckdb.DuckDBPyConnection, table: str, *, as_of: date) -> pd.DataFrame:
+    """Any of the tables on a connection of `claims.open_practice`, money as floats. Raises KeyError for an unknown name."""
+    if table not in names():
+        raise KeyError(f"no table {table}; there are {', '.join(names())}")
+    _register(con, table, as_of)
+    return con.execute(f"SELECT * FROM {table}").df()
+
+
+def _register(con: duckdb.DuckDBPyConnection, table: str, as_of: date) -> None:
+    """Makes the tables that an analysis gives known to the connection; the others are there."""
+    if table == "measures":
+        con.register("measures", measures.measure(con, as_of=as_of))
+    if table == "signals":
+        from rcm_analysis.trends import signals
+
+        con.register("signals", signals.practice_signals(con, as_of=as_of))
+    if table in ("clusters", "cluster_members"):
+        for name, found in zip(
+            ("clusters", "cluster_members"), grouping.of_practice(con, as_of=as_of)[1:], strict=True
+        ):
+            con.register(name, found)
+    if table == "rules":
+        rules = cache.rules_of(features.sent(con, as_of=as_of))
+        con.register("rules", wording.described(rules))
+    if table == "risk":
+        con.register("risk", worklist.risk(con, as_of=as_of))
+
+
+def _write_workbook(result, table: str, out: Path) -> None:
+    """Typed cells, frozen header, filters; strings stay strings."""
+    import datetime as dt
+
+    import xlsxwriter
+
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(str(out), options) as book:
+        book.set_properties({"created": dt.datetime(2000, 1, 1)})
+        sheet = book.add_worksheet(table[:31])
+        money, day, head = (
+            book.add_format(f) for f in ({"num_format": "#,##0.00"}, {"num_format": "yyyy-mm-dd"}, {"bold": True})
+        )
+        header = [column[0] for column in result.description]
+        sheet.write_row(0, 0, header, head)
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(0, len(header) - 1, 16)
+        rows = result.fetchall()
+        for i, row in enumerate(rows, 1):
+            for j, value in enumerate(row):
+                if value is None:
+                    continue
+                if isinstance(value, dt.date):
+                    sheet.write_datetime(i, j, dt.datetime(value.year, value.month, value.day), day)
+                elif isinstance(value, str):
+                    sheet.write_string(i, j, defused(value))
+                else:
+                    sheet.write(i, j, value, money if type(value).__name__ == "Decimal" else None)
+        sheet.autofilter(0, 0, max(len(rows), 1), len(header) - 1)

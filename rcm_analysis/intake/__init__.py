@@ -1,0 +1,1 @@
+"""Files offered become one batch of the store, or are refused with a reason. Interprets no claim."""

@@ -1,0 +1,140 @@
+"""What was found in one file -> its row in `files` and its rows in `rejects`.
+
+A file is accepted, partly taken over (something in it was left out) or rejected, and the reason says the place and
+what to do. Its name stays, because it is how its owner finds it, but for words that are a person's name in the file:
+SMITH_JOHN_era.835 with a patient JOHN SMITH becomes ~_~_era.835.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835
+from rcm_analysis.edi.envelopes import Note
+
+READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
+MAX_NOTES = 10_000  # of one file; more tell nobody more
+AGAIN = "ask the sender for it again"
+
+
+@dataclass
+class Tally:
+    """What was found in one file; becomes its row in `files`."""
+
+    name: str
+    file_id: str
+    size: int
+    words: frozenset[str] = frozenset()  # of the name; those that are a person's in the file go into `persons`
+    persons: set[str] = field(default_factory=set)
+    kinds: Counter = field(default_factory=Counter)
+    interchanges: int = 0
+    counts: Counter = field(default_factory=Counter)
+    cents: Counter = field(default_factory=Counter)
+    days: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    levels: Counter = field(default_factory=Counter)
+    control: list[tuple[int, int, str, str | None]] = field(default_factory=list)
+    content: Any = field(default_factory=hashlib.sha256)
+
+    def note(self, *notes: Note) -> None:
+        self.levels.update(note.level for note in notes)
+        self.notes += notes[: MAX_NOTES - len(self.notes)]
+
+
+def words_of(name: str) -> frozenset[str]:
+    return frozenset(word.upper() for word in re.findall(r"[^\W\d_]{2,}", name.rsplit(".", 1)[0]))
+
+
+def broken(source: int, level: str, place: str, error: Exception) -> Note:
+    return Note(source, level, place, f"the reader failed ({type(error).__name__}) and this was left out",
+                "report it to the authors of this software, with the file's structure but no patient's data")  # fmt: skip
+
+
+def note_repeats(tallies: list[Tally], earlier: list[dict]) -> None:
+    """Says of a file with other bytes but the same transactions which file it repeats: each claim counts once."""
+    first = {row["content"]: row["name"] for row in reversed(earlier) if row["content"]}
+    for tally in tallies:
+        if tally.counts["rows"] and tally.counts["transactions"]:
+            content = tally.content.hexdigest()
+            if content in first:
+                tally.note(Note(0, "notice", "file", f"duplicate of {first[content]}: it holds the same transactions",
+                                "nothing to do; each decision counts once"))  # fmt: skip
+            first.setdefault(content, safe_name(tally))
+
+
+def safe_name(tally: Tally) -> str:
+    """The file's name, words left out that are a person's name in the file."""
+    name = tally.name
+    for word in tally.persons:
+        name = re.sub(rf"(?<![^\W\d_]){re.escape(word)}(?![^\W\d_])", "~", name, flags=re.I)
+    return name
+
+
+def file_row(tally: Tally, batch: str) -> dict[str, Any]:
+    status, reason = _verdict(tally)
+    days = [np.datetime64(day, "D").astype(object) for day in (min(tally.days), max(tally.days))] if tally.days else []
+    return {
+        "file_id": tally.file_id,
+        "name": safe_name(tally),
+        "kind": "+".join(sorted(tally.kinds)) or "unknown",
+        "status": status,
+        "reason": reason,
+        "bytes": tally.size,
+        "content": tally.content.hexdigest() if tally.counts["transactions"] else None,
+        "interchanges": tally.interchanges,
+        **{name: tally.counts[name] for name in ("transactions", "claims", "lines", "adjustments")},
+        **{name: Decimal(tally.cents[name]) / 100 for name in ("charge", "paid", "adjusted")},
+        "first_known_on": days[0] if days else None,
+        "last_known_on": days[1] if days else None,
+        "rejects": len(tally.notes),
+        "batch": batch,
+    }
+
+
+def _verdict(tally: Tally) -> tuple[str, str | None]:
+    """Status and reason of a file, from its notes and from what it was found to hold."""
+    if not tally.levels["file"] and not tally.counts["rows"]:
+        problem = _without_rows(tally)
+        if problem is None:
+            names = ", ".join(envelopes.NAMES[kind] for kind in sorted(tally.kinds))
+            return "accepted", f"holds no claims: {names}; nothing to do"
+        tally.note(Note(0, "file", "file", *problem))
+    fatal = [note for note in tally.notes if note.level == "file"]
+    if fatal:
+        return "rejected", f"{fatal[0].reason}; {fatal[0].advice}"
+    left_out = [note for note in tally.notes if note.level != "notice"]
+    if left_out:
+        return "partly", _summary(left_out)
+    return "accepted", _summary(tally.notes) if tally.notes else None
+
+
+def _without_rows(tally: Tally) -> tuple[str, str] | None:
+    """Why nothing was taken from a file of X12; None when it holds other, well-known transactions."""
+    left_out = [note for note in tally.notes if note.level != "notice"]
+    if left_out:
+        return f"nothing could be taken over: {left_out[0].place}: {left_out[0].reason}", left_out[0].advice
+    if not tally.kinds:
+        return "no transaction (ST) was found in the EDI", AGAIN
+    if READ_KINDS.intersection(tally.kinds):
+        return "the transactions hold no claims", "nothing to do if that is expected"
+    unknown = sorted(set(tally.kinds) - set(envelopes.NAMES))
+    if unknown:
+        return f"holds no claims: transaction {', '.join(unknown)} is not known here", "offer 835, 837 and 277CA files"
+    return None
+
+
+def _summary(notes: list[Note]) -> str:
+    more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
+    return f"{notes[0].place}: {notes[0].reason}{more}; {notes[0].advice}"
+
+
+def reject_rows(tally: Tally, batch: str) -> list[dict[str, Any]]:
+    same = {"file_id": tally.file_id, "name": safe_name(tally), "batch": batch}
+    return [{**same, "level": n.level, "place": n.place, "reason": n.reason, "advice": n.advice} for n in tally.notes]

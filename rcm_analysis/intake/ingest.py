@@ -1,0 +1,365 @@
+"""Files -> one accepted batch and its rejects.
+
+Every file offered gets a row in `files`: accepted, partly (something in it was left out) or rejected, with the reason
+in words; what it holds is told from its content, never from its name. Bytes that are known already are not read
+again. Pieces of many files go through the readers together, on all cores, since NumPy and Arrow release the
+interpreter lock; a piece that breaks a reader is read again part by part, so that a bad file costs no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rcm_analysis.edi import acknowledgment_277, claim_837, conformance, envelopes, remittance_835, x12
+from rcm_analysis.edi.envelopes import Note, Part, Piece
+from rcm_analysis.intake import sources
+from rcm_analysis.intake.file_log import Tally, broken, file_row, note_repeats, reject_rows, words_of
+from rcm_analysis.intake.sources import Content, Found, Offered
+from rcm_analysis.privacy import pseudonyms
+from rcm_analysis.spreadsheets import exports
+from rcm_analysis.store import engine as store_engine
+from rcm_analysis.store import schema
+from rcm_analysis.store.practice import Batch, Practice
+
+READERS = (remittance_835, claim_837, acknowledgment_277)
+MAX_EXPORT_BYTES = 1_000_000_000  # tables are read at once
+PARTS_PER_RELEASE = 16
+Progress = Callable[[int, int, int], None]  # bytes done, bytes in all, files done
+
+
+@dataclass
+class Outcome:
+    """What an ingest did: a row per file with `status` accepted, partly, rejected or known, and the batch's number."""
+
+    files: list[dict[str, Any]]
+    rejects: list[dict[str, Any]]
+    batch: str | None
+
+    def of_status(self, status: str) -> list[dict[str, Any]]:
+        return [file for file in self.files if file["status"] == status]
+
+
+def ingest(
+    practice: Practice, paths: Iterable[Path], *, mapping: exports.Mapping | None = None, jobs: int | None = None,
+    progress: Progress | None = None, waiting: Callable[[], None] | None = None, engine: str | None = None,
+) -> Outcome:  # fmt: skip
+    """Reads files, folders and archives into a new batch of the practice's store.
+
+    Bytes accepted before are reported as known and change nothing. A file rejected before is tried again (a mapping
+    may have come since), and if it is rejected for the same reason nothing is written. While another ingest runs, its
+    end is awaited after a call of `waiting`; without `waiting` StoreError is raised. Raises FailedError when the
+    store can't be written.
+    """
+    found = sources.find(Path(path) for path in paths)
+    with practice.ingest(waiting=waiting) as batch:
+        earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
+        desk = _Desk(found, earlier, batch, progress)
+        tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs, engine=engine)
+        note_repeats(tallies, earlier)
+        rows = [file_row(tally, batch.number) for tally in tallies]
+        rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
+        rows, rejects, known = desk.settle(rows, rejects)
+        changed = _write(batch, rows, rejects, earlier)
+    return Outcome(rows + known, rejects, batch.number if changed else None)
+
+
+def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
+    """Adds the rows of files that are not merely rejected once more; false if there are none."""
+    before = {(row["file_id"], row["name"], row["reason"]) for row in earlier if row["status"] == "rejected"}
+    changed = [row for row in rows if (row["file_id"], row["name"], row["reason"]) not in before]
+    named = {(row["file_id"], row["name"]) for row in changed}
+    kept = [reject for reject in rejects if (reject["file_id"], reject["name"]) in named]
+    for name, content in (("files", changed), ("rejects", kept)):
+        batch.add(name, pa.Table.from_pylist(content, schema=schema.TABLES[name].arrow()))
+    return bool(changed)
+
+
+class _Desk:
+    """Hands out the files that are new, remembers those that are not, and reports how far it has come."""
+
+    def __init__(self, found: list[Found], earlier: list[dict], batch: Batch, progress: Progress | None):
+        self.found, self.progress = found, progress
+        self.taken = {row["file_id"]: row for row in earlier if row["status"] != "rejected"}
+        self.seen = set(self.taken)
+        self.again: list[Offered] = []
+        self.opener = sources.Opener(self.seen.__contains__, batch.folder)
+        self.done, self.total, self.files = 0, sum(path.size for path in found), 0
+
+    def fresh(self) -> Iterator[tuple[Offered, Callable[[float], None]]]:
+        """New files, each with a call that takes the share of it that was read."""
+        for path in self.found:
+            before = self.done
+            for offered in self.opener.open(path):
+                if offered.known:
+                    self.again.append(offered)
+                else:
+                    self.seen.add(offered.file_id)
+                    yield offered, lambda share, weight=offered.weight: self._report(share * weight)
+                self.done += offered.weight
+                self.files += 1
+                self._report(0)
+            self.done = before + path.size  # an archive's directory is no member's
+
+    def _report(self, within: float) -> None:
+        if self.progress:
+            self.progress(min(self.done + int(within), self.total), self.total, self.files)
+
+    def settle(self, rows: list[dict], rejects: list[dict]) -> tuple[list[dict], list[dict], list[dict]]:
+        """Rows, rejects and known files once it is clear what became of those that were offered twice."""
+        now = {row["file_id"]: row for row in rows}
+        known = []
+        for offered in self.again:
+            first = now.get(offered.file_id, self.taken.get(offered.file_id, {}))
+            if first["status"] == "rejected":
+                rows = [*rows, {**first, "name": offered.name}]
+                rejects = rejects + [{**r, "name": offered.name} for r in rejects
+                                     if (r["file_id"], r["name"]) == (first["file_id"], first["name"])]  # fmt: skip
+            else:
+                known.append({**first, "name": offered.name, "status": "known"})
+        return rows, rejects, known
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def read_all(
+    fresh: Iterable[tuple[Offered, Callable[[float], None]]], key: bytes, batch: Batch, *,
+    mapping: exports.Mapping | None = None, jobs: int | None = None, engine: str | None = None,
+) -> list[Tally]:  # fmt: skip
+    """Reads the files into the batch; a tally for each."""
+    tallies: list[Tally] = []
+    parts = _all_parts(fresh, key, batch, mapping, tallies)
+    jobs = jobs or os.cpu_count() or 1
+    with store_engine.pool(engine, jobs=jobs) as pool:
+        running: deque[tuple[list[int], list[Part], Future]] = deque()
+        for held in envelopes.gather(parts):
+            sources_ = sorted({part.source for part in held})
+            local = [part._replace(source=sources_.index(part.source)) for part in held]
+            mine = [tallies[source] for source in sources_]
+            job = pool.submit(read_piece, local, [t.file_id for t in mine], key, words=[t.words for t in mine])
+            running.append((mine, local, job))
+            while len(running) > jobs + 1:
+                _collect(*running.popleft(), batch, key)
+        while running:
+            _collect(*running.popleft(), batch, key)
+    for tally in tallies:
+        tally.note(*envelopes.check(tally.control))
+        tally.control.clear()
+    return tallies
+
+
+def _all_parts(fresh, key, batch, mapping, tallies: list[Tally]) -> Iterator[Part]:
+    """The X12 parts of all files; files of other kinds are dealt with on the way."""
+    for offered, report in fresh:
+        tally = Tally(offered.name, offered.file_id, offered.size, words_of(offered.name))
+        tallies.append(tally)
+        if offered.problem:
+            tally.note(Note(0, "file", "file", *offered.problem))
+        elif not offered.content[: sources.BLOCK_BYTES].strip():
+            tally.note(Note(0, "file", "byte 0", "the file is empty", "export or download it again"))
+        else:
+            yield from _parts(tally, len(tallies) - 1, offered, report, key, batch, mapping)
+
+
+def _parts(tally: Tally, source: int, offered: Offered, report, key: bytes, batch: Batch, mapping) -> Iterator[Part]:
+    data = sources.plain(offered.content, batch.folder)
+    found = x12.interchanges(data)
+    if not found:
+        _read_export(tally, offered, data, key, batch, mapping)
+        return
+    tally.interchanges = sum(part.headed for part in found)
+    tally.note(*_around(data, found))
+    passed = 0
+    for i, part in enumerate(envelopes.parts(source, data, found), 1):
+        passed += len(part.text)
+        report(min(passed / len(data), 1))
+        if i % PARTS_PER_RELEASE == 0 and isinstance(data, sources.Mapped):
+            data.release()
+        yield part
+
+
+def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
+    notes = []
+    if data[: found[0].start].strip():
+        notes.append(Note(0, "notice", "byte 0, before the first segment", "text stands before the EDI",
+                          "it was passed over"))  # fmt: skip
+    if not found[0].headed:
+        notes.append(
+            Note(0, "notice", "segment 1", "the interchange header (ISA) is missing, the delimiters were guessed",
+                 "compare the counts with the sender's statement")
+        )  # fmt: skip
+    if any(part.mended for part in found):
+        notes.append(Note(0, "notice", "segment 1 (ISA)", "ISA16 is not the separator that the claims use; theirs was taken",
+                          "tell the sender; compare the procedures with the statement"))  # fmt: skip
+    marks = found[-1].delimiters
+    start = max(len(data) - 10_000, 0)
+    tail = data[start:]
+    end = tail.find(marks.segment, max(tail.rfind(b"IEA" + marks.element), 0))
+    if b"IEA" + marks.element in tail and end >= 0 and tail[end + 1 :].strip(b" \r\n\t\x00\x1a" + marks.segment):
+        notes.append(Note(0, "notice", f"byte {start + end + 1}, after the last segment", "text stands after the EDI",
+                          "it was passed over"))  # fmt: skip
+    return notes
+
+
+def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping) -> None:
+    """A table of the practice's own system, if it is one."""
+    strange = sources.stranger(offered.content)
+    if strange:
+        tally.note(Note(0, "file", "byte 0", f"neither X12 nor a table: {strange[0]}", strange[1]))
+        return
+    if offered.size > MAX_EXPORT_BYTES:
+        tally.note(Note(0, "file", "file", "the export is larger than 1 GB", "export it year by year"))
+        return
+    try:
+        read = exports.read(
+            offered.name, data[:], raw=offered.content[:], mapping=mapping, file_id=tally.file_id, key=key
+        )
+    except Exception as error:  # a reader's fault must not cost the other files
+        tally.note(broken(0, "file", "file", error))
+        return
+    tally.note(*read.notes)
+    tally.persons = {word for word in tally.words if word.lower() in read.names}
+    if not read.tables:
+        return
+    tally.kinds[read.kind] += 1
+    tally.counts.update(read.counts)
+    tally.cents.update(read.cents)
+    for name, table in read.tables.items():
+        ids = pa.DictionaryArray.from_arrays(pa.nulls(table.num_rows, pa.int32()).fill_null(0), [tally.file_id])
+        batch.add(name, table.set_column(0, schema.TABLES[name].arrow().field(0), ids))
+        tally.counts["rows"] += table.num_rows
+        tally.days += _day_range(table)
+
+
+def tables_among(paths: Iterable[Path]) -> Iterator[tuple[bytes, bytes]]:
+    """The files that hold no X12, each as its text in UTF-8 and its own bytes; nothing is stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        opener = sources.Opener(lambda file_id: False, Path(folder))
+        for found in sources.find(Path(path) for path in paths):
+            for offered in opener.open(found):
+                if offered.problem or offered.size > MAX_EXPORT_BYTES or sources.stranger(offered.content):
+                    continue
+                data = sources.plain(offered.content, Path(folder))
+                if data[: sources.BLOCK_BYTES].strip() and not x12.interchanges(data):
+                    yield data[:], offered.content[:]
+
+
+@dataclass
+class PieceResult:
+    """What the readers find in a piece: tables, notes, envelope segments, kinds, digests of transactions, persons."""
+
+    tables: dict[str, pa.Table]
+    notes: list[Note]
+    control: list[tuple[int, int, str, str | None]]
+    kinds: list[tuple[int, str]]
+    digests: list[tuple[int, bytes]]
+    persons: list[tuple[int, str]]
+
+
+def read_piece(
+    held: list[Part], file_ids: list[str], key: bytes, *, words: list[frozenset[str]] | None = None
+) -> PieceResult:
+    """Everything that the readers find in some parts; the unit of work that can run on any core or machine.
+
+    `words` are those of each file's name; the ones that are a person's name in the file come back.
+    """
+    piece = Piece(held)
+    keys = envelopes.file_keys(file_ids)
+    tables: dict[str, pa.Table] = {}
+    notes: list[Note] = []
+    for reader in READERS:
+        read, remarks = reader.read(piece, file_ids, keys, key)
+        tables.update(read)
+        notes += remarks
+    notes += conformance.check(piece)
+    kinds = [(t.source, t.kind) for t in piece.transactions]
+    persons = pseudonyms.persons_named(piece.segments, piece.source, words or [])
+    digests = list(_digests(piece))
+    return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
+
+
+def _digests(piece: Piece) -> Iterator[tuple[int, bytes]]:
+    """File and digest of each transaction, ST to before SE, the same whatever envelope and line ends it came in."""
+    s = piece.segments
+    view = memoryview(s.text_bytes)
+    for t in piece.transactions:
+        stop = s.marks[s.last[t.last - t.closed]]
+        yield t.source, hashlib.sha256(view[s.start[t.first] : stop]).digest()
+
+
+def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch, key: bytes) -> None:
+    try:
+        result: PieceResult = job.result()
+    except Exception:  # a reader's fault must not cost the other files: what breaks it is found part by part
+        if len(parts) == 1:
+            where = f"segment {parts[0].before + 1} and after"
+            tallies[parts[0].source].note(broken(0, "transaction", where, job.exception()))
+            return
+        for part in parts:
+            alone: Future = Future()
+            mine = tallies[part.source]
+            try:
+                alone.set_result(read_piece([part._replace(source=0)], [mine.file_id], key, words=[mine.words]))
+            except Exception as error:
+                alone.set_exception(error)
+            _collect([mine], [part._replace(source=0)], alone, batch, key)
+        return
+    for name, table in result.tables.items():
+        batch.add(name, table)
+        _count(name, table, tallies)
+    for note in result.notes:
+        tallies[note.source].note(note)
+    for row in result.control:
+        tallies[row[0]].control.append(row)
+    for source, kind in result.kinds:
+        tallies[source].kinds[kind] += 1
+        tallies[source].counts["transactions"] += 1
+    for source, digest in result.digests:
+        tallies[source].content.update(digest)
+    for source, word in result.persons:
+        tallies[source].persons.add(word)
+
+
+# what each table adds to the row of its file: (count it feeds, {money column: total it feeds})
+_FEEDS: dict[str, tuple[str | None, dict[str, str]]] = {
+    "remittances": ("claims", {"charge": "charge", "paid": "paid"}),
+    "remittance_lines": ("lines", {}),
+    "adjustments": ("adjustments", {"amount": "adjusted"}),
+    "submissions": ("claims", {"charge": "charge"}),
+    "submission_lines": ("lines", {}),
+    "acknowledgments": ("claims", {}),
+}
+
+
+def _count(name: str, table: pa.Table, tallies: list[Tally]) -> None:
+    source = np.asarray(table["file_id"].combine_chunks().indices)
+    counted, money = _FEEDS.get(name, (None, {}))
+    rows = np.bincount(source, minlength=len(tallies))
+    totals = {total: np.bincount(source, weights=remittance_835.cents(table[column]), minlength=len(tallies))
+              for column, total in money.items()}  # fmt: skip
+    days = np.asarray(table["known_on"].combine_chunks().cast(pa.int32()))
+    for i, tally in enumerate(tallies):
+        tally.counts["rows"] += int(rows[i])
+        if counted:
+            tally.counts[counted] += int(rows[i])
+        for total, values in totals.items():
+            tally.cents[total] += int(values[i])
+        if rows[i] and counted:
+            mine = days[source == i]
+            tally.days = [int(min([*tally.days, mine.min()])), int(max([*tally.days, mine.max()]))]
+
+
+def _day_range(table: pa.Table) -> list[int]:
+    days = np.asarray(table["known_on"].combine_chunks().drop_null().cast(pa.int32()))
+    return [int(days.min()), int(days.max())] if len(days) else []

@@ -1,0 +1,1 @@
+"""KPIs as data: numerator over denominator by month and segment. Judges no change."""

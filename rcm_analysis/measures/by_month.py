@@ -1,0 +1,347 @@
+"""The tables and sentences behind the first three notebooks: can the data be trusted, what is denied, what is given up.
+
+Every function takes a connection on which `claims.derive` has run and gives a small pandas table; money becomes a
+float here, at the border, after exact sums.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rcm_analysis.measures.measures import MEASURES, wilson
+from rcm_analysis.pages import blocks
+
+if TYPE_CHECKING:
+    import duckdb
+
+MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
+RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
+
+
+def last_month(as_of: date) -> str:
+    """The last whole month known on a day: the day's own month when it is the month's last day.
+
+    >>> last_month(date(2026, 10, 31)), last_month(date(2026, 10, 30))
+    ('2026-10', '2026-09')
+    """
+    whole = as_of if (as_of + timedelta(days=1)).day == 1 else as_of.replace(day=1) - timedelta(days=1)
+    return f"{whole:%Y-%m}"
+
+
+def window(as_of: date, months: int) -> tuple[date, date]:
+    """First and last day of the last `months` whole months."""
+    month = last_month(as_of)
+    year, number = int(month[:4]), int(month[5:7])
+    last = date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
+    total = year * 12 + number - months
+    return date(total // 12, total % 12 + 1, 1), last
+
+
+def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.DataFrame:
+    """A measure of the whole practice by decision month: from the first month with a case to the last whole month.
+
+    A month without a case has numerator and denominator 0 and no value; there is at least one row.
+    """
+    first, last = (f"{day:%Y-%m}" for day in window(as_of, months))
+    rows = table[(table["measure"] == name) & (table["dimension"] == "all") & (table["basis"] == "decision_month")]
+    rows = rows[rows["month"].between(first, last)].set_index("month")
+    begin = rows.index.min() if len(rows) else last
+    whole = pd.period_range(begin, last, freq="M").astype(str)
+    rows = rows.reindex(whole).rename_axis("month").reset_index()
+    rows[["numerator", "denominator"]] = rows[["numerator", "denominator"]].fillna(0)
+    return rows.assign(measure=name, complete=rows["complete"].fillna(True).astype(bool))
+
+
+def rate_now(rate: pd.DataFrame) -> str:
+    """The denial rate of the last month against the twelve before it, in a sentence; `rate` as from `by_month`."""
+    now, before = rate.iloc[-1], rate.iloc[-13:-1]
+    month, earlier = blocks.month_name(now["month"]), before["denominator"].sum()
+    usual = blocks.share(before["numerator"].sum() / earlier) if earlier else None
+    if not now["denominator"]:
+        return (f"No claim was decided in {month}; of the claims decided in the twelve months before, {usual} were denied at first." if earlier else
+                f"No claim was decided in {month} or the twelve months before, so there is no denial rate; the payers' remittances (835) tell decisions.")  # fmt: skip
+    said = (f"In {month} {blocks.count(now['numerator'])} of {blocks.count(now['denominator'])} decided claims were denied at first: "
+            f"{blocks.share(now['value'])} (95% interval {blocks.share(now['lower'])} to {blocks.share(now['upper'])})")  # fmt: skip
+    return f"{said}, against {usual} in the twelve months before." if earlier else f"{said}."
+
+
+def measures_of_month(table: pd.DataFrame, *, month: str) -> pd.DataFrame:
+    """Every measure of the whole practice in its latest complete month up to `month`, a row per measure and basis.
+
+    Columns measure, basis, month, value, lower, upper, cases (the denominator where it counts cases), unit.
+    """
+    known = {m.name: m for m in MEASURES}
+    rows = table[(table["dimension"] == "all") & table["complete"] & (table["month"] <= month)]
+    rows = rows.sort_values("month").groupby(["measure", "basis"], as_index=False).last()
+    counted = rows["measure"].map(lambda name: known[name].counts or known[name].unit == "days")
+    return rows.assign(
+        label=rows["measure"].map(lambda name: known[name].label), unit=rows["measure"].map(lambda name: known[name].unit),
+        cases=rows["denominator"].where(counted),
+    )  # fmt: skip
+
+
+def biggest(table: pd.DataFrame, name: str) -> dict:
+    """The first row of a ranked table; where it is empty, `name` reads "none" and the numbers are 0."""
+    if len(table):
+        return table.iloc[0].to_dict()
+    zero = {column: 0.0 if pd.api.types.is_numeric_dtype(table[column]) else "nobody" for column in table}
+    return zero | {name: "none", "fix": "Nothing to do."}
+
+
+def _between(column: str, as_of: date, months: int) -> str:
+    first, last = window(as_of, months)
+    return f"{column} BETWEEN DATE '{first}' AND DATE '{last}'"
+
+
+def _frame(con: duckdb.DuckDBPyConnection, sql: str, money: tuple[str, ...] = ()) -> pd.DataFrame:
+    table = con.execute(sql).df()
+    return table.astype(dict.fromkeys(money, float))
+
+
+# --- can the data be trusted ---------------------------------------------------------------------------------------
+
+
+def files_by_kind(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """kind, status, files, claims, charge, paid, first and last date, one row per kind and status."""
+    return _frame(con, "SELECT kind, status, count(*) AS files, sum(claims) AS claims, sum(charge) AS charge, sum(paid) AS paid, "
+                  "min(first_known_on) AS first_day, max(last_known_on) AS last_day FROM files GROUP BY kind, status "
+                  "ORDER BY status, kind", ("charge", "paid"))  # fmt: skip
+
+
+def balance(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """level (line, claim, transaction), rule, items, balanced, share, difference in USD (DOMAIN.md 5.5).
+
+    Of 835 files; a listing leaves out too much to balance.
+    """
+    levels = (
+        ("service line", "charge − adjustments = payment", "SELECT coalesce(charge, 0) - adjusted - coalesce(paid, 0) AS d FROM remittance_lines JOIN (SELECT remittance_id FROM remittances WHERE payment_id IS NOT NULL) USING (remittance_id)"),
+        ("claim", "charge − adjustments = payment", "SELECT coalesce(charge, 0) - adjusted - coalesce(paid, 0) AS d FROM remittances WHERE payment_id IS NOT NULL"),
+        ("transaction", "payments − provider adjustments = check", "SELECT claims_paid - provider_adjusted - coalesce(paid, 0) AS d FROM payments"),
+    )  # fmt: skip
+    parts = [
+        f"SELECT {i} AS place, '{level}' AS level, '{rule}' AS rule, count(*) AS items, "
+        f"count(*) FILTER (WHERE d = 0) AS balanced, coalesce(sum(abs(d)), 0) AS difference FROM ({sql})"
+        for i, (level, rule, sql) in enumerate(levels)
+    ]
+    table = _frame(con, " UNION ALL ".join(parts) + " ORDER BY place", ("difference",)).drop(columns="place")
+    return table.assign(share=table["balanced"] / table["items"].where(table["items"] > 0))
+
+
+def unbalanced(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Lines, claims and transactions that do not balance, largest difference first; USD.
+
+    level        claim_number  line_number  charge  adjusted  paid   difference
+    service line A1            2            150.00  30.00     80.00  40.00
+    transaction  CHECK7                     830.00  10.00     800.00 20.00
+    """
+    levels = (
+        "SELECT 'service line' AS level, r.claim_number, l.line_number, r.payer_name, r.known_on, l.charge, l.adjusted, l.paid, "
+        "r.file_id, r.segment FROM remittance_lines l JOIN remittances r USING (remittance_id) WHERE r.payment_id IS NOT NULL",
+        "SELECT 'claim', claim_number, NULL, payer_name, known_on, charge, adjusted, paid, file_id, segment FROM remittances "
+        "WHERE payment_id IS NOT NULL",
+        "SELECT 'transaction', check_number, NULL, payer_name, known_on, claims_paid, provider_adjusted, paid, file_id, segment FROM payments",
+    )  # fmt: skip
+    return _frame(con, "SELECT u.* EXCLUDE (file_id, segment), coalesce(charge, 0) - adjusted - coalesce(u.paid, 0) AS difference, "
+                  f"f.name AS file, u.segment FROM ({' UNION ALL '.join(levels)}) u "
+                  "LEFT JOIN (SELECT file_id, any_value(name) AS name FROM files GROUP BY 1) f USING (file_id) "
+                  "WHERE difference <> 0 ORDER BY abs(difference) DESC, level, claim_number, line_number",
+                  ("charge", "adjusted", "paid", "difference"))  # fmt: skip
+
+
+def provider_adjustments(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """PLB by payer and reason: payer_name, reason_code, items, amount in USD (positive lowers the check), days."""
+    return _frame(con, "SELECT t.payer_name, p.reason_code, count(*) AS items, sum(p.amount) AS amount, min(p.known_on) AS first_day, "
+                  "max(p.known_on) AS last_day FROM provider_adjustments p JOIN payments t USING (payment_id) GROUP BY ALL "
+                  "ORDER BY abs(sum(p.amount)) DESC, payer_name, reason_code", ("amount",))  # fmt: skip
+
+
+def possible_links(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Claims that may belong together and were not joined: reason, both numbers, reference, day, charge in USD."""
+    return _frame(
+        con, "SELECT * FROM possible_links ORDER BY reason, charge DESC, claim_number, other_number", ("charge",)
+    )
+
+
+def coverage(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """payer_name, month, week (its Monday), decisions: how many claim payments came in, to see gaps."""
+    return _frame(con, "SELECT payer_name, strftime(known_on, '%Y-%m') AS month, date_trunc('week', known_on)::DATE AS week, "
+                  f"count(*) AS decisions FROM decisions WHERE {_between('known_on', as_of, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+
+
+def matching(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
+    """What does not match between claims, acknowledgments, remittances and ledger: what, claims, charge, meaning."""
+    old = f"c.submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY"
+    rows = (
+        ("claims sent, no decision after 60 days", f"c.submitted_on IS NOT NULL AND c.first_decided_on IS NULL AND {old} AND c.state <> 'rejected'",
+         "remittance missing or on paper, or the payer never answered"),
+        ("claims sent, never acknowledged after 60 days", f"c.submitted_on IS NOT NULL AND NOT coalesce(c.acknowledged, false) AND {old}",
+         "277CA files missing, or the claim never arrived"),
+        ("rejected and not sent again", "c.state = 'rejected'", "the filing clock is running"),
+        ("decisions on claims never seen", "c.submitted_on IS NULL AND c.first_decided_on IS NOT NULL", "837 files missing, or another system billed"),
+        ("in EDI, not in the ledger", "NOT c.in_ledger AND (c.submitted_on IS NOT NULL OR c.first_decided_on IS NOT NULL)", "ledger export incomplete"),
+        ("in the ledger only", "c.in_ledger AND c.submitted_on IS NULL AND c.first_decided_on IS NULL", "self-pay, paper, or EDI files missing"),
+    )  # fmt: skip
+    parts = [f"SELECT {i} AS place, '{what}' AS what, count(*) AS claims, coalesce(sum(charge), 0) AS charge, '{why}' AS meaning "
+             f"FROM claims c WHERE {where}" for i, (what, where, why) in enumerate(rows)]  # fmt: skip
+    return _frame(con, " UNION ALL ".join(parts) + " ORDER BY place", ("charge",)).drop(columns="place")
+
+
+def repeated_payments(con: duckdb.DuckDBPyConnection) -> int:
+    """Claim payments that came twice in different files and are counted once."""
+    return int(
+        con.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0]
+    )
+
+
+def decisions_told(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Claims decided and denied at first by who tells it: an 835, or only exports (listings, a ledger's payments).
+
+    told_by    decided  denied
+    exports    120      120      a listing of denials alone: what was paid is not known
+    835        1,400    160
+    """
+    return _frame(con, f"""
+        SELECT CASE WHEN electronic > 0 THEN '835' ELSE 'exports' END AS told_by, count(*) AS decided,
+            count(*) FILTER (WHERE initially_denied) AS denied
+        FROM claims JOIN (SELECT claim_number, count(payment_id) AS electronic FROM decisions WHERE counts GROUP BY claim_number) USING (claim_number)
+        WHERE {_between("first_decided_on", as_of, months)} GROUP BY 1 ORDER BY 1""")  # fmt: skip
+
+
+def one_sided(told: pd.DataFrame) -> str:
+    """Says that paid claims are missing from the decisions, so that denial rates are too high; else empty.
+
+    `told` as from `decisions_told`. Payers pay most claims at first, so that decisions which are mostly denials, beyond
+    chance, are a listing of denials or a selection of remittances.
+    """
+    sums = told.groupby("told_by")[["denied", "decided"]].sum().reindex(["exports", "835"], fill_value=0)
+    sums.loc["all"] = sums.sum()
+    mostly = wilson(sums["denied"], sums["decided"])[0] > 0.5
+    counts = sums.map(blocks.count)
+    if mostly["exports"] and sums.loc["exports", "denied"] >= MATERIAL_SHARE * sums.loc["all", "denied"]:
+        return (f"{counts.loc['exports', 'denied']} of {counts.loc['all', 'denied']} claims denied at first are known only from a listing of denials, which leaves out what was paid: "
+                "denial rates are too high. Give the payers' 835 files, or a listing of claims with what was paid.")  # fmt: skip
+    if mostly["all"]:
+        return (f"{counts.loc['all', 'denied']} of {counts.loc['all', 'decided']} decided claims were denied at first. Payers pay most claims, so paid ones are missing from the "
+                "files and denial rates are too high. Give all 835 files, not a selection.")  # fmt: skip
+    return ""
+
+
+def rejects(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Files, claims, rows and values not accepted, with place, reason and advice."""
+    return _frame(con, "SELECT name, level, place, reason, advice FROM rejects ORDER BY name, place, reason")
+
+
+# --- what is denied ------------------------------------------------------------------------------------------------
+
+
+def denied_by(con: duckdb.DuckDBPyConnection, dimension: str, *, as_of: date, months: int) -> pd.DataFrame:
+    """Initial denials by a column of `claims`: decided, denied, rate, lower, upper, denied_amount, share of denials."""
+    table = _frame(con, f"SELECT coalesce({dimension}, 'not named') AS segment, count(*) AS decided, "
+                   "count(*) FILTER (WHERE initially_denied) AS denied, sum(denied_amount) AS denied_amount "
+                   f"FROM claims WHERE {_between('first_decided_on', as_of, months)} GROUP BY 1", ("denied_amount",))  # fmt: skip
+    lower, upper = wilson(table["denied"], table["decided"])
+    table = table.assign(rate=table["denied"] / table["decided"], lower=lower, upper=upper,
+                         share=table["denied"] / max(table["denied"].sum(), 1))  # fmt: skip
+    return table.sort_values(["denied", "segment"], ascending=[False, True], ignore_index=True)
+
+
+def denial_reasons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """First denials by category: claims, denied_amount, share, top code, owner and fix of the most frequent code."""
+    table = _frame(con, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, mode(c.carc) AS carc, "
+                   "mode(t.owner) AS owner, mode(t.fix) AS fix, sum(CASE WHEN t.preventable = 'yes' THEN 1 ELSE 0 END) AS preventable "
+                   f"FROM claims c LEFT JOIN carc t ON t.carc = c.carc WHERE c.initially_denied AND {_between('c.first_decided_on', as_of, months)} "
+                   "GROUP BY c.category", ("denied_amount",))  # fmt: skip
+    table = table.assign(share=table["claims"] / max(table["claims"].sum(), 1))
+    return table.sort_values(["claims", "category"], ascending=[False, True], ignore_index=True)
+
+
+def payer_by_category(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """payer_name, category, denied: initial denials for the heat map."""
+    return _frame(con, "SELECT payer_name, category, count(*) AS denied FROM claims WHERE initially_denied AND "
+                  f"{_between('first_decided_on', as_of, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+
+
+def waterfall(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Where initially denied charges went: outcome, claims, amount; the outcomes add up to what was denied.
+
+    A claim's denied charges go to one outcome by its state: paid later is recovered, written off or past the window
+    is lost, moved to the patient, else still open.
+    """
+    outcome = (f"CASE WHEN state IN ('written_off', 'open_past_window') THEN '{LOST}' WHEN paid_after_first THEN '{RECOVERED}' "
+               f"WHEN state IN ('denied_open', 'resubmitted', 'partially_paid') AND open_balance > 0 THEN '{OPEN}' "
+               f"WHEN state = 'patient' OR patient_share > 0 THEN '{PATIENT}' "
+               f"WHEN written_off > 0 THEN '{LOST}' ELSE '{OPEN}' END")  # fmt: skip
+    table = _frame(con, f"SELECT {outcome} AS outcome, count(*) AS claims, sum(denied_amount) AS amount FROM claims "
+                   f"WHERE initially_denied AND {_between('first_decided_on', as_of, months)} GROUP BY 1", ("amount",))  # fmt: skip
+    table = table.set_index("outcome").reindex([RECOVERED, PATIENT, OPEN, LOST], fill_value=0).reset_index()
+    return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01))
+
+
+def largest_open(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Open denied claims by balance: what to work first until there is a risk model."""
+    return _frame(con, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
+                  "WHERE state IN ('denied_open', 'resubmitted') AND ever_denied ORDER BY open_balance DESC, claim_number",
+                  ("open_balance",))  # fmt: skip
+
+
+def rejected_claims(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Rejected and never accepted or sent again: open balance in USD and days to the filing deadline, nearest first."""
+    return _frame(con, "SELECT r.*, c.written_off FROM rejected_claims r JOIN claims c USING (claim_number) "
+                  "ORDER BY r.open_balance <= 0, r.days_left < 0, r.days_left, r.open_balance DESC, r.claim_number",
+                  ("charge", "open_balance", "written_off"))  # fmt: skip
+
+
+# --- what is given up ----------------------------------------------------------------------------------------------
+
+
+def write_offs_by_leaf(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """root, leaf, label, postings, claims, amount, share of all, owner, fix; contractual and regulatory included."""
+    table = _frame(con, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
+                   "sum(amount) AS amount, any_value(f.owner) AS owner, any_value(f.fix) AS fix FROM write_offs w "
+                   f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', as_of, months)} GROUP BY w.root, w.leaf, f.label",
+                   ("amount",))  # fmt: skip
+    return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01)).sort_values(
+        ["amount", "leaf"], ascending=[False, True], ignore_index=True
+    )
+
+
+def write_offs_by_month(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """month, root, amount without contractual and regulatory allowances."""
+    return _frame(con, "SELECT strftime(posted_on, '%Y-%m') AS month, root, sum(amount) AS amount FROM write_offs "
+                  f"WHERE leaf NOT IN ('contractual', 'regulatory') AND {_between('posted_on', as_of, months)} "
+                  "GROUP BY ALL ORDER BY ALL", ("amount",))  # fmt: skip
+
+
+def write_offs_by_payer(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """payer_name, unnecessary, other and the share unnecessary, without contractual and regulatory allowances."""
+    table = _frame(con, "SELECT coalesce(c.payer_name, 'not named') AS payer_name, "
+                   "coalesce(sum(w.amount) FILTER (WHERE w.root = 'unnecessary'), 0) AS unnecessary, "
+                   "coalesce(sum(w.amount) FILTER (WHERE w.root <> 'unnecessary'), 0) AS other "
+                   "FROM write_offs w JOIN claims c USING (claim_number) WHERE w.leaf NOT IN ('contractual', 'regulatory') "
+                   f"AND {_between('w.posted_on', as_of, months)} GROUP BY 1", ("unnecessary", "other"))  # fmt: skip
+    table = table.assign(share=table["unnecessary"] / (table["unnecessary"] + table["other"]).where(lambda t: t != 0))
+    return table.sort_values(["unnecessary", "payer_name"], ascending=[False, True], ignore_index=True)
+
+
+def mismatches(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """Denials that the ledger posted as contractual: claim, date, amount, the practice's words, the remittance's category."""
+    return _frame(con, "SELECT w.claim_number, c.payer_name, w.posted_on, w.amount, w.code, w.reason, w.remit_category, w.leaf "
+                  f"FROM write_offs w JOIN claims c USING (claim_number) WHERE w.mismatch AND {_between('w.posted_on', as_of, months)} "
+                  "ORDER BY w.amount DESC, w.claim_number", ("amount",))  # fmt: skip
+
+
+def words_not_understood(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+    """The practice's write-off words that tell no leaf: code, reason, postings, amount, and what of it stays unclassified.
+
+    The rest was counted under the reason that the denial tells.
+    """
+    return _frame(con, f"""
+        SELECT w.code, w.reason, count(*) AS postings, sum(w.amount) AS amount,
+            coalesce(sum(w.amount) FILTER (WHERE w.leaf = 'unclassified'), 0) AS unclassified
+        FROM write_offs w
+        JOIN posting_reasons r ON r.code = coalesce(w.code, '') AND r.reason = coalesce(w.reason, '')
+        WHERE r.leaf = 'unclassified' AND w.basis = 'posted' AND {_between('w.posted_on', as_of, months)}
+        GROUP BY 1, 2 ORDER BY unclassified DESC, amount DESC, code, reason""", ("amount", "unclassified"))  # fmt: skip

@@ -1,0 +1,1 @@
+"""What a page says: blocks, columns, sentences. Computes no figure."""

@@ -1,0 +1,407 @@
+"""What notebooks call to show an answer: findings, key figures, tables, figures, definitions.
+
+Each object displays itself in JupyterLab and carries its content along in the notebook's output, so that `reports`
+can collect findings for the index and tables for `tables/*.csv` from the executed notebook alone. All text is escaped.
+
+    Finding("147 of 1,211 claims decided in October 2026 were denied at first (12.1%).", rank=1)
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from rcm_analysis.privacy import release
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+FINDING_MIME = "application/vnd.rcm.finding+json"
+TABLE_MIME = "application/vnd.rcm.table+json"
+FIGURE_MIME = "application/vnd.rcm.figure+json"
+WORKBOOK_MIME = "application/vnd.rcm.workbook+json"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+MAX_CELL = 32_767  # characters, the most that a cell of Excel holds
+MAX_SHOWN = 400  # characters of a cell on a page
+MAX_ROWS_ON_PAGE = 500
+KINDS = ("answer", "change", "caution", "action")
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+
+
+def still(text: str) -> str:
+    """The text without the marks that turn the direction of what stands around it; right-to-left letters need none.
+
+    >>> still("\u202eGNITSAF\u202c CARE")
+    'GNITSAF CARE'
+    """
+    return _TURNS.sub("", text)
+
+
+def escape(text: str) -> str:
+    """Text for HTML."""
+    return html.escape(still(text))
+
+
+def defused(text: str) -> str:
+    """Text for a spreadsheet: what it would run as a formula begins with an apostrophe, no mark turns it around, and it fits."""
+    text = still(text)
+    return (f"'{text}" if text.startswith(FORMULA_STARTS) else text)[:MAX_CELL]
+
+
+def usd(value: Any, *, cents: bool = False) -> str:
+    """Dollars for a sentence: $1,234, with cents if asked; a dash where there is no value."""
+    if _missing(value):
+        return "–"
+    number = float(value)
+    text = f"${abs(number):,.2f}" if cents else f"${abs(number):,.0f}"
+    return f"−{text}" if number < 0 and text.strip("$0.,") else text
+
+
+def share(value: Any) -> str:
+    """A share 0–1 as percent with one place: 12.1%."""
+    return "–" if _missing(value) else f"{float(value) * 100:.1f}%"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands separators."""
+    return "–" if _missing(value) else f"{float(value):,.0f}"
+
+
+def points(value: Any) -> str:
+    """A difference of shares 0–1 in points with its sign: +1.2."""
+    if _missing(value):
+        return "–"
+    number = round(float(value) * 100, 1)
+    return f"{number:+.1f}".replace("-", "−") if number else "0.0"
+
+
+def small(value: Any) -> str:
+    """A probability: two digits, or below 0.0001."""
+    return "–" if _missing(value) else "< 0.0001" if value < 0.0001 else f"{float(value):.2g}"
+
+
+def days(value: Any) -> str:
+    """Days with at most one decimal."""
+    return "–" if _missing(value) else f"{float(value):,.1f}".removesuffix(".0")
+
+
+def month_name(month: str) -> str:
+    """`2026-10` as October 2026."""
+    return f"{MONTHS[int(month[5:7]) - 1]} {month[:4]}"
+
+
+def called(practice: str) -> str:
+    """A practice's name for a heading; `all` stands for the comparison of several."""
+    return "all practices" if practice == "all" else practice
+
+
+def in_units(values: Sequence[Any], units: Sequence[str]) -> list[str]:
+    """Each value in the unit of its measure: share, USD or days."""
+    forms = {"share": share, "USD": usd, "days": days}
+    return [forms[unit](value) for value, unit in zip(values, units, strict=True)]
+
+
+def words(name: Any) -> str:
+    """A code name in plain words: `timely_filing` as timely filing."""
+    return "not named" if _missing(name) else str(name).replace("_", " ")
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days, "points": points, "small": small,
+           "text": lambda v: "" if _missing(v) else str(v), "words": words, "yes": lambda v: "yes" if v else "no",
+           "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
+RELATIVE = re.compile(r"(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
+WIDE_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
+# JupyterLab aligns every cell to the right and gives buttons a frame
+LIVE_STYLE = (".jp-RenderedHTMLCommon .table :is(th, td, caption) { text-align: left; vertical-align: top; } "
+              ".jp-RenderedHTMLCommon .table .n { text-align: right; } .table :is(.n, .d) { white-space: nowrap; } "
+              ".jp-RenderedHTMLCommon .table th[scope=row] { font-weight: 400; } .table caption { font-weight: 600; } "
+              ".table thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence with numbers in it. `rank` orders the index (1 first); `amount_usd` breaks ties."""
+
+    sentence: str
+    rank: int = 50
+    kind: str = "answer"
+    amount_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        said = release.text(self.sentence) if release.active() else self.sentence
+        object.__setattr__(self, "sentence", still(said))
+        if self.kind not in KINDS:
+            raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        content = {"sentence": self.sentence, "rank": self.rank, "kind": self.kind, "amount_usd": self.amount_usd}
+        return {"text/html": f'<p class="finding {self.kind}">{escape(self.sentence)}</p>',
+                "text/plain": self.sentence, FINDING_MIME: content}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A section that data names, such as a payer's; `number` keeps the ids apart; `own_page` begins a page in print."""
+
+    text: str
+    number: int
+    own_page: bool = True
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {
+            "text/html": f'<h2 class="part{" own-page" * self.own_page}" id="part-{self.number}">{escape(_cut(self.text))}</h2>',
+            "text/plain": self.text,
+        }
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Three to five key figures in a row: (label, value as text, note). `headline` are those the index shows too."""
+
+    figures: Sequence[tuple[str, str, str]]
+    headline: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if release.active():
+            scrubbed = [tuple(release.text(" · ".join(figure)).split(" · ")) for figure in self.figures]
+            object.__setattr__(self, "figures", scrubbed)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        content = {"numbers": [list(self.figures[i]) for i in self.headline]} if self.headline else {}
+        bundle = {
+            "text/html": tiles(self.figures),
+            "text/plain": "\n".join(f"{a}: {b} ({c})" for a, b, c in self.figures),
+        }
+        return {**bundle, FINDING_MIME: content} if content else bundle
+
+
+def tiles(figures: Sequence[Sequence[str]]) -> str:
+    """Key figures as HTML."""
+    cells = "".join(
+        f'<div class="tile"><dt>{escape(label)}</dt><dd><strong>{escape(value)}</strong>'
+        f"<span>{escape(note)}</span></dd></div>"
+        for label, value, note in figures
+    )
+    return f'<dl class="tiles">{cells}</dl>'
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column is shown: its heading, its unit (a key of `FORMATS`) and a definition for the tooltip."""
+
+    label: str
+    unit: str = "text"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the first `rows` rows on the page, 500 behind its search, all of them in `tables/<name>.csv`.
+
+    `links` names a column that is not shown: the relative address to which a row's first cell leads, empty for none.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    title: str
+    columns: dict[str, Column]
+    rows: int = 15
+    note: str = ""
+    links: str = ""
+    empty: str = "None."
+
+    def __post_init__(self) -> None:
+        missing = (set(self.columns) | ({self.links} if self.links else set())) - set(self.frame.columns)
+        if missing:
+            raise KeyError(f"table {self.name} has no column {', '.join(sorted(missing))}")
+        if release.active():
+            self._deidentify()
+
+    def _counts(self) -> list[str]:
+        """The columns that count cases."""
+        return [name for name, column in self.columns.items() if column.unit == "count"]
+
+    def _deidentify(self) -> None:
+        if release.lists_cases(self.frame[list(self.columns)]):
+            object.__setattr__(self, "empty", "A list of single claims is left out here.")
+        left = release.table(self.frame[list(self.columns)], self._counts())
+        if self.links:
+            left = left.assign(**{self.links: self.frame[self.links].reset_index(drop=True).reindex(left.index)})
+        for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
+                            ("title", release.text(self.title)), ("note", release.text(self.note))):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/html": self.html(), "text/plain": f"{self.title}: {len(self.frame)} rows",
+                TABLE_MIME: {"name": self.name, "title": self.title, "counts": self._counts(),
+                             "csv": csv_text(self.frame[list(self.columns)])}}  # fmt: skip
+
+    def html(self) -> str:
+        heads = "".join(_head(column) for column in self.columns.values())
+        shown = self.frame.head(self.rows)
+        body = self._rows(shown) or f'<tr><td colspan="{len(self.columns)}">{escape(self.empty)}</td></tr>'
+        hidden = self._rows(self.frame.iloc[self.rows : MAX_ROWS_ON_PAGE])
+        more = f"<tbody hidden>{hidden}</tbody>" if hidden else ""  # for the page's script to search and show
+        rest = [f"{len(shown)} of {len(self.frame):,} rows"] if len(self.frame) > len(shown) else []
+        foot = "; ".join(rest if live() else [*rest, f"all in tables/{self.name}.csv"])
+        foot = escape(f"{self.note} {foot}".strip())
+        title = escape(_cut(self.title))
+        wide = ' class="wide"' if len(self.columns) >= WIDE_COLUMNS else ""
+        return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{wide}><caption>{title}</caption>'
+                f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>{_live_script()}")  # fmt: skip
+
+    def _rows(self, frame: pd.DataFrame) -> str:
+        rows = frame[list(self.columns)].itertuples(index=False, name=None)
+        links = frame[self.links] if self.links else [""] * len(frame)
+        return "".join(f"<tr>{self._cells(row, link)}</tr>" for row, link in zip(rows, links, strict=True))
+
+    def _cells(self, row: tuple, link: str) -> str:
+        cells = []
+        for i, (value, column) in enumerate(zip(row, self.columns.values(), strict=True)):
+            text = escape(_cut(FORMATS[column.unit](value)))
+            if i == 0 and isinstance(link, str) and RELATIVE.fullmatch(link):
+                text = f'<a href="{escape(link)}">{text}</a>'
+            tag = 'th scope="row"' if i == 0 else "td"
+            number = (
+                f' class="n {column.unit}"'
+                if column.unit in NUMERIC
+                else ' class="d"'
+                if column.unit in ("date", "month")
+                else ""
+            )
+            cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
+        return "".join(cells)
+
+
+def live() -> bool:
+    """Whether somebody looks at the notebook itself: Jupyter's server names it to the kernels that it starts."""
+    return bool(os.environ.get("JPY_SESSION_NAME"))
+
+
+def _live_script() -> str:
+    """The pages' own script, for a table that no page will hold."""
+    if not live():
+        return ""
+    script = (resources.files("rcm_analysis.pages") / "templates" / "tables.js").read_text("utf-8")
+    return f"<style>{LIVE_STYLE}</style><script>{script}</script>"
+
+
+def _cut(text: str) -> str:
+    """What of a text stands on a page; the whole is in the table's file."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def _head(column: Column) -> str:
+    label = escape(column.label)
+    label = f'<abbr title="{escape(column.note)}">{label}</abbr>' if column.note else label
+    number = ' class="n"' if column.unit in NUMERIC else ""
+    return f'<th scope="col"{number}>{label}</th>'
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """The frame as CSV: ISO dates, plain numbers, and text that a spreadsheet would take for a formula defused."""
+    safe = frame.copy()
+    for name in safe.columns:
+        if not (pd.api.types.is_numeric_dtype(safe[name]) or pd.api.types.is_bool_dtype(safe[name])):
+            safe[name] = [_defused(value) for value in safe[name]]
+    safe.columns = [_defused(name) for name in safe.columns]
+    out = io.StringIO()
+    safe.to_csv(out, index=False, lineterminator="\n", date_format="%Y-%m-%d", float_format="%.10g")
+    return out.getvalue()
+
+
+def _defused(value: Any) -> Any:
+    return defused(value) if isinstance(value, str) else value
+
+
+@dataclass
+class Figure:
+    """A matplotlib figure as inline SVG with alternative text and caption; `data` is the table behind it."""
+
+    fig: MatplotlibFigure
+    name: str
+    alt: str
+    caption: str
+    data: pd.DataFrame | None = None
+    svg: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if not self.alt.strip():
+            raise ValueError(f"figure {self.name} needs a text that says what it shows")
+        self.svg = _svg(self.fig, self.name)
+        if release.active():
+            self._deidentify()
+
+    def _deidentify(self) -> None:
+        """A picture stays only if the table behind it is known and loses nothing; its text goes through as any other."""
+        self.alt, self.caption = release.text(self.alt), release.text(self.caption)
+        before = self.data
+        if before is not None:
+            self.data = release.table(before, release.count_columns(before))
+        if before is None or set(self.data) != set(before) or self.data.isna().sum().sum() > before.isna().sum().sum():
+            self.svg, self.caption = "", f"{self.caption} The picture is left out: it would show small counts."
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        figure = (f'<figure role="img" aria-label="{escape(self.alt)}">{self.svg}'
+                  f"<figcaption>{escape(self.caption)}</figcaption></figure>")  # fmt: skip
+        bundle = {"text/html": figure, "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
+        if self.data is not None:
+            counts = release.count_columns(self.data)
+            bundle[TABLE_MIME] = {
+                "name": self.name,
+                "title": self.caption,
+                "counts": counts,
+                "csv": csv_text(self.data),
+            }
+        return bundle
+
+
+def _svg(fig: MatplotlibFigure, name: str) -> str:
+    """The figure's SVG without date and with ids of its own, so that several fit on one page; closes the figure."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    out = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        fig.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)  # comments repeat the labels
+    text = re.sub(r' xmlns:xlink="[^"]*"| xmlns="[^"]*"', "", text).replace("xlink:href", "href")
+    prefix = re.sub(r"\W", "-", name)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Terms at the end of a page: (term, definition, source)."""
+
+    terms: Sequence[tuple[str, str, str]]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        items = "".join(
+            f"<dt>{escape(term)}</dt><dd>{escape(text)} <cite>{escape(source)}</cite></dd>"
+            for term, text, source in self.terms
+        )
+        return {"text/html": f'<details class="definitions" open><summary>Definitions and sources</summary><dl>{items}</dl></details>',
+                "text/plain": json.dumps([term for term, *_ in self.terms])}  # fmt: skip

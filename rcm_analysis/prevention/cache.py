@@ -1,0 +1,74 @@
+"""What a practice's own history teaches about claims not sent yet, learned once after an ingest and kept beside it.
+
+    data/store/riverbend/rules/00007-3fa9c1d2-2026-10-31-2/    rules.parquet, denial.model, loss.model
+
+Only what was learned from the newest ingest is kept; nothing in these files runs when they are read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from rcm_analysis.prevention import chance, features
+from rcm_analysis.prevention import rules as prevention_rules
+from rcm_analysis.prevention.chance import Chances
+from rcm_analysis.store.practice import Practice
+
+if TYPE_CHECKING:
+    import duckdb
+
+VERSION = 2  # raise it when rules or chances are learned in another way
+
+
+class Learned(NamedTuple):
+    """Rules of `prevention.learn_rules` and the chances of `denial_chance.learn`, None where nothing was answered yet."""
+
+    rules: pd.DataFrame
+    chances: Chances | None
+
+
+def of_practice(con: duckdb.DuckDBPyConnection, practice: Practice, *, as_of: date) -> Learned:
+    """What the practice's batches teach as of the day: as kept since it was last learned from them, else learned now."""
+    batch = (practice.batches() or ["none"])[-1]
+    folder = practice.folder / "rules" / f"{batch}-{as_of.isoformat()}-{VERSION}"
+    if folder.is_dir():
+        chances = chance.load(folder) if (folder / "denial.model").exists() else None
+        return Learned(pd.read_parquet(folder / "rules.parquet"), chances)
+    learned = learn(con, as_of=as_of)
+    _keep(learned, folder)
+    for old in folder.parent.iterdir():
+        if not old.name.startswith((batch, ".")):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    return learned
+
+
+def learn(con: duckdb.DuckDBPyConnection, *, as_of: date) -> Learned:
+    """Rules and chances from all that was known on the day; `con` from `claims.open_practice` at the same `as_of`."""
+    lines = features.sent(con, as_of=as_of)
+    return Learned(rules_of(lines), chance.learn(lines, as_of=as_of, ends=chance.ends(con)))
+
+
+def rules_of(lines: pd.DataFrame) -> pd.DataFrame:
+    """Rules of `prevention.learn_rules` from the lines of `before_submission.sent`."""
+    return prevention_rules.learn_rules(lines, outcome="outcome", date="sent_on", features=features.FEATURES, case="submission_id",
+                                  amount="denied_amount")  # fmt: skip
+
+
+def _keep(learned: Learned, folder: Path) -> None:
+    """Written beside its place and renamed, so that nobody reads half of it; of two that learn at once the first stays."""
+    new = folder.with_name(f".{folder.name}-{os.getpid()}")
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    new.mkdir(mode=0o700, exist_ok=True)
+    learned.rules.to_parquet(new / "rules.parquet")
+    if learned.chances:
+        learned.chances.save(new)
+    if folder.is_dir():
+        shutil.rmtree(new)
+    else:
+        new.rename(folder)

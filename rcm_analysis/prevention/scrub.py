@@ -1,0 +1,275 @@
+"""Claims checked before submission: an 837 file read, learned rules and static edits applied, a finding per row.
+
+    claim_number  severity  rule_id          finding                                     evidence                p_denial  expected_loss_usd
+    A1            hold      R3fa9c1          Hold for an authorization number: payer …   24 of 26 such claims …  .71       241.40
+    A2            warn      filing-deadline  The filing limit is near: send this first.  6 days left …           .06       3.60
+    A2            info      score            Chance of a denial 6%, usually 14%.         5% to 7% of claims …    .06       3.60
+
+A claim with a finding of severity `hold` is held; the rest are clean. Nothing of the patient is in a finding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from rcm_analysis.claims import derive
+from rcm_analysis.edi import claim_837, divide_837, envelopes, x12
+from rcm_analysis.errors import RcmError
+from rcm_analysis.pages.blocks import csv_text
+from rcm_analysis.prevention import cache, edits, features, holds, search, wording
+from rcm_analysis.prevention import rules as prevention_rules
+from rcm_analysis.prevention.chance import Chances
+from rcm_analysis.prevention.holds import Places
+from rcm_analysis.store.practice import Practice
+
+if TYPE_CHECKING:
+    import duckdb
+
+COLUMNS = ("claim_number", "severity", "rule_id", "finding", "evidence", "p_denial", "expected_loss_usd", "line_number", "owner",
+           "fix")  # fmt: skip
+SEVERITIES = ("hold", "warn", "info")
+SUFFIXES = (".csv", ".json")
+SCORE_ID = "score"
+REASONED_CLAIMS = 300  # holds whose reasons are looked for; nobody reads on
+
+
+class ScrubError(RcmError):
+    """The file can't be checked."""
+
+    code = 2
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The claims of one 837 file: tables as ingested, what only segments tell, remarks, and the number of CLMs."""
+
+    data: bytes
+    claims: pa.Table
+    lines: pa.Table
+    facts: pd.DataFrame
+    remarks: list[str]
+
+
+def read(data: bytes, key: bytes) -> Offered:
+    """The claims of an 837 file. Raises ScrubError where there is none; a claim cut off at the end is a remark."""
+    data = x12.plain(data)
+    file_id = hashlib.sha256(data).hexdigest()
+    held: dict[str, list[pa.Table]] = {"submissions": [], "submission_lines": []}
+    facts, remarks = [], []
+    parts = envelopes.parts(0, data, x12.interchanges(data))
+    for group in envelopes.gather(parts):
+        piece = envelopes.Piece(group)
+        tables, notes = claim_837.read(piece, [file_id], envelopes.file_keys([file_id]), key)
+        for name, table in tables.items():
+            held[name].append(table)
+        facts.append(edits.segment_facts(piece))
+        remarks += [f"{note.place}: {note.reason}" for note in notes]
+    if not any(len(table) for table in held["submissions"]):
+        raise ScrubError("there is no 837 claim in this file")
+    tables = {name: pa.concat_tables(parts) for name, parts in held.items()}
+    return Offered(data, tables["submissions"], tables["submission_lines"], pd.concat(facts), remarks)
+
+
+def scrub(
+    con: duckdb.DuckDBPyConnection, files: Sequence[Offered], rules: pd.DataFrame, *,
+    chances: Chances | None = None, places: Places | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Findings on the claims of all files, holds first; `con` from `claims.open_practice`, `rules` from `prevention.learn_rules`.
+
+    With `chances` every claim has a row `score`; without, `p_denial` is the precision of the best rule it matches. With
+    `places`, rules and chances hold at most so many claims: those with most dollars expected to be refused (`holds`);
+    a claim that an edit holds takes a place first, and what matches a rule and has no place is warned of.
+    """
+    claims_, lines = (pa.concat_tables(getattr(file, name) for file in files) for name in ("claims", "lines"))
+    rows = features.to_send(con, claims_, lines)
+    told = _told(rows, rules, chances)
+    parts = [_edits(files), _of_rules(rows, rules), _sent_before(con, rows), _of_score(told)]
+    findings = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=["submission_id", *COLUMNS])])
+    if places is not None:
+        findings = _in_places(findings, rows, told, chances, learned_ids={SCORE_ID, *rules["rule_id"]}, places=places)
+    likely = told["p_denial"].fillna(told["rule_precision"].where(told["rule_precision"] > 0))
+    findings = findings.assign(p_denial=findings["submission_id"].map(likely).astype(float).round(4),
+                               expected_loss_usd=findings["submission_id"].map(told["expected_loss_usd"]).astype(float).round(2))  # fmt: skip
+    order = findings["severity"].map({name: i for i, name in enumerate(SEVERITIES)})
+    findings = findings.assign(_order=order).sort_values(
+        ["_order", "claim_number", "line_number", "rule_id"], kind="stable"
+    )
+    return findings.reindex(columns=["submission_id", *COLUMNS]).reset_index(drop=True)
+
+
+def _told(rows: pd.DataFrame, rules: pd.DataFrame, chances: Chances | None) -> pd.DataFrame:
+    """A row per submission: what `denial_chance` says of it (missing without) and the precision of its best rule (else 0)."""
+    told = rows.groupby("submission_id").agg(
+        claim_number=("claim_number", "first"), charge_usd=("claim_charge", "first")
+    )
+    scored = chances(rows).set_index("submission_id") if chances else pd.DataFrame(index=told.index)
+    told = told.join(scored.reindex(columns=["p_denial", "lower", "upper", "lift", "p_loss", "expected_loss_usd"]))
+    return told.assign(rule_precision=prevention_rules.best_precision(rules, rows, case="submission_id"))
+
+
+def _edits(files: Sequence[Offered]) -> pd.DataFrame:
+    table = pd.concat([file.claims.to_pandas().assign(file=i) for i, file in enumerate(files)], ignore_index=True)
+    facts = pd.concat([file.facts.drop(columns="source").assign(file=i) for i, file in enumerate(files)])
+    table = _dated(table.merge(facts, on=["file", "segment"], how="left", validate="1:1").drop(columns="file"))
+    lines = _dated(pd.concat([file.lines.to_pandas() for file in files], ignore_index=True))
+    return edits.find(table, lines).assign(owner="biller", fix="Correct the claim in the billing system.")
+
+
+def _dated(table: pd.DataFrame) -> pd.DataFrame:
+    days = [name for name in ("known_on", "service_date", "service_date_last") if name in table]
+    return table.assign(**{name: pd.to_datetime(table[name]) for name in days})
+
+
+def _of_rules(rows: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
+    found = []
+    for rule in (wording.described(rules) if len(rules) else rules).itertuples():
+        hit = rows[search.matches(search.from_json(rule.terms), rows)].drop_duplicates("submission_id")
+        found.append(pd.DataFrame({
+            "submission_id": hit["submission_id"], "claim_number": hit["claim_number"], "line_number": hit["line_number"], "severity": "hold",
+            "rule_id": rule.rule_id, "finding": rule.sentence.split(";")[0] + ".", "evidence": wording.evidence(rule), "owner": rule.owner,
+            "fix": rule.fix}))  # fmt: skip
+    return pd.concat(found) if found else pd.DataFrame()
+
+
+def _sent_before(con: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> pd.DataFrame:
+    """The claim, or a line of it, was sent before and not rejected."""
+    first = rows[rows["frequency"].fillna("1").eq("1")]
+    again = con.execute("""
+        SELECT n.submission_id, strftime(max(s.known_on), '%Y-%m-%d') AS before FROM new_claims n
+        JOIN submissions s ON s.claim_number = n.claim_number AND s.payer_name = n.payer_name AND s.known_on <= n.known_on
+            AND s.payer_order IS NOT DISTINCT FROM n.payer_order AND s.file_id <> n.file_id
+        WHERE n.frequency = '1' AND NOT EXISTS (SELECT 1 FROM acknowledgments a WHERE a.claim_number = n.claim_number
+            AND a.rejected AND a.known_on >= s.known_on)
+        GROUP BY 1
+    """).df().set_index("submission_id")["before"]  # fmt: skip
+    ids = first["submission_id"].isin(again.index)
+    claims_ = first[ids].drop_duplicates("submission_id")
+    lines = first[~ids & first["duplicate"].eq("yes")].drop_duplicates("submission_id")
+    fix = "Look up the first claim; send a correction as frequency 7 with the payer's claim number."
+    parts = (
+        (claims_, "warn", "sent-before", "This claim was sent before and is not known to be rejected.",
+         [f"sent on {again[i]}" for i in claims_["submission_id"]]),
+        (lines, "warn", "billed-before", "The same service of this patient was billed under another claim number.", "in the practice's store"),
+    )  # fmt: skip
+    return pd.concat([
+        part[["submission_id", "claim_number", "line_number"]].assign(severity=severity, rule_id=name, finding=finding, evidence=evidence,
+                                                                     owner="biller", fix=fix)
+        for part, severity, name, finding, evidence in parts])  # fmt: skip
+
+
+def _of_score(told: pd.DataFrame) -> pd.DataFrame:
+    """A row for each claim with a chance: that beside the practice's, and what was seen of claims with like chances."""
+    told = told[told["p_denial"].notna()]
+    usual = told["p_denial"] / told["lift"]
+    return pd.DataFrame({
+        "submission_id": told.index, "claim_number": told["claim_number"].to_numpy(), "line_number": 0, "severity": "info", "rule_id": SCORE_ID,
+        "finding": [f"Chance of a denial {p:.0%}, usually {u:.0%}." for p, u in zip(told["p_denial"], usual, strict=True)],
+        "evidence": [f"{low:.0%} to {high:.0%} of claims with like chances were refused" for low, high in zip(told["lower"], told["upper"], strict=True)],
+        "owner": "biller", "fix": ""})  # fmt: skip
+
+
+def _in_places(findings, rows: pd.DataFrame, told: pd.DataFrame, chances: Chances | None, *, learned_ids: set[str],
+               places: Places) -> pd.DataFrame:  # fmt: skip
+    """The findings with at most so many claims held by rules and chances; those that an edit holds take places first."""
+    by_us = findings["rule_id"].isin(learned_ids)
+    sure = set(findings.loc[findings["severity"].eq("hold") & ~by_us, "submission_id"])
+    worth = holds.worth_usd(
+        told["p_denial"], lift=told["lift"], rule_precision=told["rule_precision"], charge_usd=told["charge_usd"]
+    )
+    taken = holds.first(worth.where(~worth.index.isin(sure), 0.0), places.among(len(told)) - len(sure))
+    inside = findings["submission_id"].isin(taken.index[taken])
+    out = by_us & ~inside & findings["severity"].eq("hold")
+    no_rule = taken & told["rule_precision"].eq(0)
+    alone = findings["rule_id"].eq(SCORE_ID) & findings["submission_id"].isin(told.index[no_rule])
+    findings = findings.assign(severity=findings["severity"].mask(out, "warn").mask(alone, "hold"))
+    return _with_reasons(findings, alone, rows, chances) if alone.any() else findings
+
+
+def _with_reasons(findings: pd.DataFrame, alone: pd.Series, rows: pd.DataFrame, chances: Chances) -> pd.DataFrame:
+    """What moves the chance, beside the evidence of claims held for their chance alone, the likeliest first."""
+    ids = findings.loc[alone, "submission_id"].unique()[:REASONED_CLAIMS]
+    why = dict(chances.reasons(rows[rows["submission_id"].isin(ids)]))
+    told = [f"{evidence}; {why[i]}" if i in why else evidence for evidence, i in
+            zip(findings.loc[alone, "evidence"], findings.loc[alone, "submission_id"], strict=True)]  # fmt: skip
+    findings = findings.reset_index(drop=True)
+    at = np.flatnonzero(alone.to_numpy())
+    findings.loc[at, "evidence"] = told
+    findings.loc[at, "fix"] = "No rule says why: have a second person look at what raises the chance."
+    return findings
+
+
+def held(findings: pd.DataFrame) -> set[int]:
+    """Submission ids of the claims held."""
+    return set(findings.loc[findings["severity"].eq("hold"), "submission_id"])
+
+
+def worth_a_look(findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings without the chances of claims that nothing is said of otherwise."""
+    return findings[findings["severity"].ne("info") | findings["rule_id"].ne(SCORE_ID)]
+
+
+def expected(findings: pd.DataFrame) -> str:
+    """What the claims are expected to lose, as the end of a line; empty without chances."""
+    claims_ = findings.drop_duplicates("submission_id")
+    if claims_["expected_loss_usd"].isna().all():
+        return ""
+    held_ = claims_.loc[claims_["submission_id"].isin(held(findings)), "expected_loss_usd"].sum()
+    return f"; expected loss ${claims_['expected_loss_usd'].sum():,.0f}, ${held_:,.0f} of it in the held"
+
+
+def divide(offered: Offered, findings: pd.DataFrame) -> tuple[bytes, bytes]:
+    """The file as two: clean claims, held claims; either may be empty. Claims that could not be read are held."""
+    ids = offered.claims["submission_id"].to_numpy()
+    clean = ~np.isin(ids, list(held(findings)))
+    numbers = set(offered.claims["segment"].to_numpy()[clean].tolist())
+    others = set(offered.facts["segment"].tolist()) - numbers
+    return divide_837.divide(offered.data, numbers), divide_837.divide(offered.data, others)
+
+
+def text_of(findings: pd.DataFrame, suffix: str) -> str:
+    """The findings as CSV or JSON (a list of objects)."""
+    table = findings[list(COLUMNS)]
+    if suffix == ".csv":
+        return csv_text(table)
+    return json.dumps(json.loads(table.to_json(orient="records")), indent=1, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file's findings and what is needed to divide it."""
+
+    path: Path
+    offered: Offered
+    findings: pd.DataFrame
+
+    @property
+    def holds(self) -> int:
+        return len(held(self.findings))
+
+
+def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None) -> list[Checked]:
+    """Every file checked against the practice as known on the day; `places` are those of all files together."""
+    if not paths:
+        return []
+    place = Practice(store, practice)
+    con = derive.open_practice(store, practice, as_of=as_of)
+    known = cache.of_practice(con, place, as_of=as_of)
+    files = [read(path.read_bytes(), place.key()) for path in paths]
+    findings = scrub(con, files, known.rules, chances=known.chances, places=places)
+    owner = pd.Series(np.repeat(np.arange(len(files)), [len(file.claims) for file in files]),
+                      np.concatenate([file.claims["submission_id"].to_numpy() for file in files]))  # fmt: skip
+    of_file = findings["submission_id"].map(owner[~owner.index.duplicated()])
+    return [
+        Checked(path, file, findings[of_file == i].reset_index(drop=True))
+        for i, (path, file) in enumerate(zip(paths, files, strict=True))
+    ]

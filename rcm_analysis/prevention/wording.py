@@ -1,0 +1,75 @@
+"""Rules in words for the person at the desk: what to hold a claim for, the check, the owner and the fix.
+
+R3fa9c1  Hold for an authorization number: no authorization number in the claim, payer UNISON, procedure 70553,
+         since 2026-03; 24 of 26 such claims were denied (92%).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from rcm_analysis.prevention.search import Condition, Term, from_json
+from rcm_analysis.reference import codes
+
+_NAMES = {
+    "payer_name": "payer", "filing_code": "payer kind", "procedure_family": "procedure beginning with", "with_procedures": "billed",
+    "rendering_npi": "provider", "days_since_service": "days since the service", "frequency": "claim frequency",
+    "place_of_service": "place of service", "payer_order": "payer order", "diagnosis_chapters": "diagnosis beginning with",
+    "diagnoses": "diagnosis", "modifiers": "modifier", "patient_denied_for": "patient denied within a year for", "units": "units",
+    "days_since_same_procedure": "days since the patient's last such service", "same_procedure_in_year": "such services in a year",
+}  # fmt: skip
+_YES_NO = {
+    "authorization": ("an authorization number in the claim", "no authorization number in the claim"),
+    "referral": ("a referral number in the claim", "no referral number in the claim"),
+    "duplicate": ("the same service was billed under another claim number", "the service was not billed before"),
+    "truncated_diagnosis": ("a diagnosis code that is cut short", "no diagnosis code that is cut short"),
+    "provider_denied_for_credentialing": ("the payer lately denied this provider for credentialing",
+                                          "no credentialing denials of this provider lately"),
+    "new_patient": ("a new patient", "a known patient"),
+    "other_payer": ("another payer was billed for this patient before", "no other payer was billed for this patient before"),
+}  # fmt: skip
+
+
+def in_words(condition: Condition) -> str:
+    """The condition as a phrase, payer first.
+
+    >>> in_words((Term("authorization", "in", ("no",)), Term("payer_name", "in", ("ACME",))))
+    'payer ACME, no authorization number in the claim'
+    """
+    first = ("payer_name", "procedure")
+    ordered = sorted(condition, key=lambda term: first.index(term.feature) if term.feature in first else len(first))
+    return ", ".join(_term(term) for term in ordered)
+
+
+def _term(term: Term) -> str:
+    name = _NAMES.get(term.feature, term.feature.replace("_", " "))
+    values = [f"{v:g}" if isinstance(v, float) else str(v).replace("_", " ") for v in term.values]
+    if term.feature in _YES_NO and term.operation == "in" and len(values) == 1:
+        return _YES_NO[term.feature][0 if values[0] == "yes" else 1]
+    if term.operation == "missing":
+        return f"{name} not given"
+    if term.operation in (">=", "<="):
+        return f"{name} {values[0]} or {'more' if term.operation == '>=' else 'fewer'}"
+    listed = " or ".join([", ".join(values[:-1]), values[-1]] if len(values) > 1 else values)
+    if term.feature == "with_procedures":
+        return f"{listed} {'billed beside it' if term.operation == 'with' else 'not billed beside it'}"
+    return f"no {name} {listed}" if term.operation == "without" else f"{name} {listed}"
+
+
+def evidence(rule) -> str:
+    """What the rule's months of proof showed; `rule` is a row of `rules`."""
+    refused = "rejected" if rule.category == "rejection" else "denied"
+    return (f"{rule.denied:,.0f} of {rule.claims_matched:,.0f} such claims were {refused} from {rule.tested_from:%Y-%m} to {rule.tested_to:%Y-%m} "
+            f"({rule.precision:.0%}; expect at least {rule.precision_lower:.0%}), against {rule.base_rate:.0%} of all")  # fmt: skip
+
+
+def described(rules: pd.DataFrame) -> pd.DataFrame:
+    """The rules with `words` (the condition), `sentence`, `check`, `owner` and `fix`."""
+    actions = codes.table("prevention").set_index("category")
+    rows = [actions.loc[c if c in actions.index else "other"] for c in rules["category"]]
+    conditions = [in_words(from_json(text)) for text in rules["terms"]]
+    since = [f", since {month}" if isinstance(month, str) else "" for month in rules["since"]]
+    sentences = [f"Hold for {row['hold_for']}: {text}{when}; {evidence(rule)}." for row, text, when, rule in
+                 zip(rows, conditions, since, rules.itertuples(), strict=True)]  # fmt: skip
+    columns = {name: [row[name] for row in rows] for name in ("check", "owner", "fix")}
+    return rules.assign(words=conditions, sentence=sentences, **columns)

@@ -1,0 +1,1 @@
+"""Who may be seen: pseudonyms at the door, and what leaves in a de-identified report. Stores and shows nothing itself."""

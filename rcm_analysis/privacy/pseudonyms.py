@@ -1,0 +1,130 @@
+"""What keeps persons out of the store: pseudonyms on the way in, words that could name somebody taken out of text.
+
+A pseudonym is a keyed hash (HMAC-SHA-256 with the practice's own random key), so that nobody without the key can tell
+which member number it stands for, and two practices never share one. Ages are capped at 90, as 45 CFR 164.514(b)(2)
+asks for.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rcm_analysis.edi import x12
+
+AGE_CAP = 90
+KEPT_PSEUDONYMS = 200_000  # in memory, some 40 MB
+MIN_CLAIMS_PER_WORD = 5  # a word on fewer claims than this could be somebody's name
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\S")
+
+
+def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
+    """Keyed pseudonyms, the first sixteen hex digits of an HMAC-SHA-256; null where the value is missing.
+
+    Spaces, signs and case don't matter. Among a million members two share a pseudonym with a chance of 3 in 10^8.
+
+    >>> pseudonyms(pa.array(["QZ 12", "qz12", None]), b"k").to_pylist()[1:]
+    ['8d9cabf2e5e5952c', None]
+    """
+    coded = values.dictionary_encode()
+    bare = coded.dictionary
+    if not pc.all(pc.ascii_is_alnum(bare)).as_py():
+        bare = pc.replace_substring_regex(bare, r"[^\pL\pN]", "")
+    known = _known(key)
+    hashed = [known[value] if value else None for value in pc.utf8_upper(bare).to_pylist()]
+    return pa.array(hashed, pa.string()).take(coded.indices)
+
+
+class _Pseudonyms(dict):
+    """Pseudonyms of one key by member number, each computed when it is first asked for; members come again."""
+
+    def __init__(self, key: bytes):
+        super().__init__()
+        self._keyed = hmac.new(key, digestmod="sha256")
+
+    def __missing__(self, value: str) -> str:
+        if len(self) >= KEPT_PSEUDONYMS:
+            self.clear()
+        code = self._keyed.copy()
+        code.update(value.encode())
+        self[value] = pseudonym = code.hexdigest()[:16]
+        return pseudonym
+
+
+_known = lru_cache(maxsize=1)(_Pseudonyms)
+
+
+def ages(birth: np.ndarray, service: np.ndarray) -> pa.Array:
+    """Whole years from birth to service (both days since 1970, x12.NO_DAY missing), 90 for all above; null if unknown."""
+    known = (birth != x12.NO_DAY) & (service != x12.NO_DAY) & (service >= birth)
+    born, seen = birth.astype("datetime64[D]"), service.astype("datetime64[D]")
+    years = seen.astype("datetime64[Y]").astype(int) - born.astype("datetime64[Y]").astype(int)
+    before_birthday = (seen - seen.astype("datetime64[Y]")) < (born - born.astype("datetime64[Y]"))
+    return pa.array(np.minimum(years - before_birthday, AGE_CAP).clip(0).astype(np.int32), mask=~known)
+
+
+def persons_named(s: x12.Segments, source: np.ndarray, words: list[frozenset[str]]) -> list[tuple[int, str]]:
+    """Those of the words (a set for each file, in capitals) that are in the name of a person in the file's segments.
+
+    >>> s = x12.Segments(b"NM1\x1eQC\x1e1\x1eQUILL\x1eANN\x1f")
+    >>> persons_named(s, np.array([0]), [frozenset({"QUILL", "ERA"})])
+    [(0, 'QUILL')]
+    """
+    wanted = frozenset().union(*words)
+    if not any(word.encode() in s.text_bytes or word.title().encode() in s.text_bytes for word in wanted):
+        return []
+    found = s.where(b"NM1")
+    kind = s.span(found, 2)
+    found = found[(kind.start >= 0) & (s.buffer[np.maximum(kind.start, 0)] == ord("1"))]
+    named = set()
+    for element in (3, 4, 5):
+        for file, name in zip(source[found], s.text(s.span(found, element)).to_pylist(), strict=True):
+            named |= {(int(file), word) for word in re.findall(r"[^\W\d_]{2,}", (name or "").upper())}
+    return sorted((file, word) for file, word in named if word in words[file])
+
+
+def without_names(texts: Iterable[str], claims: Iterable[str], names: Iterable[str], vocabulary: set[str]) -> list[str]:
+    """Free texts with every word dropped that could name a person, numbers of three digits and more included.
+
+    A word stays when the trade's vocabulary holds it, or when it stands on at least five claims and in no name of the
+    same file. What stays reads like "sent to agency spoke w".
+
+    >>> without_names(["BD - spoke w QUILL"], ["A1"], ["QUILL, ANN"], {"bd", "spoke"})
+    ['BD - spoke']
+    """
+    texts, claims = list(texts), list(claims)
+    named = {word.lower() for name in set(names) for word in re.findall(r"[^\W\d_]{2,}", name)}
+    seen: dict[str, set[str]] = {}
+    for (text, claim), _ in Counter(zip(texts, claims, strict=True)).items():
+        for word in _words(text):
+            holders = seen.setdefault(word, set())
+            if len(holders) < MIN_CLAIMS_PER_WORD:
+                holders.add(claim)
+    safe = {w for w, holders in seen.items() if len(holders) >= MIN_CLAIMS_PER_WORD and w not in named}
+    cleaned = {text: _keep(text, safe | vocabulary) for text in set(texts)}
+    return [cleaned[text] for text in texts]
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text)}
+
+
+def _keep(text: str, allowed: set[str]) -> str:
+    kept = [token for token in re.findall(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s]+", text) if _is_safe(token, allowed)]
+    return re.sub(r"\s+", " ", " ".join(kept)).strip(" -,;:/")
+
+
+def _is_safe(token: str, allowed: set[str]) -> bool:
+    if not re.search(r"\w", token):
+        return True
+    if re.search(r"\d{3,}", token):
+        return False
+    return token.lower() in allowed

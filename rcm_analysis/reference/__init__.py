@@ -1,0 +1,1 @@
+"""What codes and words mean: tables as CSV files and their readers. Knows no practice, no file and no claim."""

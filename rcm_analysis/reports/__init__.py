@@ -1,0 +1,1 @@
+"""Notebooks become pages, published, delivered and on schedule. Contains no analysis."""

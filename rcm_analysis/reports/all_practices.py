@@ -1,0 +1,204 @@
+"""Every practice's report, and the page that compares them: a consultant's round, on all cores or on a cluster.
+
+    made = render_all(["alder", "birch"], period="2026-10", as_of=day, store=store, out=out, notebooks=books, jobs=8)
+    out/alder/2026-10/index.html, out/birch/2026-10/index.html, out/all/2026-10/10_portfolio.html
+
+Practices share nothing but the page, so one that fails stops no other; the page names it and leads to its last good
+report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rcm_analysis.compare import portfolio
+from rcm_analysis.errors import RcmError
+from rcm_analysis.reports import render, run
+from rcm_analysis.store import engine as store_engine
+from rcm_analysis.store.practice import Practice
+
+MOST_MONTHS = 12  # the page compares a year at most; its trends go back twice as far
+Progress = Callable[[str, bool], None]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of every practice alike; small enough to be sent to another machine."""
+
+    period: str
+    as_of: date
+    store: Path
+    out: Path
+    notebooks: tuple[Path, ...] = ()  # none: compare only
+    months: int = 24
+    jobs: int = 1  # notebooks of one practice at a time
+    at_a_time: int = 1  # notebooks of all practices together on one machine, which share its cores
+    retries: int = 0
+    variant: str = ""
+    deidentified: bool = False
+    as_pdf: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def folder(self, practice: str, variant: str | None = None) -> Path:
+        return render.folder_of(
+            self.out,
+            practice,
+            self.period,
+            self.variant if variant is None else variant,
+            deidentified=self.deidentified,
+        )
+
+    @property
+    def compared_months(self) -> int:
+        return min(self.months, MOST_MONTHS)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one practice: its report (the last good one, if this failed) and what went wrong."""
+
+    practice: str
+    ok: bool
+    message: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What became of all of them; no `page` where nothing could be compared."""
+
+    made: tuple[Made, ...]
+    page: render.Result | None
+
+    @property
+    def ok(self) -> bool:
+        return all(one.ok for one in self.made) and self.page is not None and self.page.ok
+
+
+def render_all(
+    practices: Sequence[str], ask: Ask, *, jobs: int = 1, engine: str | None = None, name: str = "", progress: Progress | None = None,
+    missing: Mapping[str, str] | None = None, facts: dict[str, Any] | None = None,
+) -> Round:  # fmt: skip
+    """Renders every practice, `jobs` at a time, then the page that compares them, under `all` of the reports' folder.
+
+    `engine` is None for this machine or the address of a Dask scheduler (tcp://host:8786) whose workers see store and
+    reports under the same paths. `name` sets the page of a choice of practices apart from that of all.
+    `missing` says why practices have no report where that is known already; `facts` go into the page's manifest.
+    """
+    told = progress or (lambda practice, ok: None)
+    ask = replace(ask, at_a_time=min(jobs, len(practices)) * ask.jobs)
+    # the longest first, so that none is last alone
+    waiting = sorted(practices, key=lambda one: (-_size(ask.store, one), one))
+    with render.private_files(), store_engine.pool(engine, jobs=jobs) as pool:
+        futures: list[tuple[str, Future]] = [(one, pool.submit(one_practice, one, ask)) for one in waiting]
+        parts = []
+        for one, future in futures:
+            made, profile = _result(one, future)
+            told(one, made.ok)
+            parts.append((made, profile))
+    parts.sort(key=lambda part: part[0].practice)
+    made = tuple(replace(one, ok=False, message=(missing or {}).get(one.practice, one.message)) if one.practice in (missing or {}) else one
+                 for one, _ in parts)  # fmt: skip
+    return Round(
+        made, compare(made, [profile for _, profile in parts if profile is not None], ask, name=name, facts=facts)
+    )
+
+
+def _size(store: Path, practice: str) -> int:
+    """Bytes of a practice's tables, a measure of how long it takes."""
+    return sum(path.stat().st_size for path in (store / practice / "batches").glob("*/*.parquet"))
+
+
+def _result(practice: str, future: Future) -> tuple[Made, portfolio.Profiles | None]:
+    """What the task gave; a worker that died or could not be reached is a failure of its practice alone."""
+    try:
+        return future.result()
+    except Exception as error:
+        return Made(practice, False, f"the worker failed: {type(error).__name__}"), None
+
+
+def one_practice(practice: str, ask: Ask) -> tuple[Made, portfolio.Profiles | None]:
+    """A practice's report and its numbers for the page; whatever goes wrong is told, without values from the data."""
+    profile, message = _tried(
+        lambda: portfolio.profile(ask.store, practice, as_of=ask.as_of, months=ask.compared_months)
+    )
+    if not message and ask.notebooks:
+        result, message = _tried(lambda: _render(practice, ask))
+        if result is not None and not result.ok:
+            message = "; ".join(f"{status.notebook}: {status.message}" for status in result.statuses if not status.ok)
+    folder = ask.folder(practice)
+    href = f"../../{practice}/{folder.name}/index.html" if (folder / "index.html").exists() else ""
+    return Made(practice, not message, message, href), profile
+
+
+def _tried(call: Callable[[], Any]) -> tuple[Any, str]:
+    """The call's result, or None and why there is none; errors that aren't ours are named by their kind alone."""
+    try:
+        return call(), ""
+    except RcmError as error:
+        return None, str(error)
+    except Exception as error:
+        return None, f"its data could not be read or computed ({type(error).__name__})"
+
+
+def _render(practice: str, ask: Ask) -> render.Result:
+    if not Practice(ask.store, practice).exists():
+        raise RcmError(f"there is nothing of {practice}; ingest its files first")
+    return render.render(
+        practice=practice, period=ask.period, as_of=ask.as_of, store=ask.store, out=ask.out, notebooks=list(ask.notebooks),
+        months=ask.months, jobs=ask.jobs, retries=ask.retries, variant=ask.variant, deidentified=ask.deidentified,
+        as_pdf=ask.as_pdf, extra_parameters=ask.parameters, provenance=render.provenance(practice, ask.store, ask.as_of), environment=run.fair_shares(ask.at_a_time, long_queue=True),
+    )  # fmt: skip
+
+
+def compare(
+    made: Sequence[Made],
+    profiles: Sequence[portfolio.Profiles],
+    ask: Ask,
+    *,
+    name: str = "",
+    facts: dict[str, Any] | None = None,
+) -> render.Result | None:
+    """The page that compares the practices; None where no practice could be read."""
+    if not profiles:
+        return None
+    told = portfolio.together(profiles)
+    told = portfolio.Profiles(told.cases, told.figures, told.changes, pd.DataFrame([vars(one) for one in made]))
+    notebook = render.portfolio_notebook()
+    known = run.parameters_of(notebook)
+    with tempfile.TemporaryDirectory(prefix="rcm-") as folder, portfolio.handed(told, Path(folder)) as environment:
+        return render.render(
+            practice=portfolio.ALL, period=ask.period, as_of=ask.as_of, store=ask.store, out=ask.out, notebooks=[notebook],
+            months=ask.compared_months, retries=ask.retries, variant=name, deidentified=ask.deidentified, as_pdf=ask.as_pdf,
+            extra_parameters={key: value for key, value in ask.parameters.items() if key in known and key != "months"},
+            provenance={"practices": f"{len(made):,}"}, facts={"practices": [one.practice for one in made], **(facts or {})},
+            environment=environment,
+        )  # fmt: skip
+
+
+def name_of(practices: Sequence[str]) -> str:
+    """A folder's name for a choice of practices: the first, how many more, and a mark of the whole choice.
+
+    >>> name_of(["birch", "alder"])
+    'alder-and-1-70b131'
+    """
+    chosen = sorted(practices)
+    return f"{chosen[0]}-and-{len(chosen) - 1}-{hashlib.sha256(','.join(chosen).encode()).hexdigest()[:6]}"
+
+
+def forget(practice: str, *, out: Path) -> None:
+    """Deletes the pages that compare a practice with others, since its numbers stand in them."""
+    for manifest in out.glob(f"{portfolio.ALL}/*/manifest.json"):
+        if practice in json.loads(manifest.read_text("utf-8")).get("practices", []):
+            shutil.rmtree(manifest.parent)

@@ -1,0 +1,421 @@
+"""Notebooks -> a report: run by papermill, rendered to self-contained HTML, published whole or not at all.
+
+    reports/out/riverbend/2026-10/index.html, 02_denial_overview.html, tables/*.csv, executed/*.ipynb, manifest.json
+
+A run that fails leaves the last good report in place and its own remains beside it in `2026-10.failed`, with the
+failing cell named in the manifest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import importlib.metadata
+import json
+import os
+import re
+import secrets
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from rcm_analysis.claims import derive
+from rcm_analysis.errors import RcmError
+from rcm_analysis.pages import blocks
+from rcm_analysis.privacy import release
+from rcm_analysis.reports import pdf, run
+from rcm_analysis.reports.run import Status
+from rcm_analysis.store import engine, handover
+from rcm_analysis.store.practice import Practice
+
+START = "00_start"  # for JupyterLab, no page of a report unless asked for
+MOST_FINDINGS = 4  # under each heading of the index
+PORTFOLIO = "10_portfolio"  # compares practices, and so is no page of one practice's report
+VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
+
+
+class ReportError(RcmError):
+    """A report that can't be run as asked; the message says what to change."""
+
+
+class Busy(ReportError):
+    """Somebody else is rendering for this practice."""
+
+
+@dataclass
+class Result:
+    """A rendered report: its folder (of the failed run, if one failed), its index and each notebook's status."""
+
+    folder: Path
+    index: Path | None
+    statuses: list[Status] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return all(status.ok for status in self.statuses)
+
+
+def folder_of(out: Path, practice: str, period: str, variant: str = "", *, deidentified: bool = False) -> Path:
+    """Where a report appears: PERIOD, and after it the names of what sets it apart."""
+    return out / practice / ".".join(part for part in (period, variant, "deidentified" if deidentified else "") if part)
+
+
+def notebooks(only: list[str]) -> list[Path]:
+    """A practice's notebooks in their order, the one to start exploring with left out; with `only`, those whose number or
+    name fits.
+
+    Raises ReportError if none does.
+    """
+    found = [path for path in _all_notebooks() if path.stem != PORTFOLIO]
+    chosen = [
+        p
+        for p in found
+        if (p.stem != START and not only) or any(p.stem.startswith(name) or name in p.stem for name in only)
+    ]
+    if not chosen:
+        raise ReportError(f"no notebook fits; there are {', '.join(path.stem for path in found) or 'none'}")
+    return chosen
+
+
+def portfolio_notebook() -> Path:
+    """The notebook that compares practices."""
+    return next(path for path in _all_notebooks() if path.stem == PORTFOLIO)
+
+
+def _all_notebooks() -> list[Path]:
+    return sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
+    """What a report rests on: files, dates covered, batches."""
+    place = Practice(store, practice)
+    files = [row for row in place.files().to_pylist() if row["status"] != "rejected"]
+    seen = [row for row in files if row["first_known_on"] and row["first_known_on"] <= as_of]
+    if not seen:
+        return {"batches": ", ".join(place.batches())}
+    last = min(max(row["last_known_on"] for row in seen), as_of)
+    return {"files": f"{len(seen):,}", "dates": f"{min(row['first_known_on'] for row in seen)} to {last}",
+            "batches": ", ".join(place.batches())}  # fmt: skip
+
+
+def render(
+    *, practice: str, period: str, as_of: date, store: Path, out: Path, notebooks: list[Path], months: int = 24, jobs: int = 1,
+    provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
+    extra_parameters: dict[str, Any] | None = None,
+    retries: int = 0, facts: dict[str, Any] | None = None, variant: str = "",
+    deidentified: bool = False, as_pdf: bool = False, environment: dict[str, str] | None = None,
+) -> Result:  # fmt: skip
+    """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
+
+    `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest, `facts`
+    in the manifest alone. A notebook that fails is tried `retries` times more. `variant` names a report of its own
+    beside the period's usual one. `deidentified` leaves out what could name a person (see `disclosure`) and the
+    executed notebooks, and names the variant so. `as_pdf` makes report.pdf besides, and needs WeasyPrint. `environment`
+    is added to that of the notebooks' kernels.
+    Raises NotebookError for unknown parameters, before anything is run.
+    """
+    parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
+                  **(extra_parameters or {})}  # fmt: skip
+    run.check_parameters(notebooks, parameters)
+    if as_pdf:
+        pdf.check()
+    # once and here: while notebooks run, papermill changes the folder that the whole process is in, and back
+    final = folder_of(out.resolve(), practice, period, variant, deidentified=deidentified)
+    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with private_files(), lock(final.parent):
+        _clear_up(final)
+        work = final.with_name(f".{final.name}.building-{os.getpid()}")
+        (work / "executed").mkdir(parents=True)
+        (work / "tables").mkdir()
+        with _shared_tables(practice, as_of, store, work, worth_it=len(notebooks) > 1) as shared:
+            kernels = {**shared, **(environment or {})}
+            kernels |= {release.VARIABLE: secrets.token_hex(16)} if deidentified else {}
+            statuses = run.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
+                                    environment=kernels, retries=retries)  # fmt: skip
+        context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {},
+                   "facts": facts or {}, "deidentified": deidentified}  # fmt: skip
+        if deidentified:
+            parameters, context = _coarse(parameters), _coarse(context)
+        _write_pages(work, notebooks, statuses, parameters, context)
+        if as_pdf:
+            written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
+            title = f"Denials at {blocks.called(practice)}, {blocks.month_name(period)}"
+            pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
+        if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
+            shutil.rmtree(work / "executed")
+        return _publish(work, final, statuses)
+
+
+def _coarse(told: Any) -> Any:
+    """The same with months in the place of days."""
+    if isinstance(told, dict):
+        return {key: _coarse(value) for key, value in told.items()}
+    return release.text(str(told)) if isinstance(told, str | date) else told
+
+
+class _Mask:
+    """The process's mask for new files: its threads share it, so the first sets it and the last one puts it back."""
+
+    lock, users, before = threading.Lock(), 0, 0
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Whatever is written meanwhile, by us or by papermill, is readable by its owner alone."""
+    with _Mask.lock:
+        if not _Mask.users:
+            _Mask.before = os.umask(0o077)
+        _Mask.users += 1
+    try:
+        yield
+    finally:
+        with _Mask.lock:
+            _Mask.users -= 1
+            if not _Mask.users:
+                os.umask(_Mask.before)
+
+
+@contextmanager
+def _shared_tables(practice: str, as_of: date, store: Path, work: Path, *, worth_it: bool) -> Iterator[dict[str, str]]:
+    """Tables derived here while the kernel server imports its libraries, so that no notebook derives them again."""
+    run.warm_up()
+    if not worth_it or not Practice(store, practice).exists() or engine.named(store) != "duckdb":
+        yield {}
+        return
+    con = derive.open_practice(store, practice, as_of=as_of)
+    with handover.shared(con, practice=practice, as_of=as_of, store=store, folder=work) as environment:
+        con.close()
+        yield environment
+
+
+def _publish(work: Path, final: Path, statuses: list[Status]) -> Result:
+    failed = final.with_name(f"{final.name}.failed")
+    shutil.rmtree(failed, ignore_errors=True)
+    if not all(status.ok for status in statuses):
+        work.rename(failed)
+        return Result(failed, None, statuses)
+    aside = final.with_name(f".{final.name}.old-{os.getpid()}")
+    if final.exists():
+        final.rename(aside)
+    work.rename(final)
+    shutil.rmtree(aside, ignore_errors=True)
+    return Result(final, final / "index.html", statuses)
+
+
+@contextmanager
+def lock(folder: Path, name: str = ".lock") -> Iterator[None]:
+    """Keeps others out of a practice's reports. Raises Busy when somebody is in there."""
+    with open(folder / name, "w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows has no fcntl; the rename still publishes whole folders
+            pass
+        except OSError:
+            raise Busy(f"another report of {folder.name} is being rendered; wait until it has ended") from None
+        yield
+
+
+def _clear_up(final: Path) -> None:
+    """Puts a report back that a killed run had set aside, and removes what it had begun."""
+    for aside in sorted(final.parent.glob(f".{final.name}.old-*")):
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(final)
+    for begun in final.parent.glob(f".{final.name}.building-*"):
+        shutil.rmtree(begun, ignore_errors=True)
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+
+def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], parameters: dict, context: dict) -> None:
+    rendered = [
+        _page(work, notebook, context) for notebook, status in zip(notebooks, statuses, strict=True) if status.ok
+    ]
+    findings = [finding for page in rendered for finding in page["findings"]]
+    findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
+    template = _environment().get_template("index.html")
+    numbers = [number for page in rendered for number in page["numbers"]]
+    text = template.render(**_shared(context), tiles=blocks.tiles(numbers), groups=_groups(findings), pages=rendered)
+    (work / "index.html").write_text(text, "utf-8")
+    manifest = {
+        "practice": context["practice"], "period": context["period"], "as_of": str(context["as_of"]),
+        "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"], **context["facts"], "numbers": numbers,
+        "tables": {t["name"]: {"title": t["title"], "counts": t.get("counts", [])} for page in rendered for t in page["tables"]},
+        "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
+        "notebooks": [vars(status) for status in statuses],
+        "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],
+    }  # fmt: skip
+    (work / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _groups(findings: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """The findings under the index's headings, the most important of each: (id, heading, findings)."""
+    kinds: dict[str, list[dict[str, Any]]] = {"changed": [], "costs": [], "to-do": [], "care": []}
+    for finding in findings:
+        own = {"change": "changed", "action": "to-do", "caution": "care"}.get(finding["kind"])
+        kinds[own or ("costs" if finding["amount_usd"] else "changed")].append(finding)
+    heads = {
+        "changed": "What changed",
+        "costs": "What it costs",
+        "to-do": "What to do this week",
+        "care": "Read with care",
+    }
+    return [(name, heads[name], kinds[name][:MOST_FINDINGS]) for name in heads if kinds[name]]
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
+    """Writes one page and its tables; gives title, answer, picture, findings and key figures for the index."""
+    content = json.loads((work / "executed" / notebook.name).read_text("utf-8"))
+    if context["deidentified"]:
+        content = _ours_only(content)
+    collected = _collect(content)
+    for table in collected["tables"]:
+        _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
+    for book in collected["workbooks"]:
+        (work / f"{Path(book['name']).name}.xlsx").write_bytes(base64.b64decode(book["base64"]))
+    title, body = _title_and_body(content)
+    name = f"{notebook.stem}.html"
+    answers, body = _before_sections(body)
+    text = (
+        _environment()
+        .get_template("page.html")
+        .render(**_shared(context), title=title, answers=answers, body=body, contents=_contents(body))
+    )
+    (work / name).write_text(text, "utf-8")
+    for finding in collected["findings"]:
+        finding |= {"page": name, "page_title": title}
+    answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
+    return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
+            "findings": collected["findings"], "numbers": collected["numbers"],
+            "tables": collected["tables"]}  # fmt: skip
+
+
+OURS = re.compile(
+    r'<(h2 class="part|p class="finding|dl class="tiles|div class="table|figure|details class="definitions)'
+)
+
+
+def _ours_only(content: dict[str, Any]) -> dict[str, Any]:
+    """Without outputs that did not pass through `pages`, such as what a cell printed."""
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [
+                o for o in cell["outputs"] if OURS.match("".join(o.get("data", {}).get("text/html", "")))
+            ]
+    return content
+
+
+def _collect(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"findings": [], "tables": [], "workbooks": [], "numbers": [], "picture": ""}
+    for cell in content["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            finding = data.get(blocks.FINDING_MIME, {})
+            if "sentence" in finding:
+                found["findings"].append(dict(finding))
+            found["numbers"] += finding.get("numbers", [])
+            if blocks.WORKBOOK_MIME in data:
+                found["workbooks"].append(data[blocks.WORKBOOK_MIME])
+            if blocks.TABLE_MIME in data:
+                found["tables"].append(data[blocks.TABLE_MIME])
+            if blocks.FIGURE_MIME in data and not found["picture"]:
+                found["picture"] = "".join(data["text/html"])
+    return found
+
+
+def _write_table(path: Path, text: str) -> None:
+    if path.exists() and path.read_text("utf-8") != text:
+        raise ReportError(f"two notebooks write different tables named {path.stem}")
+    path.write_text(text, "utf-8")
+
+
+def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
+    """The notebook's first heading, and the rest as HTML without code."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import nbformat
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    config = Config()
+    config.HTMLExporter.exclude_input = True
+    config.HTMLExporter.exclude_output_prompt = True
+    config.HTMLExporter.exclude_input_prompt = True
+    config.NbConvertBase.display_data_priority = [
+        "text/html",
+        "image/svg+xml",
+        "image/png",
+        "text/markdown",
+        "text/plain",
+    ]
+    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(
+        nbformat.reads(json.dumps(content), as_version=4)
+    )
+    heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.S)
+    title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
+    body = body.replace(heading[0], "", 1) if heading else body
+    body = re.sub(r"<(script|style)\b.*?</\1>", "", body, flags=re.S)
+    return title, re.sub(r' id="cell-id=[^"]*"', "", body)  # papermill's own cell has another id in every run
+
+
+def _before_sections(body: str) -> tuple[str, str]:
+    """The answers at the top, and the sections that show their evidence."""
+    at = body.find("<h2")
+    return (body, "") if at < 0 else (body[:at], body[at:])
+
+
+def _contents(body: str) -> list[tuple[str, str]]:
+    found = re.findall(r'<h2[^>]*\bid="([^"]+)"[^>]*>(.*?)</h2>', body, re.S)
+    return [(id_, html.unescape(re.sub(r"<[^>]+>", "", text)).rstrip("¶").strip()) for id_, text in found]
+
+
+def _small(picture: str, prefix: str) -> str:
+    """The page's first figure once more for the index, with ids of its own."""
+    picture = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', picture)
+    picture = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', picture)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", picture)
+
+
+def _template(name: str) -> str:
+    return (resources.files("rcm_analysis.pages") / "templates" / name).read_text("utf-8")
+
+
+def _csp_hash(script: str) -> str:
+    """The hash by which the content security policy admits this script and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _shared(context: dict[str, Any]) -> dict[str, Any]:
+    script = _template("tables.js")
+    provenance = context["provenance"]
+    practice = blocks.called(context["practice"])
+    parts = [f"{practice}, {blocks.month_name(context['period'])}, as known on {context['as_of']}"]
+    parts += [f"{name}: {value}" for name, value in provenance.items()]
+    parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
+    return {"practice": practice, "period_name": blocks.month_name(context["period"]),
+            "css": _template("style.css"), "script": script, "script_hash": _csp_hash(script),
+            "provenance": " · ".join(parts)}  # fmt: skip
+
+
+def _environment() -> Any:
+    import jinja2
+
+    return jinja2.Environment(loader=jinja2.PackageLoader("rcm_analysis.pages", "templates"), autoescape=True)

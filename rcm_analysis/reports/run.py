@@ -1,0 +1,195 @@
+"""Notebooks run by papermill, each in a process of its own, and judged: what only seems to have run is a failure.
+
+papermill passes over an unknown parameter with a warning, reports success when a cell ends the run early, and leaves
+half a file behind when it is killed. Here each of these fails the notebook, with a message that names the cell and
+quotes no data.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rcm_analysis import errors
+from rcm_analysis.errors import RcmError
+from rcm_analysis.reports import fork_server
+from rcm_analysis.store.practice import MEMORY_VARIABLE
+
+CELL_TIMEOUT_S = int(os.environ.get("RCM_CELL_TIMEOUT_S", "600"))  # practices of millions of claims take longer
+MAX_OUTPUT_BYTES = 50_000_000
+Progress = Callable[[str, bool], None]
+
+
+class NotebookError(RcmError):
+    """A notebook that can't be run as asked; the message says what to change."""
+
+
+@dataclass
+class Status:
+    """What became of one notebook."""
+
+    notebook: str
+    ok: bool
+    seconds: float
+    message: str = ""
+
+
+def parameters_of(notebook: Path) -> dict[str, Any]:
+    """Names and defaults in the cell tagged `parameters`. Raises NotebookError when there is no such cell."""
+    for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            found = {}
+            for node in ast.parse("".join(cell["source"])).body:
+                target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+                found[target.id] = ast.literal_eval(node.value)
+            return found
+    raise NotebookError(f"{notebook.name} has no cell tagged parameters")
+
+
+def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:
+    """Raises NotebookError that names the parameters none of the notebooks has; papermill would only warn."""
+    known = {name: None for notebook in notebooks for name in parameters_of(notebook)}
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        where = notebooks[0].name if len(notebooks) == 1 else "any of the notebooks"
+        raise NotebookError(f"no parameter {', '.join(unknown)} in {where}; known are {', '.join(known)}")
+
+
+def fair_shares(at_a_time: int, *, long_queue: bool = False) -> dict[str, str]:
+    """Variables by which kernels that run beside others leave them their cores and memory; models slow down by waiting,
+    and each engine would fill the machine, else. What the environment sets already stays.
+
+    With a `long_queue` (many practices) there is always another page to run, so that no page takes more than one core's
+    share for calls of its own; else the longest page takes what the others leave.
+
+    >>> fair_shares(1)
+    {}
+    """
+    if at_a_time <= 1:
+        return {}
+    cores = str(max(1, (os.cpu_count() or 1) // at_a_time))
+    shares = {"OMP_NUM_THREADS": cores, MEMORY_VARIABLE: f"{80 // at_a_time}%"}
+    shares |= {"LOKY_MAX_CPU_COUNT": cores} if long_queue else {}
+    return {name: os.environ.get(name, share) for name, share in shares.items()}
+
+
+def warm_up() -> None:
+    """Begins what every report needs: the server of kernels imports in its process, papermill and nbconvert in a thread."""
+    fork_server.warm_up()
+    threading.Thread(target=_import, daemon=True).start()
+
+
+def _import() -> None:
+    # jsonschema compiles a grammar of this package when it is imported, one to two seconds for nothing we use
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import nbconvert  # noqa: F401
+    import papermill
+
+    from rcm_analysis.reports import kernels
+
+    papermill.engines.papermill_engines.register("rcm", kernels.Engine)
+
+
+def run_all(
+    notebooks: list[Path], folder: Path, *, parameters: dict[str, Any], jobs: int = 1, progress: Progress | None = None,
+    environment: dict[str, str] | None = None, fork: bool = True, retries: int = 0,
+) -> list[Status]:  # fmt: skip
+    """Runs the notebooks into `folder`, `jobs` at a time; a status for each, in their order.
+
+    Each gets those of the parameters that it has. `environment` is added to that of the kernels; `fork=False` starts plain kernels. A failed notebook is run up to
+    `retries` times more.
+    """
+
+    def one(notebook: Path) -> Status:
+        known = parameters_of(notebook)
+        own = {name: value for name, value in parameters.items() if name in known}
+        for _ in range(retries + 1):
+            status = run(notebook, folder / notebook.name, own, environment=environment, fork=fork)
+            if status.ok:
+                break
+        return status
+
+    told = progress or (lambda name, ok: None)
+    environment = {**fair_shares(min(jobs, len(notebooks))), **(environment or {})}
+    statuses = []
+    with ThreadPoolExecutor(max(1, min(jobs, len(notebooks)))) as pool:
+        for status in pool.map(one, notebooks):
+            statuses.append(status)
+            told(status.notebook, status.ok)
+    return statuses
+
+
+def run(
+    notebook: Path, output: Path, parameters: dict[str, Any], *, environment: dict[str, str] | None = None, fork: bool = True,
+) -> Status:  # fmt: skip
+    """Runs one notebook and writes it to `output`, which holds what was reached if it failed."""
+    _import()
+    import papermill
+
+    begun = time.perf_counter()
+    message = ""
+    try:
+        papermill.execute_notebook(
+            str(notebook.resolve()), str(output.resolve()), parameters=parameters, kernel_name="python3", engine_name="rcm",
+            progress_bar=False, log_output=False, execution_timeout=CELL_TIMEOUT_S, environment=environment, fork=fork,
+        )  # fmt: skip
+    except Exception as error:
+        message = _told(error)
+    message = message or problem_of_file(output)
+    return Status(notebook.stem, not message, round(time.perf_counter() - begun, 2), message)
+
+
+def _told(error: Exception) -> str:
+    """Why a run ended, without the text of the error: it could quote a value."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    if isinstance(error, DeadKernelError):
+        return "the kernel died; is there enough memory?"
+    if isinstance(error, CellTimeoutError):
+        return f"a cell ran longer than {CELL_TIMEOUT_S} seconds"
+    if isinstance(error, OSError):
+        return f"the notebook could not be written: {os.strerror(error.errno) if error.errno else type(error).__name__}"
+    name = getattr(error, "ename", type(error).__name__)
+    return (
+        f"cell {getattr(error, 'exec_count', '?')} failed: {errors.NO_MEMORY if name in errors.OUT_OF_MEMORY else name}"
+    )
+
+
+def problem_of_file(path: Path) -> str:
+    """What forbids publishing the executed notebook in this file; empty when all is well."""
+    if not path.exists():
+        return "the executed notebook was not written"
+    if path.stat().st_size > MAX_OUTPUT_BYTES:
+        return f"the executed notebook is larger than {MAX_OUTPUT_BYTES // 1_000_000} MB; print less"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return "the executed notebook is only half written; is the disk full?"
+    return problem_of(content)
+
+
+def problem_of(content: dict[str, Any]) -> str:
+    """What forbids publishing an executed notebook: an error, a cell that did not run, a figure that got lost."""
+    for number, cell in enumerate(content["cells"], 1):
+        if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
+            continue
+        if cell.get("execution_count") is None:
+            return f"cell {number} did not run"
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                return f"cell {number} failed: {output['ename']}"
+            data = output.get("data", {})
+            plain = "".join(data.get("text/plain", ""))
+            if re.match(r"<?Figure\b", plain) and not {"image/png", "image/svg+xml", "text/html"} & set(data):
+                return f"cell {number} lost its figure"
+    return "a cell failed" if content["metadata"].get("papermill", {}).get("exception") else ""

@@ -1,0 +1,1 @@
+"""Open denials, the most worthwhile first. Learns with `models`, renders nothing."""

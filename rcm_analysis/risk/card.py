@@ -1,0 +1,222 @@
+"""The model card: how the practice's chances did on later cases than they were learned from, in tables for the page.
+
+judge(trained).scores     metric    value  lower  upper
+                          brier     .157   .150   .165
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis.models import scores as judgement
+from rcm_analysis.pages import blocks
+from rcm_analysis.risk.worklist import AGES, Trained
+
+MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by (METHODS.md section 6)
+DRIFT_FOLLOWED_DAYS = 180
+LABELS = {
+    "log_loss": ("Log loss", "Mean surprise at what happened; lower is better, and sure but wrong chances cost most."),
+    "brier": ("Brier score", "Mean squared distance of chance and outcome, 0 perfect; lower is better."),
+    "brier_skill": ("Brier skill", "Share of the base rate's Brier score that the chances save; 0 is no skill."),
+    "auroc": ("AUROC", "How often a claim that was written off had the higher chance of two; 50% is a coin."),
+    "average_precision": ("Average precision", "Mean share of hits down the list; compare with the base rate."),
+    "calibration_error": ("Calibration error", "Mean distance between chance told and rate observed, in ten groups."),
+    "predicted_minus_observed": ("Told less observed", "Mean chance less the observed rate; 0 is right on the whole."),
+    "base_rate": ("Base rate", "Share written off among these cases."),
+    "lift_top_tenth": ("Lift of the top tenth", "Rate in the tenth with the highest chances, over the base rate."),
+}  # fmt: skip
+NAMES = {"base_rate": "base rate", "rates": "table of rates by payer and reason", "logistic": "logistic regression", "boosting": "boosted trees",
+         "boosting_by_kind": "boosted trees, for new denials and for older ones apart",
+         "blend": "mean of logistic regression and trees"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the notebook shows; every table may be empty where there was too little to judge."""
+
+    scores: pd.DataFrame
+    calibration: pd.DataFrame
+    captured: pd.DataFrame
+    curve: pd.DataFrame
+    payers: pd.DataFrame
+    categories: pd.DataFrame
+    comparison: pd.DataFrame
+    card: pd.DataFrame
+    drift: str
+    alarm: bool = False
+
+
+def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
+    """Scores on the held-out later cases; dollars by order of the list at the share that the team can work."""
+    if trained is None:
+        return Judgement(*[pd.DataFrame(columns=c) for c in _EMPTY], pd.DataFrame(columns=_COMPARED),
+                         pd.DataFrame(columns=["item", "text"]), "No claim has been denied, so there is nothing to learn from.")  # fmt: skip
+    held = trained.model._held.astype({"row": int})
+    cases = trained.table.iloc[held["row"]].reset_index(drop=True)
+    outcome, chance, weight = (held[name].to_numpy(float) for name in ("outcome", "chance", "weight"))
+    comparison = _compared(trained.model.comparison)
+    if not len(held):
+        return Judgement(
+            *[pd.DataFrame(columns=c) for c in _EMPTY],
+            comparison,
+            _card(trained),
+            "Too little was settled to tell drift.",
+        )
+    first = (cases["age_days"] == 0).to_numpy()
+    judged = first if _both(outcome[first]) else np.ones(len(first), bool)
+    scores = judgement.score(
+        outcome[judged], chance[judged], weight=weight[judged], groups=cases["claim_number"].to_numpy()[judged]
+    )
+    scores = scores.assign(**{shown: [_shown(m, v) for m, v in zip(scores["metric"], scores[name], strict=True)]
+                              for shown, name in (("shown", "value"), ("low", "lower"), ("high", "upper"))})  # fmt: skip
+    scores = scores.assign(
+        label=scores["metric"].map(lambda m: LABELS[m][0]), meaning=scores["metric"].map(lambda m: LABELS[m][1])
+    )
+    amount = cases["refused_usd"].to_numpy(float)
+    orders = {
+        "expected loss": chance * amount,
+        "amount": amount,
+        "age": cases["days_since_service"].to_numpy(float),
+        "chance": chance,
+    }
+    found = judgement.captured(
+        outcome[first],
+        amount[first],
+        {k: v[first] for k, v in orders.items()},
+        capacity_share=capacity_share,
+        weight=weight[first],
+    )
+    found = found.assign(
+        words=[
+            f"{share:.0%} (${dollars:,.0f})" for share, dollars in zip(found["share"], found["dollars"], strict=True)
+        ]
+    )
+    return Judgement(scores, judgement.calibration(outcome, chance, weight), found.sort_values("share", ascending=False, ignore_index=True),
+                     judgement.decision_curve(outcome, chance, weight), _segments(cases, held, "payer_name"), _segments(cases, held, "category"),
+                     comparison, _card(trained), *_drift(trained))  # fmt: skip
+
+
+def _compared(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(model=table["model"].map(NAMES), loss=table["log_loss"].map("{:.4f}".format), squared=table["brier"].map("{:.4f}".format),
+                        taken=table["chosen"].map({True: "taken", False: ""}))[_COMPARED]  # fmt: skip
+
+
+def _shown(metric: str, value: float) -> str:
+    """Losses with four places, lift as times, shares as percent."""
+    if np.isnan(value):
+        return "–"
+    if metric in ("brier", "log_loss"):
+        return f"{value:.4f}"
+    return f"{value:.2f} times" if metric == "lift_top_tenth" else blocks.share(value)
+
+
+def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
+    """The page's answer: where the first hours go and what they are worth."""
+    if not len(open_claims):
+        return "No denied claim is open, so there is nothing to work."
+    alive = open_claims[open_claims["expected_recoverable_usd"] > 0]
+    top = alive.head(max(len(alive) // 5, 1))
+    gone = len(open_claims) - int((open_claims["days_left"].fillna(0) >= 0).sum())
+    clocks = f" All usual clocks have run out on {gone:,} claims." if gone else ""
+    if not len(alive):
+        return f"None of the {len(open_claims):,} open denials is expected to bring anything if it is worked.{clocks}"
+    share = top["expected_recoverable_usd"].sum() / alive["expected_recoverable_usd"].sum()
+    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {blocks.usd(top['expected_recoverable_usd'].sum())}, "
+    return f"{first}{blocks.share(share)}, of what work is expected to recover.{clocks}"
+
+
+def honesty(judged: Judgement, trained: Trained | None) -> str:
+    """How far to trust the chances, in one sentence."""
+    if trained is None or not trained.enough:
+        known = trained.model.about["known"] if trained else 0
+        return (f"Too few denials are settled for a model ({known:,} looks at settled claims, at least 200 and 30 of each outcome needed): "
+                "the chances are rates by payer and reason, drawn to the practice's own rate.")  # fmt: skip
+    scores = judged.scores.set_index("metric")["value"] if len(judged.scores) else pd.Series(dtype=float)
+    if not len(scores):
+        return "There is no later stretch of time to judge the chances on: read them as rates."
+    return (f"On the day of their denial, the {NAMES[trained.model.chosen]} told later claims that were written off from others {blocks.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
+            f"{blocks.share(scores['calibration_error'])} off on average, and it saved {blocks.share(scores['brier_skill'])} of the base rate's error.")  # fmt: skip
+
+
+_COMPARED = ["model", "loss", "squared", "auroc", "taken"]
+_EMPTY = (["label", "shown", "low", "high", "value", "lower", "upper", "meaning", "metric"], ["chance", "observed", "lower", "upper", "cases"],
+          ["order", "dollars", "share", "words"], ["threshold", "model", "work_all", "work_none"],
+          ["segment", "cases", "told", "observed", "auroc", "brier"], ["segment", "cases", "told", "observed", "auroc", "brier"])  # fmt: skip
+
+
+def _both(outcome: np.ndarray) -> bool:
+    """Enough cases of each outcome to judge by."""
+    return min(outcome.sum(), (1 - outcome).sum()) >= MIN_SEGMENT_LOST
+
+
+def _segments(cases: pd.DataFrame, held: pd.DataFrame, by: str) -> pd.DataFrame:
+    rows = []
+    for segment, places in cases.groupby(by).indices.items():
+        part = held.iloc[places]
+        if not _both(part["outcome"].to_numpy(float)):
+            continue
+        outcome, chance, weight = (part[name].to_numpy(float) for name in ("outcome", "chance", "weight"))
+        rows.append((segment, len(part), np.average(chance, weights=weight), np.average(outcome, weights=weight),
+                     judgement.area(outcome, chance, weight), np.average((chance - outcome) ** 2, weights=weight)))  # fmt: skip
+    return pd.DataFrame(rows, columns=_EMPTY[-1]).sort_values("cases", ascending=False, ignore_index=True)
+
+
+def _card(trained: Trained) -> pd.DataFrame:
+    about, first = trained.model.about, trained.table["age_days"] == 0
+    open_share = float(trained.table.loc[first, "outcome"].isna().mean())
+    rows = [
+        ("Question", f"Is an open denial written off within {trained.model.horizon_days} days from the day it is looked at?"),
+        ("Model", f"{NAMES[about['chosen']]}, chosen by log loss on later cases than it learned from"),
+        ("Learned from", f"{first.sum():,} denied claims, {about['learned_from']} to {about['learned_to']}, each on up to {len(AGES)} days of its life"),
+        ("Split at random", _at_random(trained)),
+        ("Still open", f"{open_share:.1%} of them: counted as not known, and stood for by older cases of the same age"),
+        ("Outcomes", {"posted": "from the practice's ledger", "inferred": "no ledger: a balance past its last deadline is taken as given up",
+                      "none": "none is known yet"}[trained.basis]),
+        ("Not used", "age, sex and name of the patient; anything posted or decided after the day; work-queue notes"),
+        ("Limits", "Outcomes depend on which claims were worked. The chance is that of usual handling, not what work would win."),
+        ("Suspicious features", ", ".join(about["suspects"]) or "none"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items())),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["item", "text"])
+
+
+def _at_random(trained: Trained) -> str:
+    """What mixing earlier and later cases would have boasted, beside the figures on later cases."""
+    mixed, later = trained.model.split_at_random(trained.table), trained.model.about["metrics"]
+    if not mixed:
+        return "too few cases to compare"
+    return (
+        f"would have shown a log loss of {mixed['log_loss']:.3f} and an AUROC of {mixed['auroc']:.3f}; on later cases they "
+        f"are {later['log_loss']:.3f} and {later['auroc']:.3f}, all looks together. Only the latter count."
+    )
+
+
+def _drift(trained: Trained) -> tuple[str, bool]:
+    """Whether the newest held-out cases end as the older did, in words, and whether that is an alarm."""
+    held = trained.model._held.astype({"row": int})
+    cases = trained.table.iloc[held["row"]].reset_index(drop=True)
+    # On their first day and followed long enough: of the newest, only quick payments are known
+    followed = (pd.Timestamp(trained.model.about["as_of"]) - cases["known_on"]).dt.days
+    kept = ((cases["age_days"] == 0) & (followed >= DRIFT_FOLLOWED_DAYS)).to_numpy()
+    held, days = held[kept].assign(weight=1.0), cases["known_on"][kept]
+    if len(held) < 4 * MIN_SEGMENT_LOST:
+        return "Too few later claims were followed long enough to tell drift.", False
+    newest = (days >= days.quantile(0.5)).to_numpy()
+    (told, was, n), (_, before, _) = (_sums(held[part]) for part in (newest, ~newest))
+    alarm = abs(told - was) > max(0.05, 3 * np.sqrt(max(was * (1 - was), 0.01) / n))
+    text = f"Of the newest claims followed for half a year {was:.1%} of those settled were written off, {before:.1%} before; the chances told {told:.1%}."
+    verdict = " That is further apart than chance explains: don't lean on the chances until newer outcomes are in."
+    return text + (verdict if alarm else " No drift beyond chance."), bool(alarm)
+
+
+def _sums(part: pd.DataFrame) -> tuple[float, float, float]:
+    weight = part["weight"].sum() or 1.0
+    effective = weight**2 / max((part["weight"] ** 2).sum(), 1e-9)
+    return (
+        float(part["chance"] @ part["weight"] / weight),
+        float(part["outcome"] @ part["weight"] / weight),
+        float(effective),
+    )

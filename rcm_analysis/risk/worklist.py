@@ -1,0 +1,286 @@
+"""Which open denials will be written off, and where an hour is best spent: `risk(con, as_of=...)`.
+
+    claim_number  p_write_off  lower  upper  at_stake_usd  expected_loss_usd  days_left  next_deadline  rank
+    A17           .71          .63    .78    1840.00       1306.40            21         2026-11-21     1
+    A52           .33          .26    .41    2210.00       729.30             75         2027-01-14     2
+
+The chance is that of a write-off within `HORIZON_DAYS`, given that the claim is still open today: each past denial is
+looked at on several days of its life, with what was known on that day. What happened depended on who was worked, so
+the chance is that of the practice's usual handling, not of a claim left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis.models.outcome import DriftWarning, LeakError, LeakWarning, OutcomeModel
+from rcm_analysis.reference import codes
+from rcm_analysis.risk import features
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = [
+    "DriftWarning",
+    "LeakError",
+    "LeakWarning",
+    "OutcomeModel",
+    "Trained",
+    "expected_write_offs",
+    "learn",
+    "rank",
+    "risk",
+]
+
+HORIZON_DAYS = 270  # the longest appeal window and the posting after it; few write-offs come later
+SOON_DAYS = 92  # three months
+AGES = (0, 15, 30, 60, 90, 150)  # days after the denial on which past cases are looked at
+PRIOR_CASES = 10.0
+REASONED_ROWS = 300  # the foot of a longer list is not read
+DRAWS = 2000
+COLUMNS = ["claim_number", "as_of", "p_write_off", "lower", "upper", "open_balance", "at_stake_usd", "expected_loss_usd",
+           "expected_recoverable_usd", "touches", "usd_per_touch", "days_left", "next_deadline", "correction_days_left",
+           "appeal_days_left", "rank", "reasons", "next_step", "owner", "payer_name", "location", "category", "carc", "rarc",
+           "denied_on", "basis"]  # fmt: skip
+GROUPS = {
+    "payer": ["payer_name", "payer_class", "payer_order"],
+    "reason": ["category", "carc", "codes", "group_code"],
+    "location": ["location"],
+    "provider": ["rendering_npi", "place_of_service"],
+    "procedure": ["procedure_family"],
+    "amount": ["refused_usd", "charge_usd", "refused_share", "paid_share", "lines_refused"],
+    "age": ["age_days", "days_since_denial", "correction_days_left", "appeal_days_left"],
+    "filing": ["days_to_submit", "days_to_decide", "days_since_service"],
+    "work": ["sent_again", "awaiting_answer", "denials_so_far"],
+}  # fmt: skip
+
+
+@dataclass
+class Trained:
+    """A model of the practice and the cases it learned from; `model.about` and `model.comparison` tell the rest."""
+
+    model: OutcomeModel
+    cases: pd.DataFrame
+    table: pd.DataFrame
+    basis: str  # posted by the practice, inferred where there is no ledger, or none
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is a model, and not only rates."""
+        return not self.model.about["too_few"]
+
+
+def learn(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    as_of: date,
+    horizon_days: int = HORIZON_DAYS,
+    candidates: tuple[str, ...] | None = None,
+) -> Trained | None:
+    """The practice's model from all that was known on the day; None when no claim was ever denied."""
+    cases = features.cases(con)
+    if not len(cases):
+        return None
+    table = _looks(con, cases, as_of=as_of)
+    return _trained(cases, table, as_of=as_of, horizon_days=horizon_days, candidates=candidates)
+
+
+def _looks(con: duckdb.DuckDBPyConnection, cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+    """What was known of past cases on each day they are looked at, and what became of them: `lost` is 1, 0 or open."""
+    table = features.features(con, moments(cases, as_of=as_of))
+    table = table.merge(cases.drop(columns="denied_on"), on="claim_number", how="left", validate="many_to_one")
+    table["lost"] = (table["outcome"] == "written_off").astype(float).where(table["outcome"].notna())
+    return table
+
+
+def _trained(
+    cases: pd.DataFrame, table: pd.DataFrame, *, as_of: date, horizon_days: int, candidates: tuple[str, ...] | None
+) -> Trained:
+    chosen = {} if candidates is None else {"candidates": candidates}
+    model = OutcomeModel(
+        features=features.ALL,
+        horizon_days=horizon_days,
+        group="claim_number",
+        rate_keys=("payer_name", "category"),
+        kind="age_days",
+        **chosen,
+    )
+    model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of=as_of)
+    bases = set(cases["basis"].dropna())
+    return Trained(model, cases, table, "none" if not bases else "inferred" if "inferred" in bases else "posted")
+
+
+def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+    """The days on which each past case is looked at: at its denial and later while it was open, up to the day."""
+    parts = []
+    for age in AGES:
+        day = cases["denied_on"] + pd.Timedelta(days=age)
+        open_then = (day <= pd.Timestamp(as_of)) & (cases["settled_on"].isna() | (cases["settled_on"] > day))
+        parts.append(pd.DataFrame({"claim_number": cases["claim_number"], "known_on": day})[open_then])
+    return pd.concat(parts, ignore_index=True)
+
+
+def risk(con: duckdb.DuckDBPyConnection, *, as_of: date, trained: Trained | None = None) -> pd.DataFrame:
+    """Every open denied claim with its chance of a write-off, what is at stake and what to do, best hour first."""
+    trained = trained or learn(con, as_of=as_of)
+    if trained is None:
+        return pd.DataFrame(columns=COLUMNS)
+    found = standing(con, trained, as_of=as_of)
+    if not len(found):
+        return pd.DataFrame(columns=COLUMNS)
+    told = trained.model.predict(found).rename(columns={"chance": "p_write_off"})
+    found = found.assign(as_of=pd.Timestamp(as_of), basis=trained.basis, **{name: told[name] for name in told})
+    return rank(found, trained)[COLUMNS]
+
+
+def standing(con: duckdb.DuckDBPyConnection, trained: Trained, *, as_of: date) -> pd.DataFrame:
+    """Open denied claims with their features on the day and their open balance."""
+    left = trained.cases.loc[trained.cases["outcome"].isna(), ["claim_number"]].assign(known_on=pd.Timestamp(as_of))
+    found = features.features(con, left)
+    balance = con.execute(
+        "SELECT claim_number, CAST(open_balance AS DOUBLE) AS open_balance FROM claims WHERE open_balance > 0"
+    ).df()
+    found = found.merge(balance, on="claim_number", how="inner", validate="one_to_one")
+    return found.assign(at_stake_usd=np.minimum(found["open_balance"], found["refused_usd"]))
+
+
+def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
+    """Adds loss, recoverable dollars per touch, deadlines, reasons and next step; the best hour first.
+
+    Recoverable: what would be lost by the usual handling, times how often claims of this payer and reason that were
+    sent again were paid. A claim whose clocks have run out counts nothing.
+    """
+    found = found.assign(expected_loss_usd=found["p_write_off"] * found["at_stake_usd"]).pipe(_deadlines)
+    won, touches = _past_work(trained.table, found)
+    alive = (found["days_left"].fillna(0) >= 0).to_numpy()
+    found = found.assign(expected_recoverable_usd=found["expected_loss_usd"] * won * alive, touches=touches)
+    found["usd_per_touch"] = found["expected_recoverable_usd"] / found["touches"]
+    found = found.sort_values(
+        ["usd_per_touch", "expected_loss_usd", "claim_number"], ascending=[False, False, True], ignore_index=True
+    )
+    found["rank"] = np.arange(1, len(found) + 1)
+    found["reasons"] = reasons(found, trained)
+    actions = codes.table("carc").set_index("carc")
+    found["owner"] = found["carc"].map(actions["owner"]).fillna("biller")
+    found["next_step"] = [
+        _next_step(row, str(actions["fix"].get(row.carc, "Ask the payer why."))) for row in found.itertuples()
+    ]
+    return found
+
+
+def _deadlines(found: pd.DataFrame) -> pd.DataFrame:
+    """The next clock that still runs; where all have run out, the last that did."""
+    dates, day = found[["correct_by", "appeal_by"]], found["as_of"]
+    ahead = dates.where(dates.ge(day, axis=0)).min(axis=1)
+    deadline = ahead.fillna(dates.max(axis=1))
+    return found.assign(next_deadline=deadline, days_left=(deadline - day).dt.days)
+
+
+def _past_work(table: pd.DataFrame, found: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """How often claims sent again were paid, by reason and payer with shrinkage, and the touches a settled claim took."""
+    settled = table[table["outcome"].notna()].sort_values("known_on").drop_duplicates("claim_number", keep="last")
+    worked = settled[settled["sent_again"] > 0]
+    every = ((worked["outcome"] == "paid").sum() + 1) / (len(worked) + 2)
+    rates = pd.Series(every, found.index)
+    for keys in (["category"], ["category", "payer_name"]):
+        sums = worked.assign(paid=worked["outcome"] == "paid").groupby(keys)["paid"].agg(["sum", "size"]).reset_index()
+        here = found[keys].merge(sums, on=keys, how="left").fillna({"sum": 0, "size": 0})
+        rates = pd.Series((here["sum"] + PRIOR_CASES * rates.to_numpy()) / (here["size"] + PRIOR_CASES), found.index)
+    touches = 1 + found["category"].map(settled.groupby("category")["denials_so_far"].mean()).fillna(1.0) - 1
+    return rates.to_numpy(float), touches.clip(lower=1).to_numpy(float)
+
+
+def reasons(found: pd.DataFrame, trained: Trained) -> list[str]:
+    """The three things that move each claim's chance most, in words; for a claim list without a model, its rate."""
+    if not trained.enough:
+        return [
+            f"rate of {row.payer_name} for {_plain(row.category)}: too few settled denials for a model"
+            for row in found.itertuples()
+        ]
+    top = found.head(REASONED_ROWS)
+    moves = trained.model.reasons(top, groups=GROUPS)
+    told = ["; ".join(f"{_in_words(name, row)} {'raises' if move > 0 else 'lowers'} it" for name, move in three)
+            for three, row in zip(moves, top.itertuples(), strict=True)]  # fmt: skip
+    return told + [""] * (len(found) - len(told))
+
+
+def _plain(name: str) -> str:
+    return str(name).replace("_", " ")
+
+
+def _in_words(name: str, row) -> str:
+    remark = "" if row.rarc == "none" else f"/{row.rarc}"
+    words = {
+        "payer": f"payer {row.payer_name}", "reason": f"reason {_plain(row.category)} ({row.carc}{remark})",
+        "location": f"location {row.location}", "provider": f"provider {row.rendering_npi}",
+        "procedure": "a claim without lines" if row.procedure == "none" else f"procedure {row.procedure}",
+        "amount": f"${row.refused_usd:,.0f} refused", "age": f"{row.days_since_denial:.0f} days since the denial",
+        "filing": f"{row.days_since_service:.0f} days from service to denial",
+        "work": "a correction awaiting an answer" if row.awaiting_answer else "sent again before" if row.sent_again > 0 else "not sent again yet",
+    }  # fmt: skip
+    return words[name]
+
+
+def _next_step(row, fix: str) -> str:
+    """What to do, by what was done and which clock still runs."""
+    if row.awaiting_answer:
+        return "Ask the payer for the status: a later submission has no answer yet."
+    if pd.notna(row.days_left) and row.days_left < 0:
+        return "All usual clocks have run out: look for proof of timely filing or a contract that allows more, else record why."
+    if row.unprocessable:
+        return f"Send a new claim, not a correction: the payer could not process it. {fix}"
+    if row.denials_so_far > 1 and pd.notna(row.appeal_days_left) and row.appeal_days_left >= 0:
+        return f"Refused {row.denials_so_far} times: appeal with records. {fix}"
+    if pd.notna(row.correction_days_left) and row.correction_days_left < 0:
+        return f"The correction clock has run out: appeal. {fix}"
+    return fix
+
+
+def expected_write_offs(
+    con: duckdb.DuckDBPyConnection, *, as_of: date, days: int = SOON_DAYS, trained: Trained | None = None
+) -> dict[str, float]:
+    """Dollars of today's open denials expected to be written off within `days`, with a 95 % interval, and the open total.
+
+    A model of its own, with that horizon, from the cases of `trained` where it is given. The interval holds chance claim by claim and how far whole months of
+    earlier predictions missed. Claims not yet denied today are not in it.
+    """
+    candidates = ("base_rate", "rates", "boosting")
+    if trained is None:
+        trained = learn(con, as_of=as_of, horizon_days=days, candidates=candidates)
+    else:
+        trained = _trained(trained.cases, trained.table, as_of=as_of, horizon_days=days, candidates=candidates)
+    nothing = {"expected_usd": 0.0, "lower_usd": 0.0, "upper_usd": 0.0, "open_usd": 0.0, "claims": 0}
+    found = standing(con, trained, as_of=as_of) if trained else pd.DataFrame()
+    if not len(found):
+        return nothing
+    chance, amount = trained.model.predict(found)["chance"].to_numpy(), found["at_stake_usd"].to_numpy()
+    rng, spread = np.random.default_rng(0), _monthly_miss(trained)
+    odds = np.log(np.clip(chance, 1e-4, 1 - 1e-4) / (1 - np.clip(chance, 1e-4, 1 - 1e-4)))
+    totals = [
+        float(amount @ (rng.random(len(chance)) < 1 / (1 + np.exp(-odds - shift))))
+        for shift in rng.normal(0, spread, DRAWS)
+    ]
+    expected, (low, high) = float(chance @ amount), map(float, np.quantile(totals, [0.025, 0.975]))
+    # of a few sure losses every draw may be the same sum, a cent beside what is expected
+    return {"expected_usd": expected, "lower_usd": min(low, expected), "upper_usd": max(high, expected),
+            "open_usd": float(amount.sum()), "claims": len(found)}  # fmt: skip
+
+
+def _monthly_miss(trained: Trained) -> float:
+    """How far, in log odds, the rate of a whole month of later cases lay from its prediction."""
+    held = trained.model._held
+    if not len(held):
+        return 0.5
+    month = trained.table["known_on"].dt.strftime("%Y-%m").to_numpy()[held["row"].astype(int)]
+    sums = (
+        held.assign(told=held["chance"] * held["weight"], was=held["outcome"] * held["weight"])
+        .groupby(month)[["told", "was", "weight"]]
+        .sum()
+    )
+    told, was = ((sums[name] + 1) / (sums["weight"] + 2) for name in ("told", "was"))
+    return float(np.sqrt(np.mean((np.log(was / (1 - was)) - np.log(told / (1 - told))) ** 2)))

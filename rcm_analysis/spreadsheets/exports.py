@@ -1,0 +1,198 @@
+"""Exports of a practice's billing system (CSV, Excel) -> the ledger, or claims and denials from listings.
+
+The file is read as sheets of rows (`sheets`), its kind and columns are told from the headers or a mapping (`mappings`),
+cells become days and cents (`grids`, `cells`), and each kind has its reader (`ledgers`, `listings`).
+
+    Claim ID,Txn Date,Txn Type,Adj Reason,Amount            ledger
+    Claim ID,Submit Date,Payer,CPT,Charge                   claims
+    Claim ID,Denial Date,Denial Code,Denied Amount          denials
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from rcm_analysis.edi.envelopes import Note
+from rcm_analysis.spreadsheets import ledgers, listings, sheets
+from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
+from rcm_analysis.spreadsheets.mappings import (
+    DAYS,
+    KINDS,
+    Layout,
+    Mapping,
+    MappingError,
+    as_toml,
+    find_layout,
+    match_columns,
+    read_mapping,
+)
+from rcm_analysis.spreadsheets.sheets import MAX_SHEETS, Sheet, SheetError, is_workbook
+from rcm_analysis.spreadsheets.tables import Grid, GridError, grids
+
+__all__ = [
+    "KINDS",
+    "Mapping",
+    "MappingError",
+    "Read",
+    "is_workbook",
+    "match_columns",
+    "propose",
+    "read",
+    "read_mapping",
+]
+
+NAME_COLUMN = "name the columns in a mapping file: rcm ingest FILE --practice P --mapping new.toml"
+LEFT_OUT = "nothing to do if it holds no claims; else name its columns in a mapping file"
+CSV_AGAIN = "check that this is the right file; PDF and picture files must be exported as CSV"
+
+
+@dataclass
+class Read:
+    """A file read: its tables (none if it was not understood), its kind, remarks, counts and totals in cents.
+
+    `names` are the lower-case words of its patients' names, held in memory only.
+    """
+
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    kind: str = "ledger"
+    notes: list[Note] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    cents: Counter = field(default_factory=Counter)
+    names: frozenset[str] = frozenset()
+
+    @property
+    def table(self) -> pa.Table | None:
+        """The ledger, where the file is one."""
+        return self.tables.get("ledger")
+
+
+def read(
+    name: str, data: bytes, *, raw: bytes, mapping: Mapping | None = None, file_id: str | None = None, key: bytes = b""
+) -> Read:
+    """What a file that holds no X12 tells; `data` is its text as UTF-8, `raw` its own bytes, `key` makes pseudonyms.
+
+    Every sheet of a workbook that is understood is an export of its own. Raises nothing for bad content: what can't be
+    used becomes a `Note` with its sheet, row, column, reason and what to do.
+    """
+    mapping = mapping or Mapping()
+    try:
+        pages = sheets.read(data, raw=raw)
+        found, left_out = _understood(pages, mapping)
+        people = frozenset().union(*(_people(page, layout) for page, layout in found))
+        for page in pages:
+            page.name = _without(page.name, people)
+        made = grids(found, mapping, people=people, named=len(pages) > 1)
+    except SheetError as error:
+        return _refused(str(error), CSV_AGAIN)
+    except GridError as error:
+        return _refused(str(error), error.advice)
+    result = Read(kind="+".join(sorted({one.layout.kind for one in made})), names=people)
+    for one in made:
+        _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key)
+    if len(made) > 1:
+        result.counts["claims"] = len({one.texts("claim_number")[i] for one in made for i in one.good()})
+    result.notes += [
+        Note(0, "notice", f"sheet {page.name}", f"was left out: {why}", LEFT_OUT) for page, why in left_out
+    ]
+    if not any(table.num_rows for table in result.tables.values()):
+        first = result.notes[0] if result.notes else Note(0, "file", "file", "it has no row below its header", "")
+        return _refused(f"no row could be read; {first.place} {first.reason}", NAME_COLUMN, names=people)
+    return result
+
+
+def _understood(pages: list[Sheet], mapping: Mapping) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]]]:
+    """The sheets that are understood with their layouts, and the others with rows and what is wrong with them."""
+    found, left_out = [], []
+    for page in pages:
+        layout, problem, _ = find_layout(page.rows, mapping)
+        if layout and len(found) < MAX_SHEETS:
+            found.append((page, layout))
+        else:
+            left_out.append((page, problem or f"more than {MAX_SHEETS} sheets are understood"))
+    if not found:
+        raise GridError(left_out[0][1], NAME_COLUMN)
+    return found, left_out
+
+
+def _people(page: Sheet, layout: Layout) -> frozenset[str]:
+    """The words of the patients' names in a sheet."""
+    places = layout.columns.get("patient_name", [])
+    return _words([row[place] for row in page.rows[layout.top + 1 :] for place in places if place < len(row)])
+
+
+def _without(name: str, people: frozenset[str]) -> str:
+    """A sheet's name without words that are in a patient's name."""
+    return re.sub(r"[^\W\d_]{2,}", lambda word: "~" if word[0].lower() in people else word[0], name)
+
+
+def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes) -> None:
+    """Adds what a grid tells to the tables, counts, totals and remarks."""
+    if made.layout.kind == "ledger":
+        table, counts, cents = ledgers.read(made, mapping)
+        tables = {"ledger": table}
+    else:
+        tables, counts, cents = listings.read(made, file_id=file_id, key=key)
+    for name, table in tables.items():
+        result.tables[name] = pa.concat_tables([result.tables[name], table]) if name in result.tables else table
+    result.counts.update(counts)
+    result.cents.update(cents)
+    result.notes += made.notes
+
+
+def _refused(reason: str, advice: str, *, names: frozenset[str] = frozenset()) -> Read:
+    return Read(notes=[Note(0, "file", "file", reason, advice)], names=names)
+
+
+def _words(names: list[str]) -> frozenset[str]:
+    return frozenset(word.lower() for name in set(names) for word in re.findall(r"[^\W\d_]{2,}", name))
+
+
+def propose(files: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The text of a mapping file for exports, each as (text as UTF-8, its own bytes); None if none is a table.
+
+    Of several files of one kind the first is taken. Posting types are listed with what they are taken for; no other
+    cell of the files is shown.
+    """
+    told: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    order = None
+    for data, raw in files:
+        try:
+            pages = sheets.read(data, raw=raw)
+        except SheetError:
+            continue
+        for page in pages:
+            layout, _, nearest = find_layout(page.rows, Mapping())
+            layout = layout or _partial(page, nearest)
+            if layout and layout.kind not in told:
+                columns, kinds, found = _proposal(page, layout)
+                told[layout.kind], order = (columns, kinds), order or found
+    sections = [(kind, *told[kind]) for kind in sorted(told, key=KINDS.index)]
+    return as_toml(sections, date_order=order) if sections else None
+
+
+def _partial(page: Sheet, kind: str) -> Layout | None:
+    """A header that is understood in part, to be completed by the user."""
+    tops = (
+        [Layout(kind, top, match_columns(row, kind, Mapping())) for top, row in enumerate(page.rows[:15])]
+        if kind
+        else []
+    )
+    best = max(tops, key=lambda layout: len(layout.columns), default=None)
+    return best if best and best.columns else None
+
+
+def _proposal(page: Sheet, layout: Layout) -> tuple[dict[str, str], dict[str, str], str | None]:
+    header = page.rows[layout.top]
+    columns = {ours: header[places[0]].strip() for ours, places in layout.columns.items()}
+    below = [row for row in page.rows[layout.top + 1 :] if len(row) == len(header)]
+    column = lambda ours: [row[layout.columns[ours][0]] for row in below if ours in layout.columns]  # noqa: E731
+    orders = [date_order(column(ours)) for ours in DAYS[layout.kind]]
+    types = sorted({value.strip() for value in column("kind")} - {""})[:50]
+    kinds = {type_: ledgers.kind_of(type_) for type_ in types} if layout.kind == "ledger" else {}
+    return columns, kinds, next((order for order in orders if order and order != AMBIGUOUS), None)

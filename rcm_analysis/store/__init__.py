@@ -1,0 +1,1 @@
+"""What is known of a practice, on disk, and the engine that reads it. Never reads a file that was offered, never derives."""

@@ -1,0 +1,310 @@
+"""The store: a practice's facts as Parquet, appended batch by batch. The only module that knows paths.
+
+    data/store/riverbend/key                      the practice's secret for pseudonyms, readable by its owner alone
+    data/store/riverbend/batches/00001-3fa9c1d2/  one ingest: files.parquet, remittances.parquet, ...
+
+A batch is written beside its place, reaches the disk, and appears with one rename, so that a reader sees all of an
+ingest or nothing of it, and a killed ingest leaves no trace that counts. Nothing is ever changed in a batch. One lock
+per practice keeps ingests apart. Folders are made 0700 and files 0600: they are their owner's alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rcm_analysis.errors import FailedError, RcmError
+from rcm_analysis.store import schema
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEFAULT = Path("data/store")
+ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
+KEY_BYTES = 32
+MEMORY_VARIABLE = "RCM_MEMORY_LIMIT"
+
+
+class StoreError(RcmError):
+    """Something about the store that a user can mend; the message says how."""
+
+
+class Practice:
+    """A practice's part of the store.
+
+    >>> Practice(Path("data/store"), "riverbend").batches()
+    ['00001-3fa9c1d2']
+    """
+
+    def __init__(self, root: Path | str, name: str):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
+            raise StoreError(
+                f"'{name}' can't name a practice: use small letters, digits and hyphens, for example riverbend-ems"
+            )
+        self.root, self.name = Path(root), name
+        self.folder = self.root / name
+
+    def exists(self) -> bool:
+        return bool(self.batches())
+
+    def batches(self) -> list[str]:
+        """The committed ingests, oldest first."""
+        folder = self.folder / "batches"
+        return sorted(path.name for path in folder.glob("[0-9]*-*") if path.is_dir()) if folder.is_dir() else []
+
+    def key(self) -> bytes:
+        """The practice's secret, made at the first call.
+
+        Raises StoreError when it was lost or damaged: with a new one nobody's later claims would join the earlier.
+        """
+        path = self.folder / "key"
+        if not path.exists():
+            if self.exists():
+                raise StoreError(f"the key of {self.name} is missing ({path}); restore it from a backup of the store")
+            _make_folder(self.folder)
+            _write_once(path, secrets.token_bytes(KEY_BYTES))
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise StoreError(f"the key of {self.name} is damaged ({path}); restore it from a backup of the store")
+        return key
+
+    def files(self) -> pa.Table:
+        """Every file ever offered, in the order of the batches (table `files` of the schema)."""
+        tables = [schema.empty("files"), *(pq.read_table(path) for path in self.paths("files"))]
+        return pa.concat_tables(tables, promote_options="default")
+
+    def own_tables(self, name: str) -> list[Path]:
+        """Tables that users keep beside ours: the practice's own `name`.csv first, then the store's for all practices."""
+        paths = (self.folder / f"{name}.csv", self.root / f"{name}.csv")
+        return [path for path in paths if path.is_file()]
+
+    def paths(self, table: str) -> list[Path]:
+        paths = [self.folder / "batches" / batch / f"{table}.parquet" for batch in self.batches()]
+        return [path for path in paths if path.exists()]
+
+    @contextmanager
+    def ingest(self, *, waiting: Callable[[], None] | None = None) -> Iterator[Batch]:
+        """A new batch; it is committed at the end of the block unless nothing was added, dropped if the block fails.
+
+        While another ingest runs, `waiting` is called once and its end is awaited; without `waiting` StoreError is
+        raised. A full disk raises FailedError. What killed ingests left behind is swept first.
+        """
+        try:
+            with self._lock(waiting):
+                yield from self._one_batch()
+        except OSError as error:
+            raise FailedError(f"the store could not be written ({error.strerror or error}); nothing was changed: "
+                              "mend that, and ingest again") from error  # fmt: skip
+
+    def _one_batch(self) -> Iterator[Batch]:
+        place = self.folder / "batches"
+        for left in place.glob(".new-*"):  # nobody else holds the lock, so that their writers are dead
+            shutil.rmtree(left, ignore_errors=True)
+        work = place / f".new-{os.getpid()}"
+        _make_folder(work)
+        batch = Batch(work, f"{self._last_number() + 1:05d}")
+        try:
+            yield batch
+            batch.close()
+            if batch.rows.get("files"):
+                _to_disk(*work.iterdir(), work)
+                work.rename(place / f"{batch.number}-{batch.fingerprint()}")
+                _to_disk(place)
+        finally:
+            batch.discard()
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _last_number(self) -> int:
+        return max((int(name.split("-")[0]) for name in self.batches()), default=0)
+
+    @contextmanager
+    def _lock(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        path = self.folder / ".lock"
+        while True:
+            _make_folder(self.folder / "batches")
+            with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+                if not _locked(file):
+                    if waiting is None:
+                        raise StoreError(f"another ingest into {self.name} is running; wait until it has ended")
+                    waiting()
+                    _locked(file, wait=True)
+                if _same_file(path, file):  # else the practice was forgotten meanwhile, and the lock with it
+                    yield
+                    return
+
+    def connect(self, *, as_of: date | None = None, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection in which every fact table is a view of what was known on `as_of` (all of it if None).
+
+        `memory_limit` such as 8GB or 40%, else the variable RCM_MEMORY_LIMIT; what does not fit lies on disk. Raises
+        StoreError when nothing was ingested for the practice, or for a limit that is none.
+        """
+        import duckdb
+
+        if not self.exists():
+            raise StoreError(f"there is nothing of {self.name} in {self.root}; ingest its files first: "
+                             f"rcm ingest FOLDER --practice {self.name}")  # fmt: skip
+        con = duckdb.connect()
+        con.execute("SET preserve_insertion_order = false")
+        # a folder for each process: two that spill into one would overwrite each other
+        con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
+        limit = memory_limit or os.environ.get(MEMORY_VARIABLE)
+        if limit:
+            try:
+                con.execute("SET memory_limit = $1", [limit])
+            except duckdb.Error:
+                raise StoreError(f"a memory limit is written as 8GB or 40%, not {limit} ({MEMORY_VARIABLE})") from None
+        for table in schema.FACTS:
+            con.execute(f'CREATE VIEW "{table.name}" AS {self._select(con, table, as_of)}')
+        return con
+
+    def _select(self, con: duckdb.DuckDBPyConnection, table: schema.Table, as_of: date | None) -> str:
+        columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
+        nothing = f"SELECT {columns} WHERE false"
+        paths = self.paths(table.name)
+        if not paths:
+            return nothing
+        names = ", ".join(f"'{_quoted(path)}'" for path in paths)
+        dated = any(column.name == "known_on" for column in table.columns)
+        until = f" WHERE known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else ""
+        # batches written before a column existed give it as NULL
+        return f"SELECT * FROM read_parquet([{names}], union_by_name = true){until} UNION ALL BY NAME {nothing}"
+
+    def forget(self) -> None:
+        """Deletes everything stored of the practice. Raises StoreError while an ingest into it is running."""
+        if self.folder.is_dir():
+            with self._lock():
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Batch:
+    """An ingest in the making: tables are added piece by piece and written in row groups."""
+
+    def __init__(self, folder: Path, number: str):
+        self.folder, self.number = folder, number
+        self.rows: dict[str, int] = {}
+        self._held: dict[str, list[pa.Table]] = {}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def add(self, name: str, table: pa.Table) -> None:
+        if not table.num_rows:
+            return
+        held = self._held.setdefault(name, [])
+        held.append(table)
+        self.rows[name] = self.rows.get(name, 0) + table.num_rows
+        if sum(part.num_rows for part in held) >= ROWS_PER_GROUP:
+            self._write(name)
+
+    def _write(self, name: str) -> None:
+        table = pa.concat_tables(self._held.pop(name)).unify_dictionaries()
+        if name not in self._writers:
+            path = self.folder / f"{name}.parquet"
+            path.touch(mode=0o600)
+            self._writers[name] = pq.ParquetWriter(path, schema.TABLES[name].arrow(), compression="zstd")
+        self._writers[name].write_table(table, row_group_size=ROWS_PER_GROUP)
+
+    def close(self) -> None:
+        for name in list(self._held):
+            self._write(name)
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def discard(self) -> None:
+        """Lets go of what was not written; on a full disk even closing a file fails."""
+        self._held.clear()
+        for writer in self._writers.values():
+            with suppress(OSError):
+                writer.close()
+        self._writers.clear()
+
+    def fingerprint(self) -> str:
+        """Eight hex digits of what the batch holds: the same files in the same order give the same name."""
+        ids = pq.read_table(self.folder / "files.parquet", columns=["file_id"])["file_id"].to_pylist()
+        return hashlib.sha256("".join(ids).encode()).hexdigest()[:8]
+
+
+def practices(root: Path | str) -> list[str]:
+    """Names of the practices in the store, sorted."""
+    root = Path(root)
+    return sorted(path.parent.name for path in root.glob("*/batches") if any(path.glob("[0-9]*-*")))
+
+
+def _make_folder(path: Path) -> None:
+    """The folder and those above it, private to the user where they are new."""
+    for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """The file with this content, whole or not at all, and never in the place of one that is there already."""
+    new = path.with_name(f".{path.name}-{os.getpid()}")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        new.replace(path)
+    new.unlink(missing_ok=True)
+    _to_disk(path.parent)
+
+
+def _to_disk(*paths: Path) -> None:
+    """Waits until the files and folders have reached the disk (Windows keeps its folders itself)."""
+    for path in paths:
+        if os.name == "nt" and path.is_dir():
+            continue
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _locked(file: IO[bytes], *, wait: bool = False) -> bool:
+    """Takes the lock on an open file, which ends with the process at the latest; false if another holds it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        if wait:
+            raise
+        return False
+    return True
+
+
+def _same_file(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _quoted(path: Path) -> str:
+    return str(path.resolve()).replace("'", "''")
+
+
+def _sql_type(type_: pa.DataType) -> str:
+    names = {schema.MONEY: "DECIMAL(14,2)", schema.QUANTITY: "DECIMAL(15,3)", schema.DAY: "DATE",
+             schema.COUNT: "INTEGER", schema.KEY: "BIGINT", schema.FLAG: "BOOLEAN"}  # fmt: skip
+    return names.get(type_, "VARCHAR")

@@ -1,0 +1,386 @@
+"""Changes worth a look, as a table: what changed, since when, where, by how much, and what it cost.
+
+counts   period   payer_name  numerator  denominator      signals  kind  segment                  first_month  before  after
+         2026-01  UNISON      4          102                       step  {"payer_name": "UNISON"}  2026-05      .041    .118
+         2026-02  UNISON      3          98
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis.measures.by_month import window
+from rcm_analysis.pages import blocks
+from rcm_analysis.trends import redefinitions, scan, segments
+from rcm_analysis.trends.search import Change, Search, search
+
+if TYPE_CHECKING:
+    import duckdb
+
+SIGNALS = ("measure", "kind", "dimensions", "segment", "first_month", "last_month", "before", "after", "excess_count",
+           "excess_amount_usd", "q_value", "headline", "basis", "first_week", "before_lower", "before_upper", "after_lower", "after_upper",
+           "before_count", "before_cases", "after_count", "after_cases", "ongoing", "change")  # fmt: skip
+DIMENSIONS = ("payer_name", "location", "rendering_npi", "family", "procedure")
+PROCEDURE = ("family", "procedure")
+FLAGS = {
+    "initial_denial_rate": ("initially_denied", "first_decided_on IS NOT NULL"),
+    "rejection_rate": ("rejected", "acknowledged"),
+}
+FEWEST_PERIODS = 6
+REASONS = ((), ("category",), ("category", "carc"))
+REASON = ("category", "carc", "rarc")
+NOT_NAMED = segments.NOT_NAMED
+NESTED = (("family", "procedure"), ("category", "carc", "rarc"))
+# Held fixed: days to the decision, so that a payer that slows down is not one that denies less; whether the claim was
+# sent late, since the first months of an extract hold no old services; and what it is mainly for
+HELD = ("waited", "sent", "mainly")
+SENT = """CASE WHEN date_diff('day', service_date, submitted_on) <= 60 THEN '0-60' WHEN date_diff('day', service_date, submitted_on) <= 90 THEN '61-90'
+    WHEN date_diff('day', service_date, submitted_on) <= 120 THEN '91-120' WHEN date_diff('day', service_date, submitted_on) <= 180 THEN '121-180'
+    WHEN date_diff('day', service_date, submitted_on) <= 365 THEN '181-365' ELSE '366-' END"""
+WAITED = """CASE WHEN date_diff('day', submitted_on, first_decided_on) <= 14 THEN '0-14' WHEN date_diff('day', submitted_on, first_decided_on) <= 28 THEN '15-28'
+    WHEN date_diff('day', submitted_on, first_decided_on) <= 45 THEN '29-45' WHEN date_diff('day', submitted_on, first_decided_on) <= 75 THEN '46-75' ELSE '76-' END"""
+NEVER = 10**6  # yearly counts have no season
+ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
+
+
+def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float = 0.05, *, measure: str = "initial_denial_rate",
+                 basis: str = "decision_month", depth: int = 3, min_count: float = 6.0) -> pd.DataFrame:  # fmt: skip
+    """Changes in a table of counts: one row per period × dimension values with period, numerator, denominator and,
+    where known, amount. Periods are months (2026-01), the first days of weeks (2026-01-05), or years.
+
+    `level` is the chance of any row where no rate changed. A dimension whose values all stand over the same denominator
+    splits the numerator alone, as reasons do. A dimension that was redefined gives one row of the kind `definition`, and
+    is not looked into across its break. Raises KeyError when a column is missing.
+    """
+    missing = {"period", "numerator", "denominator", *dimensions} - set(counts.columns)
+    if missing:
+        raise KeyError(f"counts has no column {', '.join(sorted(missing))}")
+    table = counts.assign(period=_labels(counts["period"]))
+    periods = _whole(table["period"])
+    if not periods:
+        return _table([], [], [])
+    reasons = [
+        name for name in dimensions if redefinitions.splits_numerator(table, name, [d for d in dimensions if d != name])
+    ]
+    broken = redefinitions.breaks(table, dimensions, reasons=reasons)
+    whole = [name for name in dimensions if name not in {one.dimension for one in broken}]
+    u, sets = _one_unit(table, whole, reasons, set(reasons) - set(whole), periods, depth)
+    found = search([u], sets, _rule(periods, level=level, depth=depth, min_count=min_count))
+    rows = [_definition_row(one, table, measure, basis, periods[-1]) for one in broken]
+    return (
+        pd.concat(
+            [pd.DataFrame(rows, columns=list(SIGNALS)), _table(found, [u], [(measure, basis)])], ignore_index=True
+        )
+        if rows
+        else _table(found, [u], [(measure, basis)])
+    )
+
+
+def _one_unit(table: pd.DataFrame, whole: Sequence[str], reasons: Sequence[str], lost: set[str], periods: Sequence[str],
+              depth: int) -> tuple[segments.Unit, list]:  # fmt: skip
+    exposure, reason = [d for d in whole if d not in reasons], [d for d in whole if d in reasons]
+    exposures = table
+    if reason or lost:
+        exposures = table.groupby(["period", *exposure], as_index=False, dropna=False)["denominator"].max()
+    u = segments.unit(table, exposures, exposure=exposure, reason=reason, periods=periods)
+    return u, [segments.crossings(exposure, [(), *((name,) for name in reason)], depth=depth)]
+
+
+def _definition_row(one: redefinitions.Break, table: pd.DataFrame, measure: str, basis: str, last: str) -> dict:
+    new = ", ".join(one.new[:6]) + (" …" if len(one.new) > 6 else "")
+    sentence = (f"From {one.period} on {blocks.words(one.dimension)} is defined differently: {len(one.new)} new values ({new}) hold {blocks.share(one.share)} of the "
+                f"cases, and {one.shrunk} went from {blocks.share(one.before)} to {blocks.share(one.after)}. This is a change of definition, not of a rate.")  # fmt: skip
+    return dict.fromkeys(SIGNALS) | {
+        "measure": measure, "kind": "definition", "dimensions": one.dimension, "segment": json.dumps({one.dimension: one.shrunk}),
+        "first_month": _month(one.period), "last_month": _month(last), "before": one.before, "after": one.after, "excess_count": 0.0,
+        "excess_amount_usd": 0.0, "q_value": 0.0, "headline": sentence, "basis": basis, "first_week": _week(one.period), "ongoing": True, "change": 0,
+    }  # fmt: skip
+
+
+def _month(period: str) -> str:
+    return f"{period}-01" if len(period) == 4 else period[:7]
+
+
+def _labels(period: pd.Series) -> pd.Series:
+    if isinstance(period.dtype, pd.PeriodDtype):
+        return period.astype(str).str[:10]
+    if pd.api.types.is_datetime64_any_dtype(period) or isinstance(period.iloc[0] if len(period) else "", date):
+        days = pd.to_datetime(period)
+        monthly = (days.dt.day == 1).all()
+        return days.dt.strftime("%Y-%m" if monthly else "%Y-%m-%d")
+    return period.astype(str)
+
+
+def _whole(labels: pd.Series) -> list[str]:
+    """All months from first to last, also those without a row; weeks as they come."""
+    known = sorted(labels.unique())
+    if known and len(known[0]) == 7:
+        return list(pd.period_range(known[0], known[-1], freq="M").astype(str))
+    return known
+
+
+def _rule(periods: Sequence[str], *, level: float, depth: int, min_count: float) -> Search:
+    if len(periods[0]) == 4:
+        return Search(level=level, depth=depth, min_count=min_count, min_before=2, per_year=NEVER)
+    if len(periods[0]) == 7:
+        return Search(level=level, depth=depth, min_count=min_count)
+    return Search(
+        level=level, depth=depth, min_count=min_count, min_before=8, longest_burst=26, per_year=52, shortest_level=4
+    )
+
+
+# --- a practice ----------------------------------------------------------------------------------------------------
+
+FAMILY = """CASE WHEN procedure IS NULL THEN NULL
+    WHEN regexp_matches(procedure, '^0[0-9]{4}$') THEN 'anesthesia' WHEN regexp_matches(procedure, '^[1-6][0-9]{4}$') THEN 'surgery'
+    WHEN regexp_matches(procedure, '^7[0-9]{4}$') THEN 'radiology' WHEN regexp_matches(procedure, '^8[0-9]{4}$') THEN 'laboratory'
+    WHEN regexp_matches(procedure, '^99[0-9]{3}$') THEN 'evaluation' WHEN regexp_matches(procedure, '^9[0-9]{4}$') THEN 'medicine'
+    WHEN regexp_matches(procedure, '^A0') THEN 'ambulance' WHEN regexp_matches(procedure, '^[A-Z]') THEN 'HCPCS ' || left(procedure, 1)
+    ELSE 'other' END"""
+
+
+def practice_signals(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int = 36, measure: str = "initial_denial_rate",
+                     dimensions: Sequence[str] = DIMENSIONS, level: float = 0.05) -> pd.DataFrame:  # fmt: skip
+    """Changes of a practice's initial denial rate (or rejection rate), by claims and by procedures, as known on the day.
+
+    Claims are counted by month of submission, where submissions are known, else by month of the first decision. Young
+    months hold the quick decisions alone, so the days waited are held fixed: slow is not mistaken for good.
+    `dimensions` are among `DIMENSIONS`; raises KeyError for another or for an unknown measure.
+    """
+    unknown = {measure} - set(FLAGS) | set(dimensions) - set(DIMENSIONS)
+    if unknown:
+        raise KeyError(
+            f"unknown: {', '.join(sorted(unknown))}; measures are {', '.join(FLAGS)}, dimensions {', '.join(DIMENSIONS)}"
+        )
+    basis = prepare(con, as_of=as_of, months=months, measure=measure)
+    periods = _whole(con.execute("SELECT DISTINCT period FROM trend_claims").df()["period"])
+    if len(periods) < FEWEST_PERIODS:
+        return _table([], [], [])
+    plain = tuple(name for name in dimensions if name not in PROCEDURE)
+    dims = [plain, *(((*plain, *PROCEDURE[: i + 1])) for i, name in enumerate(PROCEDURE) if name in dimensions)]
+    units = [_unit(con, (*one, *HELD), periods) for one in dims]
+    sets = [segments.crossings(one, REASONS, depth=3, nested=NESTED, must=one[len(plain) :][-1:]) for one in dims]
+    found = search(units, sets, _rule(periods, level=level, depth=3, min_count=6.0), nested=NESTED, held_fixed=HELD)
+    table = _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1))
+    return table.assign(
+        first_week=[_first_week(con, row) for row in table.to_dict("records")] if len(table) else table["first_week"]
+    )
+
+
+def _first_week(con: duckdb.DuckDBPyConnection, row: dict) -> str:
+    """The week that splits the weeks around the first month best into before and after; a climb has no first week but
+    that of its month."""
+    month = pd.Period(row["first_month"], freq="M")
+    if row["kind"] == "drift":
+        return row["first_week"]
+    weeks = counted(con, json.loads(row["segment"]), "week")
+    last = pd.Period(row["last_month"], freq="M").end_time.date()
+    near = weeks[
+        pd.to_datetime(weeks["period"]).between(
+            month.start_time - pd.Timedelta(weeks=26), pd.Timestamp(min(last, (month + 3).end_time.date()))
+        )
+    ]
+    y, n = near["numerator"].to_numpy(float), near["denominator"].to_numpy(float)
+    days = pd.to_datetime(near["period"])
+    inside = days.between(month.start_time - pd.Timedelta(weeks=3), month.end_time + pd.Timedelta(weeks=1)).to_numpy()
+    cuts = [i for i in range(1, len(y)) if inside[i]]
+    if not cuts:
+        return row["first_week"]
+    return str(near["period"].iloc[max(cuts, key=lambda i: scan.fit(y, n, [0, i]))])
+
+
+def counted(con: duckdb.DuckDBPyConnection, segment: dict[str, str], period: str = "period") -> pd.DataFrame:
+    """period, numerator, denominator of a segment by month (or `week`); a claim counts once in each.
+
+    Needs the tables of `prepare`, which runs with `practice_signals`.
+    """
+    source = "trend_procedures" if set(PROCEDURE) & set(segment) else "trend_claims"
+    reasons = [(name, str(value)) for name, value in segment.items() if name in REASON]
+    places_ = [(name, str(value)) for name, value in segment.items() if name not in REASON]
+    denied = " AND ".join(["denied", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in reasons)])
+    where = " AND ".join(["true", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in places_)])
+    return con.execute(f"""
+        WITH counted AS (SELECT {period} AS period, count(DISTINCT CASE WHEN {denied} THEN claim_number END) AS numerator,
+            count(DISTINCT claim_number) AS denominator FROM {source} WHERE {where} GROUP BY 1)
+        SELECT m.period, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator
+        FROM (SELECT DISTINCT {period} AS period FROM trend_claims) m LEFT JOIN counted USING (period) ORDER BY 1""",
+        [value for _, value in (*reasons, *places_)]).df()  # fmt: skip
+
+
+def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure: str = "initial_denial_rate") -> str:
+    """Makes trend_claims and trend_procedures on the connection; gives the basis of their periods."""
+    flag, among = FLAGS[measure]
+    decided, sent = con.execute(
+        "SELECT count(*), count(submitted_on) FROM claims WHERE first_decided_on IS NOT NULL"
+    ).fetchall()[0]
+    by_submission = decided and sent >= ENOUGH_SUBMITTED * decided
+    day = "submitted_on" if by_submission else "first_decided_on"
+    first, last = window(as_of, months)
+    con.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
+        SELECT claim_number, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
+            strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {flag} AS denied,
+            CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
+            CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount,
+            CASE WHEN submitted_on IS NULL THEN 'unknown' ELSE {WAITED} END AS waited,
+            {SENT} AS sent, coalesce(m.family, 'none') AS mainly
+        FROM claims LEFT JOIN (SELECT f.claim_number, {FAMILY} AS family FROM decision_parts f JOIN decided_lines USING (remittance_id)
+            WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
+        WHERE {among} AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
+    con.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
+        SELECT claim_number, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
+            min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount
+        FROM (SELECT t.claim_number, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
+                r.claim_number IS NOT NULL AND NOT r.is_partial AS line_denied,
+                CASE WHEN NOT r.is_partial THEN r.category END AS line_category, CASE WHEN NOT r.is_partial THEN r.carc END AS line_carc,
+                CASE WHEN NOT r.is_partial THEN r.rarc END AS line_rarc, CASE WHEN NOT r.is_partial THEN r.charge END AS line_amount
+              FROM trend_claims t JOIN decision_parts f ON f.claim_number = t.claim_number AND f.in_first
+              JOIN decided_lines l USING (remittance_id)
+              LEFT JOIN refused_lines r ON r.remittance_id = l.remittance_id AND r.line_number = l.line_number
+              WHERE l.procedure IS NOT NULL)
+        GROUP BY ALL""")
+    return "submission_month" if by_submission else "decision_month"
+
+
+def _unit(con: duckdb.DuckDBPyConnection, exposure: Sequence[str], periods: Sequence[str]) -> segments.Unit:
+    """A claim counts once per crossing of the dimensions: a claim with three denied laboratory lines is one denial."""
+    dims = ", ".join(exposure)
+    source = "trend_procedures" if "family" in exposure else "trend_claims"
+    once = (f"(SELECT claim_number, period, {dims}, bool_or(denied) AS denied, min(category) AS category, min(carc) AS carc, "
+            f"min(rarc) AS rarc, sum(amount) AS amount FROM {source} GROUP BY ALL)")  # fmt: skip
+    exposures = con.execute(
+        f"SELECT period, {dims}, count(*) AS denominator FROM {once} GROUP BY ALL ORDER BY ALL"
+    ).df()
+    numerators = con.execute(
+        f"SELECT period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount FROM {once} "
+        "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
+    return segments.unit(numerators, exposures, exposure=exposure, reason=("category", "carc", "rarc"), periods=periods)
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+
+def _table(found: Sequence[Change], units: Sequence[segments.Unit], names: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    rows = [_row(change, units[change.unit], *names[change.unit]) for change in found]
+    table = pd.DataFrame(rows, columns=list(SIGNALS))
+    numbers = ["before", "after", "excess_count", "excess_amount_usd", "q_value"]
+    table = table.astype(dict.fromkeys(numbers, float))
+    return table.sort_values(["excess_amount_usd", "excess_count"], key=lambda c: -c.abs(), ignore_index=True)
+
+
+def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
+    y, n = u.series(change.segment)
+    inside = slice(change.start, change.end + 1)
+    y0, n0, y1, n1 = (
+        float(a.sum()) for a in (y[change.base : change.start], n[change.base : change.start], y[inside], n[inside])
+    )
+    lower, upper = scan.interval(np.array([y0, y1]), np.array([n0, n1]))
+    before, after = y0 / n0 if n0 else np.nan, y1 / n1 if n1 else np.nan
+    excess = y1 - n1 * before
+    rows = u.rows(change.segment)
+    inside_rows = rows & (u.when >= change.start) & (u.when <= change.end)
+    each = u.amount[inside_rows].sum() / y1 if y1 else u.amount[rows].sum() / max(y.sum(), 1)
+    segment = u.named({name: change.segment[name] for name in (*u.exposure, *u.reason) if name in change.segment})
+    first, last = u.periods[change.start], u.periods[change.end]
+    row = {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": json.dumps(segment),
+           "first_month": _month(first), "last_month": _month(last), "before": before, "after": after, "excess_count": round(excess, 1),
+           "excess_amount_usd": round(excess * each, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
+           "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
+           "before_count": y0, "before_cases": n0, "after_count": y1, "after_cases": n1,
+           "ongoing": change.end == len(y) - 1, "change": change.group}  # fmt: skip
+    return row | {"headline": headline(row, segment)}
+
+
+def _week(period: str) -> str:
+    day = date.fromisoformat(period if len(period) > 7 else f"{_month(period)}-01")
+    return str(day - timedelta(days=day.weekday()))
+
+
+def headline(row: dict, segment: dict[str, str]) -> str:
+    """A sentence that a manager can repeat."""
+    where = where_of(segment)
+    since = blocks.month_name(row["first_month"])
+    if row["first_month"] == row["last_month"]:
+        when = f"in {since}"
+    elif row["ongoing"]:
+        when = f"since {since}"
+    else:
+        when = f"from {since} to {blocks.month_name(row['last_month'])}"
+    way = {"drift": "climbed" if row["after"] > row["before"] else "fell"}.get(
+        row["kind"], "rose" if row["after"] > row["before"] else "fell"
+    )
+    worth = f" or {blocks.usd(abs(row['excess_amount_usd']))}" if row["excess_amount_usd"] else ""
+    extra = f"about {blocks.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
+    return (f"{where}: the denial rate {way} from {blocks.share(row['before'])} to {blocks.share(row['after'])} {when} "
+            f"({blocks.count(row['after_count'])} of {blocks.count(row['after_cases'])}); {extra}.")  # fmt: skip
+
+
+def where_of(segment: dict[str, str]) -> str:
+    """A segment in words: UNISON HEALTH PLAN, procedure 70553, authorization."""
+    return ", ".join(_said(name, value) for name, value in segment.items()) or "The whole practice"
+
+
+def _said(name: str, value: str) -> str:
+    words = {"rendering_npi": f"provider {value}", "carc": f"code {value}", "rarc": f"remark {value}", "procedure": f"procedure {value}",
+             "category": blocks.words(value), "family": f"{value} procedures"}  # fmt: skip
+    return words.get(name, value)
+
+
+# --- the sentences of the page ---------------------------------------------------------------------------------------
+
+
+def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
+    """One row per change: segments that changed together are one. Columns as `signals`, excesses added up."""
+    if not len(signals):
+        return signals
+    first = signals.drop_duplicates("change").set_index("change")
+    sums = signals.groupby("change").agg(excess_count=("excess_count", "sum"), excess_amount_usd=("excess_amount_usd", "sum"),
+                                         ongoing=("ongoing", "max"), segments=("segment", "size"))  # fmt: skip
+    table = first.drop(columns=["excess_count", "excess_amount_usd", "ongoing"]).join(sums).reset_index()
+    return table.sort_values("excess_amount_usd", key=lambda c: -c.abs(), ignore_index=True)
+
+
+def excess_of(found: pd.DataFrame) -> float:
+    """Charges denied beyond the level before, all rises together, in USD."""
+    return float(found.loc[found["excess_count"] > 0, "excess_amount_usd"].sum()) if len(found) else 0.0
+
+
+def answer(found: pd.DataFrame, *, months: int, decided: int) -> str:
+    """The page's first sentence; `decided` claims of the last year say whether there is anything to judge."""
+    if not decided:
+        return "There are no decided claims in these months, so that no change can be told."
+    if not len(found):
+        return f"No denial rate changed in {months} months by more than chance explains, for any payer, reason, procedure, provider or location."
+    many = "1 change stands" if len(found) == 1 else f"{len(found)} changes stand"
+    return f"{many} out from chance in {months} months, {int(found['ongoing'].sum())} still going on. The largest: {found['headline'].iloc[0]}"
+
+
+def movement(parts: pd.DataFrame, *, months: int) -> str:
+    """Why the total moved, in a sentence."""
+    if not len(parts):
+        return "There are too few months with decisions to say why the denial rate moved."
+    change, mix, rate = (blocks.points(parts[name].sum()) for name in ("total", "mix", "rate"))
+    top = parts.iloc[0]
+    if change == "0.0" and (parts["total"].abs() < 0.0005).all():
+        return f"The denial rate of the last {months} months is that of the {months} before, and no payer moved it."
+    return (f"The denial rate moved by {change} points in the last {months} months against the {months} before: {rate} by rates and {mix} "
+            f"by the mix of payers. {top['payer_name']} contributed most, {blocks.points(top['total'])} points.")  # fmt: skip
+
+
+def places(signals: pd.DataFrame) -> list[str]:
+    """The segments in words."""
+    return [where_of(json.loads(text)) for text in signals["segment"]]
+
+
+def undecided(cohorts: pd.DataFrame) -> float:
+    """Share of the latest month of submissions that is not decided yet."""
+    return (
+        float(1 - min(cohorts["maturity"].iloc[-1], 1))
+        if len(cohorts) and pd.notna(cohorts["maturity"].iloc[-1])
+        else float("nan")
+    )
