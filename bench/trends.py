@@ -22,7 +22,7 @@ import pandas as pd
 from rcm_analysis.claims import derive
 from rcm_analysis.demo import practice
 from rcm_analysis.intake import ingest
-from rcm_analysis.measures.measures import wilson
+from rcm_analysis.stats import wilson
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.trends import scan as trends_scan
 from rcm_analysis.trends import segments, signals

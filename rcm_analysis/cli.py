@@ -287,7 +287,7 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
 
 def _dates(practice: str | list[str], period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
     """As-of day and period: given, or the last whole month that the files of the practice (or of any of them) reach."""
-    from rcm_analysis.measures.by_month import last_month, window
+    from rcm_analysis.months import last_month, window
     from rcm_analysis.store.practice import Practice, StoreError
 
     try:

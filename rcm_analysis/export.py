@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from rcm_analysis.claims import derive
 from rcm_analysis.clusters import grouping
 from rcm_analysis.measures import measures
-from rcm_analysis.pages.blocks import csv_text, defused
 from rcm_analysis.prevention import cache, features, wording
 from rcm_analysis.risk import worklist
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
+from rcm_analysis.words import csv_text, defused
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 from conftest import AS_OF, ROOT
 
+from rcm_analysis import months
 from rcm_analysis.claims import derive
 from rcm_analysis.compare import audit, scorecard
 from rcm_analysis.measures import by_month
 
 YEAR = {"as_of": AS_OF, "months": 12}
-FIRST, LAST = by_month.window(AS_OF, 12)
+FIRST, LAST = months.window(AS_OF, 12)
 
 
 def cents(con, sql: str) -> Decimal:

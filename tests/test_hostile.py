@@ -13,11 +13,10 @@ import pytest
 from conftest import AS_OF
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, export
+from rcm_analysis import cli, export, words
 from rcm_analysis.claims import derive
 from rcm_analysis.demo import edi, practice
 from rcm_analysis.intake import ingest
-from rcm_analysis.pages import blocks
 from rcm_analysis.prevention import scrub
 from rcm_analysis.reports import render
 from rcm_analysis.store import handover
@@ -156,7 +155,7 @@ def is_formula(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell.startswith(blocks.FORMULA_STARTS)
+        return cell.startswith(words.FORMULA_STARTS)
     return False
 
 

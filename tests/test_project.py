@@ -26,7 +26,7 @@ ROOMS = {
     "reference": "", "privacy": "", "models": "", "store": "",
     "charts": "", "measures": "", "trends": "measures", "clusters": "reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference edi",
-    "intake": "store privacy edi spreadsheets", "claims": "store reference spreadsheets",
+    "intake": "store privacy edi spreadsheets", "claims": "store reference",
     "pages": "privacy measures", "risk": "models reference pages",
     "prevention": "store reference edi claims models risk pages", "compare": "store reference claims measures trends pages",
     "reports": "store privacy claims measures pages compare", "demo": "",

@@ -15,9 +15,10 @@ import papermill
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook, printed
 
+from rcm_analysis import stats, words
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
-from rcm_analysis.measures import by_month, measures
+from rcm_analysis.measures import by_month
 from rcm_analysis.pages import blocks
 from rcm_analysis.reports import render as reports_render
 from rcm_analysis.reports import run as reports_run
@@ -150,7 +151,7 @@ def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path,
 def test_a_rate_is_said_of_the_months_that_have_one(months, sentence):
     names = ["2026-01", "2026-02", "2026-03"][-len(months) :]
     rate = pd.DataFrame(months, columns=["numerator", "denominator"]).assign(month=names)
-    lower, upper = measures.wilson(rate["numerator"], rate["denominator"])
+    lower, upper = stats.wilson(rate["numerator"], rate["denominator"])
     rate = rate.assign(value=rate["numerator"] / rate["denominator"], lower=lower, upper=upper)
     assert by_month.rate_now(rate) == sentence
 
@@ -227,11 +228,11 @@ def test_hostile_text_stays_text():
 
 
 def test_formats_for_sentences():
-    assert blocks.usd(-1234.5) == "−$1,234" and blocks.usd(0.994, cents=True) == "$0.99" and blocks.usd(None) == "–"
+    assert words.usd(-1234.5) == "−$1,234" and words.usd(0.994, cents=True) == "$0.99" and words.usd(None) == "–"
     assert (
-        blocks.share(0.1234) == "12.3%"
-        and blocks.count(1234) == "1,234"
-        and blocks.month_name("2026-02") == "February 2026"
+        words.share(0.1234) == "12.3%"
+        and words.count(1234) == "1,234"
+        and words.month_name("2026-02") == "February 2026"
     )
 
 

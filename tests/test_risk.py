@@ -15,6 +15,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from rcm_analysis import stats
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.models import calibration, learners
@@ -165,10 +166,10 @@ def test_the_model_nears_the_true_chances():
 def test_chances_are_straightened_to_the_best_line(shift, slope):
     rng = np.random.default_rng(5)
     odds, weight = rng.normal(0, 1.5, 4000), rng.uniform(0.5, 3, 4000)
-    outcome = (rng.random(4000) < learners.sigmoid(shift + slope * odds)).astype(float)
-    line = calibration.straightened(learners.sigmoid(odds), outcome, weight, pull=10.0)
+    outcome = (rng.random(4000) < stats.sigmoid(shift + slope * odds)).astype(float)
+    line = calibration.straightened(stats.sigmoid(odds), outcome, weight, pull=10.0)
     columns = np.column_stack([np.ones(4000), odds])
-    missed = columns.T @ (weight * (learners.sigmoid(columns @ line) - outcome)) + 10.0 * (np.array(line) - [0, 1])
+    missed = columns.T @ (weight * (stats.sigmoid(columns @ line) - outcome)) + 10.0 * (np.array(line) - [0, 1])
     assert np.abs(missed).max() < 1e-5  # nowhere to go: the lowest point of the cost
     assert line == pytest.approx((shift, slope), abs=0.15)
 
@@ -177,12 +178,12 @@ def test_the_level_of_earlier_models_is_not_corrected_where_ends_are_censored():
     rng = np.random.default_rng(6)
     chance, weight = rng.beta(2, 3, 500), rng.uniform(0, 3, 500)
     shift, slope = calibration.level_kept(chance, weight, slope=0.6)
-    told = learners.sigmoid(shift + slope * learners.log_odds(chance))
+    told = stats.sigmoid(shift + slope * stats.log_odds(chance))
     assert slope == 0.6 and abs(shift) > 0.05
     assert np.average(told, weights=weight) == pytest.approx(np.average(chance, weights=weight), abs=1e-6)
     model = fitted(known_on(simulated(), "2025-06-30"))
     held = model._held[model._held["origin"] == model._held["origin"].max()]  # the newest origin sets the slope
-    raw = learners.sigmoid((learners.log_odds(held["chance"]) - model._line[0]) / model._line[1])
+    raw = stats.sigmoid((stats.log_odds(held["chance"]) - model._line[0]) / model._line[1])
     means = [np.average(chance, weights=held["weight"]) for chance in (raw, held["chance"])]
     assert means[0] == pytest.approx(means[1], abs=1e-6)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator, PercentFormatter
 
-from rcm_analysis.pages.blocks import still
+from rcm_analysis.words import still
 
 INK, ACCENT, SOFT, ORANGE, GREEN = "#1b1f24", "#0b5394", "#9aa4ae", "#d55e00", "#009e73"
 ROOT_COLORS = {"unnecessary": ORANGE, "payer": "#cc79a7", "unclassified": "#f0e442", "necessary": SOFT}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from rcm_analysis.charts.common import ACCENT, GREEN, INK, ORANGE, SOFT, _figure, _nothing, _thin_months, short
-from rcm_analysis.pages.blocks import still
+from rcm_analysis.words import still
 
 
 def control_charts(table: pd.DataFrame, *, title: str) -> Figure:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rcm_analysis.spreadsheets import sheets
 from rcm_analysis.store import schema
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def _columns(table: str, of: str, **instead: str) -> str:
 
 def _sheet(row: str) -> str:
     """The place of a row's sheet in its workbook."""
-    return f"floor(({row} - 1) / {sheets.SHEET_ROWS}.0)"
+    return f"floor(({row} - 1) / {schema.SHEET_ROWS}.0)"
 
 
 # The reason is left out: which of its words may stay depends on the other rows of its file

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis.measures.by_month import window
-from rcm_analysis.measures.measures import wilson
+from rcm_analysis.months import window
 from rcm_analysis.reference import codes
+from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
     import duckdb

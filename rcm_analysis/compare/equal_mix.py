@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.measures.measures import Z95, wilson
+from rcm_analysis.stats import Z95, wilson
 
 FEWEST_ELSEWHERE = 30  # cases of others, below which their rate is no yardstick
 LEVEL = 0.05  # share of false ones to expect among those called different

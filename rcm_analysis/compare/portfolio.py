@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis import words as plain_words
 from rcm_analysis.claims import derive
 from rcm_analysis.compare import audit, equal_mix
 from rcm_analysis.measures import by_month as measures_by_month
-from rcm_analysis.measures.by_month import window
-from rcm_analysis.pages import blocks
+from rcm_analysis.months import window
 from rcm_analysis.store import practice as store_
 from rcm_analysis.trends import signals
 
@@ -202,19 +202,19 @@ def _doubts(row: dict, as_of: pd.Timestamp, first: pd.Timestamp) -> Iterator[str
     if pd.isna(row["last_decision"]):
         yield "no decision is known"
     elif (as_of - pd.Timestamp(row["last_decision"])).days > STALE_DAYS:
-        yield f"no decision since {blocks.month_name(str(row['last_decision'])[:7])}"
+        yield f"no decision since {plain_words.month_name(str(row['last_decision'])[:7])}"
     if pd.notna(row["first_decision"]) and pd.Timestamp(row["first_decision"]) >= first + pd.DateOffset(months=1):
-        yield f"begins in {blocks.month_name(str(row['first_decision'])[:7])}"
+        yield f"begins in {plain_words.month_name(str(row['first_decision'])[:7])}"
     if row["one_sided"]:
         yield "paid claims are not in the files: denial rate too high"
     if not row["ledger"]:
         yield "no ledger: write-offs are inferred"
     if row["files_left_out"]:
-        yield f"{blocks.count(row['files_left_out'])} of {blocks.count(row['files'])} files not or partly read"
+        yield f"{plain_words.count(row['files_left_out'])} of {plain_words.count(row['files'])} files not or partly read"
     if row["sent"] and row["unanswered"] / row["sent"] > UNANSWERED_SHARE:
-        yield f"{blocks.share(row['unanswered'] / row['sent'])} of claims unanswered after 60 days"
+        yield f"{plain_words.share(row['unanswered'] / row['sent'])} of claims unanswered after 60 days"
     if row["items"] and row["unbalanced"] / row["items"] > UNBALANCED_SHARE:
-        yield f"{blocks.share(row['unbalanced'] / row['items'])} of paid lines do not balance"
+        yield f"{plain_words.share(row['unbalanced'] / row['items'])} of paid lines do not balance"
 
 
 def by_month(cases: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
@@ -244,21 +244,21 @@ def first_to_visit(table: pd.DataFrame, *, months: int) -> str:
     """The practice with most money lost or open, and how it compares."""
     top, total = table.iloc[0], table["money"].sum()
     if total <= 0:
-        return f"Nothing lost and nothing open after a denial is known in {blocks.count(len(table))} practices."
-    part = f", together {blocks.share(top['money'] / total)} of all practices' money" if len(table) > 1 else ""
-    return (f"Begin with {top['practice']}: {blocks.usd(top['lost'])} of avoidable write-offs in {months} months and {blocks.usd(top['open'] + top['rejected'])} "
+        return f"Nothing lost and nothing open after a denial is known in {plain_words.count(len(table))} practices."
+    part = f", together {plain_words.share(top['money'] / total)} of all practices' money" if len(table) > 1 else ""
+    return (f"Begin with {top['practice']}: {plain_words.usd(top['lost'])} of avoidable write-offs in {months} months and {plain_words.usd(top['open'] + top['rejected'])} "
             f"still open{part}. {_rate_of(top)}")  # fmt: skip
 
 
 def _rate_of(row: pd.Series) -> str:
-    said = f"It denies {blocks.share(row['rate'])} of claims"
+    said = f"It denies {plain_words.share(row['rate'])} of claims"
     if row["verdict"] == equal_mix.ALONE:
         return f"{said}; no other practice has its payers and settings."
     verdict = {
         equal_mix.ABOVE: "more than chance explains",
         equal_mix.BELOW: "clearly less than the others",
     }
-    return f"{said}, {blocks.share(row['adjusted'])} at the mix of all practices: {verdict.get(row['verdict'], row['verdict'])}."
+    return f"{said}, {plain_words.share(row['adjusted'])} at the mix of all practices: {verdict.get(row['verdict'], row['verdict'])}."
 
 
 def outliers(table: pd.DataFrame) -> str:
@@ -267,22 +267,26 @@ def outliers(table: pd.DataFrame) -> str:
     if not len(compared):
         return "No two practices share payers and settings, so that their denial rates can't be compared."
     if not len(above):
-        return f"At equal mix of payers and settings, none of {blocks.count(len(compared))} practices denies more than chance explains."
+        return f"At equal mix of payers and settings, none of {plain_words.count(len(compared))} practices denies more than chance explains."
     listed = above.sort_values("excess_usd", ascending=False).head(3)
     said = "; ".join(
-        f"{row.practice} {blocks.share(row.adjusted)} ({blocks.share(row.rate)} unadjusted)"
+        f"{row.practice} {plain_words.share(row.adjusted)} ({plain_words.share(row.rate)} unadjusted)"
         for row in listed.itertuples()
     )
-    return (f"At equal mix of payers and settings, {blocks.count(len(above))} of {blocks.count(len(compared))} practices deny more than chance explains: {said}. "
-            f"At the others' rates, {blocks.usd(above['excess_usd'].sum())} of charges would not have been denied.")  # fmt: skip
+    return (f"At equal mix of payers and settings, {plain_words.count(len(above))} of {plain_words.count(len(compared))} practices deny more than chance explains: {said}. "
+            f"At the others' rates, {plain_words.usd(above['excess_usd'].sum())} of charges would not have been denied.")  # fmt: skip
 
 
 def latest(found: pd.DataFrame, *, practices: int) -> str:
     """The dearest change that is still going on; `found` as from `rising`."""
     if not len(found):
-        return f"No change for the worse is going on in any of {blocks.count(practices)} practices, as far as can be told from chance."
+        return f"No change for the worse is going on in any of {plain_words.count(practices)} practices, as far as can be told from chance."
     top = found.iloc[0]
-    many = "One change for the worse is" if len(found) == 1 else f"{blocks.count(len(found))} changes for the worse are"
+    many = (
+        "One change for the worse is"
+        if len(found) == 1
+        else f"{plain_words.count(len(found))} changes for the worse are"
+    )
     return f"{many} going on; the dearest is at {top['practice']}: {top['headline']}"
 
 
@@ -298,7 +302,11 @@ def failures(reports: pd.DataFrame) -> str:
     """Which practices' reports failed; empty where none did."""
     failed = reports[~reports["ok"].astype(bool)]
     said = "; ".join(f"{row.practice} ({row.message})" for row in failed.itertuples())
-    return f"{blocks.count(len(failed))} of {blocks.count(len(reports))} reports failed: {said}." if len(failed) else ""
+    return (
+        f"{plain_words.count(len(failed))} of {plain_words.count(len(reports))} reports failed: {said}."
+        if len(failed)
+        else ""
+    )
 
 
 def states(table: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:

@@ -227,7 +227,11 @@ def _patient(index: _Index, subscriber: np.ndarray, service: np.ndarray, key: by
     born = index.above(b"DMG", np.where(person >= 0, person, np.maximum(member, 0)))
     birth, _ = index.s.days(index.s.span(born, 2))
     number = pc.coalesce(index.text(person, 9), index.text(member, 9))
-    return {"patient_key": pseudonyms(number, key), "age": ages(birth, service), "sex": index.text(born, 3)}
+    return {
+        "patient_key": pseudonyms(number, key),
+        "age": ages(birth, service, no_day=x12.NO_DAY),
+        "sex": index.text(born, 3),
+    }
 
 
 def _diagnoses(index: _Index) -> pa.Array:

@@ -21,12 +21,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rcm_analysis.edi import acknowledgment_277, claim_837, conformance, envelopes, remittance_835, x12
+from rcm_analysis.edi import acknowledgment_277, claim_837, conformance, envelopes, names, remittance_835, x12
 from rcm_analysis.edi.envelopes import Note, Part, Piece
 from rcm_analysis.intake import sources
 from rcm_analysis.intake.file_log import Tally, broken, file_row, note_repeats, reject_rows, words_of
 from rcm_analysis.intake.sources import Content, Found, Offered
-from rcm_analysis.privacy import pseudonyms
 from rcm_analysis.spreadsheets import exports
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
@@ -284,7 +283,7 @@ def read_piece(
         notes += remarks
     notes += conformance.check(piece)
     kinds = [(t.source, t.kind) for t in piece.transactions]
-    persons = pseudonyms.persons_named(piece.segments, piece.source, words or [])
+    persons = names.persons_named(piece.segments, piece.source, words or [])
     digests = list(_digests(piece))
     return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
 

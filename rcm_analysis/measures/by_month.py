@@ -6,38 +6,21 @@ float here, at the border, after exact sums.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis.measures.measures import MEASURES, wilson
-from rcm_analysis.pages import blocks
+from rcm_analysis import words
+from rcm_analysis.measures.measures import MEASURES
+from rcm_analysis.months import window
+from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
     import duckdb
 
 MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
-
-
-def last_month(as_of: date) -> str:
-    """The last whole month known on a day: the day's own month when it is the month's last day.
-
-    >>> last_month(date(2026, 10, 31)), last_month(date(2026, 10, 30))
-    ('2026-10', '2026-09')
-    """
-    whole = as_of if (as_of + timedelta(days=1)).day == 1 else as_of.replace(day=1) - timedelta(days=1)
-    return f"{whole:%Y-%m}"
-
-
-def window(as_of: date, months: int) -> tuple[date, date]:
-    """First and last day of the last `months` whole months."""
-    month = last_month(as_of)
-    year, number = int(month[:4]), int(month[5:7])
-    last = date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
-    total = year * 12 + number - months
-    return date(total // 12, total % 12 + 1, 1), last
 
 
 def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.DataFrame:
@@ -58,13 +41,13 @@ def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.
 def rate_now(rate: pd.DataFrame) -> str:
     """The denial rate of the last month against the twelve before it, in a sentence; `rate` as from `by_month`."""
     now, before = rate.iloc[-1], rate.iloc[-13:-1]
-    month, earlier = blocks.month_name(now["month"]), before["denominator"].sum()
-    usual = blocks.share(before["numerator"].sum() / earlier) if earlier else None
+    month, earlier = words.month_name(now["month"]), before["denominator"].sum()
+    usual = words.share(before["numerator"].sum() / earlier) if earlier else None
     if not now["denominator"]:
         return (f"No claim was decided in {month}; of the claims decided in the twelve months before, {usual} were denied at first." if earlier else
                 f"No claim was decided in {month} or the twelve months before, so there is no denial rate; the payers' remittances (835) tell decisions.")  # fmt: skip
-    said = (f"In {month} {blocks.count(now['numerator'])} of {blocks.count(now['denominator'])} decided claims were denied at first: "
-            f"{blocks.share(now['value'])} (95% interval {blocks.share(now['lower'])} to {blocks.share(now['upper'])})")  # fmt: skip
+    said = (f"In {month} {words.count(now['numerator'])} of {words.count(now['denominator'])} decided claims were denied at first: "
+            f"{words.share(now['value'])} (95% interval {words.share(now['lower'])} to {words.share(now['upper'])})")  # fmt: skip
     return f"{said}, against {usual} in the twelve months before." if earlier else f"{said}."
 
 
@@ -219,7 +202,7 @@ def one_sided(told: pd.DataFrame) -> str:
     sums = told.groupby("told_by")[["denied", "decided"]].sum().reindex(["exports", "835"], fill_value=0)
     sums.loc["all"] = sums.sum()
     mostly = wilson(sums["denied"], sums["decided"])[0] > 0.5
-    counts = sums.map(blocks.count)
+    counts = sums.map(words.count)
     if mostly["exports"] and sums.loc["exports", "denied"] >= MATERIAL_SHARE * sums.loc["all", "denied"]:
         return (f"{counts.loc['exports', 'denied']} of {counts.loc['all', 'denied']} claims denied at first are known only from a listing of denials, which leaves out what was paid: "
                 "denial rates are too high. Give the payers' 835 files, or a listing of claims with what was paid.")  # fmt: skip

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
+
+from rcm_analysis.months import month_end
+from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
     import duckdb
 
-Z95 = 1.959963984540054  # two-sided 95 %
 OUTCOME_DAYS = 180  # most denials are won or given up within half a year
 MATURITY_DAYS = 90  # a submission or service month is judged this long after its end (DOMAIN.md 3.3)
 BASES = {"decision_month": "first_decided_on", "submission_month": "submitted_on", "service_month": "service_date",
@@ -132,20 +133,6 @@ MEASURES = (
 )  # fmt: skip
 
 
-def wilson(numerator: pd.Series, denominator: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """95 % score interval of a share (Wilson 1927); missing where the denominator is 0.
-
-    >>> [round(float(bound[0]), 4) for bound in wilson(pd.Series([10.0]), pd.Series([100.0]))]
-    [0.0552, 0.1744]
-    """
-    n = denominator.astype(float).where(denominator.astype(float) > 0)
-    share = numerator.astype(float) / n
-    middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    spread = share.clip(0, 1) * (1 - share.clip(0, 1)) / n + Z95**2 / (4 * n**2)
-    half = Z95 / (1 + Z95**2 / n) * np.sqrt(spread)
-    return (middle - half).clip(0, 1), (middle + half).clip(0, 1)
-
-
 def measure(con: duckdb.DuckDBPyConnection, *, as_of: date, names: tuple[str, ...] = ()) -> pd.DataFrame:
     """All measures (or those named) by month and segment, from a connection on which `claims.derive` has run.
 
@@ -229,13 +216,8 @@ def _medians(m: Measure, day: str) -> str:
 
 def _complete(table: pd.DataFrame, as_of: date) -> pd.Series:
     """Whether the month is over, and, for cohorts by submission or service, old enough to be judged."""
-    ends = {month: _month_end(month) for month in table["month"].unique()}
+    ends = {month: month_end(month) for month in table["month"].unique()}
     young = table["basis"].isin(["submission_month", "service_month"]).map({True: MATURITY_DAYS, False: 0})
     outcome = table["measure"].map({m.name: m.matures_days for m in MEASURES})
     waits = zip(table["month"], young, outcome, strict=True)
     return pd.Series([ends[month] + timedelta(days=max(a, b)) <= as_of for month, a, b in waits], table.index)
-
-
-def _month_end(month: str) -> date:
-    year, number = int(month[:4]), int(month[5:7])
-    return date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.models import learners as models
+from rcm_analysis import stats
 from rcm_analysis.models import scores as judgement
 
 NEWTON_STEPS, NEWTON_CLOSE = 50, 1e-9
@@ -19,7 +19,7 @@ def straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *,
 
     Newton's method on a convex cost. A step is halved until the cost falls, so that it ends at the lowest point.
     """
-    odds, line = models.log_odds(chance), np.array([0.0, 1.0])
+    odds, line = stats.log_odds(chance), np.array([0.0, 1.0])
     columns = np.column_stack([np.ones(len(odds)), odds])
 
     def cost(line: np.ndarray) -> float:
@@ -27,7 +27,7 @@ def straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *,
         return float(weight @ (np.logaddexp(0, told) - outcome * told) + pull * ((line - [0, 1]) ** 2).sum() / 2)
 
     for _ in range(NEWTON_STEPS):
-        told = models.sigmoid(columns @ line)
+        told = stats.sigmoid(columns @ line)
         slope = columns.T @ (weight * (told - outcome)) + pull * (line - [0, 1])
         bend = (columns.T * (weight * told * (1 - told))) @ columns + pull * np.eye(2)
         step = np.linalg.solve(bend, slope)
@@ -47,8 +47,8 @@ def level_kept(chance: np.ndarray, weight: np.ndarray, *, slope: float) -> tuple
     """
     from scipy.optimize import brentq
 
-    odds, mean = slope * models.log_odds(chance), float(weight @ chance)
-    return float(brentq(lambda shift: weight @ models.sigmoid(shift + odds) - mean, -25, 25)), slope
+    odds, mean = slope * stats.log_odds(chance), float(weight @ chance)
+    return float(brentq(lambda shift: weight @ stats.sigmoid(shift + odds) - mean, -25, 25)), slope
 
 
 def band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> pd.DataFrame:

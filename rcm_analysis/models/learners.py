@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.errors import RcmError
+from rcm_analysis.stats import log_odds, sigmoid
 
 MIN_LEVEL_ROWS = 5  # a rarer value is "rare": nothing can be learned of it alone
 MIN_LEAF_ROWS = 20  # trees tell apart what at least so many cases share; they would take the luck of a few for a cause
@@ -30,7 +31,6 @@ ONE_THREAD_ROWS = 50_000
 WALKED_ROWS = 8_192  # at a time, so that they stay in the processor's cache
 PRIOR_CASES = 10.0
 FORMAT = 2
-SMALLEST = 1e-4  # no chance is closer to 0 or 1: a sure thing would cost infinitely when it fails
 
 
 class ModelFileError(RcmError):
@@ -421,15 +421,6 @@ class _Grown:
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"start": np.array([self.start]), "nodes": self.nodes, "roots": self.roots, "bitsets": self.bitsets}
-
-
-def sigmoid(value: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(value, -30, 30)))
-
-
-def log_odds(chance: np.ndarray) -> np.ndarray:
-    held = np.clip(chance, SMALLEST, 1 - SMALLEST)
-    return np.log(held / (1 - held))
 
 
 def write(path: Path, model: Any, about: dict[str, Any]) -> None:

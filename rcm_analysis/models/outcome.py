@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import parallel
+from rcm_analysis import parallel, stats
 from rcm_analysis.errors import RcmError
 from rcm_analysis.models import calibration
 from rcm_analysis.models import learners as models
@@ -148,7 +148,7 @@ class OutcomeModel:
         A group's part is what the chance loses when its features take the values of other learned rows, the others kept.
         """
         table = table.reset_index(drop=True)
-        base = models.log_odds(self._model.chance(table))
+        base = stats.log_odds(self._model.chance(table))
         parts = {name: base - self._without(table, columns) for name, columns in groups.items()}
         frame = pd.DataFrame(parts)
         return [sorted(row.items(), key=lambda item: -abs(item[1]))[:count] for row in frame.to_dict("records")]
@@ -271,8 +271,8 @@ class OutcomeModel:
             grown[name] = self._make(name, encoding).fit(earlier, outcome, weight, **more)
             chances[name] = grown[name].chance(later)
         if "blend" in names:
-            both = (models.log_odds(chances["logistic"]) + models.log_odds(chances["boosting"])) / 2
-            chances["blend"] = models.sigmoid(both)
+            both = (stats.log_odds(chances["logistic"]) + stats.log_odds(chances["boosting"])) / 2
+            chances["blend"] = stats.sigmoid(both)
         return chances
 
     def _origins(self, table: pd.DataFrame, cases: Cases):
@@ -345,7 +345,7 @@ class OutcomeModel:
 
     def _calibrated(self, chance: np.ndarray) -> np.ndarray:
         shift, slope = self._line
-        return models.sigmoid(shift + slope * models.log_odds(chance))
+        return stats.sigmoid(shift + slope * stats.log_odds(chance))
 
     def _sample(self, rows: np.ndarray, size: int, table: pd.DataFrame) -> np.ndarray:
         if len(rows) <= size:
@@ -387,7 +387,7 @@ class OutcomeModel:
         draws = 4
         for i in range(draws):
             other = self.typical.sample(len(table), replace=True, random_state=i).reset_index(drop=True)
-            total += models.log_odds(self._model.chance(table.assign(**{c: other[c] for c in columns})))
+            total += stats.log_odds(self._model.chance(table.assign(**{c: other[c] for c in columns})))
         return total / draws
 
     # --- leaks and drift --------------------------------------------------------------------------------------------

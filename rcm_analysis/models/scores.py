@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from rcm_analysis.stats import wilson
+
 REFITS = 200
 BINS = 10
 SMALLEST = 1e-4
@@ -117,24 +119,20 @@ def calibration(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray, *, 
     for _, part in frame.groupby(groups):
         rate = np.average(part["outcome"], weights=part["weight"])
         effective = part["weight"].sum() ** 2 / (part["weight"] ** 2).sum()
-        rows.append((np.average(part["chance"], weights=part["weight"]), rate, *wilson(rate, effective), len(part)))
+        rows.append(
+            (
+                np.average(part["chance"], weights=part["weight"]),
+                rate,
+                *map(float, wilson(rate * effective, effective)),
+                len(part),
+            )
+        )
     return pd.DataFrame(rows, columns=["chance", "observed", "lower", "upper", "cases"])
 
 
 def calibration_error(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> float:
     table = calibration(outcome, chance, weight)
     return float(np.average((table["chance"] - table["observed"]).abs(), weights=table["cases"]))
-
-
-def wilson(rate: float, cases: float, z: float = 1.959963984540054) -> tuple[float, float]:
-    """95 % score interval of a rate (Wilson 1927) from an effective number of cases.
-
-    >>> [round(bound, 4) for bound in wilson(0.1, 100)]
-    [0.0552, 0.1744]
-    """
-    middle = (rate + z**2 / (2 * cases)) / (1 + z**2 / cases)
-    half = z / (1 + z**2 / cases) * np.sqrt(rate * (1 - rate) / cases + z**2 / (4 * cases**2))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def captured(

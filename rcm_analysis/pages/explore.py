@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis.measures.by_month import last_month, measures_of_month, window
-from rcm_analysis.pages import blocks
+from rcm_analysis import words
+from rcm_analysis.measures.by_month import measures_of_month
+from rcm_analysis.months import last_month, window
 from rcm_analysis.pages.blocks import Column, Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _NAME = re.compile(r"(^|_)(number|id|npi|code|carc|rarc|procedure|place_of_servi
 
 def show(frame: pd.DataFrame, title: str = "", *, rows: int = 10) -> Table:
     """Any table as the pages show one: sorted by a click on its head, searched by typing, units told from the names."""
-    columns = {str(name): Column(blocks.words(name), _unit(str(name), frame[name])) for name in frame}
+    columns = {str(name): Column(words.words(name), _unit(str(name), frame[name])) for name in frame}
     slug = re.sub(r"\W+", "_", title.lower()).strip("_")[:40]
     return Table(
         frame.rename(columns=str), name=f"explore_{slug or 'table'}", title=title or "Table", columns=columns, rows=rows
@@ -57,7 +58,7 @@ def overview(measured: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     Initial denial rate, claims  12.1%  decision_month   2026-10  1211
     """
     table = measures_of_month(measured, month=last_month(as_of))
-    table = table.assign(value=blocks.in_units(table["value"], table["unit"]))
+    table = table.assign(value=words.in_units(table["value"], table["unit"]))
     return table[["label", "value", "basis", "month", "cases"]]
 
 
@@ -106,5 +107,5 @@ def _compared(part: pd.DataFrame, everything: pd.DataFrame, name: str) -> pd.Dat
     share = table["denials"] / max(len(part), 1)
     usual_share = table["value"].map(usual).astype(float)  # an empty group maps to texts
     table = table.assign(share=share, usual_share=usual_share, times_usual=(share / usual_share).round(1))
-    table.insert(0, "what", blocks.words(name))
+    table.insert(0, "what", words.words(name))
     return table

@@ -25,12 +25,12 @@ import pyarrow as pa
 from rcm_analysis.claims import derive
 from rcm_analysis.edi import claim_837, divide_837, envelopes, x12
 from rcm_analysis.errors import RcmError
-from rcm_analysis.pages.blocks import csv_text
 from rcm_analysis.prevention import cache, edits, features, holds, search, wording
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.prevention.holds import Places
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.words import csv_text
 
 if TYPE_CHECKING:
     import duckdb

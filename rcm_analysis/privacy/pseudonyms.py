@@ -17,8 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.edi import x12
-
 AGE_CAP = 90
 KEPT_PSEUDONYMS = 200_000  # in memory, some 40 MB
 MIN_CLAIMS_PER_WORD = 5  # a word on fewer claims than this could be somebody's name
@@ -62,33 +60,13 @@ class _Pseudonyms(dict):
 _known = lru_cache(maxsize=1)(_Pseudonyms)
 
 
-def ages(birth: np.ndarray, service: np.ndarray) -> pa.Array:
-    """Whole years from birth to service (both days since 1970, x12.NO_DAY missing), 90 for all above; null if unknown."""
-    known = (birth != x12.NO_DAY) & (service != x12.NO_DAY) & (service >= birth)
+def ages(birth: np.ndarray, service: np.ndarray, *, no_day: int) -> pa.Array:
+    """Whole years from birth to service (both days since 1970, `no_day` missing), 90 for all above; null if unknown."""
+    known = (birth != no_day) & (service != no_day) & (service >= birth)
     born, seen = birth.astype("datetime64[D]"), service.astype("datetime64[D]")
     years = seen.astype("datetime64[Y]").astype(int) - born.astype("datetime64[Y]").astype(int)
     before_birthday = (seen - seen.astype("datetime64[Y]")) < (born - born.astype("datetime64[Y]"))
     return pa.array(np.minimum(years - before_birthday, AGE_CAP).clip(0).astype(np.int32), mask=~known)
-
-
-def persons_named(s: x12.Segments, source: np.ndarray, words: list[frozenset[str]]) -> list[tuple[int, str]]:
-    """Those of the words (a set for each file, in capitals) that are in the name of a person in the file's segments.
-
-    >>> s = x12.Segments(b"NM1\x1eQC\x1e1\x1eQUILL\x1eANN\x1f")
-    >>> persons_named(s, np.array([0]), [frozenset({"QUILL", "ERA"})])
-    [(0, 'QUILL')]
-    """
-    wanted = frozenset().union(*words)
-    if not any(word.encode() in s.text_bytes or word.title().encode() in s.text_bytes for word in wanted):
-        return []
-    found = s.where(b"NM1")
-    kind = s.span(found, 2)
-    found = found[(kind.start >= 0) & (s.buffer[np.maximum(kind.start, 0)] == ord("1"))]
-    named = set()
-    for element in (3, 4, 5):
-        for file, name in zip(source[found], s.text(s.span(found, element)).to_pylist(), strict=True):
-            named |= {(int(file), word) for word in re.findall(r"[^\W\d_]{2,}", (name or "").upper())}
-    return sorted((file, word) for file, word in named if word in words[file])
 
 
 def without_names(texts: Iterable[str], claims: Iterable[str], names: Iterable[str], vocabulary: set[str]) -> list[str]:

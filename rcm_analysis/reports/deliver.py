@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from rcm_analysis.errors import RcmError
-from rcm_analysis.pages.blocks import called, month_name
+from rcm_analysis.words import called, month_name
 
 TIMEOUT_S = 60
 

@@ -27,6 +27,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from rcm_analysis import words
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
 from rcm_analysis.pages import blocks
@@ -147,7 +148,7 @@ def render(
         _write_pages(work, notebooks, statuses, parameters, context)
         if as_pdf:
             written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
-            title = f"Denials at {blocks.called(practice)}, {blocks.month_name(period)}"
+            title = f"Denials at {words.called(practice)}, {words.month_name(period)}"
             pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
         if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
@@ -406,11 +407,11 @@ def _csp_hash(script: str) -> str:
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
     script = _template("tables.js")
     provenance = context["provenance"]
-    practice = blocks.called(context["practice"])
-    parts = [f"{practice}, {blocks.month_name(context['period'])}, as known on {context['as_of']}"]
+    practice = words.called(context["practice"])
+    parts = [f"{practice}, {words.month_name(context['period'])}, as known on {context['as_of']}"]
     parts += [f"{name}: {value}" for name, value in provenance.items()]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
-    return {"practice": practice, "period_name": blocks.month_name(context["period"]),
+    return {"practice": practice, "period_name": words.month_name(context["period"]),
             "css": _template("style.css"), "script": script, "script_hash": _csp_hash(script),
             "provenance": " · ".join(parts)}  # fmt: skip
 

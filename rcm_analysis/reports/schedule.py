@@ -31,7 +31,7 @@ from typing import Any
 
 from rcm_analysis.compare.portfolio import ALL
 from rcm_analysis.errors import RcmError
-from rcm_analysis.measures.by_month import window
+from rcm_analysis.months import window
 from rcm_analysis.reports import all_practices, deliver, render
 from rcm_analysis.reports import cron as reports_cron
 from rcm_analysis.reports import run as reports_run

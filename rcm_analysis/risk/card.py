@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from rcm_analysis import words
 from rcm_analysis.models import scores as judgement
-from rcm_analysis.pages import blocks
 from rcm_analysis.risk.worklist import AGES, Trained
 
 MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by (METHODS.md section 6)
@@ -110,7 +110,7 @@ def _shown(metric: str, value: float) -> str:
         return "–"
     if metric in ("brier", "log_loss"):
         return f"{value:.4f}"
-    return f"{value:.2f} times" if metric == "lift_top_tenth" else blocks.share(value)
+    return f"{value:.2f} times" if metric == "lift_top_tenth" else words.share(value)
 
 
 def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
@@ -124,8 +124,8 @@ def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
     if not len(alive):
         return f"None of the {len(open_claims):,} open denials is expected to bring anything if it is worked.{clocks}"
     share = top["expected_recoverable_usd"].sum() / alive["expected_recoverable_usd"].sum()
-    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {blocks.usd(top['expected_recoverable_usd'].sum())}, "
-    return f"{first}{blocks.share(share)}, of what work is expected to recover.{clocks}"
+    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {words.usd(top['expected_recoverable_usd'].sum())}, "
+    return f"{first}{words.share(share)}, of what work is expected to recover.{clocks}"
 
 
 def honesty(judged: Judgement, trained: Trained | None) -> str:
@@ -137,8 +137,8 @@ def honesty(judged: Judgement, trained: Trained | None) -> str:
     scores = judged.scores.set_index("metric")["value"] if len(judged.scores) else pd.Series(dtype=float)
     if not len(scores):
         return "There is no later stretch of time to judge the chances on: read them as rates."
-    return (f"On the day of their denial, the {NAMES[trained.model.chosen]} told later claims that were written off from others {blocks.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
-            f"{blocks.share(scores['calibration_error'])} off on average, and it saved {blocks.share(scores['brier_skill'])} of the base rate's error.")  # fmt: skip
+    return (f"On the day of their denial, the {NAMES[trained.model.chosen]} told later claims that were written off from others {words.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
+            f"{words.share(scores['calibration_error'])} off on average, and it saved {words.share(scores['brier_skill'])} of the base rate's error.")  # fmt: skip
 
 
 _COMPARED = ["model", "loss", "squared", "auroc", "taken"]

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
-from rcm_analysis.pages.blocks import WORKBOOK_MIME, defused
+from rcm_analysis.pages.blocks import WORKBOOK_MIME
+from rcm_analysis.words import defused
 
 MONEY, DAY, SHARE, NUMBER, TEXT = "money", "day", "share", "number", "text"
 # column, heading, kind, width

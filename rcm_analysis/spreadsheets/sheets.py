@@ -22,7 +22,6 @@ SAMPLE_CHARACTERS = 20_000
 SAMPLE_LINES = 30
 MAX_CELL_CHARACTERS = 1_000_000
 MAX_LINES_IN_A_CELL = 50  # more of them stand behind a quotation mark that was never closed
-SHEET_ROWS = 1 << 25  # numbers kept for each sheet's rows: far more than a sheet holds, and than a text of 1 GB
 MAX_SHEETS = 60  # of one workbook, so that row numbers fit into 31 bits
 CENT_DIGITS = 6  # a workbook's 0.1 + 0.2 is 0.3
 

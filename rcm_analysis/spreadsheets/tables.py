@@ -17,7 +17,8 @@ import pyarrow as pa
 from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.spreadsheets import cells
 from rcm_analysis.spreadsheets.mappings import DAYS, KEEP, Layout, Mapping
-from rcm_analysis.spreadsheets.sheets import SHEET_ROWS, Sheet
+from rcm_analysis.spreadsheets.sheets import Sheet
+from rcm_analysis.store.schema import SHEET_ROWS
 
 MEND = "correct the row in the export and ingest it again"
 _TOTAL = re.compile(r"(grand |sub|report )?-?totals?\b.*", re.I)

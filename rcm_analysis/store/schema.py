@@ -33,6 +33,7 @@ UNITS = {
     FLAG: "true or false",
     TEXT: "text",
 }
+SHEET_ROWS = 1 << 25  # numbers kept for each sheet's rows: far more than a sheet holds, and than a text of 1 GB
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.measures.by_month import window
-from rcm_analysis.pages import blocks
-from rcm_analysis.trends.scan import Z95
+from rcm_analysis import words
+from rcm_analysis.months import window
+from rcm_analysis.stats import Z95
 
 if TYPE_CHECKING:
     import duckdb
@@ -196,5 +196,5 @@ def sentence(cohorts: pd.DataFrame) -> str:
     if not len(cohorts) or pd.isna(cohorts["final_rate"].iloc[-1]):
         return "Without both claims as sent (837) and decisions (835), months of submission cannot be completed; rates are by month of decision."
     last = cohorts.iloc[-1]
-    return (f"Of the claims sent in {blocks.month_name(last['cohort'])} {blocks.share(min(last['maturity'], 1))} are decided. Their denial rate stands at "
-            f"{blocks.share(last['rate'])} and is expected to end at {blocks.share(last['final_rate'])} ({blocks.share(last['lower'])} to {blocks.share(last['upper'])}).")  # fmt: skip
+    return (f"Of the claims sent in {words.month_name(last['cohort'])} {words.share(min(last['maturity'], 1))} are decided. Their denial rate stands at "
+            f"{words.share(last['rate'])} and is expected to end at {words.share(last['final_rate'])} ({words.share(last['lower'])} to {words.share(last['upper'])}).")  # fmt: skip

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Z95 = 1.959963984540054  # two-sided 95 %
 SMALLEST = 1e-300
 STEADY_COUNT = 3.0  # fewer cases a period say nothing about dispersion
 MOVING_RANGE = 1.128  # mean range of two normal values, in standard deviations
@@ -114,18 +113,6 @@ def _scan(y: np.ndarray, n: np.ndarray, windows: np.ndarray, rule: Scan) -> Best
     score = ratio[rows, best] - np.log(paid)
     p = np.minimum(chance(k, total[:, 0], q, spread) * paid, 1.0)
     return Best(first[best], last[best], k > total[:, 0] * q, score, spread, p)
-
-
-def interval(y: np.ndarray, n: np.ndarray, *, z: float = Z95) -> tuple[np.ndarray, np.ndarray]:
-    """95 % score interval of a share (Wilson 1927); missing where there is no case.
-
-    >>> [round(float(bound), 4) for bound in interval(np.array(10.0), np.array(100.0))]
-    [0.0552, 0.1744]
-    """
-    n = np.where(np.asarray(n, float) > 0, n, np.nan)
-    share = np.clip(y / n, 0, 1)
-    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip((middle - half) / (1 + z**2 / n), 0, 1), np.clip((middle + half) / (1 + z**2 / n), 0, 1)
 
 
 def dispersion(y: np.ndarray, n: np.ndarray, *, start: np.ndarray, end: np.ndarray) -> np.ndarray:

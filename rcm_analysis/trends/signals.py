@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.measures.by_month import window
-from rcm_analysis.pages import blocks
+from rcm_analysis import words as plain_words
+from rcm_analysis.months import window
+from rcm_analysis.stats import wilson
 from rcm_analysis.trends import redefinitions, scan, segments
 from rcm_analysis.trends.search import Change, Search, search
 
@@ -94,8 +95,8 @@ def _one_unit(table: pd.DataFrame, whole: Sequence[str], reasons: Sequence[str],
 
 def _definition_row(one: redefinitions.Break, table: pd.DataFrame, measure: str, basis: str, last: str) -> dict:
     new = ", ".join(one.new[:6]) + (" …" if len(one.new) > 6 else "")
-    sentence = (f"From {one.period} on {blocks.words(one.dimension)} is defined differently: {len(one.new)} new values ({new}) hold {blocks.share(one.share)} of the "
-                f"cases, and {one.shrunk} went from {blocks.share(one.before)} to {blocks.share(one.after)}. This is a change of definition, not of a rate.")  # fmt: skip
+    sentence = (f"From {one.period} on {plain_words.words(one.dimension)} is defined differently: {len(one.new)} new values ({new}) hold {plain_words.share(one.share)} of the "
+                f"cases, and {one.shrunk} went from {plain_words.share(one.before)} to {plain_words.share(one.after)}. This is a change of definition, not of a rate.")  # fmt: skip
     return dict.fromkeys(SIGNALS) | {
         "measure": measure, "kind": "definition", "dimensions": one.dimension, "segment": json.dumps({one.dimension: one.shrunk}),
         "first_month": _month(one.period), "last_month": _month(last), "before": one.before, "after": one.after, "excess_count": 0.0,
@@ -279,7 +280,7 @@ def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
     y0, n0, y1, n1 = (
         float(a.sum()) for a in (y[change.base : change.start], n[change.base : change.start], y[inside], n[inside])
     )
-    lower, upper = scan.interval(np.array([y0, y1]), np.array([n0, n1]))
+    lower, upper = wilson(np.array([y0, y1]), np.array([n0, n1]))
     before, after = y0 / n0 if n0 else np.nan, y1 / n1 if n1 else np.nan
     excess = y1 - n1 * before
     rows = u.rows(change.segment)
@@ -304,20 +305,20 @@ def _week(period: str) -> str:
 def headline(row: dict, segment: dict[str, str]) -> str:
     """A sentence that a manager can repeat."""
     where = where_of(segment)
-    since = blocks.month_name(row["first_month"])
+    since = plain_words.month_name(row["first_month"])
     if row["first_month"] == row["last_month"]:
         when = f"in {since}"
     elif row["ongoing"]:
         when = f"since {since}"
     else:
-        when = f"from {since} to {blocks.month_name(row['last_month'])}"
+        when = f"from {since} to {plain_words.month_name(row['last_month'])}"
     way = {"drift": "climbed" if row["after"] > row["before"] else "fell"}.get(
         row["kind"], "rose" if row["after"] > row["before"] else "fell"
     )
-    worth = f" or {blocks.usd(abs(row['excess_amount_usd']))}" if row["excess_amount_usd"] else ""
-    extra = f"about {blocks.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
-    return (f"{where}: the denial rate {way} from {blocks.share(row['before'])} to {blocks.share(row['after'])} {when} "
-            f"({blocks.count(row['after_count'])} of {blocks.count(row['after_cases'])}); {extra}.")  # fmt: skip
+    worth = f" or {plain_words.usd(abs(row['excess_amount_usd']))}" if row["excess_amount_usd"] else ""
+    extra = f"about {plain_words.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
+    return (f"{where}: the denial rate {way} from {plain_words.share(row['before'])} to {plain_words.share(row['after'])} {when} "
+            f"({plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}); {extra}.")  # fmt: skip
 
 
 def where_of(segment: dict[str, str]) -> str:
@@ -327,7 +328,7 @@ def where_of(segment: dict[str, str]) -> str:
 
 def _said(name: str, value: str) -> str:
     words = {"rendering_npi": f"provider {value}", "carc": f"code {value}", "rarc": f"remark {value}", "procedure": f"procedure {value}",
-             "category": blocks.words(value), "family": f"{value} procedures"}  # fmt: skip
+             "category": plain_words.words(value), "family": f"{value} procedures"}  # fmt: skip
     return words.get(name, value)
 
 
@@ -364,12 +365,12 @@ def movement(parts: pd.DataFrame, *, months: int) -> str:
     """Why the total moved, in a sentence."""
     if not len(parts):
         return "There are too few months with decisions to say why the denial rate moved."
-    change, mix, rate = (blocks.points(parts[name].sum()) for name in ("total", "mix", "rate"))
+    change, mix, rate = (plain_words.points(parts[name].sum()) for name in ("total", "mix", "rate"))
     top = parts.iloc[0]
     if change == "0.0" and (parts["total"].abs() < 0.0005).all():
         return f"The denial rate of the last {months} months is that of the {months} before, and no payer moved it."
     return (f"The denial rate moved by {change} points in the last {months} months against the {months} before: {rate} by rates and {mix} "
-            f"by the mix of payers. {top['payer_name']} contributed most, {blocks.points(top['total'])} points.")  # fmt: skip
+            f"by the mix of payers. {top['payer_name']} contributed most, {plain_words.points(top['total'])} points.")  # fmt: skip
 
 
 def places(signals: pd.DataFrame) -> list[str]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.measures.by_month import window
+from rcm_analysis.months import window
+from rcm_analysis.stats import Z95, wilson
 from rcm_analysis.trends import mix, scan
 from rcm_analysis.trends import signals as trends_signals
 
@@ -55,7 +56,7 @@ def definitions(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> 
         part = table[table["category"].isin(counted)]
         rows.append((label, part["claim_number"].nunique(), decided, part["amount"].sum()))
     out = pd.DataFrame(rows, columns=["label", "denied", "decided", "denied_amount"])
-    lower, upper = scan.interval(out["denied"].to_numpy(float), out["decided"].to_numpy(float))
+    lower, upper = wilson(out["denied"].to_numpy(float), out["decided"].to_numpy(float))
     rate = out["denied"] / out["decided"].where(out["decided"] > 0)
     return out.assign(rate=rate, added=rate.diff().fillna(rate), lower=lower, upper=upper)
 
@@ -198,7 +199,7 @@ def fix_effect(counts: pd.DataFrame, *, segment: dict[str, str], on: str, months
         raise ValueError(f"no cases on one side of {on}, in the segment or beside it")
     figures = [_side(side) for pair in sides for side in pair]
     (b0, v0), (b1, v1), (c0, w0), (c1, w1) = figures
-    effect, half = (b1 - b0) - (c1 - c0), scan.Z95 * np.sqrt(v0 + v1 + w0 + w1)
+    effect, half = (b1 - b0) - (c1 - c0), Z95 * np.sqrt(v0 + v1 + w0 + w1)
     cases = float(sides[0][1]["denominator"].sum())
     verdict = (
         "it fell"

@@ -1,0 +1,29 @@
+"""Calendar windows: whole months up to a day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+
+def last_month(as_of: date) -> str:
+    """The last whole month known on a day: the day's own month when it is the month's last day.
+
+    >>> last_month(date(2026, 10, 31)), last_month(date(2026, 10, 30))
+    ('2026-10', '2026-09')
+    """
+    whole = as_of if (as_of + timedelta(days=1)).day == 1 else as_of.replace(day=1) - timedelta(days=1)
+    return f"{whole:%Y-%m}"
+
+
+def window(as_of: date, months: int) -> tuple[date, date]:
+    """First and last day of the last `months` whole months."""
+    month = last_month(as_of)
+    year, number = int(month[:4]), int(month[5:7])
+    last = date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
+    total = year * 12 + number - months
+    return date(total // 12, total % 12 + 1, 1), last
+
+
+def month_end(month: str) -> date:
+    year, number = int(month[:4]), int(month[5:7])
+    return date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)

@@ -1,0 +1,35 @@
+"""Statistics that several rooms use: intervals of shares, log odds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Z95 = 1.959963984540054  # two-sided 95 %
+
+
+def wilson(k: Any, n: Any, *, z: float = Z95) -> tuple[Any, Any]:
+    """95 % score interval of the share k / n (Wilson 1927), shares 0-1; missing where n is 0.
+
+    Numbers, arrays or Series; what comes out is like `k`. `n` may be an effective number of cases.
+
+    >>> [round(float(bound), 4) for bound in wilson(10, 100)]
+    [0.0552, 0.1744]
+    """
+    n = np.where(np.asarray(n, float) > 0, np.asarray(n, float), np.nan)
+    share = np.clip((k.astype(float) if hasattr(k, "astype") else np.asarray(k, float)) / n, 0, 1)
+    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.clip((middle - half) / (1 + z**2 / n), 0, 1), np.clip((middle + half) / (1 + z**2 / n), 0, 1)
+
+
+SMALLEST = 1e-4  # no chance is closer to 0 or 1: a sure thing would cost infinitely when it fails
+
+
+def sigmoid(value: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(value, -30, 30)))
+
+
+def log_odds(chance: np.ndarray) -> np.ndarray:
+    held = np.clip(chance, SMALLEST, 1 - SMALLEST)
+    return np.log(held / (1 - held))
