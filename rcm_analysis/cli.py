@@ -39,7 +39,7 @@ def main() -> None:
         typer.echo(f"rcm: {error}", err=True)
         sys.exit(error.code)
     except Exception as error:
-        if type(error).__name__ not in errors.OUT_OF_MEMORY:
+        if not errors.out_of_memory(error):
             raise
         typer.echo(f"rcm: {errors.NO_MEMORY}", err=True)
         sys.exit(1)

@@ -18,3 +18,8 @@ OUT_OF_MEMORY = ("OutOfMemoryException", "MemoryError")
 NO_MEMORY = (
     "there is not enough memory: end other programs, run with --jobs 1, or raise RCM_MEMORY_LIMIT where it is set"
 )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the engine or Python ran out of memory."""
+    return type(error).__name__ in OUT_OF_MEMORY

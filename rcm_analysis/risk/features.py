@@ -114,7 +114,7 @@ _KNOWN = """
     clocks AS (
         SELECT payer_class, payer_name, max(days) FILTER (WHERE clock = 'corrected_claim') AS correct,
             max(days) FILTER (WHERE clock = 'appeal_level_1') AS appeal, max(days) FILTER (WHERE clock = 'initial_filing') AS filing
-        FROM payer_clocks GROUP BY payer_class, payer_name)
+        FROM payer_deadlines GROUP BY payer_class, payer_name)
     SELECT s.claim_number, s.known_on, f.first_decided_on AS denied_on, s.last_denied_on, d.payer_name, d.payer_id, d.payer_order,
         coalesce(i.payer_class, 'other') AS payer_class, t.location, d.rendering_npi, d.place_of_service, s.category, s.group_code,
         s.carc, s.rarc, s.procedure, left(s.procedure, 3) AS procedure_family, s.codes, s.unprocessable,

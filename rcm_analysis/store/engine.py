@@ -24,7 +24,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import schema
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "RCM_ENGINE"
 SETTINGS = "engine.toml"
+_SET = re.compile(r"SET VARIABLE (\w+) = (.*)", re.S)
 _CREATE = re.compile(r"\s*CREATE (?:OR REPLACE )?(?:TEMP )?(TABLE|VIEW) (\w+) AS (.*)", re.S)
 
 
@@ -108,8 +109,8 @@ def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, 
         con.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet)")
 
 
-def spark_sql(sql: str) -> str:
-    """A statement in Spark's words, with what sqlglot leaves: `* REPLACE`, quantiles, and nulls in max_by.
+def spark_sql(sql: str, values: dict[str, Any] | None = None) -> str:
+    """A statement in Spark's words, with what sqlglot leaves: `* REPLACE`, quantiles, variables, nulls in max_by.
 
     >>> spark_sql("SELECT r.* REPLACE (1 AS a), b FROM r")
     'SELECT r.* EXCEPT (a), 1 AS a, b FROM r'
@@ -128,11 +129,20 @@ def spark_sql(sql: str) -> str:
                 star.set("except_", [exp.to_identifier(new.alias) for new in replaced])
             columns += [column, *replaced]
         select.set("expressions", columns)
+    for call in list(tree.find_all(exp.Anonymous)):
+        if call.name.lower() == "getvariable":
+            call.replace((values or {})[call.expressions[0].name])
     for quantile in list(tree.find_all(exp.PercentileCont)):
         quantile.replace(exp.func("percentile", quantile.this, quantile.expression))
     for chosen in list(tree.find_all(exp.ArgMax, exp.ArgMin)):
         _skip_nulls(chosen)
     return tree.sql("spark")
+
+
+def _expression(sql: str) -> Any:
+    import sqlglot
+
+    return sqlglot.parse_one(sql, read="duckdb")
 
 
 def _skip_nulls(chosen) -> None:
@@ -155,6 +165,7 @@ class SparkConnection:
             raise RcmError(f"there is nothing of {practice.name} in {practice.root}; ingest its files first: "
                              f"rcm ingest FOLDER --practice {practice.name}")  # fmt: skip
         self._spark = _session(address)
+        self._values: dict[str, Any] = {}
         self._work = Path(tempfile.mkdtemp(prefix=".spark-", dir=practice.folder))
         self.close = weakref.finalize(self, shutil.rmtree, self._work, ignore_errors=True)
         for table in schema.FACTS:
@@ -171,6 +182,10 @@ class SparkConnection:
         """Runs a statement in DuckDB's words, texts for its question marks; the result has df(), fetchall(), description."""
         import duckdb
 
+        variable = _SET.fullmatch(sql)
+        if variable:
+            self._values[variable[1]] = _expression(variable[2])
+            return duckdb.connect()
         made = _CREATE.fullmatch(sql)
         result = duckdb.connect()
         if made:
@@ -180,10 +195,10 @@ class SparkConnection:
         return result.execute("SELECT * FROM rows") if rows.num_columns else result
 
     def arrow(self, sql: str, parameters: Sequence[str] = ()) -> pa.Table:
-        return self._spark.sql(spark_sql(sql), args=list(parameters) or None).toArrow()
+        return self._spark.sql(spark_sql(sql, self._values), args=list(parameters) or None).toArrow()
 
     def _make(self, kind: str, name: str, sql: str) -> None:
-        rows = self._spark.sql(spark_sql(sql))
+        rows = self._spark.sql(spark_sql(sql, self._values))
         if kind == "TABLE":
             rows.write.mode("overwrite").parquet(str(self._work / name))
             rows = self._spark.read.parquet(str(self._work / name))

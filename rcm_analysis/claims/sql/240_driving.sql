@@ -1,0 +1,8 @@
+-- Driving
+SELECT remittance_id, line_number, group_code, carc, class, category FROM (
+    SELECT a.*, row_number() OVER (
+        PARTITION BY a.remittance_id, a.line_number
+        ORDER BY a.carc = getvariable('upheld'), a.amount DESC, p.rank, a.carc) AS place
+    FROM classified_adjustments a LEFT JOIN precedence p USING (category)
+    WHERE a.refuses AND a.amount > 0)
+WHERE place = 1

@@ -1,0 +1,16 @@
+-- Decision summary
+SELECT d.claim_number, sum(d.paid) AS paid,
+    sum(CASE WHEN t.in_first THEN d.paid END) AS paid_first,
+    sum(CASE WHEN d.payer_id IS NOT DISTINCT FROM o.payer_id AND NOT t.in_first THEN d.paid ELSE 0 END) AS paid_later,
+    max(CASE WHEN d.counts THEN coalesce(d.charge, 0) END) AS charge,
+    min_by(d.payer_id, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_id,
+    min_by(d.payer_name, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_name,
+    min_by(d.payer_order, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_order,
+    min_by(d.filing_code, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS filing_code,
+    min_by(d.rendering_npi, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS rendering_npi,
+    min(d.service_date) AS service_date, min(d.place_of_service) AS place_of_service,
+    min(d.patient_key) AS patient_key
+FROM decisions d LEFT JOIN first_decisions f USING (claim_number)
+LEFT JOIN decisions o ON o.remittance_id = f.remittance_id
+LEFT JOIN decision_parts t ON t.remittance_id = d.remittance_id
+GROUP BY d.claim_number

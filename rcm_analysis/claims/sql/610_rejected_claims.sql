@@ -1,0 +1,14 @@
+-- Rejected and never accepted or sent again: by a 277CA, or by a remittance that calls the claim unprocessable
+WITH last_status AS (
+    SELECT claim_number, max(known_on) AS rejected_on, max_by(category, (known_on, segment)) AS category,
+        max_by(status_code, (known_on, segment)) AS status_code, max_by(source, (known_on, segment)) AS source
+    FROM claim_statuses WHERE rejected GROUP BY 1)
+SELECT c.claim_number, c.payer_name, c.location, c.service_date, c.submitted_on,
+    coalesce(s.rejected_on, c.last_denied_on) AS rejected_on, coalesce(s.source, 'remittance') AS rejected_by,
+    coalesce(s.category || ':' || s.status_code, c.carc || coalesce(' ' || c.rarc, '')) AS code,
+    coalesce(r.label, 'unprocessable: send a new claim') AS reason, r.fix,
+    c.charge, c.open_balance, c.filing_deadline, date_diff('day', getvariable('as_of'), c.filing_deadline) AS days_left
+FROM claims c
+LEFT JOIN last_status s ON s.claim_number = c.claim_number AND c.state = 'rejected'
+LEFT JOIN claim_status_reasons r ON r.status_code = s.status_code
+WHERE c.state = 'rejected' OR (c.unprocessable_now AND c.state IN ('denied_open', 'open_past_window'))
