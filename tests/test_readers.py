@@ -80,6 +80,53 @@ def test_six_triplets_and_quantities_are_kept(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_adjustments_beyond_the_sixth_are_kept_and_said(tmp_path, level):
+    cas = "CAS*CO*45*100**97*100**197*100**252*100**16*100**29*100**50*50**96*50"
+    line = ["SVC*HC:99213*700*0**1"] if level else []
+    plb = "PLB*1522003506*20261231*WO:X9*1*L6*2*72*3*FB*4*CS*5*AH*6*AP*7*IR*8*J1"
+    practice, outcome = ingest(tmp_path, remittance("CLP*A1*1*700*0*0*12*X9", *line, cas, plb, paid="-36"))
+    kept = rows(practice, "adjustments", "line_number, position, carc, amount")
+    assert kept[6:] == [(level, 7, "50", D(50)), (level, 8, "96", D(50))]
+    assert rows(practice, "remittances", "adjusted") == [(D(700),)]
+    assert rows(practice, "provider_adjustments", "reason_code, amount")[6:] == [
+        ("AP", D(7)),
+        ("IR", D(8)),
+        ("J1", None),
+    ]
+    assert rows(practice, "payments", "provider_adjusted") == [(D(36),)]
+    assert outcome.files[0]["status"] == "accepted"
+    assert sum("more than the 6 adjustments" in reject["reason"] for reject in outcome.rejects) == 2
+
+
+def test_separators_alone_are_no_adjustments(tmp_path):
+    padding = "*" * 40
+    practice, outcome = ingest(
+        tmp_path,
+        remittance("CLP*A1*1*9*0*0*12*X9", f"CAS*CO*45*9{padding}", f"PLB*1*20261231*L6*2{padding}", paid="-2"),
+    )
+    assert (rows(practice, "adjustments", "carc"), outcome.rejects) == ([("45",)], [])
+    assert rows(practice, "provider_adjustments", "reason_code") == [("L6",)]
+
+
+def test_an_amount_that_stands_twice_is_named_with_its_dollars(tmp_path):
+    amounts = [
+        "AMT*AU*90",
+        "AMT*I*1.5",
+        "AMT*I*2.25",
+        "AMT*AU*90",
+        "SVC*HC:99213*100*80**1",
+        "AMT*B6*90",
+        "AMT*B6*80.1",
+    ]
+    _, outcome = ingest(tmp_path, remittance("CLP*A1*1*100*80*0*12*X9", *amounts, paid="80"))
+    assert outcome.files[0]["status"] == "partly"
+    left_out = [reject["reason"] for reject in outcome.rejects]
+    assert len(left_out) == 2
+    assert "claim, 2.25, was left out" in left_out[1]
+    assert "line, 80.10, was left out" in left_out[0]
+
+
 def test_claims_of_two_transactions_do_not_mix(tmp_path):
     first = remittance("CLP*A1*1*10*10", "SVC*HC:1*10*10").decode().split("~")
     st_, ge = (

@@ -24,6 +24,7 @@ from rcm_analysis.store import schema
 KIND = "835"
 TABLES = ("payments", "remittances", "remittance_lines", "adjustments", "remarks", "provider_adjustments")
 ADVICE = "ask the payer or clearinghouse to send it again"
+REPEATS = 6  # adjustments that the standard has in one CAS or PLB; senders that put more into one mean them all
 
 
 @dataclass
@@ -88,7 +89,7 @@ def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tup
     tables["remarks"] = _remarks(index, file_ids, known)
     tables["provider_adjustments"] = _provider_adjustments(index, file_ids, known, tables["remittances"], bad)
     tables["payments"] = _with_totals(index, payments, tables)
-    return tables, notes + _bad_values(index, bad)
+    return tables, notes + _bad_values(index, bad) + _long_repeats(index) + _second_amounts(index)
 
 
 def _index(
@@ -195,6 +196,51 @@ def _bad_values(index: _Index, bad: list) -> list[Note]:
     ]  # fmt: skip
 
 
+def _long_repeats(index: _Index) -> list[Note]:
+    """CAS and PLB with more adjustments than the standard has."""
+    piece, s = index.piece, index.s
+    cas, _ = index.claims_of(s.where(b"CAS"))
+    plb = s.where(b"PLB")
+    plb = plb[index.tx[plb] >= 0]
+    return [
+        Note(int(piece.source[i]), "notice", f"segment {piece.number[i]} ({piece.segments.tag(i)})",
+             f"holds more than the {REPEATS} adjustments that the standard has; all were taken over", "tell the sender")
+        for found, longest in ((cas, 1 + 3 * REPEATS), (plb, 2 + 2 * REPEATS))
+        for i in found[s.filled_after(found, longest)]
+    ]  # fmt: skip
+
+
+def _second_amounts(index: _Index) -> list[Note]:
+    """Amounts that can stand only once, a second time: which one counts is the sender's to say."""
+    s = index.s
+    head, claims = index.claims_of(s.where(b"AMT"))
+    top = index.line[head] < 0
+    lines, line = index.lines_of(s.where(b"AMT*B6"))
+    bpr = s.where(b"BPR")
+    bpr = bpr[index.tx[bpr] >= 0]
+    groups = [(bpr, index.tx[bpr], "payment"), (lines, line, "line")]
+    for tag in (b"AMT*AU", b"AMT*I"):
+        mine = top & np.isin(head, s.where(tag))
+        groups.append((head[mine], claims[mine], "claim"))
+    return [note for segments, owners, what in groups for note in _second(index, segments, owners, what)]
+
+
+def _second(index: _Index, segments: np.ndarray, owners: np.ndarray, what: str) -> list[Note]:
+    """All but the first of the segments of each owner, where they say another amount; the owners come in order."""
+    again = np.flatnonzero(owners[1:] == owners[:-1]) + 1
+    if not len(again):
+        return []
+    first = np.searchsorted(owners, owners[again])
+    amounts, _, _ = index.s.cents(index.s.span(segments, 2))
+    piece = index.piece
+    return [
+        Note(int(piece.source[i]), "value", f"segment {piece.number[i]} ({piece.segments.tag(i)})",
+             f"a second such amount of its {what}, {Decimal(int(amounts[k])) / 100:.2f}, was left out",
+             "compare it with the paper remittance; tell the sender")
+        for k, i, kept in zip(again, segments[again], first, strict=True) if amounts[k] != amounts[kept]
+    ]  # fmt: skip
+
+
 def _payments(index: _Index, file_ids: list[str], bad: list) -> tuple[pa.Table, np.ndarray]:
     s = index.s
     first = np.array([t.first for t in index.transactions])
@@ -232,7 +278,7 @@ def _adjustments(
     """CAS triplets as rows, and their sums in cents by claim and by line."""
     s = index.s
     cas, claims = index.claims_of(s.where(b"CAS"))
-    triplets = np.minimum((s.count[cas] - 1 + 2) // 3, 6).clip(0)
+    triplets = ((s.count[cas] - 1 + 2) // 3).clip(0)
     row = np.repeat(np.arange(len(cas)), triplets)
     position = np.arange(len(row)) - np.repeat(np.cumsum(triplets) - triplets, triplets)
     segments = cas[row]
@@ -403,11 +449,14 @@ def _provider_adjustments(index, file_ids, known, remittances, bad) -> pa.Table:
     s = index.s
     plb = s.where(b"PLB")
     plb = plb[index.tx[plb] >= 0]
-    pairs = np.minimum((s.count[plb] - 2 + 1) // 2, 6).clip(0)
+    pairs = ((s.count[plb] - 2 + 1) // 2).clip(0)
     row = np.repeat(np.arange(len(plb)), pairs)
     position = np.arange(len(row)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
     segments = plb[row]
     reason, amount = s.each(segments, 3 + 2 * position), s.each(segments, 4 + 2 * position)
+    given = (reason.start >= 0) | (amount.start >= 0)
+    segments, row = segments[given], row[given]
+    reason, amount = (x12.Span(x.start[given], x.stop[given]) for x in (reason, amount))
     values, wrong = s.money(amount)
     if wrong.any():
         bad.append((segments[wrong], "PLB amount is not an amount"))

@@ -271,6 +271,12 @@ class Segments:
             return Span(segments, segments)
         return self._between(segments, elements, True)
 
+    def filled_after(self, segments: np.ndarray, element: int) -> np.ndarray:
+        """Which of the segments hold something after the element; separators alone, as padding, are nothing."""
+        longer = self.count[segments] > element
+        first, last = self.first[segments] + element, self.last[segments]
+        return longer & (self.marks[last] - self.marks.take(first, mode="clip") > last - first)
+
     def _between(self, segments: np.ndarray, elements: np.ndarray | int, known: np.ndarray | bool) -> Span:
         there = known & (self.count.take(segments, mode="wrap") >= elements)
         mark = self.first.take(segments, mode="wrap") + elements

@@ -282,7 +282,7 @@ FACTS = (
             *_REMITTANCE,
             _LINE_OR_CLAIM,
             _SEGMENT,
-            ("position", COUNT, "place of the triplet in its CAS segment, 1 to 6"),
+            ("position", COUNT, "place of the triplet in its CAS segment, 1 to 6 by the standard; more are kept"),
             ("group_code", TEXT, "CO, PR, OA, PI, or CR of 4010"),
             ("carc", TEXT, "claim adjustment reason code"),
             ("amount", MONEY, "positive lowers the payment"),
