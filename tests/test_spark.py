@@ -8,7 +8,7 @@ import shutil
 import joblib
 import pandas as pd
 import pytest
-from conftest import AS_OF
+from conftest import AS_OF, remittance
 
 from rcm_analysis import export
 from rcm_analysis.claims import derive
@@ -62,6 +62,17 @@ def test_listings_are_equal_on_both_engines(tmp_path):
         assert len(ours) > 0
         pd.testing.assert_frame_equal(in_order(ours), in_order(theirs[list(ours.columns)]), check_dtype=False)
     cons[1].close()
+
+
+@pytest.mark.parametrize("name", ["paid=0", "st*x", "st?x", "st[ab]x", "a[b", "st{ax,bx}"])
+def test_a_folder_above_the_store_is_neither_a_partition_nor_a_pattern(tmp_path, name):
+    (tmp_path / "a.835").write_bytes(remittance("CLP*A1*1*100*80", paid="80"))
+    for place in ("stax", "stbx", name):  # the same file gives batches of the same name
+        ingest.ingest(Practice(tmp_path / place / "store", "clinic"), [tmp_path / "a.835"])
+    con = store_engine.connect(Practice(tmp_path / name / "store", "clinic"), as_of=AS_OF, engine="spark")
+    con.execute("CREATE TEMP TABLE made AS SELECT claim_number, paid FROM remittances")
+    assert con.execute("SELECT * FROM made").fetchall() == [("A1", 80)]
+    con.close()
 
 
 def test_every_measure_is_equal_on_both_engines(demo_con, spark_con):

@@ -7,12 +7,17 @@ import hashlib
 import os
 import stat
 import zipfile
+from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import claim_837, remittance, texts_of
 
+from rcm_analysis import export
+from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.spreadsheets import exports
+from rcm_analysis.store import handover, schema
 from rcm_analysis.store.practice import Practice, StoreError
 
 
@@ -130,11 +135,11 @@ def test_sums_per_file_equal_the_files_to_the_cent(demo_store, demo_folder):
     con = Practice(demo_store, "riverbend").connect()
     files = con.execute("SELECT name, paid, claims FROM files WHERE kind = '835'").fetchall()
     assert len(files) > 500
-    for name, paid, claims in files[::7]:
+    for name, paid, count in files[::7]:
         text = (demo_folder / "edi/835" / name).read_text()
         mark = text[3]
         payments = [s.strip().split(mark) for s in text.split("~") if s.strip().startswith("CLP")]
-        assert (claims, round(float(paid), 2)) == (len(payments), round(sum(float(p[4]) for p in payments), 2))
+        assert (count, round(float(paid), 2)) == (len(payments), round(sum(float(p[4]) for p in payments), 2))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other file modes")
@@ -167,6 +172,38 @@ def test_a_store_of_an_earlier_release_lacks_a_column_and_is_read(tmp_path):
     assert practice.connect().execute(
         "SELECT claim_number, batch_number, facility_npi FROM submissions"
     ).fetchall() == [("A1", None, None)]
+
+
+@pytest.mark.parametrize("name", ["paid=0", "year=2026", "st*x", "st?x", "st[ab]x", "a[b", "**", "st{ax,bx}"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_folder_above_the_store_is_neither_a_partition_nor_a_pattern(tmp_path, name):
+    (tmp_path / "a.835").write_bytes(remittance("CLP*A1*1*100*80", paid="80"))
+    for place in ("stax", "stbx", name):  # the same file gives batches of the same name
+        ingest.ingest(Practice(tmp_path / place / "store", "clinic"), [tmp_path / "a.835"])
+    root = tmp_path / name / "store"
+    con = derive.open_practice(root, "clinic", as_of=date(2026, 10, 31))
+    assert [column[0] for column in con.execute("SELECT * FROM remittances").description] == [
+        column.name for column in schema.TABLES["remittances"].columns
+    ]
+    assert con.execute("SELECT claim_number, paid FROM remittances").fetchall() == [("A1", 80)]
+    out = tmp_path / name / "claims.parquet"
+    export.export("claims", practice="clinic", store=root, as_of=date(2026, 10, 31), out=out)
+    assert pq.ParquetFile(out).read(["claim_number", "paid"]).to_pydict() == {"claim_number": ["A1"], "paid": [80]}
+
+
+@pytest.mark.parametrize("name", ["paid=0", "st*x", "st?x", "st[ab]x"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_tables_are_shared_below_any_folder(tmp_path, monkeypatch, name):
+    (tmp_path / "a.835").write_bytes(remittance("CLP*A1*1*100*80", paid="80"))
+    of = {"practice": "clinic", "as_of": date(2026, 10, 31), "store": tmp_path / "store"}
+    ingest.ingest(Practice(of["store"], "clinic"), [tmp_path / "a.835"])
+    (tmp_path / name).mkdir()
+    con = derive.open_practice(of["store"], "clinic", as_of=of["as_of"])
+    with handover.shared(con, **of, folder=tmp_path / name) as environment:
+        monkeypatch.setenv(handover.VARIABLE, environment[handover.VARIABLE])
+        other = Practice(of["store"], "clinic").connect(as_of=of["as_of"])
+        assert handover.attach(other, **of)
+        assert other.execute("SELECT claim_number, paid FROM claims").fetchall() == [("A1", 80)]
 
 
 def test_the_memory_limit_is_set_or_named(demo_store, monkeypatch):

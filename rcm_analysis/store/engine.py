@@ -170,7 +170,7 @@ class SparkConnection:
         self.close = weakref.finalize(self, shutil.rmtree, self._work, ignore_errors=True)
         for table in schema.FACTS:
             rows = self._spark.createDataFrame(_plain(schema.empty(table.name)))
-            paths = [str(path) for path in practice.paths(table.name)]
+            paths = [_pattern(path) for path in practice.paths(table.name)]
             if paths:
                 found = self._spark.read.option("mergeSchema", "true").parquet(*paths)
                 dated = any(column.name == "known_on" for column in table.columns)
@@ -201,7 +201,7 @@ class SparkConnection:
         rows = self._spark.sql(spark_sql(sql, self._values))
         if kind == "TABLE":
             rows.write.mode("overwrite").parquet(str(self._work / name))
-            rows = self._spark.read.parquet(str(self._work / name))
+            rows = self._spark.read.parquet(_pattern(self._work / name))
         rows.createOrReplaceTempView(name)
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
@@ -227,6 +227,11 @@ class _SparkPool(ThreadPoolExecutor):
 
     def _task(self, call, args: tuple, named: dict):
         return self._context.parallelize([(args, named)], 1).map(lambda given: call(*given[0], **given[1])).collect()[0]
+
+
+def _pattern(path: Path) -> str:
+    """The path as a pattern of Spark that fits it alone."""
+    return re.sub(r"[\\*?\[\]{}]", r"\\\g<0>", str(path)) if os.name != "nt" else str(path)
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -30,6 +30,8 @@ def shared(
 
     The file lies in `folder`, where what a killed run leaves is cleared up, or in the system's folder for such files.
     """
+    if folder and _is_misread(folder):
+        folder = None
     with tempfile.TemporaryDirectory(prefix=".tables-", dir=folder) as place:
         path = Path(place, "tables.duckdb").resolve()
         con.execute(f"ATTACH '{_quoted(path)}' AS shared")
@@ -50,6 +52,12 @@ def attach(con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store:
     for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'shared'").fetchall():
         con.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM shared."{name}"')
     return True
+
+
+def _is_misread(folder: Path) -> bool:
+    """Whether DuckDB takes a part of the path for something else when it opens a database there."""
+    path = str(folder.resolve())
+    return "?" in path or (os.name != "nt" and "\\" in path)
 
 
 def _identity(practice: str, as_of: date, store: Path) -> list[str]:

@@ -174,11 +174,13 @@ class Practice:
         paths = self.paths(table.name)
         if not paths:
             return nothing
-        names = ", ".join(f"'{_quoted(path)}'" for path in paths)
+        names = ", ".join(f"'{_pattern(path)}'" for path in paths)
         dated = any(column.name == "known_on" for column in table.columns)
         until = f" WHERE known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else ""
         # batches written before a column existed give it as NULL
-        return f"SELECT * FROM read_parquet([{names}], union_by_name = true){until} UNION ALL BY NAME {nothing}"
+        # a folder above the store named paid=0 is no column of ours
+        options = "union_by_name = true, hive_partitioning = false"
+        return f"SELECT * FROM read_parquet([{names}], {options}){until} UNION ALL BY NAME {nothing}"
 
     def forget(self) -> None:
         """Deletes everything stored of the practice. Raises StoreError while an ingest into it is running."""
@@ -302,6 +304,11 @@ def _same_file(path: Path, file: IO[bytes]) -> bool:
 
 def _quoted(path: Path) -> str:
     return str(path.resolve()).replace("'", "''")
+
+
+def _pattern(path: Path) -> str:
+    """The path as a pattern of DuckDB that fits this file alone."""
+    return re.sub(r"[*?[]", r"[\g<0>]", _quoted(path))
 
 
 def _sql_type(type_: pa.DataType) -> str:
