@@ -145,7 +145,6 @@ def timed(who: str, store: Path, memory: str) -> dict[str, float]:
     import time
 
     con = Practice(store, "scale").connect(as_of=AS_OF, memory_limit=memory or None)
-    con.execute("SET enable_progress_bar = false")  # it would print into what is read back
     begun, work = time.perf_counter(), time.process_time()
     if who == "ours":
         derive.derive(con, as_of=AS_OF)

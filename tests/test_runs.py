@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from conftest import AS_OF, GOOD, ROOT, notebook, printed
+from conftest import AS_OF, GOOD, ROOT, notebook, printed, remittance
 
+from rcm_analysis.intake import ingest
 from rcm_analysis.reports import fork_server
 from rcm_analysis.reports import run as reports_run
+from rcm_analysis.store.practice import Practice
 
 FORKS = pytest.mark.skipif(not fork_server.possible(), reason="no forked kernels here")
 
@@ -96,7 +99,7 @@ SCRIPT = """
 import sys, pathlib
 from rcm_analysis import runs
 print("main", flush=True)
-runs.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), {})
+reports_run.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), {})
 """
 
 
@@ -164,6 +167,40 @@ def test_papermill_finds_the_engine(tmp_path):
     assert papermill_engines.get_engine("rcm") is kernels.Engine
 
 
+SLOW = "SELECT count(*) FROM range(30000) a, range(2000) b WHERE (a.range * b.range) % 7 = 3"
+
+
+@pytest.mark.parametrize("fork", [False, pytest.param(True, marks=FORKS)])
+def test_a_slow_query_prints_no_progress_bar(tmp_path, fork):
+    """A bar would stand in the page. The engine waits two seconds; that is made one thousandth here, which turns bars on."""
+    (tmp_path / "a.835").write_bytes(remittance("CLP*A1*1*100*80**12*P1*11", paid="80"))
+    ingest.ingest(Practice(tmp_path / "store", "clinic"), [tmp_path / "a.835"])
+    opened = (
+        "from contextlib import suppress\nfrom rcm_analysis.store import practice as store\n"
+        f"both = store.Practice({str(tmp_path / 'store')!r}, 'clinic').connect(), store.connection()"
+    )
+    asked = "SELECT current_setting('enable_progress_bar')"
+    off = f"for con in both:\n    assert con.execute({asked!r}).fetchall() == [(False,)]"
+    slow = (
+        "for con in both:\n    with suppress(Exception):\n        con.execute('SET progress_bar_time = 1')\n"
+        f"    con.execute({SLOW!r}).fetchall()"
+    )
+    status = reports_run.run(
+        notebook(tmp_path / "01_x.ipynb", GOOD, opened, off, slow), tmp_path / "out.ipynb", {}, fork=fork
+    )
+    assert status.ok, status.message
+    assert printed(tmp_path / "out.ipynb") == []
+
+
+def test_every_connection_is_opened_in_one_place():
+    opened = [
+        path.name
+        for path in sorted([*(ROOT / "rcm_analysis").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")])
+        for _ in re.findall(r"duckdb\.(?:connect|sql|query|execute)\(", path.read_text("utf-8"))
+    ]
+    assert opened == ["practice.py"]
+
+
 def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
@@ -183,7 +220,7 @@ from pathlib import Path
 from rcm_analysis import runs
 
 def work(book, out):
-    status = runs.run(Path(book), Path(out), {"practice": "p"})
+    status = reports_run.run(Path(book), Path(out), {"practice": "p"})
     print(status.ok, status.message, multiprocessing.current_process().daemon, flush=True)
 
 if __name__ == "__main__":

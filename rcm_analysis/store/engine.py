@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import schema
-from rcm_analysis.store.practice import Practice
+from rcm_analysis.store.practice import Practice, connection
 
 if TYPE_CHECKING:
     import duckdb
@@ -180,14 +180,12 @@ class SparkConnection:
 
     def execute(self, sql: str, parameters: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
         """Runs a statement in DuckDB's words, texts for its question marks; the result has df(), fetchall(), description."""
-        import duckdb
-
         variable = _SET.fullmatch(sql)
         if variable:
             self._values[variable[1]] = _expression(variable[2])
-            return duckdb.connect()
+            return connection()
         made = _CREATE.fullmatch(sql)
-        result = duckdb.connect()
+        result = connection()
         if made:
             self._make(*made.groups())
             return result
@@ -259,6 +257,7 @@ def _session(address: str):
     local = address == "spark" or address.startswith("local")
     builder = SparkSession.builder.master("local[*]" if address == "spark" else address).appName("rcm-analysis")
     for key, value in {"spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.log.level": "ERROR",
+                       "spark.ui.showConsoleProgress": "false",
                        "spark.sql.execution.arrow.pyspark.enabled": "true"}.items():  # fmt: skip
         builder = builder.config(key, value)
     if local:

@@ -154,7 +154,7 @@ class Practice:
         if not self.exists():
             raise StoreError(f"there is nothing of {self.name} in {self.root}; ingest its files first: "
                              f"rcm ingest FOLDER --practice {self.name}")  # fmt: skip
-        con = duckdb.connect()
+        con = connection()
         con.execute("SET preserve_insertion_order = false")
         # a folder for each process: two that spill into one would overwrite each other
         con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
@@ -234,6 +234,17 @@ class Batch:
         """Eight hex digits of what the batch holds: the same files in the same order give the same name."""
         ids = pq.read_table(self.folder / "files.parquet", columns=["file_id"])["file_id"].to_pylist()
         return hashlib.sha256("".join(ids).encode()).hexdigest()[:8]
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """An empty DuckDB connection that prints nothing: a progress bar of a long query would stand in pages and logs."""
+    import duckdb
+
+    con = duckdb.connect()
+    for name in ("enable_progress_bar_print", "enable_progress_bar"):  # the first holds when a wait is set, too
+        with suppress(duckdb.InvalidInputException):  # Jupyter without ipywidgets draws no bar, and refuses the setting
+            con.execute(f"SET {name} = false")
+    return con
 
 
 def practices(root: Path | str) -> list[str]:
