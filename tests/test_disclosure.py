@@ -15,8 +15,11 @@ from conftest import AS_OF, GOOD, notebook
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rcm_analysis import words
+from rcm_analysis.measures import by_month
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import render
+from rcm_analysis.stats import wilson
 
 DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 
@@ -80,7 +83,7 @@ def small_cells(text: str) -> list[str]:
 def test_no_small_count_on_any_page(variant):
     pages = {name: text for name, text in files(variant).items() if name.endswith(".html")}
     assert len(pages) >= 4
-    for name, text in pages.items():
+    for name, text in words.items():
         assert small_cells(text) == [], name
         assert "fewer than 11" in text or "–" in text
 
@@ -225,9 +228,31 @@ def test_what_a_part_leaves_of_its_whole_is_no_small_count():
     ("12 months to 2026-10", "12 months to 2026-10"),
     ("10.7% of 28 were overturned.", "– of 28 were overturned."),
     ("33 of 234 claims, 14.1%.", "33 of 234 claims, 14.1%."),
+    ("8 of 1,211: 0.7% (95% interval 0.3% to 1.3%).", "fewer than 11 of 1,211: – (95% interval – to –)."),
+    ("28 claims: 10.7% (95% interval 3.7% to 27.2%).", "28 claims: – (95% interval – to –)."),  # 3 of 28
+    ("28 claims, 95% interval 10.7% to 27.2%.", "28 claims, 95% interval – to –."),  # whose share is not judged
+    ("30 of 280 claims, 10.7%, and 10.7% of 28 besides.", "30 of 280 claims, –, and – of 28 besides."),
+    ("33 of 234 claims, 14.1%; 12.1% were overturned.", "33 of 234 claims, –; – were overturned."),  # 4 of 33
+    ("99.3% of 1,143 claims, against 3.6% of 28.", "– of 1,143 claims, against – of 28."),
 ])  # fmt: skip
 def test_sentences_lose_small_counts_and_days(said, left):
     assert release.text(said) == left
+
+
+@given(st.integers(11, 400), st.integers(11, 4000), st.floats(0.001, 0.999))
+def test_the_headline_keeps_its_numbers(denied, others, usual):
+    """Neither the level of an interval, nor its bounds, nor another group's share is a share of the counts beside it."""
+    rate = pd.DataFrame(
+        {"month": ["2026-08", "2026-09"], "numerator": [usual * 1e6, denied], "denominator": [1e6, denied + others]}
+    )
+    rate["value"] = rate["numerator"] / rate["denominator"]
+    rate["lower"], rate["upper"] = wilson(rate["numerator"], rate["denominator"])
+    said = by_month.rate_now(rate)
+    assert release.text(said) == said
+    now = rate.iloc[-1]
+    tile = (f"Denied at first · {words.share(now['value'])} · {denied} of {denied + others}; interval {words.share(now['lower'])} to "
+            f"{words.share(now['upper'])}, others {words.share(usual)}")  # fmt: skip
+    assert release.text(tile) == tile
 
 
 def test_what_a_cell_prints_is_left_out(tmp_path):

@@ -36,7 +36,11 @@ OTHER = "other"
 _DAY = re.compile(r"\b(\d{4}-\d{2})-\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w.,$−–-])([1-9]|10)(?!\w|%|-|[.,]\d)")
 _WRITTEN = re.compile(r"[−-]?\$?[\d,.]+%?|–")
-_SHARE = re.compile(r"\d[\d,.]*%")
+_SHARE = re.compile(r"\d[\d,.]*%(?! intervals?\b)")  # how sure an interval is says nothing of cases
+_LEVEL = re.compile(r"\d[\d.]*% (?=intervals?\b)")
+_BOUNDS = re.compile(r"(\d[\d.]*)%([^%]{1,20}?)interval (\d[\d.]*)% to (\d[\d.]*)%")
+_OF_OTHERS = re.compile(r"\b(?:against|others) \d[\d.]*%(?! of \d)")  # no count of theirs is said
+_PART = re.compile(r"(?<![\w.$,−–-])(\d[\d,]*) of (\d[\d,]*)\b")
 _PERCENT = re.compile(r"\d[\d.]*%")
 WRITTEN_ERROR = 0.0005  # of a share written with one place
 FEWEST_ROWS = 3  # that show one count to be a part of another
@@ -132,13 +136,35 @@ def _as_share(values: pd.Series) -> tuple[pd.Series, float] | None:
 
 def _makes_small(words: str) -> bool:
     """Whether a share and a count of a sentence make a small count: 10.7% of 28."""
-    shares = [float(found) / 100 for found in re.findall(r"(?<![\w.])(\d[\d.]*)%", words)]
+    words = _OF_OTHERS.sub("", _BOUNDS.sub(_without_bounds, _LEVEL.sub("", words)))
+    told = _told_shares(words)
+    shares = [
+        float(found) / 100
+        for found, of_count in re.findall(r"(?<![\w.])(\d[\d.]*)%( of \d)?", words)
+        if of_count or not any(abs(float(found) / 100 - share) <= WRITTEN_ERROR for share in told)
+    ]
     counts = [
-        int(found.replace(",", ""))
+        _whole(found)
         for found in re.findall(r"(?<![\w.$,−–-])(\d{2}|\d{1,3}(?:,\d{3})+|\d{3})(?![\w%-]|[.,]\d)", words)
     ]
     made = [(part * n, n) for n in counts for share in shares for part in (share, 1 - share)]
     return any(1 <= round(cases) < SMALLEST and abs(cases - round(cases)) <= WRITTEN_ERROR * n for cases, n in made)
+
+
+def _told_shares(words: str) -> list[float]:
+    """Shares that counts of the sentence make, none of them small nor what they leave: 17.4% beside 199 of 1,143."""
+    parts = [(_whole(part), _whole(all_)) for part, all_ in _PART.findall(words)]
+    return [part / all_ for part, all_ in parts if all_ and all(n == 0 or n >= SMALLEST for n in (part, all_ - part))]
+
+
+def _without_bounds(found: re.Match) -> str:
+    """An interval's share without its bounds, which tell no more of the cases; all of it if the share is not inside."""
+    share, between, lower, upper = found.groups()
+    return f"{share}%{between}" if float(lower) <= float(share) <= float(upper) else found[0]
+
+
+def _whole(written: str) -> int:
+    return int(written.replace(",", ""))
 
 
 def _too_few_hidden(frame: pd.DataFrame, hidden: pd.Series, counts: list[str], keys: list[str]) -> list[int]:
