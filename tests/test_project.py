@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -83,6 +84,33 @@ def test_the_longest_chain_of_rooms_is_five():
 
     assert max(map(depth, below)) <= 5
     assert len([path for path in PACKAGE.iterdir() if path.is_file()]) <= 12
+
+
+# One process has the libraries, and for each module a copy of it begins with that module. papermill is not among them:
+# it loads our engine while it is imported.
+EACH_FIRST = """
+import importlib, os, sys
+import duckdb, jinja2, jupyter_client, matplotlib.pyplot, pandas, pyarrow.parquet, scipy.stats, seaborn, sklearn.ensemble, typer
+assert not any(name.startswith(("rcm_analysis", "papermill")) for name in sys.modules)
+for name in sys.argv[1:]:
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        continue
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        print(f"{name}: {type(error).__name__}: {error}", flush=True)
+    os._exit(0)
+print("all were tried")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_every_module_can_be_imported_first():
+    names = sorted(f"rcm_analysis.{path.stem}" for path in PACKAGE.glob("*.py"))
+    run = subprocess.run([sys.executable, "-c", EACH_FIRST, *names], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "all were tried\n", run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)

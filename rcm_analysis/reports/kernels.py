@@ -21,26 +21,40 @@ from typing import Any
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from papermill.engines import NBClientEngine
 from traitlets import Bool, Dict
 from traitlets.config import Config
 
 from rcm_analysis.reports import fork_server
 
 
-class Engine(NBClientEngine):
-    """papermill's own engine with forked kernels and private sockets; its exit codes and errors are unchanged."""
+class Engine:
+    """papermill's own engine with forked kernels and private sockets; its exit codes and errors are unchanged.
+
+    papermill is imported at the first call: it loads this class while it is imported itself.
+    """
 
     @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, environment: dict[str, str] | None = None, fork: bool = True, **options: Any,
+    def execute_notebook(
+        cls, nb: Any, kernel_name: str, *, environment: dict[str, str] | None = None, fork: bool = True, **options: Any,
     ) -> Any:  # fmt: skip
         """`environment` is added to the kernel's own; `fork=False` asks for a plain kernel."""
         with sockets() as config:
             config.merge(Config({"Manager": {"environment": environment or {}, "fork": fork}}))
-            return super().execute_managed_notebook(
-                nb_man, kernel_name, config=config, kernel_manager_class=Manager, **options
-            )
+            return _usual().execute_notebook(nb, kernel_name, config=config, kernel_manager_class=Manager, **options)
+
+    @classmethod
+    def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
+        return _usual().nb_kernel_name(nb, name)
+
+    @classmethod
+    def nb_language(cls, nb: Any, language: str | None = None) -> str:
+        return _usual().nb_language(nb, language)
+
+
+def _usual() -> Any:
+    from papermill.engines import NBClientEngine
+
+    return NBClientEngine
 
 
 @contextmanager
