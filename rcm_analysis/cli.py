@@ -338,11 +338,14 @@ def scrub(
         raise typer.Exit(USAGE)
     day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
     places = Places.of(holds) if holds else None
+    paths = list({path.resolve(): path for path in paths}.values())  # named twice, its claims must not go out twice
     checked = scrub_.check(paths, store=store, practice=practice, as_of=day, places=places)
     raise typer.Exit(_scrubbed(checked, out, annotate))
 
 
 def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
+    from collections import Counter
+
     import pandas as pd
 
     from rcm_analysis.prevention import scrub as scrub_
@@ -359,18 +362,18 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
             shown.astype(str).to_numpy().tolist(),
             "nothing was found",
         )
-    for file in checked:
+    written = scrub_.annotate(checked, annotate) if annotate else [[] for _ in checked]
+    names = Counter(file.path.name for file in checked)
+    for file, paths in zip(checked, written, strict=True):
+        name = file.path.name if names[file.path.name] == 1 else str(file.path)
         for remark in file.offered.remarks[:20]:
-            _say(f"  {file.path.name}: {remark}")
+            _say(f"  {name}: {remark}")
         _say(
-            f"{file.path.name}: {len(file.offered.claims):,} claims, {file.holds:,} held, "
+            f"{name}: {file.claims:,} claims, {file.holds:,} held, "
             f"{len(scrub_.worth_a_look(file.findings)):,} findings{scrub_.expected(file.findings)}"
         )
-        if annotate:
-            annotate.mkdir(parents=True, exist_ok=True)
-            for name, data in zip(("clean", "held"), scrub_.divide(file.offered, file.findings), strict=True):
-                if data:
-                    (annotate / f"{file.path.stem}.{name}.837").write_bytes(data)
+        if paths:
+            _say(f"  written to {' and '.join(map(str, paths))}")
     return PARTLY if any(file.holds for file in checked) else DONE
 
 

@@ -1,6 +1,9 @@
 """Scrub: each static edit on one bad claim, the file divided and put together again, rules applied, nothing personal out."""
 
+import errno
 import json
+import os
+from itertools import count
 
 import pandas as pd
 import pytest
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 from rcm_analysis import cli
 from rcm_analysis.claims import derive
 from rcm_analysis.edi import divide_837
+from rcm_analysis.errors import FailedError
 from rcm_analysis.prevention import cache, edits, features, scrub
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.holds import Places, PlacesError
@@ -338,3 +342,108 @@ def test_sound_claims_pass_the_edits(demo_folder):
     stopped = found[found["severity"].eq("hold")]
     assert len(offered.claims) > 3000 and set(stopped["rule_id"]) <= {"filing-deadline"}
     assert stopped["submission_id"].nunique() < 0.01 * len(offered.claims)
+
+
+NUMBERED = ["A1", "A2", "A3", "A4", "A5"]
+
+
+def many_claims(*numbers: str) -> bytes:
+    data = two_claims().decode()
+    begin, end = data.index("CLM*A2"), data.index("SE*")
+    claim = data[begin:end]
+    return (data[:begin] + "".join(claim.replace("A2", name) for name in numbers[1:]) + data[end:]).replace("A1", numbers[0]).encode()  # fmt: skip
+
+
+def claims_in(folder) -> list[str]:
+    found = [raw for path in folder.glob("*.837") for raw in divide_837.claim_segments(path.read_bytes()).values()]
+    return sorted(raw.split(b"*")[1].decode() for raw in found)
+
+
+def annotated(store, folder, *paths) -> object:
+    return CliRunner().invoke(
+        cli.app, ["scrub", *map(str, paths), "-p", "riverbend", "--store", str(store), "--annotate", str(folder)]
+    )
+
+
+@pytest.fixture
+def unlearned(demo_store, monkeypatch):
+    """The demo's store, without rules or chances: only edits hold."""
+    nothing = learned.Learned(NO_RULES, None)
+    monkeypatch.setattr(learned, "of_practice", lambda *args, **more: nothing)
+    return demo_store
+
+
+def test_files_of_one_stem_are_written_beside_each_other(unlearned, tmp_path):
+    (tmp_path / "a").mkdir()
+    first, second, third = tmp_path / "a/today.837", tmp_path / "today.837", tmp_path / "TODAY.txt"
+    first.write_bytes(many_claims(*NUMBERED))
+    second.write_bytes(many_claims("B1"))
+    third.write_bytes(many_claims("C1", "C2").replace(b"SV1*HC:99213*250*UN*1***1~", b"SV1*HC:99213*250*UN*1***2~"))
+    done = annotated(unlearned, tmp_path / "out", first, second, third, first)
+    assert done.exit_code == 3, done.output
+    assert claims_in(tmp_path / "out") == [*NUMBERED, "B1", "C1", "C2"]
+    names = ["TODAY-3.clean.837", "TODAY-3.held.837", "today-2.clean.837", "today.clean.837"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert all(name in done.output for name in names) and f"{first}: 5 claims, 0 held" in done.output
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
+
+
+def test_a_copy_of_a_file_is_held_as_the_file_is(unlearned, tmp_path):
+    """Copies have the same submission ids, so that findings can't be told apart by them."""
+    bad = many_claims("A1", "A2").replace(b"SV1*HC:99213*250*UN*1***1~", b"SV1*HC:99213*250*UN*1***2~")
+    for name in ("x.837", "y.837"):
+        (tmp_path / name).write_bytes(bad)
+    done = annotated(unlearned, tmp_path / "out", tmp_path / "x.837", tmp_path / "y.837")
+    assert done.exit_code == 3 and done.output.count("2 claims, 1 held") == 2
+    parts = [f"{name}.{part}.837" for name in "xy" for part in ("clean", "held")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == parts
+
+
+def test_what_goes_in_is_not_overwritten_and_what_an_earlier_run_held_goes(unlearned, tmp_path):
+    """Checked again among its own results: a file that is read is never a place to write to."""
+    for name, numbers in (("today.837", ["A1"]), ("today.clean.837", ["B1"]), ("today-2.held.837", ["C1"])):
+        (tmp_path / name).write_bytes(many_claims(*numbers))
+    paths = tmp_path / "today.837", tmp_path / "today.clean.837"
+    before = [path.read_bytes() for path in paths]
+    assert annotated(unlearned, tmp_path, *paths).exit_code == 0
+    assert [path.read_bytes() for path in paths] == before
+    assert sorted(path.name for path in tmp_path.glob("*.837")) == [
+        "today-2.clean.837", "today.837", "today.clean.837", "today.clean.clean.837"
+    ]  # fmt: skip
+
+
+def test_a_claim_that_cannot_be_read_is_counted_and_held(unlearned, tmp_path):
+    data = many_claims("A1", "A2")
+    (tmp_path / "cut.837").write_bytes(data[: data.index(b"CLM*A2") + len(b"CLM*A2*2")])
+    done = annotated(unlearned, tmp_path / "out", tmp_path / "cut.837")
+    assert done.exit_code == 3 and "2 claims, 1 held" in done.output
+    assert claims_in(tmp_path / "out") == ["A1", "A2"] and (tmp_path / "out/cut.held.837").exists()
+
+
+@pytest.mark.parametrize("fault", ["lost", "full"])
+def test_nothing_is_written_unless_all_is(unlearned, tmp_path, monkeypatch, fault):
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.837").write_bytes(many_claims("A1", "A2", name.upper()))
+    assert annotated(unlearned, out, tmp_path / "a.837", tmp_path / "b.837").exit_code == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    if fault == "lost":
+        whole = divide_837.divide
+        monkeypatch.setattr(claim_files, "divide", lambda data, keep: b"" if b"CLM*B*" in data else whole(data, keep))
+    else:
+        monkeypatch.setattr(scrub.os, "fsync", fails_at(2))
+    (tmp_path / "a.837").write_bytes(many_claims("A3"))
+    done = annotated(unlearned, out, tmp_path / "a.837", tmp_path / "b.837")
+    words = {"lost": "b.837 holds 3 claims and its two parts 0", "full": "No space left on device"}
+    assert isinstance(done.exception, FailedError) and words[fault] in str(done.exception)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def fails_at(call: int):
+    calls = count(1)
+
+    def fsync(descriptor: int) -> None:
+        if next(calls) == call:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return fsync

@@ -44,6 +44,22 @@ def divide(data: bytes, keep: Collection[int]) -> bytes:
     return b"".join(out)
 
 
+def claim_segments(data: bytes) -> dict[int, bytes]:
+    """Every CLM segment of the file by its number, also of claims that can't be read otherwise.
+
+    >>> claim_segments(two_claims)
+    {10: b'CLM*A1*250***11:B:1', 19: b'CLM*A2*80***11:B:1'}
+    """
+    found, before = {}, 0
+    data = x12.plain(data)
+    for part in x12.interchanges(data):
+        segments = data[part.start : part.stop].split(part.delimiters.segment)
+        claims = enumerate(map(bytes.strip, segments), before + 1)
+        found |= {number: raw for number, raw in claims if raw.startswith(b"CLM" + part.delimiters.element)}
+        before += len(segments) - 1
+    return found
+
+
 def _interchange(segments: list[bytes], before: int, part: Interchange, keep: frozenset[int]) -> list[bytes]:
     """The interchange's segments with their ends; none where no claim is kept."""
     marks = part.delimiters

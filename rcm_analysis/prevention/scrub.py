@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +27,7 @@ import pyarrow as pa
 
 from rcm_analysis.claims import derive
 from rcm_analysis.edi import claim_837, divide_837, envelopes, x12
-from rcm_analysis.errors import RcmError
+from rcm_analysis.errors import FailedError, RcmError
 from rcm_analysis.prevention import cache, edits, features, holds, search, wording
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
@@ -58,6 +61,11 @@ class Offered:
     lines: pa.Table
     facts: pd.DataFrame
     remarks: list[str]
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The submission ids of its claims."""
+        return self.claims["submission_id"].to_numpy()
 
 
 def read(data: bytes, key: bytes) -> Offered:
@@ -229,10 +237,9 @@ def expected(findings: pd.DataFrame) -> str:
 
 def divide(offered: Offered, findings: pd.DataFrame) -> tuple[bytes, bytes]:
     """The file as two: clean claims, held claims; either may be empty. Claims that could not be read are held."""
-    ids = offered.claims["submission_id"].to_numpy()
-    clean = ~np.isin(ids, list(held(findings)))
+    clean = ~np.isin(offered.ids, list(held(findings)))
     numbers = set(offered.claims["segment"].to_numpy()[clean].tolist())
-    others = set(offered.facts["segment"].tolist()) - numbers
+    others = set(divide_837.claim_segments(offered.data)) - numbers
     return divide_837.divide(offered.data, numbers), divide_837.divide(offered.data, others)
 
 
@@ -253,8 +260,14 @@ class Checked:
     findings: pd.DataFrame
 
     @property
+    def claims(self) -> int:
+        """All in the file, those that could not be read among them."""
+        return len(divide_837.claim_segments(self.offered.data))
+
+    @property
     def holds(self) -> int:
-        return len(held(self.findings))
+        """Claims held, those that could not be read among them."""
+        return len(held(self.findings)) + self.claims - len(self.offered.claims)
 
 
 def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None) -> list[Checked]:
@@ -265,11 +278,70 @@ def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places:
     con = derive.open_practice(store, practice, as_of=as_of)
     known = cache.of_practice(con, place, as_of=as_of)
     files = [read(path.read_bytes(), place.key()) for path in paths]
-    findings = scrub(con, files, known.rules, chances=known.chances, places=places)
-    owner = pd.Series(np.repeat(np.arange(len(files)), [len(file.claims) for file in files]),
-                      np.concatenate([file.claims["submission_id"].to_numpy() for file in files]))  # fmt: skip
-    of_file = findings["submission_id"].map(owner[~owner.index.duplicated()])
+    distinct = {file.data: file for file in files}  # copies have the same submission ids, and so share their findings
+    findings = scrub(con, list(distinct.values()), known.rules, chances=known.chances, places=places)
     return [
-        Checked(path, file, findings[of_file == i].reset_index(drop=True))
-        for i, (path, file) in enumerate(zip(paths, files, strict=True))
+        Checked(path, file, findings[findings["submission_id"].isin(file.ids)].reset_index(drop=True))
+        for path, file in zip(paths, files, strict=True)
     ]
+
+
+def annotate(checked: Sequence[Checked], folder: Path) -> list[list[Path]]:
+    """Writes clean and held claims of every file into the folder; gives the paths written, a list for each file.
+
+        a/today.837, b/today.837    ->    today.clean.837, today.held.837, today-2.clean.837
+
+    Nothing is written before every claim is known to be in one of the two; each file appears whole, and what an earlier
+    run left under these names goes. Raises FailedError where a claim is missing or the disk is full.
+    """
+    taken = [file.path for file in checked]
+    places, contents = [], {}
+    for file in checked:
+        parts = divide(file.offered, file.findings)
+        _claims_are_all_there(file, parts)
+        places.append(_free_places(folder, file.path.stem, [*taken, *contents]))
+        contents |= dict(zip(places[-1], parts, strict=True))
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_whole(contents)
+    except OSError as error:
+        raise FailedError(f"the checked claims could not be written ({error.strerror or error}); send none of them: "
+                          "mend that, and give the same command again") from error  # fmt: skip
+    return [[path for path in both if contents[path]] for both in places]
+
+
+def _claims_are_all_there(file: Checked, parts: Sequence[bytes]) -> None:
+    """In = clean + held, claim by claim."""
+    there, divided = (
+        Counter(claim for data in datas for claim in divide_837.claim_segments(data).values())
+        for datas in ([file.offered.data], parts)
+    )
+    if there != divided:
+        raise FailedError(f"{file.path.name} holds {there.total():,} claims and its two parts {divided.total():,}; "
+                          "nothing was written: are its segments in order?")  # fmt: skip
+
+
+def _free_places(folder: Path, stem: str, taken: Collection[Path]) -> tuple[Path, Path]:
+    """Where the clean and the held claims go, so that nothing taken is overwritten, on no file system."""
+    used = {str(path.resolve()).casefold() for path in taken}
+    for number in count(1):
+        name = stem if number == 1 else f"{stem}-{number}"
+        both = folder / f"{name}.clean.837", folder / f"{name}.held.837"
+        if not any(str(path.resolve()).casefold() in used for path in both):
+            return both
+
+
+def _write_whole(contents: Mapping[Path, bytes]) -> None:
+    """Every file as a whole, its owner's alone, once all of them are on the disk; a path without content is removed."""
+    work = {path: path.with_name(f".{path.name}-{os.getpid()}") for path, data in contents.items() if data}
+    try:
+        for path, new in work.items():
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+        for path in contents:
+            work[path].replace(path) if path in work else path.unlink(missing_ok=True)
+    finally:
+        for new in work.values():
+            new.unlink(missing_ok=True)
