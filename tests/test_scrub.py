@@ -368,8 +368,8 @@ def annotated(store, folder, *paths) -> object:
 @pytest.fixture
 def unlearned(demo_store, monkeypatch):
     """The demo's store, without rules or chances: only edits hold."""
-    nothing = learned.Learned(NO_RULES, None)
-    monkeypatch.setattr(learned, "of_practice", lambda *args, **more: nothing)
+    nothing = cache.Learned(NO_RULES, None)
+    monkeypatch.setattr(cache, "of_practice", lambda *args, **more: nothing)
     return demo_store
 
 
@@ -429,7 +429,7 @@ def test_nothing_is_written_unless_all_is(unlearned, tmp_path, monkeypatch, faul
     before = {path: path.read_bytes() for path in out.iterdir()}
     if fault == "lost":
         whole = divide_837.divide
-        monkeypatch.setattr(claim_files, "divide", lambda data, keep: b"" if b"CLM*B*" in data else whole(data, keep))
+        monkeypatch.setattr(divide_837, "divide", lambda data, keep: b"" if b"CLM*B*" in data else whole(data, keep))
     else:
         monkeypatch.setattr(scrub.os, "fsync", fails_at(2))
     (tmp_path / "a.837").write_bytes(many_claims("A3"))
