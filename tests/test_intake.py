@@ -13,6 +13,8 @@ from conftest import claim_837, envelope, remittance
 
 from rcm_analysis.edi import remittance_835
 from rcm_analysis.intake import ingest, progress, sources
+from rcm_analysis.store import practice as store
+from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Practice
 
 GOOD = remittance("CLP*A1*1*10*10", paid="10")
@@ -333,6 +335,47 @@ def test_a_file_that_breaks_a_reader_costs_no_other(tmp_path, inbox, monkeypatch
     assert "IndexError" in row_of(outcome, "b.835")["reason"]
     con = Practice(tmp_path / "store", "clinic").connect()
     assert con.execute("SELECT claim_number FROM remittances ORDER BY 1").fetchall() == [("a1",), ("c1",)]
+
+
+MOST = "999999999999.99"
+BEYOND = {
+    "charges.835": (remittance(f"CLP*B1*4*{MOST}*0", f"CLP*B2*4*{MOST}*0"), "the charges of the file"),
+    "paid.835": (remittance(f"CLP*B1*1*1*{MOST}", f"CLP*B2*1*1*{MOST}"), "the payments of a transaction"),
+    "claim.835": (remittance("CLP*B1*4*1*0", f"CAS*CO*45*{MOST}**97*1"), "the adjustments of a claim"),
+    "line.835": (remittance("CLP*B1*4*1*0", "SVC*HC:99213*1*0", f"CAS*CO*45*-{MOST}**97*-1"), "the adjustments of a claim"),
+    "plb.835": (remittance(f"PLB*1*20261231*WO:X*{MOST}*L6*1"), "the provider adjustments of a transaction"),
+    "much.835": (remittance("CLP*B1*4*1*0", f"CAS*CO*45{f'*{MOST}**45' * 200}*1"), "the adjustments of a claim"),
+    "charges.837": (claim_837("B1", f"CLM*B2*{MOST}***11:B:1*Y*A*Y*Y", "LX*1", "SV1*HC:99213*1*UN*1"), "the charges of the file"),
+    "prior.837": (claim_837("B1", "CLM*B2*1***11:B:1*Y*A*Y*Y", "SBR*S", f"AMT*D*{MOST}", f"AMT*D*{MOST}"), "what other payers paid on a claim"),
+    "ledger.csv": (b"Claim ID,Txn Date,Txn Type,Amount\n" + b"B1,2026-01-15,Charge,99999999999.99\n" * 11, "the charges of the file"),
+    "claims.csv": (b"Claim ID,Submit Date,Payer,CPT,Charge\n" + b"".join(b"B1,2026-01-15,ACME,9921%x,99999999999.99\n" % i for i in range(11)), "the amounts of a claim"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BEYOND)
+@pytest.mark.parametrize("rows_per_group", [1, store.ROWS_PER_GROUP])
+def test_totals_that_no_column_holds_cost_their_file_and_no_other(tmp_path, inbox, monkeypatch, name, rows_per_group):
+    monkeypatch.setattr(store, "ROWS_PER_GROUP", rows_per_group)
+    content, words = BEYOND[name]
+    for place, good in (("a.835", b"A1"), ("z.835", b"Z1")):
+        (inbox / place).write_bytes(GOOD.replace(b"*A1*", b"*%s*" % good))
+    (inbox / name).write_bytes(content)
+    outcome = offer(tmp_path)
+    row = row_of(outcome, name)
+    assert (row["status"], row["claims"], row["charge"]) == ("rejected", 0, 0)
+    assert words in row["reason"]
+    assert "999,999,999,999.99" in row["reason"]
+    assert [row_of(outcome, good)["status"] for good in ("a.835", "z.835")] == ["accepted", "accepted"]
+    con = Practice(tmp_path / "store", "clinic").connect()
+    assert con.execute("SELECT claim_number FROM remittances ORDER BY 1").fetchall() == [("A1",), ("Z1",)]
+    for table in schema.FACTS:
+        held = con.execute(f"SELECT count(*) FROM {table.name} WHERE file_id = $1", [row["file_id"]]).fetchone()
+        assert held == (int(table.name == "files") if table.name != "rejects" else row["rejects"],), table.name
+
+
+def test_amounts_that_cancel_each_other_are_no_total_beyond(tmp_path, inbox):
+    (inbox / "a.835").write_bytes(remittance(f"CLP*A1*1*{MOST}*0", f"CLP*A1*22*-{MOST}*0", "CLP*A1*1*5*0"))
+    assert [(f["status"], f["charge"]) for f in offer(tmp_path).files] == [("accepted", 5)]
 
 
 def test_a_payment_without_claims_is_taken_once(tmp_path, inbox):

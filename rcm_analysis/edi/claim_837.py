@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from rcm_analysis.edi import x12
 from rcm_analysis.edi.envelopes import Note, Piece, Transaction, group_day, labels
-from rcm_analysis.edi.remittance_835 import joined, procedures
+from rcm_analysis.edi.remittance_835 import beyond, joined, money_totals, procedures
 from rcm_analysis.privacy.pseudonyms import ages, pseudonyms
 from rcm_analysis.store import schema
 
@@ -44,6 +44,7 @@ class _Index:
     services: np.ndarray  # SV1, SV2 or SV3 segment of every line
     keys: np.ndarray
     bad: list
+    beyond: list
 
     def in_claim(self, tag: bytes) -> np.ndarray:
         """For each claim its first such segment before other payers and lines."""
@@ -95,7 +96,8 @@ def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tup
     head, known = _headed(index)
     lines, line_days = _lines(index, file_ids, known)
     claims = _claims(index, file_ids, head, known, line_days, key)
-    return {"submissions": claims, "submission_lines": lines}, notes + _bad_values(index)
+    notes += _bad_values(index) + beyond(piece, index.beyond, ADVICE)
+    return {"submissions": claims, "submission_lines": lines}, notes
 
 
 def _index(
@@ -114,7 +116,7 @@ def _index(
     services = np.sort(np.concatenate([s.where(tag) for tag in _SERVICE]))
     services = services[claim[services] >= 0]
     return _Index(
-        s, piece, transactions, tx, clm, claim, deep, _lines_of(s, services, claim), services, keys, []
+        s, piece, transactions, tx, clm, claim, deep, _lines_of(s, services, claim), services, keys, [], []
     ), notes
 
 
@@ -252,9 +254,11 @@ def _diagnoses(index: _Index) -> pa.Array:
 def _prior_paid(index: _Index) -> pa.Array:
     amounts, claims = index.anywhere(b"AMT*D")
     cents, there, _ = index.s.cents(index.s.span(amounts, 2))
-    total = np.bincount(claims, weights=cents, minlength=len(index.clm)).astype(np.int64)
+    total, over = money_totals(claims, cents, len(index.clm))
+    if over.any():
+        index.beyond.append((index.clm[over], "what other payers paid on a claim"))
     given = np.bincount(claims, weights=there, minlength=len(index.clm)) > 0
-    return x12.decimals(total, given)
+    return pc.if_else(pa.array(given), total, pa.scalar(None, total.type))
 
 
 def _claim_days(index: _Index, line_days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ that came after the CLP. Nothing is looked at one segment at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
@@ -41,6 +41,7 @@ class _Index:
     line: np.ndarray  # of every segment; -1 at claim level
     line_number: np.ndarray  # of every line, from 1 within its claim
     keys: np.ndarray  # of every file
+    beyond: list[tuple[np.ndarray, str]] = field(default_factory=list)  # segments whose totals no column holds
 
     def claims_of(self, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of the segments that stand in a claim, and the claims."""
@@ -89,7 +90,8 @@ def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tup
     tables["remarks"] = _remarks(index, file_ids, known)
     tables["provider_adjustments"] = _provider_adjustments(index, file_ids, known, tables["remittances"], bad)
     tables["payments"] = _with_totals(index, payments, tables)
-    return tables, notes + _bad_values(index, bad) + _long_repeats(index) + _second_amounts(index)
+    notes += _bad_values(index, bad) + _long_repeats(index) + _second_amounts(index)
+    return tables, notes + beyond(piece, index.beyond, ADVICE)
 
 
 def _index(
@@ -274,8 +276,8 @@ def _first_text(*columns: pa.Array) -> pa.Array:
 
 def _adjustments(
     index: _Index, file_ids: list[str], known: np.ndarray, bad: list
-) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-    """CAS triplets as rows, and their sums in cents by claim and by line."""
+) -> tuple[pa.Table, pa.Array, pa.Array]:
+    """CAS triplets as rows, and their sums by claim and by line."""
     s = index.s
     cas, claims = index.claims_of(s.where(b"CAS"))
     triplets = ((s.count[cas] - 1 + 2) // 3).clip(0)
@@ -298,15 +300,34 @@ def _adjustments(
         "amount": x12.decimals(cents, there),
         "quantity": s.quantity(quantity),
     }
-    by_claim = _sums(claims[row], cents, len(index.clp))
+    by_claim = _totals(index, index.clp, claims[row], cents, "the adjustments of a claim")
     lines = index.line[segments]
-    by_line = _sums(lines[lines >= 0], cents[lines >= 0], len(index.svc))
+    by_line = _totals(index, index.svc, lines[lines >= 0], cents[lines >= 0], "the adjustments of a line")
     return schema.conform("adjustments", columns), by_claim, by_line
 
 
-def _sums(groups: np.ndarray, cents: np.ndarray, size: int) -> np.ndarray:
-    # float64 holds whole numbers up to 2**53 exactly: ninety trillion dollars in cents
-    return np.bincount(groups, weights=cents, minlength=size).astype(np.int64)
+def _totals(index: _Index, owners: np.ndarray, groups: np.ndarray, cents: np.ndarray, what: str) -> pa.Array:
+    """Sums for each of the owners, segments; null, and kept in mind, where they are beyond a column of money."""
+    total, over = money_totals(groups, cents, len(owners))
+    if over.any():
+        index.beyond.append((owners[over], what))
+    return total
+
+
+def money_totals(groups: np.ndarray, cents: np.ndarray, size: int) -> tuple[pa.Array, np.ndarray]:
+    """Cents added up by group as a column of money, and a mask of the sums that it can't hold: they are null."""
+    total = x12.sums(groups, cents, size)
+    over = np.abs(total) > x12.MOST_CENTS
+    return x12.decimals(np.where(over, 0, total).astype(np.int64), ~over), over
+
+
+def beyond(piece: Piece, found: list[tuple[np.ndarray, str]], advice: str) -> list[Note]:
+    """Segments whose totals are beyond a column of money; they cost the file, since no sum of it could be believed."""
+    return [
+        Note(int(piece.source[i]), "file", f"segment {piece.number[i]} ({piece.segments.tag(i)})",
+             f"{what} add up to {x12.BEYOND}", advice)
+        for segments, what in found for i in segments
+    ]  # fmt: skip
 
 
 def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Table:
@@ -318,7 +339,6 @@ def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Tab
     line_days = _line_days(index, bad)
     first_day, last_day = _claim_days(index, line_days, bad)
     provider = index.first_in_claim(b"NM1*82", head=True)
-    everything = np.ones(len(clp), bool)
     columns = {
         **_of_claims(index, clp, file_ids, known),
         **{
@@ -345,7 +365,7 @@ def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Tab
         "covered": _money(s, index.first_in_claim(b"AMT*AU", head=True), 2, "AMT02", bad),
         "interest": _money(s, index.first_in_claim(b"AMT*I", head=True), 2, "AMT02", bad),
         "lines": pa.array(np.bincount(index.claim[index.svc], minlength=len(clp)).astype(np.int32)),
-        "adjusted": x12.decimals(by_claim, everything),
+        "adjusted": by_claim,
     }
     return schema.conform("remittances", columns)
 
@@ -370,7 +390,7 @@ def _claim_days(index: _Index, line_days: np.ndarray, bad: list) -> tuple[np.nda
     return first, np.where(last != x12.NO_DAY, last, np.where(latest != x12.NO_DAY, latest, first))
 
 
-def _lines(index: _Index, file_ids: list[str], known: np.ndarray, by_line: np.ndarray, bad: list) -> pa.Table:
+def _lines(index: _Index, file_ids: list[str], known: np.ndarray, by_line: pa.Array, bad: list) -> pa.Table:
     s, svc = index.s, index.svc
     columns = {
         **_of_claims(index, svc, file_ids, known),
@@ -384,7 +404,7 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray, by_line: np.nd
         "service_date": x12.dates(_line_days(index, [])),
         "line_control": _text(s, index.first_in_line(b"REF*6R"), 2),
         "allowed": _money(s, index.first_in_line(b"AMT*B6"), 2, "AMT02", bad),
-        "adjusted": x12.decimals(by_line, np.ones(len(svc), bool)),
+        "adjusted": by_line,
     }
     return schema.conform("remittance_lines", columns)
 
@@ -489,12 +509,12 @@ def _with_totals(index: _Index, payments: pa.Table, tables: dict[str, pa.Table])
     ids = np.array(payments["payment_id"])
     order = np.argsort(ids)
     plb = order[np.searchsorted(ids[order], np.array(tables["provider_adjustments"]["payment_id"]))]
-    everything = np.ones(count, bool)
+    first = np.array([t.first for t in index.transactions])
+    paid, adjusted = cents(tables["remittances"]["paid"]), cents(tables["provider_adjustments"]["amount"])
     columns = {name: payments[name].combine_chunks() for name in payments.column_names}
     columns["claims"] = pa.array(np.bincount(claims, minlength=count).astype(np.int32))
-    columns["claims_paid"] = x12.decimals(_sums(claims, cents(tables["remittances"]["paid"]), count), everything)
-    adjusted = _sums(plb, cents(tables["provider_adjustments"]["amount"]), count)
-    columns["provider_adjusted"] = x12.decimals(adjusted, everything)
+    columns["claims_paid"] = _totals(index, first, claims, paid, "the payments of a transaction")
+    columns["provider_adjusted"] = _totals(index, first, plb, adjusted, "the provider adjustments of a transaction")
     return schema.conform("payments", columns)
 
 

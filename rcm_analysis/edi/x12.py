@@ -46,6 +46,8 @@ _SAMPLE_BYTES = 100_000
 _ZEROS, _SIXES, _HIGH = 0x3030303030303030, 0x7676767676767676, 0x8080808080808080
 NO_DAY = -1_000_000  # days since 1970 where there is no date; no day of a file lies so far back
 _MONEY_TYPE = pa.decimal128(14, 2)
+MOST_CENTS = 10**14 - 1  # that a column of money holds
+BEYOND = f"more than {MOST_CENTS / 100:,.2f}, the most that is kept"
 
 
 class Delimiters(NamedTuple):
@@ -464,6 +466,16 @@ def decimals(scaled: np.ndarray, there: np.ndarray, type_: pa.DataType = _MONEY_
     words[:, 0], words[:, 1] = scaled, scaled >> 63
     valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
     return pa.Array.from_buffers(type_, len(scaled), [valid, pa.py_buffer(words)])
+
+
+def sums(groups: np.ndarray, cents: np.ndarray, size: int) -> np.ndarray:
+    """Whole cents added up by group, exactly however many; where int64 might not hold them, as Python's integers."""
+    # float64 holds whole numbers up to 2**53 exactly: ninety trillion dollars in cents
+    if np.abs(cents).sum(dtype=np.float64) < 2**53:
+        return np.bincount(groups, weights=cents, minlength=size).astype(np.int64)
+    exact = np.zeros(size, object)
+    np.add.at(exact, groups, cents.astype(object))
+    return exact
 
 
 def dates(days: np.ndarray) -> pa.Array:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835
+from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835, x12
 from rcm_analysis.edi.envelopes import Note
 
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
@@ -45,7 +45,14 @@ class Tally:
 
     def note(self, *notes: Note) -> None:
         self.levels.update(note.level for note in notes)
-        self.notes += notes[: MAX_NOTES - len(self.notes)]
+        room = max(MAX_NOTES - len(self.notes), 0)
+        self.notes += [note for i, note in enumerate(notes) if i < room or note.level == "file"]
+
+    def forget(self) -> None:
+        """Lets go of what was counted in a file that is left out as a whole."""
+        self.counts.clear()
+        self.cents.clear()
+        self.days.clear()
 
 
 def words_of(name: str) -> frozenset[str]:
@@ -55,6 +62,15 @@ def words_of(name: str) -> frozenset[str]:
 def broken(source: int, level: str, place: str, error: Exception) -> Note:
     return Note(source, level, place, f"the reader failed ({type(error).__name__}) and this was left out",
                 "report it to the authors of this software, with the file's structure but no patient's data")  # fmt: skip
+
+
+def beyond(tally: Tally) -> list[Note]:
+    """What the file's totals are that no column of money holds."""
+    names = {"charge": "the charges", "paid": "the payments", "adjusted": "the adjustments"}
+    return [
+        Note(0, "file", "file", f"{words} of the file add up to {x12.BEYOND}", AGAIN)
+        for name, words in names.items() if abs(tally.cents[name]) > x12.MOST_CENTS
+    ]  # fmt: skip
 
 
 def note_repeats(tallies: list[Tally], earlier: list[dict]) -> None:

@@ -24,7 +24,7 @@ import pyarrow as pa
 from rcm_analysis.edi import acknowledgment_277, claim_837, conformance, envelopes, names, remittance_835, x12
 from rcm_analysis.edi.envelopes import Note, Part, Piece
 from rcm_analysis.intake import sources
-from rcm_analysis.intake.file_log import Tally, broken, file_row, note_repeats, reject_rows, words_of
+from rcm_analysis.intake.file_log import Tally, beyond, broken, file_row, note_repeats, reject_rows, words_of
 from rcm_analysis.intake.sources import Content, Found, Offered
 from rcm_analysis.spreadsheets import exports
 from rcm_analysis.store import engine as store_engine
@@ -155,7 +155,19 @@ def read_all(
     for tally in tallies:
         tally.note(*envelopes.check(tally.control))
         tally.control.clear()
+    _leave_out(tallies, batch)
     return tallies
+
+
+def _leave_out(tallies: list[Tally], batch: Batch) -> None:
+    """Takes files that can't be taken over as a whole out of the batch, where a part of them may stand."""
+    for tally in tallies:
+        tally.note(*beyond(tally))
+    refused = [tally for tally in tallies if tally.levels["file"] and tally.counts["rows"]]
+    for tally in refused:
+        tally.forget()
+    if refused:
+        batch.leave_out([tally.file_id for tally in refused])
 
 
 def _all_parts(fresh, key, batch, mapping, tallies: list[Tally]) -> Iterator[Part]:
@@ -345,7 +357,7 @@ def _count(name: str, table: pa.Table, tallies: list[Tally]) -> None:
     source = np.asarray(table["file_id"].combine_chunks().indices)
     counted, money = _FEEDS.get(name, (None, {}))
     rows = np.bincount(source, minlength=len(tallies))
-    totals = {total: np.bincount(source, weights=remittance_835.cents(table[column]), minlength=len(tallies))
+    totals = {total: x12.sums(source, remittance_835.cents(table[column]), len(tallies))
               for column, total in money.items()}  # fmt: skip
     days = np.asarray(table["known_on"].combine_chunks().cast(pa.int32()))
     for i, tally in enumerate(tallies):

@@ -93,8 +93,11 @@ def read(
     except GridError as error:
         return _refused(str(error), error.advice)
     result = Read(kind="+".join(sorted({one.layout.kind for one in made})), names=people)
-    for one in made:
-        _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key)
+    try:
+        for one in made:
+            _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key)
+    except GridError as error:
+        return _refused(str(error), error.advice, names=people)
     if len(made) > 1:
         result.counts["claims"] = len({one.texts("claim_number")[i] for one in made for i in one.good()})
     result.notes += [

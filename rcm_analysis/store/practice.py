@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rcm_analysis.errors import FailedError, RcmError
@@ -221,6 +222,19 @@ class Batch:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+
+    def leave_out(self, file_ids: list[str]) -> None:
+        """Takes the rows of these files out of every table, those written already included."""
+        self.close()
+        self.rows.clear()
+        for path in sorted(self.folder.glob("*.parquet")):
+            aside = path.rename(path.with_suffix(".all"))
+            with pq.ParquetFile(aside) as written:
+                for group in range(written.num_row_groups):
+                    rows = written.read_row_group(group)
+                    theirs = pc.is_in(rows["file_id"].cast(pa.string()), value_set=pa.array(file_ids))
+                    self.add(path.stem, rows.filter(pc.invert(theirs)))
+            aside.unlink()
 
     def discard(self) -> None:
         """Lets go of what was not written; on a full disk even closing a file fails."""
