@@ -449,17 +449,16 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
 def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
            yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:  # fmt: skip
     """Delete everything of a practice, its reports included."""
-    import shutil
-
     from rcm_analysis.reports import all_practices as practices_
-    from rcm_analysis.store.practice import Practice
+    from rcm_analysis.store.practice import StoreError
 
+    if not practices_.known(practice, store=store, out=out):
+        raise StoreError(f"there is nothing of {practice} in {store} or {out}; rcm practices lists what is there")
     if not yes and not typer.confirm(f"Delete the data and the reports of {practice}?"):
         raise typer.Exit(FAILED)
-    Practice(store, practice).forget()
-    shutil.rmtree(out / practice, ignore_errors=True)
-    practices_.forget(practice, out=out)
-    _say(f"{practice} is forgotten")
+    practices_.forget(practice, store=store, out=out)
+    _say(f"{practice} is forgotten: its data in {store} and its reports in {out} are deleted; what was exported, mailed or "
+         "delivered into other folders is not")  # fmt: skip
 
 
 @app.command()

@@ -8,7 +8,7 @@ class RcmError(Exception):
 
 
 class FailedError(RcmError):
-    """The machine was in the way (a full disk, a file that changed while it was read); nothing was changed."""
+    """The machine was in the way (a full disk, a file that changed while it was read). What was not changed, or is left, is said."""
 
     code = 1
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import json
 import os
+import shutil
 import stat
 import zipfile
 from datetime import date
@@ -12,12 +15,15 @@ from datetime import date
 import pyarrow.parquet as pq
 import pytest
 from conftest import claim_837, remittance, texts_of
+from typer.testing import CliRunner
 
-from rcm_analysis import export
+from rcm_analysis import cli, export
 from rcm_analysis.claims import derive
+from rcm_analysis.errors import FailedError
 from rcm_analysis.intake import ingest
 from rcm_analysis.spreadsheets import exports
 from rcm_analysis.store import handover, schema
+from rcm_analysis.store import practice as store
 from rcm_analysis.store.practice import Practice, StoreError
 
 
@@ -227,3 +233,102 @@ def test_too_little_memory_is_said_in_one_line(demo_store, tmp_path, monkeypatch
         cli.main()
     told = capsys.readouterr().err.strip().splitlines()
     assert told[-1].startswith("rcm: there is not enough memory: ") and not any("Traceback" in line for line in told)
+
+
+@pytest.fixture
+def forgettable(tmp_path):
+    """Two practices with a report each, and a page that compares them."""
+    (tmp_path / "a.835").write_bytes(GOOD)
+    for name in ("clinic", "clinic-east"):
+        ingest.ingest(Practice(tmp_path / "s", name), [tmp_path / "a.835"])
+        page(tmp_path / f"out/{name}/2026-10", [name])
+    page(tmp_path / "out/all/2026-10", ["clinic", "clinic-east"])
+    page(tmp_path / "out/all/2026-10.east", ["clinic-east"])
+    return tmp_path
+
+
+def page(folder, practices):
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"practices": practices}))
+    (folder / "index.html").write_text("12 claims")
+
+
+def forget(place, name: str):
+    arguments = ["forget", "-p", name, "--yes", "--store", str(place / "s"), "--out", str(place / "out")]
+    return CliRunner().invoke(cli.app, arguments)
+
+
+def left_of(place, name: str) -> bool:
+    """Whether a practice can still be read."""
+    return Practice(place / "s", name).exists() or name in store.practices(place / "s")
+
+
+@pytest.mark.parametrize("name", ["clinic-west", "all", "notes"])
+def test_who_is_not_known_is_not_forgotten(forgettable, name):
+    (forgettable / "s/notes").mkdir()  # a folder that is no practice
+    (forgettable / "s/notes/mine.txt").write_text("mine")
+    before = snapshot(forgettable)
+    done = forget(forgettable, name)
+    assert isinstance(done.exception, StoreError) and f"there is nothing of {name} in" in str(done.exception)
+    assert snapshot(forgettable) == before
+
+
+def test_a_practice_is_forgotten_with_its_pages_and_no_other(forgettable):
+    (forgettable / "out/all/2026-10.half").mkdir()
+    (forgettable / "out/all/2026-10.half/manifest.json").write_text('{"practices": ["cli')  # nobody knows whom it shows
+    done = forget(forgettable, "clinic")
+    assert done.exit_code == 0 and "clinic is forgotten" in done.output and "delivered" in done.output
+    folders = sorted(str(path.relative_to(forgettable)) for path in forgettable.glob("*/*") if path.is_dir())
+    assert folders == ["out/all", "out/clinic-east", "s/clinic-east"] and left_of(forgettable, "clinic-east")
+    assert [path.name for path in (forgettable / "out/all").iterdir()] == ["2026-10.east"]
+    assert isinstance(forget(forgettable, "clinic").exception, StoreError)
+
+
+@pytest.mark.parametrize("kept", ["remittances.parquet", "key", "index.html"])
+def test_what_could_not_be_deleted_is_said(forgettable, monkeypatch, kept):
+    def refuse(path, *args, unlink=os.unlink, **more):
+        if os.fspath(path).endswith(kept):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        unlink(path, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        done = forget(forgettable, "clinic")
+    said = str(done.exception)
+    assert isinstance(done.exception, FailedError) and "is forgotten" not in done.output + said
+    places = {path.relative_to(forgettable).parts[:2] for path in forgettable.rglob(kept)}
+    aside = [parts for parts in places if parts[1].startswith(".forgotten.clinic.")]
+    assert len(aside) == (2 if kept == "index.html" else 1)
+    assert all(f"1 file in {forgettable.joinpath(*parts)} (Permission denied)" in said for parts in aside)
+    assert not left_of(forgettable, "clinic") and not (forgettable / "out/clinic").exists()
+    assert forget(forgettable, "clinic").exit_code == 0
+    assert not [path for path in forgettable.rglob(kept) if "east" not in str(path)]
+
+
+def test_a_folder_that_cannot_be_renamed_stays_whole(forgettable, monkeypatch):
+    before = snapshot(forgettable / "s/clinic")
+
+    def refuse(self, target):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(type(forgettable), "rename", refuse)
+    done = forget(forgettable, "clinic")
+    words = f"could not be deleted, none of it: {forgettable / 's/clinic'} (Permission denied)"
+    assert isinstance(done.exception, FailedError) and words in str(done.exception)
+    assert snapshot(forgettable / "s/clinic").items() >= before.items() and left_of(forgettable, "clinic")
+
+
+def test_a_practice_forgotten_by_halves_is_not_read_and_is_swept_later(forgettable, monkeypatch):
+    """A kill in the midst: no later command opens what is left, and the next ingest deletes it."""
+
+    def killed(*args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Practice(forgettable / "s", "clinic").forget()
+    assert not left_of(forgettable, "clinic") and store.practices(forgettable / "s") == ["clinic-east"]
+    assert list((forgettable / "s").glob(".forgotten.clinic.*/key"))
+    ingest.ingest(Practice(forgettable / "s", "clinic-east"), [forgettable / "a.835"])
+    assert [path.name for path in (forgettable / "s").iterdir()] == ["clinic-east"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -23,9 +22,10 @@ from typing import Any
 import pandas as pd
 
 from rcm_analysis.compare import portfolio
-from rcm_analysis.errors import RcmError
+from rcm_analysis.errors import FailedError, RcmError
 from rcm_analysis.reports import render, run
 from rcm_analysis.store import engine as store_engine
+from rcm_analysis.store import practice as practice_store
 from rcm_analysis.store.practice import Practice
 
 MOST_MONTHS = 12  # the page compares a year at most; its trends go back twice as far
@@ -197,8 +197,42 @@ def name_of(practices: Sequence[str]) -> str:
     return f"{chosen[0]}-and-{len(chosen) - 1}-{hashlib.sha256(','.join(chosen).encode()).hexdigest()[:6]}"
 
 
-def forget(practice: str, *, out: Path) -> None:
-    """Deletes the pages that compare a practice with others, since its numbers stand in them."""
-    for manifest in out.glob(f"{portfolio.ALL}/*/manifest.json"):
-        if practice in json.loads(manifest.read_text("utf-8")).get("practices", []):
-            shutil.rmtree(manifest.parent)
+def known(practice: str, *, store: Path, out: Path) -> bool:
+    """Whether there is data or a report of the practice, what an interrupted `forget` left among it."""
+    reported = any((out / practice).glob("*/manifest.json")) or _pages_with(practice, out, damaged=False)
+    place = Practice(store, practice)
+    return practice != portfolio.ALL and bool(place.known() or reported or practice_store.forgotten(out, practice))
+
+
+def forget(practice: str, *, store: Path, out: Path) -> None:
+    """Deletes the practice's data, its reports, and the pages that compare it, since its numbers stand in them.
+
+    What can be deleted is, whatever else can't. Raises FailedError that says what is left.
+    """
+    left = []
+    try:
+        Practice(store, practice).forget()
+    except FailedError as error:
+        left.append(str(error))
+    reported = [folder for folder in (out / practice, *_pages_with(practice, out)) if folder.exists()]
+    why = [practice_store.set_aside(folder, out, practice) for folder in reported]
+    why += [practice_store.undeleted(folder) for folder in practice_store.forgotten(out, practice)]
+    if any(why):
+        left.append(f"not all reports could be deleted: {', '.join(filter(None, why))}")
+    if left:
+        raise FailedError(f"{'; '.join(left)}. Mend that, and forget it again")
+
+
+def _pages_with(practice: str, out: Path, *, damaged: bool = True) -> list[Path]:
+    """Folders of the pages that compare the practice with others, and of those that no longer say whom they compare."""
+    manifests = sorted(out.glob(f"{portfolio.ALL}/*/manifest.json"))
+    compared = {manifest: _compared(manifest) for manifest in manifests}
+    return [one.parent for one, names in compared.items() if (damaged if names is None else practice in names)]
+
+
+def _compared(manifest: Path) -> list[str] | None:
+    """The practices on a page; None where its manifest is damaged."""
+    try:
+        return json.loads(manifest.read_text("utf-8")).get("practices", [])
+    except (OSError, ValueError, AttributeError):
+        return None

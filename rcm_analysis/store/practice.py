@@ -35,6 +35,7 @@ DEFAULT = Path("data/store")
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
 MEMORY_VARIABLE = "RCM_MEMORY_LIMIT"
+FORGOTTEN = ".forgotten."  # begins the name of a folder that is being deleted; no practice has such a name
 
 
 class StoreError(RcmError):
@@ -110,7 +111,8 @@ class Practice:
 
     def _one_batch(self) -> Iterator[Batch]:
         place = self.folder / "batches"
-        for left in place.glob(".new-*"):  # nobody else holds the lock, so that their writers are dead
+        # nobody else holds the lock, so that their writers are dead; and what is forgotten nobody wants
+        for left in (*place.glob(".new-*"), *self.root.glob(f"{FORGOTTEN}*")):
             shutil.rmtree(left, ignore_errors=True)
         work = place / f".new-{os.getpid()}"
         _make_folder(work)
@@ -183,11 +185,35 @@ class Practice:
         options = "union_by_name = true, hive_partitioning = false"
         return f"SELECT * FROM read_parquet([{names}], {options}){until} UNION ALL BY NAME {nothing}"
 
+    def known(self) -> bool:
+        """Whether something is stored of the practice, what an interrupted `forget` left among it."""
+        there = (self.folder / "key").exists() or (self.folder / "batches").is_dir()
+        return there or bool(forgotten(self.root, self.name))
+
     def forget(self) -> None:
-        """Deletes everything stored of the practice. Raises StoreError while an ingest into it is running."""
-        if self.folder.is_dir():
+        """Deletes everything stored of the practice; from the first step on nothing reads it any more.
+
+        Raises StoreError while an ingest into it is running, and FailedError that says what is left.
+        """
+        why = self._set_aside() if self.folder.is_dir() else ""
+        if why:
+            raise FailedError(f"the data of {self.name} could not be deleted, none of it: {why}")
+        left = [why for why in map(undeleted, forgotten(self.root, self.name)) if why]
+        if left:
+            raise FailedError(
+                f"not all data of {self.name} could be deleted; nothing reads what is left: {', '.join(left)}"
+            )
+
+    def _set_aside(self) -> str:
+        if self.folder.is_symlink():
+            return f"{self.folder} (it is a link: delete what it leads to)"
+        try:
             with self._lock():
-                shutil.rmtree(self.folder, ignore_errors=True)
+                if os.name != "nt":
+                    return set_aside(self.folder, self.root, self.name)
+        except OSError as error:
+            return f"{self.folder} ({error.strerror or error})"
+        return set_aside(self.folder, self.root, self.name)  # Windows renames no folder with an open file, our lock
 
 
 class Batch:
@@ -264,7 +290,41 @@ def connection() -> duckdb.DuckDBPyConnection:
 def practices(root: Path | str) -> list[str]:
     """Names of the practices in the store, sorted."""
     root = Path(root)
-    return sorted(path.parent.name for path in root.glob("*/batches") if any(path.glob("[0-9]*-*")))
+    found = [path.parent.name for path in root.glob("*/batches") if any(path.glob("[0-9]*-*"))]
+    return sorted(name for name in found if not name.startswith(FORGOTTEN))
+
+
+def set_aside(folder: Path, root: Path, name: str) -> str:
+    """Renames what is to be forgotten, in one step, so that a kill while it is deleted leaves no half of it to be read;
+    says why it can't, nothing where it is done."""
+    try:
+        folder.rename(root / f"{FORGOTTEN}{name}.{secrets.token_hex(4)}")
+    except OSError as error:
+        return f"{folder} ({error.strerror or error})"
+    return ""
+
+
+def forgotten(root: Path, name: str) -> list[Path]:
+    """Folders set aside and not deleted yet."""
+    return sorted(root.glob(f"{FORGOTTEN}{name}.*"))
+
+
+def undeleted(folder: Path) -> str:
+    """Deletes what can be deleted of a folder; says what is left and why, nothing where it is gone.
+
+    >>> undeleted(Path("reports/out/riverbend"))
+    '3 files in reports/out/riverbend (Permission denied)'
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        if folder.exists() or folder.is_symlink():
+            shutil.rmtree(folder)  # once more, to learn why
+    except FileNotFoundError:
+        return ""  # somebody else deleted the rest
+    except OSError as error:
+        count = sum(path.is_file() for path in folder.rglob("*"))
+        return f"{count:,} file{'s' * (count != 1)} in {folder} ({error.strerror or error})"
+    return ""
 
 
 def _make_folder(path: Path) -> None:
