@@ -23,12 +23,12 @@ from datetime import date
 from pathlib import Path
 
 from rcm_analysis.claims import derive, postings
-from rcm_analysis.demo import practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import measures
 from rcm_analysis.reference import codes
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
 
 HERE = Path(__file__).resolve().parent
 AS_OF = date(2026, 10, 31)
@@ -148,7 +148,7 @@ def timed(who: str, store: Path, memory: str) -> dict[str, float]:
     begun, work = time.perf_counter(), time.process_time()
     if who == "ours":
         derive.derive(con, as_of=AS_OF)
-        measures.measure(con, as_of=AS_OF)
+        measures.measure(con)
     else:
         by_hand(con)
     return {"seconds": time.perf_counter() - begun, "work": time.process_time() - work}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rcm_analysis.demo import edi, practice
+from rcm_analysis.synthetic import edi, practice
 
 CLAIMS, MONTHS, SEED = 20_000, 24, 7
 KINDS = {"835": "835", "837": "837", "277ca": "277"}

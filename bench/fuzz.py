@@ -26,11 +26,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rcm_analysis.demo import practice
 from rcm_analysis.edi import envelopes, x12
 from rcm_analysis.intake import ingest, sources
 from rcm_analysis.intake.file_log import Tally, file_row
 from rcm_analysis.intake.sources import Offered
+from rcm_analysis.synthetic import practice
 
 SEED_BYTES = 6_000
 BATCH_FILES = 64

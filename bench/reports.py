@@ -15,9 +15,9 @@ import time
 from datetime import date
 from pathlib import Path
 
-from rcm_analysis.demo import practice as demo_practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice as demo_practice
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_OF = date(2026, 10, 31)

@@ -71,26 +71,26 @@ def tables(root: Path) -> str:
 def measures(root: Path) -> str:
     from rcm_analysis.measures import measures
 
-    return f"{len(measures.measure(_open(root), as_of=AS_OF))} rows"
+    return f"{len(measures.measure(_open(root)))} rows"
 
 
 def signals(root: Path) -> str:
     from rcm_analysis.trends import signals as trends_signals
 
-    return f"{len(trends_signals.practice_signals(_open(root), as_of=AS_OF))} signals"
+    return f"{len(trends_signals.practice_signals(_open(root)))} signals"
 
 
 def clusters(root: Path) -> str:
     from rcm_analysis.clusters import grouping
 
-    denials, found, _ = grouping.of_practice(_open(root), as_of=AS_OF)
+    denials, found, _ = grouping.of_practice(_open(root))
     return f"{len(found)} clusters of {len(denials)} denied lines"
 
 
 def risk(root: Path) -> str:
     from rcm_analysis.risk import worklist
 
-    return f"{len(worklist.risk(_open(root), as_of=AS_OF))} open denials"
+    return f"{len(worklist.risk(_open(root)))} open denials"
 
 
 def report(root: Path) -> str:
@@ -222,9 +222,9 @@ def repeat(root: Path, claims: int) -> None:
     """The practice's facts repeated in the store, unless they are there: no files to read, and no further payers or places."""
     import by_hand
 
-    from rcm_analysis.demo import practice
     from rcm_analysis.intake import ingest as intake_ingest
     from rcm_analysis.store.practice import Practice
+    from rcm_analysis.synthetic import practice
 
     if (root / "store" / PRACTICE).exists():
         return

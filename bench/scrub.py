@@ -12,11 +12,11 @@ from datetime import date
 from pathlib import Path
 
 from rcm_analysis.claims import derive
-from rcm_analysis.demo import practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import cache, scrub
 from rcm_analysis.prevention.holds import Places
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
 
 
 def file_of(folder: Path, wanted: int) -> bytes:
@@ -38,11 +38,11 @@ def main() -> None:
         day = date(2026, 10, 31)
         started = time.perf_counter()
         con = derive.open_practice(store, "riverbend", as_of=day)
-        known = cache.of_practice(con, place, as_of=day)
+        known = cache.of_practice(con, place)
         print(
             f"store opened, {len(known.rules)} rules and the chances learned in {time.perf_counter() - started:.1f} s (once after an ingest)"
         )
-        known = cache.of_practice(con, place, as_of=day)  # as a later command reads them
+        known = cache.of_practice(con, place)  # as a later command reads them
         data = file_of(folder, wanted)
         started, processor = time.perf_counter(), time.process_time()
         offered = scrub.read(data, place.key())

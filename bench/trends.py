@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.claims import derive
-from rcm_analysis.demo import practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.stats import wilson
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
 from rcm_analysis.trends import scan as trends_scan
 from rcm_analysis.trends import segments, signals
 from rcm_analysis.trends.search import Search, search
@@ -38,7 +38,7 @@ def null_practice(seed: int, *, size: int, months: int) -> pd.DataFrame:
         practice.write_practice(place / "demo", claims=size, months=months, seed=seed, events=False)
         ingest.ingest(Practice(place / "store", practice.PRACTICE), [place / "demo/edi", place / "demo/ledger.csv"])
         con = derive.open_practice(place / "store", practice.PRACTICE, as_of=AS_OF)
-        return signals.practice_signals(con, as_of=AS_OF).assign(seed=seed)
+        return signals.practice_signals(con).assign(seed=seed)
 
 
 def null(seeds: int, *, size: int, months: int, jobs: int, first: int) -> None:

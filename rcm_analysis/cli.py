@@ -59,7 +59,7 @@ def demo(
 
     Writes EDI files and a ledger under data/demo, with the truth beside them.
     """
-    from rcm_analysis.demo import practice as demo_
+    from rcm_analysis.synthetic import practice as demo_
 
     folder = Path("data/demo")
     _say(f"writing {claims:,} claims of a synthetic practice to {folder}")

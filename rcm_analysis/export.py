@@ -16,8 +16,9 @@ from rcm_analysis.store import schema
 from rcm_analysis.words import csv_text, defused
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
+
+    from rcm_analysis.store.view import View
 
 SUFFIXES = (".parquet", ".csv", ".xlsx")
 
@@ -29,44 +30,57 @@ def names() -> list[str]:
 
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
     """Writes the table as known on the day; gives the number of rows. Money stays decimal in Parquet."""
-    con = derive.open_practice(store, practice, as_of=as_of, engine=engine)
-    _register(con, table, as_of)
+    return write(derive.open_practice(store, practice, as_of=as_of, engine=engine), table, out)
+
+
+def write(view: View, table: str, out: Path) -> int:
+    """Writes a table of the view to .parquet, .csv or .xlsx; gives the number of rows."""
+    _register(view, table)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".parquet":
-        store_engine.write_parquet(con, f"SELECT * FROM {table}", out)
+        store_engine.write_parquet(view.con, f"SELECT * FROM {table}", out)
     elif out.suffix == ".csv":
-        out.write_text(csv_text(con.execute(f"SELECT * FROM {table}").df()), "utf-8")
+        out.write_text(csv_text(view.sql(f"SELECT * FROM {table}")), "utf-8")
     else:
-        _write_workbook(con.execute(f"SELECT * FROM {table}"), table, out)
-    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+        _write_workbook(view.execute(f"SELECT * FROM {table}"), table, out)
+    return int(view.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
-def frame(con: duckdb.DuckDBPyConnection, table: str, *, as_of: date) -> pd.DataFrame:
+def columns(table: str) -> pd.DataFrame:
+    """What each column of a table holds: column, unit, meaning. Raises KeyError for an unknown table."""
+    import pandas as pd
+
+    if table not in schema.TABLES:
+        raise KeyError(f"no table {table}; there are {', '.join(names())}")
+    return pd.DataFrame(
+        [(c.name, c.unit, c.meaning) for c in schema.TABLES[table].columns], columns=["column", "unit", "meaning"]
+    )
+
+
+def frame(view: View, table: str) -> pd.DataFrame:
     """Any of the tables on a connection of `claims.open_practice`, money as floats. Raises KeyError for an unknown name."""
     if table not in names():
         raise KeyError(f"no table {table}; there are {', '.join(names())}")
-    _register(con, table, as_of)
-    return con.execute(f"SELECT * FROM {table}").df()
+    _register(view, table)
+    return view.execute(f"SELECT * FROM {table}").df()
 
 
-def _register(con: duckdb.DuckDBPyConnection, table: str, as_of: date) -> None:
+def _register(view: View, table: str) -> None:
     """Makes the tables that an analysis gives known to the connection; the others are there."""
     if table == "measures":
-        con.register("measures", measures.measure(con, as_of=as_of))
+        view.register("measures", measures.measure(view))
     if table == "signals":
         from rcm_analysis.trends import signals
 
-        con.register("signals", signals.practice_signals(con, as_of=as_of))
+        view.register("signals", signals.practice_signals(view))
     if table in ("clusters", "cluster_members"):
-        for name, found in zip(
-            ("clusters", "cluster_members"), grouping.of_practice(con, as_of=as_of)[1:], strict=True
-        ):
-            con.register(name, found)
+        for name, found in zip(("clusters", "cluster_members"), grouping.of_practice(view)[1:], strict=True):
+            view.register(name, found)
     if table == "rules":
-        rules = cache.rules_of(features.sent(con, as_of=as_of))
-        con.register("rules", wording.described(rules))
+        rules = cache.rules_of(features.sent(view))
+        view.register("rules", wording.described(rules))
     if table == "risk":
-        con.register("risk", worklist.risk(con, as_of=as_of))
+        view.register("risk", worklist.risk(view))
 
 
 def _write_workbook(result, table: str, out: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from rcm_analysis.errors import RcmError
+
 
 def last_month(as_of: date) -> str:
     """The last whole month known on a day: the day's own month when it is the month's last day.
@@ -27,3 +29,15 @@ def window(as_of: date, months: int) -> tuple[date, date]:
 def month_end(month: str) -> date:
     year, number = int(month[:4]), int(month[5:7])
     return date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
+
+
+def day_of(day: date | str) -> date:
+    """A day given as a date or as text.
+
+    >>> day_of("2026-10-31")
+    datetime.date(2026, 10, 31)
+    """
+    try:
+        return day if isinstance(day, date) else date.fromisoformat(day)
+    except ValueError:
+        raise RcmError(f"days are written 2026-10-31, not {day}") from None

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import settings
 
 from rcm_analysis.claims import derive
-from rcm_analysis.demo import practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.reports import render
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
 
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
 settings.register_profile("dev", deadline=None, max_examples=50)

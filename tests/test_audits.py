@@ -16,7 +16,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.compare import audit, scorecard
 from rcm_analysis.measures import by_month
 
-YEAR = {"as_of": AS_OF, "months": 12}
+YEAR = {"months": 12}
 FIRST, LAST = months.window(AS_OF, 12)
 
 

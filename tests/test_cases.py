@@ -65,7 +65,7 @@ def failures(shared: Path, slug: str, work: Path) -> list[tuple[str, str, str]]:
                 if self.con is None:
                     day = date.fromisoformat(str(self.expected["as_of"]))
                     self.con, self.on = derive.open_practice(self.work / "store", check.PRACTICE, as_of=day), day
-                return check.plain(export_export.frame(self.con, name, as_of=self.on))
+                return check.plain(export_export.frame(self.con, name))
             except RcmError as error:
                 return f"table {name} was not exported ({error})"
 

@@ -173,7 +173,7 @@ def test_wilson_agrees_with_the_published_example():
 def test_measures_are_numerator_over_denominator(demo_con, demo_folder):
     import pandas as pd
 
-    table = measures.measure(demo_con, as_of=AS_OF)
+    table = measures.measure(demo_con)
     shares = table[table["denominator"].notna() & table["numerator"].notna()]
     assert len(shares) > 500
     assert (shares["value"] - shares["numerator"] / shares["denominator"]).abs().max() < 1e-12
@@ -253,7 +253,7 @@ def test_the_world_reaches_the_figures_asked_for(shared, tmp_path):
 
 
 def test_every_measure_has_a_month_and_a_definition(demo_con):
-    table = by_month.measures_of_month(measures.measure(demo_con, as_of=AS_OF), month="2026-10")
+    table = by_month.measures_of_month(measures.measure(demo_con), month="2026-10")
     assert set(table["measure"]) == {m.name for m in measures.MEASURES}
     months = table.set_index(["measure", "basis"])["month"].to_dict()
     assert months["initial_denial_rate", "decision_month"] == "2026-10"
@@ -368,7 +368,7 @@ def test_unprocessable_is_a_rejection_by_remittance_and_out_of_the_overturn_rate
     paid = later(line("CAS*CO*45*40", paid="60"), "20260501", "C2")
     con = derived(tmp_path, paid_837("A1"), line("CAS*CO*16*100", "MOA***MA130"), paid)
     assert con.execute("SELECT count(*) FROM rejected_claims").fetchall() == [(0,)]
-    assert measures.measure(con, as_of=AS_OF, names=("overturn_rate",)).empty
+    assert measures.measure(con, names=("overturn_rate",)).empty
 
 
 @pytest.mark.parametrize(("payer", "filing_code", "appeal", "window"), [

@@ -164,7 +164,7 @@ def test_without_denials_both_tables_are_there_and_empty():
 
 
 def test_a_practice_has_clusters_and_one_can_be_explored(demo_con):
-    denials, found, members = grouping.of_practice(demo_con, as_of=AS_OF)
+    denials, found, members = grouping.of_practice(demo_con)
     assert len(denials) == len(members)
     assert found["denials"].sum() == len(members) and members["cluster_id"].notna().all()
     assert set(grouping.explore(found, "C01")["feature"])

@@ -14,14 +14,14 @@ DAY = date(2026, 10, 31)
 
 @pytest.fixture(scope="module")
 def lines(demo_con) -> pd.DataFrame:
-    return features.sent(demo_con, as_of=DAY)
+    return features.sent(demo_con)
 
 
 @pytest.fixture(scope="module")
 def past(demo_store) -> tuple:
     day = date(2026, 6, 30)
     con = derive.open_practice(demo_store, "riverbend", as_of=day)
-    lines = features.sent(con, as_of=day)
+    lines = features.sent(con)
     return chance.learn(lines, as_of=day, ends=chance.ends(con)), day
 
 

@@ -17,7 +17,7 @@ from rcm_analysis.pages import blocks, explore
 from rcm_analysis.reports import render, run
 from rcm_analysis.store.practice import Practice
 
-YEAR = {"as_of": AS_OF, "months": 12}
+YEAR = {"months": 12}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_drilling_counts_what_the_denials_say(demo_con):
 
 
 def test_the_overview_is_that_of_the_page(demo_con, demo_report):
-    found = explore.overview(measures.measure(demo_con, as_of=AS_OF), as_of=AS_OF)
+    found = explore.overview(measures.measure(demo_con), as_of=AS_OF)
     page = pd.read_csv(demo_report / "tables/measures_of_month.csv")
     assert (
         found[["label", "basis", "month", "value"]].to_numpy().tolist()
@@ -122,13 +122,10 @@ def test_a_table_brings_the_script_along_only_where_somebody_looks(monkeypatch):
 
 
 def test_every_table_that_can_be_exported_has_a_frame(demo_con):
-    assert (
-        len(export.frame(demo_con, "claims", as_of=AS_OF))
-        == demo_con.execute("SELECT count(*) FROM claims").fetchall()[0][0]
-    )
-    assert "sentence" in export.frame(demo_con, "rules", as_of=AS_OF)
+    assert len(export.frame(demo_con, "claims")) == demo_con.execute("SELECT count(*) FROM claims").fetchall()[0][0]
+    assert "sentence" in export.frame(demo_con, "rules")
     with pytest.raises(KeyError, match="no table claimz; there are claims"):
-        export.frame(demo_con, "claimz", as_of=AS_OF)
+        export.frame(demo_con, "claimz")
 
 
 def test_lab_without_notebooks_says_how_to_get_them(tmp_path, monkeypatch):

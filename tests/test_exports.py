@@ -379,7 +379,7 @@ def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
     def said(name, *files):
         (tmp_path / name).mkdir()
         con = ingested(tmp_path / name, *files)
-        return by_month.one_sided(by_month.decisions_told(con, as_of=AS_OF, months=12))
+        return by_month.one_sided(by_month.decisions_told(con, months=12))
 
     head, day = "Claim ID,Denial Date,Payer,Charge,Denied Amount,CARC\n", "03/15/2026"
     listed = head + "".join(f"L{i},{day},Acme,90.00,90.00,CO-197\n" for i in range(10))
@@ -503,7 +503,7 @@ def test_users_teach_their_own_words(tmp_path):
     con = ingested(tmp_path, text)
     from rcm_analysis.measures import by_month
 
-    told = by_month.words_not_understood(con, as_of=AS_OF, months=12)
+    told = by_month.words_not_understood(con, months=12)
     assert told[["code", "reason", "amount", "unclassified"]].values.tolist() == [[None, "per manager", 7.0, 7.0]]
     (tmp_path / "s/clinic/write_off_phrases.csv").write_text("words,leaf\nPer Manager,courtesy\n")
     (tmp_path / "s/write_off_phrases.csv").write_text(
@@ -511,7 +511,7 @@ def test_users_teach_their_own_words(tmp_path):
     )  # all practices; the own outranks it
     con = derive.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
     assert rows(con, "SELECT leaf FROM write_offs WHERE claim_number = 'A3'") == [("courtesy",)]
-    assert len(by_month.words_not_understood(con, as_of=AS_OF, months=12)) == 0
+    assert len(by_month.words_not_understood(con, months=12)) == 0
 
 
 @pytest.mark.parametrize(("text", "problem"), [("words\nx\n", "no column 'leaf'"), ("words,leaf\nx,nowhere\n", "no leaf 'nowhere'"),

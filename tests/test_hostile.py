@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from rcm_analysis import cli, export, words
 from rcm_analysis.claims import derive
-from rcm_analysis.demo import edi, practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import scrub
 from rcm_analysis.reports import render
 from rcm_analysis.store import handover
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import edi, practice
 
 LONG = "VERY LONG NAME " * 120
 BIDI = "\u202eGNITSAF\u202c \u2066x\u2069\u200f"
@@ -89,7 +89,7 @@ def derived(store):
     """The practice's tables, derived once for all that opens it."""
     con = derive.open_practice(store, "p", as_of=AS_OF)
     with (
-        handover.shared(con, practice="p", as_of=AS_OF, store=store) as environment,
+        handover.shared(con) as environment,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv(*next(iter(environment.items())))

@@ -16,7 +16,7 @@ from rcm_analysis.compare.issuers import IssuersError
 from rcm_analysis.measures import by_month
 from rcm_analysis.reports import render
 
-YEAR = {"as_of": AS_OF, "months": 12}
+YEAR = {"months": 12}
 # the layout of the plan years since 2024, one header with the stray quotation mark of its first publication
 HEADER = ["State", "Issuer_Name", "Issuer_ID", "Plan_ID", "QHP or SADP?", "Issuer_Claims_Received_Out_of_Network",
           "Issuer_Claims_Received_In_Network", 'Issuer_Claims_Denied_Out_of_Network"', "Issuer_Claims_Denied_In_Network"]  # fmt: skip

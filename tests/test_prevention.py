@@ -179,18 +179,17 @@ def test_searches_side_by_side_find_the_same(world, learned, monkeypatch):
 
 
 def test_lines_read_in_pieces_are_those_read_at_once(demo_con, monkeypatch):
-    day = date(2026, 10, 31)
-    whole = prevention_features.sent(demo_con, as_of=day)
+    whole = prevention_features.sent(demo_con)
     assert not whole.duplicated(["submission_id", "line_number"]).any()
     monkeypatch.setattr(prevention_features, "LINES_AT_ONCE", 700)
-    pd.testing.assert_frame_equal(prevention_features.sent(demo_con, as_of=day), whole)
-    since = prevention_features.sent(demo_con, as_of=day, since=date(2026, 1, 15))
+    pd.testing.assert_frame_equal(prevention_features.sent(demo_con), whole)
+    since = prevention_features.sent(demo_con, since=date(2026, 1, 15))
     between = whole["sent_on"].between(
         "2026-01-15", since["sent_on"].max()
     )  # how long answers take is told by the rows
     pd.testing.assert_frame_equal(since.astype(object), whole[between].reset_index(drop=True).astype(object))
     assert len(since) > 0.9 * (whole["sent_on"] >= "2026-01-15").sum()
-    assert len(prevention_features.sent(demo_con, as_of=day, since=date(2027, 1, 1))) == 0
+    assert len(prevention_features.sent(demo_con, since=date(2027, 1, 1))) == 0
 
 
 def test_an_empty_table_gives_no_rule_and_a_missing_column_is_named(world):
@@ -211,10 +210,8 @@ def test_a_rule_reads_as_a_sentence(learned):
 
 def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):
     """A row reads the same when learned as of an earlier day and when learned from all there is."""
-    whole = prevention_features.sent(demo_con, as_of=date(2026, 10, 31))
-    earlier = prevention_features.sent(
-        derive.open_practice(demo_store, "riverbend", as_of=date(2026, 4, 30)), as_of=date(2026, 4, 30)
-    )
+    whole = prevention_features.sent(demo_con)
+    earlier = prevention_features.sent(derive.open_practice(demo_store, "riverbend", as_of=date(2026, 4, 30)))
     columns = ["payer_name", "authorization", "days_since_service", "duplicate", "patient_denied_for", "procedure_denied_share",
                "provider_credentialing_share", "location_denied_share", "days_since_same_procedure"]  # fmt: skip
     keys = ["claim_number", "line_number", "sent_on"]
@@ -229,7 +226,7 @@ def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):
 
 
 def test_every_loophole_counts_denials_there_are(demo_con):
-    lines = prevention_features.sent(demo_con, as_of=date(2026, 10, 31))
+    lines = prevention_features.sent(demo_con)
     total = demo_con.execute(
         "SELECT count(DISTINCT claim_number) FROM denials WHERE category = 'timely_filing' AND is_first"
     ).fetchone()[0]

@@ -25,14 +25,14 @@ PACKAGE = ROOT / "rcm_analysis"
 GROUND = {"errors", "words", "months", "stats", "parallel", "settings"}
 ROOMS = {
     "reference": "", "privacy": "", "models": "", "store": "",
-    "charts": "", "measures": "", "trends": "measures", "clusters": "reference",
+    "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference edi",
     "intake": "store privacy edi spreadsheets", "claims": "store reference",
-    "pages": "privacy measures", "risk": "models reference pages",
+    "pages": "store privacy measures", "risk": "store models reference pages",
     "prevention": "store reference edi claims models risk pages", "compare": "store reference claims measures trends pages",
-    "reports": "store privacy claims measures pages compare", "demo": "",
+    "reports": "store privacy claims measures pages compare", "synthetic": "",
 }  # fmt: skip
-DOORS = {"cli", "export", "__main__"}  # what opens all rooms
+DOORS = {"cli", "export", "view", "__init__", "__main__"}  # what opens all rooms
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

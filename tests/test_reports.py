@@ -283,7 +283,7 @@ def test_another_day_is_not_answered_from_shared_tables(demo_store, monkeypatch)
     wanted = (
         derive.open_practice(demo_store, "riverbend", as_of=earlier).execute("SELECT count(*) FROM claims").fetchall()
     )
-    with handover.shared(con, practice="riverbend", as_of=AS_OF, store=demo_store) as environment:
+    with handover.shared(con) as environment:
         monkeypatch.setenv(handover.VARIABLE, environment[handover.VARIABLE])
         then = derive.open_practice(demo_store, "riverbend", as_of=earlier)
     assert then.execute("SELECT count(*) FROM claims").fetchall() == wanted

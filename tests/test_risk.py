@@ -132,7 +132,7 @@ def test_a_store_that_never_saw_later_files_tells_the_same(demo_folder, demo_sto
         csv.writer(file).writerows([rows[0].split(","), *posted])
     ingest.ingest(Practice(tmp_path / "store", "riverbend"), [*there, tmp_path / "ledger.csv"])
     lists = [
-        worklist.risk(derive.open_practice(store, "riverbend", as_of=EARLIER), as_of=EARLIER)
+        worklist.risk(derive.open_practice(store, "riverbend", as_of=EARLIER))
         for store in (demo_store, tmp_path / "store")
     ]
     assert len(lists[0]) > 30
@@ -354,12 +354,12 @@ def test_figures_agree_with_hand_counts():
 
 @pytest.fixture(scope="module")
 def learned(demo_con):
-    return worklist.learn(demo_con, as_of=date(2026, 10, 31))
+    return worklist.learn(demo_con)
 
 
 @pytest.fixture(scope="module")
 def table(demo_con, learned):
-    return worklist.risk(demo_con, as_of=date(2026, 10, 31), trained=learned)
+    return worklist.risk(demo_con, trained=learned)
 
 
 def test_the_list_holds_every_open_denial_once(demo_con, table):
@@ -390,10 +390,10 @@ def test_a_practice_without_denials_has_an_empty_list(tmp_path):
     )
     ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "paid.835"])
     con = derive.open_practice(tmp_path / "s", "clinic", as_of=date(2026, 10, 31))
-    assert worklist.learn(con, as_of=date(2026, 10, 31)) is None
-    assert worklist.risk(con, as_of=date(2026, 10, 31)).columns.tolist() == worklist.COLUMNS
-    assert worklist.expected_write_offs(con, as_of=date(2026, 10, 31))["expected_usd"] == 0
-    assert "nothing to work" in card.first_answer(worklist.risk(con, as_of=date(2026, 10, 31)), None)
+    assert worklist.learn(con) is None
+    assert worklist.risk(con).columns.tolist() == worklist.COLUMNS
+    assert worklist.expected_write_offs(con)["expected_usd"] == 0
+    assert "nothing to work" in card.first_answer(worklist.risk(con), None)
 
 
 def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
@@ -466,5 +466,5 @@ def test_the_interval_holds_what_is_expected(monkeypatch):
     monkeypatch.setattr(worklist, "learn", lambda *args, **more: sure)
     monkeypatch.setattr(worklist, "standing", lambda *args, **more: pd.DataFrame({"at_stake_usd": [100.0, 200.0]}))
     monkeypatch.setattr(worklist, "_monthly_miss", lambda trained: 0.0)
-    told = worklist.expected_write_offs(None, as_of=date(2026, 10, 31))
+    told = worklist.expected_write_offs(None)
     assert told["lower_usd"] <= told["expected_usd"] == pytest.approx(299.97) and told["upper_usd"] == 300.0

@@ -76,7 +76,7 @@ def test_a_folder_above_the_store_is_neither_a_partition_nor_a_pattern(tmp_path,
 
 
 def test_every_measure_is_equal_on_both_engines(demo_con, spark_con):
-    ours, theirs = (measures.measure(con, as_of=AS_OF) for con in (demo_con, spark_con))
+    ours, theirs = (measures.measure(con) for con in (demo_con, spark_con))
     assert len(ours) > 1000
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-12)
 
@@ -89,7 +89,7 @@ def test_the_notebooks_tables_are_equal_on_both_engines(demo_con, spark_con):
         by_month.coverage,
         by_month.decisions_told,
     ):
-        ours, theirs = (build(con, as_of=AS_OF, months=24) for con in (demo_con, spark_con))
+        ours, theirs = (build(con, months=24) for con in (demo_con, spark_con))
         pd.testing.assert_frame_equal(in_order(ours), in_order(theirs), check_dtype=False)
     pd.testing.assert_frame_equal(by_month.balance(demo_con), by_month.balance(spark_con), check_dtype=False)
 
@@ -145,7 +145,7 @@ def test_files_read_by_dask_workers_give_the_same_rows(demo_folder, tmp_path):
 
 def test_rules_and_risk_learned_by_dask_workers_are_the_same(demo_con):
     distributed = pytest.importorskip("distributed", reason="Dask is not installed; make test-spark installs it")
-    lines = features.sent(demo_con, as_of=AS_OF)
+    lines = features.sent(demo_con)
     claims_sent = chance.claim_rows(lines)
     learn = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount", "date": "sent_on"}
     loose = prevention_rules.Learning(
@@ -171,7 +171,7 @@ def test_rules_and_risk_learned_by_dask_workers_are_the_same(demo_con):
 
 
 def test_what_signals_are_found_in_is_equal_on_both_engines(demo_con, spark_con):
-    ours, theirs = (signals.practice_signals(con, as_of=AS_OF) for con in (demo_con, spark_con))
+    ours, theirs = (signals.practice_signals(con) for con in (demo_con, spark_con))
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, check_dtype=False)
     for table in ("trend_claims", "trend_procedures"):
         ours, theirs = (in_order(con.execute(f"SELECT * FROM {table}").df()) for con in (demo_con, spark_con))

@@ -205,7 +205,7 @@ def test_tables_are_shared_below_any_folder(tmp_path, monkeypatch, name):
     ingest.ingest(Practice(of["store"], "clinic"), [tmp_path / "a.835"])
     (tmp_path / name).mkdir()
     con = derive.open_practice(of["store"], "clinic", as_of=of["as_of"])
-    with handover.shared(con, **of, folder=tmp_path / name) as environment:
+    with handover.shared(con, folder=tmp_path / name) as environment:
         monkeypatch.setenv(handover.VARIABLE, environment[handover.VARIABLE])
         other = Practice(of["store"], "clinic").connect(as_of=of["as_of"])
         assert handover.attach(other, **of)

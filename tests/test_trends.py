@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcm_analysis.claims import derive
-from rcm_analysis.demo import practice
 from rcm_analysis.intake import ingest
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
 from rcm_analysis.trends import forecast, maturity, mix, redefinitions, scan, search, tables
 from rcm_analysis.trends import segments as trends_segments
 from rcm_analysis.trends import signals as trends_signals
@@ -283,7 +283,7 @@ def test_a_triangle_is_completed_by_the_pace_of_older_months():
 
 
 def test_a_payer_that_slows_down_does_not_look_better(demo_con):
-    decisions = maturity.decisions_by_lag(demo_con, as_of=AS_OF, months=12)
+    decisions = maturity.decisions_by_lag(demo_con, months=12)
     table = maturity.complete(decisions, as_of=AS_OF)
     slow = table[(table["payer_name"] == "HARVEST MUTUAL") & (table["cohort"] == "2026-09")].iloc[0]
     assert slow["maturity"] < 0.8 and slow["lower"] < slow["final_rate"] < slow["upper"]
@@ -296,7 +296,7 @@ def test_a_payer_that_slows_down_does_not_look_better(demo_con):
 
 
 def test_definitions_grow_step_by_step(demo_con):
-    table = tables.definitions(demo_con, as_of=AS_OF, months=12)
+    table = tables.definitions(demo_con, months=12)
     denied = demo_con.execute(
         "SELECT count(*) FILTER (WHERE initially_denied), count(*) FROM claims WHERE first_decided_on > DATE '2025-10-31'").fetchall()[0]  # fmt: skip
     assert table["label"].tolist() == ["strict", "with bundling", "with duplicates", "with coordination of benefits"]
@@ -305,7 +305,7 @@ def test_definitions_grow_step_by_step(demo_con):
 
 
 def test_repeats_are_counted_after_the_first(demo_con):
-    table = tables.repeats(demo_con, as_of=AS_OF, months=24).set_index(["where", "category"])
+    table = tables.repeats(demo_con, months=24).set_index(["where", "category"])
     again = demo_con.execute(
         "SELECT category, count(DISTINCT (claim_number, decided_on)) - count(DISTINCT claim_number) FROM denials "
         "WHERE NOT is_partial AND category <> 'none' AND decided_on > DATE '2024-10-31' GROUP BY 1").fetchall()  # fmt: skip
@@ -392,7 +392,7 @@ def test_a_practice_without_events_has_no_signal(tmp_path):
         assert not truth["root_cause"].isin(["CRED", "DUP"]).any() and truth["root_cause"].eq("ELIG").any()
         ingest.ingest(Practice(tmp_path / "store", f"null-{seed}"), [tmp_path / str(seed) / "edi"])
         con = derive.open_practice(tmp_path / "store", f"null-{seed}", as_of=AS_OF)
-        assert not len(trends_signals.practice_signals(con, as_of=AS_OF))
+        assert not len(trends_signals.practice_signals(con))
 
 
 @pytest.fixture(scope="module")
@@ -407,10 +407,10 @@ def whole(tmp_path_factory):
 
 def _as_known(store, name: str, day: date) -> list[pd.DataFrame]:
     con = derive.open_practice(store, name, as_of=day)
-    found = trends_signals.practice_signals(con, as_of=day)
-    grown = maturity.complete(maturity.decisions_by_lag(con, as_of=day, months=18), as_of=day)
-    return [found, grown, tables.control_series(con, found, as_of=day, months=18),
-            tables.to_forecast(con, "denials", as_of=day, months=18), tables.repeats(con, as_of=day, months=12)]  # fmt: skip
+    found = trends_signals.practice_signals(con)
+    grown = maturity.complete(maturity.decisions_by_lag(con, months=18), as_of=day)
+    return [found, grown, tables.control_series(con, found, months=18),
+            tables.to_forecast(con, "denials", months=18), tables.repeats(con, months=12)]  # fmt: skip
 
 
 ENDS = [
@@ -439,7 +439,7 @@ def _day_of(name: str) -> str:
 def test_the_world_is_read_as_it_was_planted(shared, tmp_path):
     ingest.ingest(Practice(tmp_path, "world"), [shared / "worlds/a/edi.zip"])
     con = derive.open_practice(tmp_path, "world", as_of=AS_OF)
-    found = trends_signals.practice_signals(con, as_of=AS_OF)
+    found = trends_signals.practice_signals(con)
     events = pd.read_parquet(shared / "worlds/a/truth/events.parquet")
     payers = pd.read_csv(shared / "worlds/a/truth/payers.csv", dtype=str).set_index("key")["name_edi"]
     has = [set(segment.values()) for segment in segments(found)]

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from rcm_analysis.claims import overlaps, postings
+from rcm_analysis.months import day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import handover, steps
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.store.view import View
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,17 +95,19 @@ def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> No
 
 
 def open_practice(
-    store: Path | str, practice: str, *, as_of: date, engine: str | None = None
-) -> duckdb.DuckDBPyConnection:
-    """A connection that holds the practice's facts and derived tables as of the date; what a notebook begins with.
+    store: Path | str, practice: str, *, as_of: date | str, months: int = 24, engine: str | None = None
+) -> View:
+    """The practice's facts and derived tables as of the day (a date or 2026-10-31); what a notebook begins with.
 
-    `engine` is duckdb, spark or a Spark address; see `engines.named` for what counts without it. Write-off words that
+    `months` whole months are looked back at. `engine` is duckdb, spark or a Spark address; see `engines.named` for what counts without it. Write-off words that
     users keep in the store (`write_off_phrases.csv`) come before ours. Raises RcmError when nothing was ingested for the
-    practice, and when those words can't be used.
+    practice, when those words can't be used, and for a day that is none.
     """
+    as_of = day_of(as_of)
     own = Practice(Path(store), practice)
     con = store_engine.connect(own, as_of=as_of, engine=engine)
     if handover.attach(con, practice=practice, as_of=as_of, store=Path(store)):
         _offer(con, as_of)
-        return con
-    return derive(con, as_of=as_of, extra_phrases=postings.own_phrases(own.own_tables("write_off_phrases")))
+    else:
+        derive(con, as_of=as_of, extra_phrases=postings.own_phrases(own.own_tables("write_off_phrases")))
+    return View(practice, as_of, months, Path(store), con)

@@ -20,8 +20,9 @@ import pandas as pd
 from rcm_analysis.reference import codes
 
 if TYPE_CHECKING:
-    import duckdb
     from scipy.sparse import csr_matrix
+
+    from rcm_analysis.store.view import View
 
 KINDS = ("code", "set", "number", "text")
 MISSING = "none"
@@ -86,13 +87,13 @@ def _categories(table: str) -> dict[str, str]:
     return dict(zip(rows[table], rows["category"], strict=True))
 
 
-def denial_features(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def denial_features(view: View) -> pd.DataFrame:
     """One row per denied line with what was known at the denial, from a connection on which `claims.derive` has run.
 
     Lines that were paid in part are left out. Days and dollars are numbers; `whole_claim` tells refusals of the whole
     claim from those of single lines.
     """
-    return con.execute("""
+    return view.execute("""
         WITH first AS (
             SELECT claim_number, min_by(diagnoses, place) AS diagnoses, min_by(age, place) AS age, min_by(lines, place) AS lines,
                 min_by(coalesce(frequency, '1'), place) AS frequency, min_by(prior_authorization IS NOT NULL, place) AS authorized,
@@ -113,9 +114,9 @@ def denial_features(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """).df()
 
 
-def decided_services(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def decided_services(view: View) -> pd.DataFrame:
     """Procedure and service family of each decided line, denied or not: what is usual, before anything is denied."""
-    lines = con.execute("SELECT procedure FROM decided_lines WHERE procedure IS NOT NULL ORDER BY procedure").df()
+    lines = view.execute("SELECT procedure FROM decided_lines WHERE procedure IS NOT NULL ORDER BY procedure").df()
     known = {code: service_family(code) for code in lines["procedure"].unique()}
     return lines.assign(family=lines["procedure"].map(known))
 

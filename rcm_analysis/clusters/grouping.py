@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +30,7 @@ from rcm_analysis.clusters.features import (
 )
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 UNCLUSTERED = "unclustered"
 FEATURES = ("carc", "rarcs", "group_code", "payer_name", "procedure", "modifiers", "diagnoses", "rendering_npi", "location",
@@ -394,17 +393,21 @@ def _course(trend: dict[str, int]) -> str:
 
 
 def of_practice(
-    con: duckdb.DuckDBPyConnection, *, as_of: date, months: int | None = None, clusters: int | None = None
+    view: View, *, months: int | None = None, clusters: int | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Denials, clusters and members of a practice, from a connection on which `claims.derive` has run.
 
     Ids are those of the clusters at the end of last year, so that the reports of a year agree on them; "new" and "gone"
     are against them too. Needs six months of last year, else the clusters are numbered anew.
     """
-    denials = denial_features(con)
-    denials = denials if months is None else last_months(denials, as_of=as_of, months=months)
-    features, exposure, earlier = [*FEATURES, *(name for name in TEXTS if name in denials)], decided_services(con), None
-    settled = denials[denials["month"] < f"{as_of.year}-01"]
+    denials = denial_features(view)
+    denials = denials if months is None else last_months(denials, as_of=view.as_of, months=months)
+    features, exposure, earlier = (
+        [*FEATURES, *(name for name in TEXTS if name in denials)],
+        decided_services(view),
+        None,
+    )
+    settled = denials[denials["month"] < f"{view.as_of.year}-01"]
     if clusters is None and settled["month"].nunique() >= SETTLED_MONTHS:
         before, earlier = find_clusters(settled, features=features, kinds=TEXTS, exposure=exposure)
     found, members = find_clusters(

@@ -8,17 +8,15 @@ balance to the denial that holds it, a rejected claim to the rejection. Function
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis.months import window
 from rcm_analysis.reference import codes
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 LOST, AT_STAKE, REJECTED = "lost", "open after denial", "rejected, not sent again"
 FEWEST = 5  # claims; below, a finding is an anecdote
@@ -27,7 +25,7 @@ NONE = "None published that we know of."
 FITS = "same kind and year"
 
 
-def evidence(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Every claim that an audit counts, with what of it is lost or open (USD), and how sure the cause is.
 
     kind  cause          label                  claim_number  payer_name  amount  on          sure
@@ -37,8 +35,8 @@ def evidence(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.
     ledger's words and the remittance agree or an open denial says its reason itself, medium where only one of them speaks
     or they differ, low where the loss is inferred from a deadline that has passed.
     """
-    first, last = window(as_of, months)
-    table = con.execute(f"""
+    first, last = view.window(months)
+    table = view.execute(f"""
         SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, f.owner, f.fix,
             CASE WHEN l.leaf = w.leaf THEN w.remit_category END AS category, w.claim_number, c.payer_name, c.location,
             c.carc, w.amount, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
@@ -154,12 +152,10 @@ def _years_off(text: str, year: int) -> int:
     return 99 if not known else max(min(known) - year, year - max(known), 0)
 
 
-def with_benchmarks(
-    table: pd.DataFrame, con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, kind: str
-) -> pd.DataFrame:
+def with_benchmarks(table: pd.DataFrame, view: View, *, months: int | None = None, kind: str) -> pd.DataFrame:
     """`findings` with a sentence that sets the reason's share of first denials beside a published one, and its source."""
-    first, last = window(as_of, months)
-    counts = dict(con.execute(
+    first, last = view.window(months)
+    counts = dict(view.execute(
         "SELECT coalesce(category, 'other'), count(*) FROM claims WHERE initially_denied AND first_decided_on "
         f"BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY 1").fetchall())  # fmt: skip
     said = [_beside(row["category"], counts, kind=kind, year=last.year) for row in table.to_dict("records")]
@@ -189,7 +185,7 @@ SIDE_BY_SIDE = (
 )  # fmt: skip
 
 
-def comparisons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, kind: str) -> pd.DataFrame:
+def comparisons(view: View, *, months: int | None = None, kind: str) -> pd.DataFrame:
     """The practice's denial rates by class of payer beside published ones of the same measure: never blended.
 
     what                             denied  decided  value  lower  upper  published     verdict  fit
@@ -197,10 +193,10 @@ def comparisons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, kin
 
     The verdict is above or below only where the whole 95 % interval is.
     """
-    first, last = window(as_of, months)
+    first, last = view.window(months)
     rows = []
     for name, what, numerator, payer_class, who in SIDE_BY_SIDE:
-        denied, decided = con.execute(
+        denied, decided = view.execute(
             f"SELECT count(*) FILTER (WHERE {numerator}), count(*) FROM claims WHERE payer_class = ? AND first_decided_on "
             f"BETWEEN DATE '{first}' AND DATE '{last}'", [payer_class]).fetchone()  # fmt: skip
         published = benchmark(name, kind=kind, year=last.year, who=who)

@@ -8,19 +8,17 @@ plan year holds the claims of two years earlier.
 from __future__ import annotations
 
 import re
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from rcm_analysis.errors import RcmError
-from rcm_analysis.months import window
 from rcm_analysis.reference import codes
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 HOW = "an issuer's own report to CMS: marketplace claims of all its providers, by their last decision in the year"
 YEARS_LATER = 2  # from the claims to the plan year of the publication
@@ -174,17 +172,16 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", _FORMS.sub(" ", re.sub(r"[.,'&-]", " ", name.lower()))).strip()
 
 
-def beside(
-    con: duckdb.DuckDBPyConnection, table: pd.DataFrame, ids: dict[str, list[str]], *, as_of: date, months: int
-) -> pd.DataFrame:
+def beside(view: View, table: pd.DataFrame, ids: dict[str, list[str]], *, months: int | None = None) -> pd.DataFrame:
     """Each payer of the practice beside its issuers' own rate, of the same year where the practice has claims of it.
 
     payer_name     year  denied  decided  value  lower  upper  issuer_year  issuer_rate  fit         verdict  how
     PACIFICSOURCE  2024  31      210      .148   .106   .202   2024         .174         same year   within   same name
     """
-    first, last = window(as_of, months)
+    months = months or view.months
+    first, last = view.window(months)
     year = int(table["year"].iloc[0]) if len(table) else last.year
-    own = con.execute(f"""
+    own = view.execute(f"""
         SELECT payer_name, count(*) FILTER (WHERE year(first_decided_on) = {year}) AS then,
             count(*) FILTER (WHERE year(first_decided_on) = {year} AND initially_denied) AS denied_then,
             count(*) FILTER (WHERE first_decided_on BETWEEN DATE '{first}' AND DATE '{last}') AS now,

@@ -29,7 +29,7 @@ from rcm_analysis.store import practice as store_
 from rcm_analysis.trends import signals
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 ALL = "all"  # stands for every practice where a practice's name is asked for
 VARIABLE = "RCM_PORTFOLIO"
@@ -76,9 +76,9 @@ def names(store: Path | str, practice: str) -> list[str]:
 def profile(store: Path | str, practice: str, *, as_of: date, months: int) -> Profiles:
     """One practice's numbers, a few kilobytes without any claim in them. Raises RcmError when it has no data."""
     con = derive.open_practice(store, practice, as_of=as_of)
-    found = signals.changes_of(signals.practice_signals(con, as_of=as_of, months=months + 24))
-    figures = _money(con, as_of=as_of, months=months) | _quality(con, as_of=as_of, months=months)
-    parts = (_cases(con, as_of=as_of, months=2 * months), pd.DataFrame([figures]),
+    found = signals.changes_of(signals.practice_signals(con, months=months + 24))
+    figures = _money(con, months=months) | _quality(con, months=months)
+    parts = (_cases(con, months=2 * months), pd.DataFrame([figures]),
              found[["headline", "first_month", "excess_amount_usd", "ongoing"]])  # fmt: skip
     con.close()
     return Profiles(*(part.assign(practice=practice) for part in parts), NO_REPORTS)
@@ -106,12 +106,12 @@ def profiles(store: Path | str, practice: str, *, as_of: date, months: int) -> P
     return together([profile(store, name, as_of=as_of, months=months) for name in names(store, practice)])
 
 
-def _cases(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
-    first, last = window(as_of, months)
+def _cases(view: View, *, months: int | None = None) -> pd.DataFrame:
+    first, last = view.window(months)
     places = " ".join(
         f"WHEN place_of_service IN ({', '.join(map(repr, codes))}) THEN '{name}'" for name, codes in SETTINGS.items()
     )
-    table = con.execute(f"""
+    table = view.execute(f"""
         SELECT payer_class, CASE {places} ELSE 'elsewhere' END AS setting, strftime(first_decided_on, '%Y-%m') AS month,
             count(*) AS decided, count(*) FILTER (WHERE initially_denied) AS denied,
             coalesce(sum(charge), 0.00) AS charge, coalesce(sum(denied_amount), 0.00) AS denied_amount
@@ -119,11 +119,11 @@ def _cases(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.Da
     return table.astype({"charge": float, "denied_amount": float})
 
 
-def _money(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> dict[str, float]:
+def _money(view: View, *, months: int | None = None) -> dict[str, float]:
     """USD: avoidable and necessary write-offs posted in the months; what is open after a denial or rejected, on the day."""
-    found = audit.evidence(con, as_of=as_of, months=months)
+    found = audit.evidence(view, months=months)
     sums, counts = found.groupby("kind")["amount"].agg("sum"), found["kind"].value_counts()
-    leaves = measures_by_month.write_offs_by_leaf(con, as_of=as_of, months=months)
+    leaves = measures_by_month.write_offs_by_leaf(view, months=months)
     leaves = leaves[~leaves["leaf"].isin(["contractual", "regulatory"])]
     kinds = {"lost": audit.LOST, "open": audit.AT_STAKE, "rejected": audit.REJECTED}
     return {
@@ -134,24 +134,22 @@ def _money(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> dict[
     }  # fmt: skip
 
 
-def _quality(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> dict[str, float]:
+def _quality(view: View, *, months: int | None = None) -> dict[str, float]:
     """Files accepted and not, decisions, claims sent and unanswered, whether there is a ledger, balance."""
-    counts = con.execute(f"""
-        SELECT count(*) FILTER (WHERE submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY AND state <> 'rejected') AS sent,
-            count(*) FILTER (WHERE submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY AND state <> 'rejected'
+    counts = view.execute(f"""
+        SELECT count(*) FILTER (WHERE submitted_on <= DATE '{view.as_of}' - INTERVAL 60 DAY AND state <> 'rejected') AS sent,
+            count(*) FILTER (WHERE submitted_on <= DATE '{view.as_of}' - INTERVAL 60 DAY AND state <> 'rejected'
                 AND first_decided_on IS NULL) AS unanswered,
             coalesce(bool_or(in_ledger), false) AS ledger, min(first_decided_on) AS first_decision,
             max(first_decided_on) AS last_decision, count(*) AS claims FROM claims""").df().iloc[0].to_dict()  # fmt: skip
-    files = con.execute(
+    files = view.execute(
         "SELECT count(*) AS files, count(*) FILTER (WHERE status <> 'accepted') AS files_left_out FROM files"
     ).df()
-    level = measures_by_month.balance(con).iloc[0]
+    level = measures_by_month.balance(view).iloc[0]
     return {
         **files.iloc[0].to_dict(),
         **counts,
-        "one_sided": bool(
-            measures_by_month.one_sided(measures_by_month.decisions_told(con, as_of=as_of, months=months))
-        ),
+        "one_sided": bool(measures_by_month.one_sided(measures_by_month.decisions_told(view, months=months))),
         "items": int(level["items"]),
         "unbalanced": int(level["items"] - level["balanced"]),
     }

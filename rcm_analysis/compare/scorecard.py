@@ -7,17 +7,16 @@ on which `claims.derive` has run and give small pandas tables; money becomes a f
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from rcm_analysis.measures.measures import MEASURES
-from rcm_analysis.months import window
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 OUTCOME_MONTHS = 6  # denials are given half a year to be settled before the overturn rate counts them (DOMAIN.md 3.3)
 NOT_NAMED = "not named"
@@ -42,7 +41,7 @@ ASK = {
 ASK_ANY = "Which rule led to these denials, and what would have prevented them?"
 
 
-def scorecard(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def scorecard(view: View, *, months: int | None = None) -> pd.DataFrame:
     """A row per payer, most first denials first. Rates are shares 0-1 with 95 % interval (Wilson 1927), money USD.
 
     payer_name  submitted  decided  denied  rate  lower  upper  days  settled  overturned  overturn_rate  unnecessary
@@ -51,13 +50,14 @@ def scorecard(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd
     Decisions by first decision and write-offs by posting in the last `months` whole months; overturns of the denials of
     as many months, ending half a year earlier. `others_rate` is the denial rate of everybody else in those months.
     """
-    first, last = window(as_of, months)
-    settled_last = window(as_of, OUTCOME_MONTHS)[0] - timedelta(days=1)
-    settled_first = window(as_of, months + OUTCOME_MONTHS)[0]
+    months = months or view.months
+    first, last = view.window(months)
+    settled_last = view.window(OUTCOME_MONTHS)[0] - timedelta(days=1)
+    settled_first = view.window(months + OUTCOME_MONTHS)[0]
     overturn = next(m for m in MEASURES if m.name == "overturn_rate")
     decided = f"first_decided_on BETWEEN DATE '{first}' AND DATE '{last}'"
     old = f"first_decided_on BETWEEN DATE '{settled_first}' AND DATE '{settled_last}'"
-    table = con.execute(f"""
+    table = view.execute(f"""
         WITH given_up AS (
             SELECT claim_number, coalesce(sum(amount) FILTER (WHERE root = 'unnecessary'), 0.00) AS unnecessary,
                 coalesce(sum(amount) FILTER (WHERE root <> 'unnecessary'), 0.00) AS other
@@ -103,14 +103,14 @@ def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["denied", "unnecessary", "payer_name"], ascending=[False, False, True], ignore_index=True)
 
 
-def reasons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
     """First denials by payer and reason: claims, denied_amount in USD, share of the payer's denials, code, and what to ask.
 
     payer_name  category       claims  denied_amount  share  carc  ask
     UNISON      authorization  81      40102.00       .403   197   Which procedures need authorization since when, ...
     """
-    first, last = window(as_of, months)
-    table = con.execute(f"""
+    first, last = view.window(months)
+    table = view.execute(f"""
         SELECT coalesce(payer_name, '{NOT_NAMED}') AS payer_name, coalesce(category, 'other') AS category, count(*) AS claims,
             sum(denied_amount) AS denied_amount, mode(carc) AS carc
         FROM claims WHERE initially_denied AND first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY 1, 2""").df()

@@ -17,7 +17,7 @@ from rcm_analysis.months import window
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
@@ -74,27 +74,27 @@ def biggest(table: pd.DataFrame, name: str) -> dict:
     return zero | {name: "none", "fix": "Nothing to do."}
 
 
-def _between(column: str, as_of: date, months: int) -> str:
-    first, last = window(as_of, months)
+def _between(column: str, view: View, months: int | None) -> str:
+    first, last = view.window(months)
     return f"{column} BETWEEN DATE '{first}' AND DATE '{last}'"
 
 
-def _frame(con: duckdb.DuckDBPyConnection, sql: str, money: tuple[str, ...] = ()) -> pd.DataFrame:
-    table = con.execute(sql).df()
+def _frame(view: View, sql: str, money: tuple[str, ...] = ()) -> pd.DataFrame:
+    table = view.execute(sql).df()
     return table.astype(dict.fromkeys(money, float))
 
 
 # --- can the data be trusted ---------------------------------------------------------------------------------------
 
 
-def files_by_kind(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def files_by_kind(view: View) -> pd.DataFrame:
     """kind, status, files, claims, charge, paid, first and last date, one row per kind and status."""
-    return _frame(con, "SELECT kind, status, count(*) AS files, sum(claims) AS claims, sum(charge) AS charge, sum(paid) AS paid, "
+    return _frame(view, "SELECT kind, status, count(*) AS files, sum(claims) AS claims, sum(charge) AS charge, sum(paid) AS paid, "
                   "min(first_known_on) AS first_day, max(last_known_on) AS last_day FROM files GROUP BY kind, status "
                   "ORDER BY status, kind", ("charge", "paid"))  # fmt: skip
 
 
-def balance(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def balance(view: View) -> pd.DataFrame:
     """level (line, claim, transaction), rule, items, balanced, share, difference in USD (DOMAIN.md 5.5).
 
     Of 835 files; a listing leaves out too much to balance.
@@ -109,11 +109,11 @@ def balance(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         f"count(*) FILTER (WHERE d = 0) AS balanced, coalesce(sum(abs(d)), 0) AS difference FROM ({sql})"
         for i, (level, rule, sql) in enumerate(levels)
     ]
-    table = _frame(con, " UNION ALL ".join(parts) + " ORDER BY place", ("difference",)).drop(columns="place")
+    table = _frame(view, " UNION ALL ".join(parts) + " ORDER BY place", ("difference",)).drop(columns="place")
     return table.assign(share=table["balanced"] / table["items"].where(table["items"] > 0))
 
 
-def unbalanced(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def unbalanced(view: View) -> pd.DataFrame:
     """Lines, claims and transactions that do not balance, largest difference first; USD.
 
     level        claim_number  line_number  charge  adjusted  paid   difference
@@ -127,36 +127,36 @@ def unbalanced(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         "WHERE payment_id IS NOT NULL",
         "SELECT 'transaction', check_number, NULL, payer_name, known_on, claims_paid, provider_adjusted, paid, file_id, segment FROM payments",
     )  # fmt: skip
-    return _frame(con, "SELECT u.* EXCLUDE (file_id, segment), coalesce(charge, 0) - adjusted - coalesce(u.paid, 0) AS difference, "
+    return _frame(view, "SELECT u.* EXCLUDE (file_id, segment), coalesce(charge, 0) - adjusted - coalesce(u.paid, 0) AS difference, "
                   f"f.name AS file, u.segment FROM ({' UNION ALL '.join(levels)}) u "
                   "LEFT JOIN (SELECT file_id, any_value(name) AS name FROM files GROUP BY 1) f USING (file_id) "
                   "WHERE difference <> 0 ORDER BY abs(difference) DESC, level, claim_number, line_number",
                   ("charge", "adjusted", "paid", "difference"))  # fmt: skip
 
 
-def provider_adjustments(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def provider_adjustments(view: View) -> pd.DataFrame:
     """PLB by payer and reason: payer_name, reason_code, items, amount in USD (positive lowers the check), days."""
-    return _frame(con, "SELECT t.payer_name, p.reason_code, count(*) AS items, sum(p.amount) AS amount, min(p.known_on) AS first_day, "
+    return _frame(view, "SELECT t.payer_name, p.reason_code, count(*) AS items, sum(p.amount) AS amount, min(p.known_on) AS first_day, "
                   "max(p.known_on) AS last_day FROM provider_adjustments p JOIN payments t USING (payment_id) GROUP BY ALL "
                   "ORDER BY abs(sum(p.amount)) DESC, payer_name, reason_code", ("amount",))  # fmt: skip
 
 
-def possible_links(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def possible_links(view: View) -> pd.DataFrame:
     """Claims that may belong together and were not joined: reason, both numbers, reference, day, charge in USD."""
     return _frame(
-        con, "SELECT * FROM possible_links ORDER BY reason, charge DESC, claim_number, other_number", ("charge",)
+        view, "SELECT * FROM possible_links ORDER BY reason, charge DESC, claim_number, other_number", ("charge",)
     )
 
 
-def coverage(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def coverage(view: View, *, months: int | None = None) -> pd.DataFrame:
     """payer_name, month, week (its Monday), decisions: how many claim payments came in, to see gaps."""
-    return _frame(con, "SELECT payer_name, strftime(known_on, '%Y-%m') AS month, date_trunc('week', known_on)::DATE AS week, "
-                  f"count(*) AS decisions FROM decisions WHERE {_between('known_on', as_of, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+    return _frame(view, "SELECT payer_name, strftime(known_on, '%Y-%m') AS month, date_trunc('week', known_on)::DATE AS week, "
+                  f"count(*) AS decisions FROM decisions WHERE {_between('known_on', view, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
 
 
-def matching(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
+def matching(view: View) -> pd.DataFrame:
     """What does not match between claims, acknowledgments, remittances and ledger: what, claims, charge, meaning."""
-    old = f"c.submitted_on <= DATE '{as_of}' - INTERVAL 60 DAY"
+    old = f"c.submitted_on <= DATE '{view.as_of}' - INTERVAL 60 DAY"
     rows = (
         ("claims sent, no decision after 60 days", f"c.submitted_on IS NOT NULL AND c.first_decided_on IS NULL AND {old} AND c.state <> 'rejected'",
          "remittance missing or on paper, or the payer never answered"),
@@ -169,28 +169,28 @@ def matching(con: duckdb.DuckDBPyConnection, *, as_of: date) -> pd.DataFrame:
     )  # fmt: skip
     parts = [f"SELECT {i} AS place, '{what}' AS what, count(*) AS claims, coalesce(sum(charge), 0) AS charge, '{why}' AS meaning "
              f"FROM claims c WHERE {where}" for i, (what, where, why) in enumerate(rows)]  # fmt: skip
-    return _frame(con, " UNION ALL ".join(parts) + " ORDER BY place", ("charge",)).drop(columns="place")
+    return _frame(view, " UNION ALL ".join(parts) + " ORDER BY place", ("charge",)).drop(columns="place")
 
 
-def repeated_payments(con: duckdb.DuckDBPyConnection) -> int:
+def repeated_payments(view: View) -> int:
     """Claim payments that came twice in different files and are counted once."""
     return int(
-        con.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0]
+        view.execute("SELECT (SELECT count(*) FROM remittances) - (SELECT count(*) FROM decisions)").fetchall()[0][0]
     )
 
 
-def decisions_told(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def decisions_told(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Claims decided and denied at first by who tells it: an 835, or only exports (listings, a ledger's payments).
 
     told_by    decided  denied
     exports    120      120      a listing of denials alone: what was paid is not known
     835        1,400    160
     """
-    return _frame(con, f"""
+    return _frame(view, f"""
         SELECT CASE WHEN electronic > 0 THEN '835' ELSE 'exports' END AS told_by, count(*) AS decided,
             count(*) FILTER (WHERE initially_denied) AS denied
         FROM claims JOIN (SELECT claim_number, count(payment_id) AS electronic FROM decisions WHERE counts GROUP BY claim_number) USING (claim_number)
-        WHERE {_between("first_decided_on", as_of, months)} GROUP BY 1 ORDER BY 1""")  # fmt: skip
+        WHERE {_between("first_decided_on", view, months)} GROUP BY 1 ORDER BY 1""")  # fmt: skip
 
 
 def one_sided(told: pd.DataFrame) -> str:
@@ -212,42 +212,42 @@ def one_sided(told: pd.DataFrame) -> str:
     return ""
 
 
-def rejects(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def rejects(view: View) -> pd.DataFrame:
     """Files, claims, rows and values not accepted, with place, reason and advice."""
-    return _frame(con, "SELECT name, level, place, reason, advice FROM rejects ORDER BY name, place, reason")
+    return _frame(view, "SELECT name, level, place, reason, advice FROM rejects ORDER BY name, place, reason")
 
 
 # --- what is denied ------------------------------------------------------------------------------------------------
 
 
-def denied_by(con: duckdb.DuckDBPyConnection, dimension: str, *, as_of: date, months: int) -> pd.DataFrame:
+def denied_by(view: View, dimension: str, *, months: int | None = None) -> pd.DataFrame:
     """Initial denials by a column of `claims`: decided, denied, rate, lower, upper, denied_amount, share of denials."""
-    table = _frame(con, f"SELECT coalesce({dimension}, 'not named') AS segment, count(*) AS decided, "
+    table = _frame(view, f"SELECT coalesce({dimension}, 'not named') AS segment, count(*) AS decided, "
                    "count(*) FILTER (WHERE initially_denied) AS denied, sum(denied_amount) AS denied_amount "
-                   f"FROM claims WHERE {_between('first_decided_on', as_of, months)} GROUP BY 1", ("denied_amount",))  # fmt: skip
+                   f"FROM claims WHERE {_between('first_decided_on', view, months)} GROUP BY 1", ("denied_amount",))  # fmt: skip
     lower, upper = wilson(table["denied"], table["decided"])
     table = table.assign(rate=table["denied"] / table["decided"], lower=lower, upper=upper,
                          share=table["denied"] / max(table["denied"].sum(), 1))  # fmt: skip
     return table.sort_values(["denied", "segment"], ascending=[False, True], ignore_index=True)
 
 
-def denial_reasons(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def denial_reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
     """First denials by category: claims, denied_amount, share, top code, owner and fix of the most frequent code."""
-    table = _frame(con, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, mode(c.carc) AS carc, "
+    table = _frame(view, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, mode(c.carc) AS carc, "
                    "mode(t.owner) AS owner, mode(t.fix) AS fix, sum(CASE WHEN t.preventable = 'yes' THEN 1 ELSE 0 END) AS preventable "
-                   f"FROM claims c LEFT JOIN carc t ON t.carc = c.carc WHERE c.initially_denied AND {_between('c.first_decided_on', as_of, months)} "
+                   f"FROM claims c LEFT JOIN carc t ON t.carc = c.carc WHERE c.initially_denied AND {_between('c.first_decided_on', view, months)} "
                    "GROUP BY c.category", ("denied_amount",))  # fmt: skip
     table = table.assign(share=table["claims"] / max(table["claims"].sum(), 1))
     return table.sort_values(["claims", "category"], ascending=[False, True], ignore_index=True)
 
 
-def payer_by_category(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def payer_by_category(view: View, *, months: int | None = None) -> pd.DataFrame:
     """payer_name, category, denied: initial denials for the heat map."""
-    return _frame(con, "SELECT payer_name, category, count(*) AS denied FROM claims WHERE initially_denied AND "
-                  f"{_between('first_decided_on', as_of, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+    return _frame(view, "SELECT payer_name, category, count(*) AS denied FROM claims WHERE initially_denied AND "
+                  f"{_between('first_decided_on', view, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
 
 
-def waterfall(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def waterfall(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Where initially denied charges went: outcome, claims, amount; the outcomes add up to what was denied.
 
     A claim's denied charges go to one outcome by its state: paid later is recovered, written off or past the window
@@ -257,22 +257,22 @@ def waterfall(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd
                f"WHEN state IN ('denied_open', 'resubmitted', 'partially_paid') AND open_balance > 0 THEN '{OPEN}' "
                f"WHEN state = 'patient' OR patient_share > 0 THEN '{PATIENT}' "
                f"WHEN written_off > 0 THEN '{LOST}' ELSE '{OPEN}' END")  # fmt: skip
-    table = _frame(con, f"SELECT {outcome} AS outcome, count(*) AS claims, sum(denied_amount) AS amount FROM claims "
-                   f"WHERE initially_denied AND {_between('first_decided_on', as_of, months)} GROUP BY 1", ("amount",))  # fmt: skip
+    table = _frame(view, f"SELECT {outcome} AS outcome, count(*) AS claims, sum(denied_amount) AS amount FROM claims "
+                   f"WHERE initially_denied AND {_between('first_decided_on', view, months)} GROUP BY 1", ("amount",))  # fmt: skip
     table = table.set_index("outcome").reindex([RECOVERED, PATIENT, OPEN, LOST], fill_value=0).reset_index()
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01))
 
 
-def largest_open(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def largest_open(view: View) -> pd.DataFrame:
     """Open denied claims by balance: what to work first until there is a risk model."""
-    return _frame(con, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
+    return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
                   "WHERE state IN ('denied_open', 'resubmitted') AND ever_denied ORDER BY open_balance DESC, claim_number",
                   ("open_balance",))  # fmt: skip
 
 
-def rejected_claims(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def rejected_claims(view: View) -> pd.DataFrame:
     """Rejected and never accepted or sent again: open balance in USD and days to the filing deadline, nearest first."""
-    return _frame(con, "SELECT r.*, c.written_off FROM rejected_claims r JOIN claims c USING (claim_number) "
+    return _frame(view, "SELECT r.*, c.written_off FROM rejected_claims r JOIN claims c USING (claim_number) "
                   "ORDER BY r.open_balance <= 0, r.days_left < 0, r.days_left, r.open_balance DESC, r.claim_number",
                   ("charge", "open_balance", "written_off"))  # fmt: skip
 
@@ -280,51 +280,51 @@ def rejected_claims(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 # --- what is given up ----------------------------------------------------------------------------------------------
 
 
-def write_offs_by_leaf(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def write_offs_by_leaf(view: View, *, months: int | None = None) -> pd.DataFrame:
     """root, leaf, label, postings, claims, amount, share of all, owner, fix; contractual and regulatory included."""
-    table = _frame(con, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
+    table = _frame(view, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
                    "sum(amount) AS amount, any_value(f.owner) AS owner, any_value(f.fix) AS fix FROM write_offs w "
-                   f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', as_of, months)} GROUP BY w.root, w.leaf, f.label",
+                   f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', view, months)} GROUP BY w.root, w.leaf, f.label",
                    ("amount",))  # fmt: skip
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01)).sort_values(
         ["amount", "leaf"], ascending=[False, True], ignore_index=True
     )
 
 
-def write_offs_by_month(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def write_offs_by_month(view: View, *, months: int | None = None) -> pd.DataFrame:
     """month, root, amount without contractual and regulatory allowances."""
-    return _frame(con, "SELECT strftime(posted_on, '%Y-%m') AS month, root, sum(amount) AS amount FROM write_offs "
-                  f"WHERE leaf NOT IN ('contractual', 'regulatory') AND {_between('posted_on', as_of, months)} "
+    return _frame(view, "SELECT strftime(posted_on, '%Y-%m') AS month, root, sum(amount) AS amount FROM write_offs "
+                  f"WHERE leaf NOT IN ('contractual', 'regulatory') AND {_between('posted_on', view, months)} "
                   "GROUP BY ALL ORDER BY ALL", ("amount",))  # fmt: skip
 
 
-def write_offs_by_payer(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def write_offs_by_payer(view: View, *, months: int | None = None) -> pd.DataFrame:
     """payer_name, unnecessary, other and the share unnecessary, without contractual and regulatory allowances."""
-    table = _frame(con, "SELECT coalesce(c.payer_name, 'not named') AS payer_name, "
+    table = _frame(view, "SELECT coalesce(c.payer_name, 'not named') AS payer_name, "
                    "coalesce(sum(w.amount) FILTER (WHERE w.root = 'unnecessary'), 0) AS unnecessary, "
                    "coalesce(sum(w.amount) FILTER (WHERE w.root <> 'unnecessary'), 0) AS other "
                    "FROM write_offs w JOIN claims c USING (claim_number) WHERE w.leaf NOT IN ('contractual', 'regulatory') "
-                   f"AND {_between('w.posted_on', as_of, months)} GROUP BY 1", ("unnecessary", "other"))  # fmt: skip
+                   f"AND {_between('w.posted_on', view, months)} GROUP BY 1", ("unnecessary", "other"))  # fmt: skip
     table = table.assign(share=table["unnecessary"] / (table["unnecessary"] + table["other"]).where(lambda t: t != 0))
     return table.sort_values(["unnecessary", "payer_name"], ascending=[False, True], ignore_index=True)
 
 
-def mismatches(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def mismatches(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Denials that the ledger posted as contractual: claim, date, amount, the practice's words, the remittance's category."""
-    return _frame(con, "SELECT w.claim_number, c.payer_name, w.posted_on, w.amount, w.code, w.reason, w.remit_category, w.leaf "
-                  f"FROM write_offs w JOIN claims c USING (claim_number) WHERE w.mismatch AND {_between('w.posted_on', as_of, months)} "
+    return _frame(view, "SELECT w.claim_number, c.payer_name, w.posted_on, w.amount, w.code, w.reason, w.remit_category, w.leaf "
+                  f"FROM write_offs w JOIN claims c USING (claim_number) WHERE w.mismatch AND {_between('w.posted_on', view, months)} "
                   "ORDER BY w.amount DESC, w.claim_number", ("amount",))  # fmt: skip
 
 
-def words_not_understood(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def words_not_understood(view: View, *, months: int | None = None) -> pd.DataFrame:
     """The practice's write-off words that tell no leaf: code, reason, postings, amount, and what of it stays unclassified.
 
     The rest was counted under the reason that the denial tells.
     """
-    return _frame(con, f"""
+    return _frame(view, f"""
         SELECT w.code, w.reason, count(*) AS postings, sum(w.amount) AS amount,
             coalesce(sum(w.amount) FILTER (WHERE w.leaf = 'unclassified'), 0) AS unclassified
         FROM write_offs w
         JOIN posting_reasons r ON r.code = coalesce(w.code, '') AND r.reason = coalesce(w.reason, '')
-        WHERE r.leaf = 'unclassified' AND w.basis = 'posted' AND {_between('w.posted_on', as_of, months)}
+        WHERE r.leaf = 'unclassified' AND w.basis = 'posted' AND {_between('w.posted_on', view, months)}
         GROUP BY 1, 2 ORDER BY unclassified DESC, amount DESC, code, reason""", ("amount", "unclassified"))  # fmt: skip

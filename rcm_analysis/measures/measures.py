@@ -20,7 +20,7 @@ from rcm_analysis.months import month_end
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 OUTCOME_DAYS = 180  # most denials are won or given up within half a year
 MATURITY_DAYS = 90  # a submission or service month is judged this long after its end (DOMAIN.md 3.3)
@@ -133,18 +133,18 @@ MEASURES = (
 )  # fmt: skip
 
 
-def measure(con: duckdb.DuckDBPyConnection, *, as_of: date, names: tuple[str, ...] = ()) -> pd.DataFrame:
+def measure(view: View, *, names: tuple[str, ...] = ()) -> pd.DataFrame:
     """All measures (or those named) by month and segment, from a connection on which `claims.derive` has run.
 
     Money is exact in the engine and becomes a float here, at the border to pandas. Raises KeyError for an unknown name.
     """
     known = {m.name: m for m in MEASURES}
     chosen = [known[name] for name in names] if names else list(MEASURES)
-    parts = [_rows(con, together, basis) for together, basis in _counted_together(chosen)]
+    parts = [_rows(view, together, basis) for together, basis in _counted_together(chosen)]
     table = pd.concat(parts, ignore_index=True)
     lower, upper = wilson(table["numerator"].where(table["counts"]), table["denominator"].where(table["counts"]))
     table["lower"], table["upper"] = table["lower"].fillna(lower), table["upper"].fillna(upper)
-    table["complete"] = _complete(table, as_of)
+    table["complete"] = _complete(table, view.as_of)
     columns = ["measure", "basis", "month", "dimension", "segment", "numerator", "denominator", "value", "lower", "upper",
                "complete"]  # fmt: skip
     return table.sort_values(columns[:5], ignore_index=True)[columns]
@@ -159,11 +159,11 @@ def _counted_together(chosen: list[Measure]) -> list[tuple[list[Measure], str]]:
     return [(measures, key[2]) for key, measures in groups.items()]
 
 
-def _rows(con: duckdb.DuckDBPyConnection, together: list[Measure], basis: str) -> pd.DataFrame:
+def _rows(view: View, together: list[Measure], basis: str) -> pd.DataFrame:
     """Every month and segment of measures that are counted together, in the long shape."""
     first = together[0]
     sql = _medians(first, BASES[basis]) if first.unit == "days" else _sums(together, BASES[basis])
-    wide = con.execute(sql).df()
+    wide = view.execute(sql).df()
     whole = wide["dimension"].eq("all")
     parts = []
     for i, m in enumerate(together):

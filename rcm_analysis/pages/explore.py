@@ -14,11 +14,11 @@ import pandas as pd
 
 from rcm_analysis import words
 from rcm_analysis.measures.by_month import measures_of_month
-from rcm_analysis.months import last_month, window
+from rcm_analysis.months import last_month
 from rcm_analysis.pages.blocks import Column, Table
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 WHERE = ("payer_name", "procedure", "modifiers", "rendering_npi", "location", "rarc")
 _MONEY = re.compile(
@@ -62,7 +62,7 @@ def overview(measured: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     return table[["label", "value", "basis", "month", "cases"]]
 
 
-def denied_lines(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, **where: str) -> pd.DataFrame:
+def denied_lines(view: View, *, months: int | None = None, **where: str) -> pd.DataFrame:
     """Denied service lines decided in the last `months` whole months, largest first; `where` names columns and values.
 
     claim_number  payer_name  procedure  carc  decided_on  denied_amount
@@ -70,8 +70,8 @@ def denied_lines(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, **
 
     Raises KeyError that names a column which `denials` has not.
     """
-    first, last = window(as_of, months)
-    table = con.execute(
+    first, last = view.window(months)
+    table = view.execute(
         f"SELECT * FROM denials WHERE decided_on BETWEEN DATE '{first}' AND DATE '{last}' "
         "ORDER BY denied_amount DESC, claim_number, line_number, decided_on"
     ).df()
@@ -83,7 +83,7 @@ def denied_lines(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, **
     return table.astype({"denied_amount": float, "charge": float}).reset_index(drop=True)
 
 
-def drill(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, **where: str) -> pd.DataFrame:
+def drill(view: View, *, months: int | None = None, **where: str) -> pd.DataFrame:
     """Where the denials of one group sit: values that are commoner in it than among all denials, by excess lines.
 
     what        value   denials  denied_amount  share  usual_share  times_usual
@@ -91,8 +91,8 @@ def drill(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, **where: 
 
     `drill(con, as_of=day, months=12, carc="197")`; the group is named as for `denied_lines`.
     """
-    everything = denied_lines(con, as_of=as_of, months=months)
-    part = denied_lines(con, as_of=as_of, months=months, **where)
+    everything = denied_lines(view, months=months)
+    part = denied_lines(view, months=months, **where)
     rows = [_compared(part, everything, name) for name in WHERE if name not in where]
     table = pd.concat(rows, ignore_index=True)
     excess = (table["share"] - table["usual_share"]) * len(part)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +20,7 @@ from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.store.practice import Practice
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 VERSION = 2  # raise it when rules or chances are learned in another way
 
@@ -33,14 +32,14 @@ class Learned(NamedTuple):
     chances: Chances | None
 
 
-def of_practice(con: duckdb.DuckDBPyConnection, practice: Practice, *, as_of: date) -> Learned:
+def of_practice(view: View, practice: Practice) -> Learned:
     """What the practice's batches teach as of the day: as kept since it was last learned from them, else learned now."""
     batch = (practice.batches() or ["none"])[-1]
-    folder = practice.folder / "rules" / f"{batch}-{as_of.isoformat()}-{VERSION}"
+    folder = practice.folder / "rules" / f"{batch}-{view.as_of.isoformat()}-{VERSION}"
     if folder.is_dir():
         chances = chance.load(folder) if (folder / "denial.model").exists() else None
         return Learned(pd.read_parquet(folder / "rules.parquet"), chances)
-    learned = learn(con, as_of=as_of)
+    learned = learn(view)
     _keep(learned, folder)
     for old in folder.parent.iterdir():
         if not old.name.startswith((batch, ".")):
@@ -48,10 +47,10 @@ def of_practice(con: duckdb.DuckDBPyConnection, practice: Practice, *, as_of: da
     return learned
 
 
-def learn(con: duckdb.DuckDBPyConnection, *, as_of: date) -> Learned:
+def learn(view: View) -> Learned:
     """Rules and chances from all that was known on the day; `con` from `claims.open_practice` at the same `as_of`."""
-    lines = features.sent(con, as_of=as_of)
-    return Learned(rules_of(lines), chance.learn(lines, as_of=as_of, ends=chance.ends(con)))
+    lines = features.sent(view)
+    return Learned(rules_of(lines), chance.learn(lines, as_of=view.as_of, ends=chance.ends(view)))
 
 
 def rules_of(lines: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from rcm_analysis.prevention import features as prevention_features
 from rcm_analysis.risk import features as risk_features
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 HORIZON_DAYS = prevention_features.MAX_WAIT_DAYS  # an answer that comes later is no first answer to plan with
 LOSS_HORIZON_DAYS = 270  # from the refusal to the write-off: the longest appeal window and the posting after it
@@ -254,13 +254,13 @@ def choice(denial: OutcomeModel | None, loss: OutcomeModel | None) -> pd.DataFra
     return table.assign(model=table["model"].str.replace("_", " "), **scores).rename(columns={"chosen": "taken"})
 
 
-def ends(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def ends(view: View) -> pd.DataFrame:
     """claim_number, lost (1, 0, missing while open), settled_on, lost_usd: what became of each claim that was sent.
 
     Lost: written off because of a denial, or of a rejection that was never mended.
     """
-    denied = risk_features.cases(con).rename(columns={"outcome": "end"})
-    others = con.execute(f"""
+    denied = risk_features.cases(view).rename(columns={"outcome": "end"})
+    others = view.execute(f"""
         SELECT c.claim_number, CASE WHEN c.first_decided_on IS NOT NULL THEN 'paid' WHEN w.on_day IS NOT NULL THEN 'written_off' END AS end,
             coalesce(c.first_decided_on, w.on_day) AS settled_on
         FROM claims c LEFT JOIN (SELECT claim_number, max(posted_on) AS on_day FROM write_offs
@@ -268,7 +268,7 @@ def ends(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         WHERE NOT coalesce(c.initially_denied, false)
     """).df()  # fmt: skip
     found = pd.concat([denied[["claim_number", "end", "settled_on"]], others], ignore_index=True)
-    usd = con.execute(f"""SELECT claim_number, CAST(sum(amount) AS DOUBLE) AS lost_usd FROM write_offs
+    usd = view.execute(f"""SELECT claim_number, CAST(sum(amount) AS DOUBLE) AS lost_usd FROM write_offs
         WHERE leaf NOT IN {risk_features.NOT_OF_A_DENIAL} AND amount > 0 GROUP BY 1""").df()  # fmt: skip
     found = found.merge(usd, on="claim_number", how="left", validate="1:1")
     lost = found["end"].eq("written_off").astype(float).where(found["end"].notna())

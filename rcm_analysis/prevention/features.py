@@ -20,8 +20,9 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
+
+    from rcm_analysis.store.view import View
 
 WAIT_SHARE = 0.9  # the youngest submissions are left out until this share of claims is usually decided
 MAX_WAIT_DAYS = 90
@@ -233,30 +234,30 @@ _OUTCOMES = """
 """
 
 
-def sent(con: duckdb.DuckDBPyConnection, *, as_of: date, since: date | None = None) -> pd.DataFrame:
+def sent(view: View, *, since: date | None = None) -> pd.DataFrame:
     """Service lines of answered submissions, with what was known before and the outcome: a denial category, `rejection`,
     or missing for a line that was not denied. `since` leaves out those sent earlier; they still count as history.
 
     Submissions so young that many of their like are undecided are left out whole: the ones that are decided already
     are not like the rest. `con` is from `claims.open_practice` at the same `as_of`.
     """
-    _derive(con, None, None, wanted="NOT f.is_new")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE answers AS {_ANSWERS}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {_OUTCOMES}")
+    _derive(view, None, None, wanted="NOT f.is_new")
+    view.execute(f"CREATE OR REPLACE TEMP TABLE answers AS {_ANSWERS}")
+    view.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {_OUTCOMES}")
     parts = []
-    for first, last in _stretches(con, since or date.min):
+    for first, last in _stretches(view, since or date.min):
         rows = _FEATURE_ROWS.format(wanted=f"NOT f.is_new AND f.sent_on BETWEEN DATE '{first}' AND DATE '{last}'")
-        part = _read(con, f"""
+        part = _read(view, f"""
             SELECT f.*, o.* EXCLUDE (submission_id, line_number) FROM ({rows}) f
             JOIN outcomes o ON o.submission_id = f.submission_id AND o.line_number = f.line_number
             ORDER BY f.sent_on, f.submission_id, f.line_number""")  # fmt: skip
         parts.append(part.astype(dict.fromkeys(_REPEATED, "category")))
-    return as_known(_together(parts), as_of=as_of)
+    return as_known(_together(parts), as_of=view.as_of)
 
 
-def _stretches(con, since: date) -> list[tuple[date, date]]:
+def _stretches(view: View, since: date) -> list[tuple[date, date]]:
     """First and last days of sending that hold some lines each: joined at once, millions would take memory many times over."""
-    found = con.execute(f"""
+    found = view.execute(f"""
         SELECT CAST(min(sent_on) AS DATE), CAST(max(sent_on) AS DATE) FROM (
             SELECT sent_on, sum(count(*)) OVER (ORDER BY sent_on) // {LINES_AT_ONCE} AS stretch
             FROM line_facts WHERE NOT is_new AND sent_on >= DATE '{since}' GROUP BY sent_on)
@@ -272,10 +273,10 @@ def as_known(table: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     return table[answered & (table["sent_on"] <= pd.Timestamp(until))].reset_index(drop=True)
 
 
-def to_send(con: duckdb.DuckDBPyConnection, claims: pa.Table, lines: pa.Table) -> pd.DataFrame:
+def to_send(view: View, claims: pa.Table, lines: pa.Table) -> pd.DataFrame:
     """The same columns, outcome and amount left out, for claims read from files (`submissions`, `submission_lines`)."""
-    _derive(con, claims, lines, wanted="f.is_new")
-    return _read(con, f"{_FEATURE_ROWS.format(wanted='f.is_new')} ORDER BY f.submission_id, f.line_number")
+    _derive(view, claims, lines, wanted="f.is_new")
+    return _read(view, f"{_FEATURE_ROWS.format(wanted='f.is_new')} ORDER BY f.submission_id, f.line_number")
 
 
 def _wait_days(table: pd.DataFrame) -> int:
@@ -283,19 +284,19 @@ def _wait_days(table: pd.DataFrame) -> int:
     return int(min(took.quantile(WAIT_SHARE), MAX_WAIT_DAYS)) if len(took) else MAX_WAIT_DAYS
 
 
-def _derive(con, claims: pa.Table | None, lines: pa.Table | None, *, wanted: str) -> None:
+def _derive(view: View, claims: pa.Table | None, lines: pa.Table | None, *, wanted: str) -> None:
     for name, source, rows in (("new_claims", "submissions", claims), ("new_lines", "submission_lines", lines)):
         if rows is not None:
-            con.register("offered", rows)
+            view.register("offered", rows)
         chosen = "offered" if rows is not None else f"{source} WHERE false"
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {chosen}")
+        view.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {chosen}")
     for name, sql in STEPS:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_filled(sql)}")
+        view.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_filled(sql)}")
     for name, keys, what in _SHARES:
         on = " AND ".join(f"a.{key} = s.{key}" for key in keys)
         sql = _RECENT_SHARE.format(keys=", ".join(keys), what=what, on=on, name=name, days=RECENT_DAYS,
                                    wanted=wanted.removeprefix("f.").replace("NOT f.", "NOT "))  # fmt: skip
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        view.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -305,9 +306,9 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return rest.assign(**united)[list(parts[0])]
 
 
-def _read(con, sql: str) -> pd.DataFrame:
+def _read(view: View, sql: str) -> pd.DataFrame:
     """The rows, their sets as tuples that rows of the same set share: a million lines hold some thousand different ones."""
-    rows = con.execute(_filled(sql)).df()
+    rows = view.execute(_filled(sql)).df()
     for name in _SETS:
         places, texts = pd.factorize(rows[name])
         sets = np.fromiter((*(tuple(text.split()) for text in texts), ()), object, len(texts) + 1)

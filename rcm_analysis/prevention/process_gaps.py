@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 MIN_DENIALS = 3  # fewer are no pattern
 FRONT_DESK = ("eligibility", "coordination_of_benefits")
 
 
-def credentialing_gaps(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def credentialing_gaps(view: View) -> pd.DataFrame:
     """rendering_npi, payer_name, first and last service denied for credentialing, denied, decided in that span, rate, denied_amount.
 
     A rate near one between the dates is a gap of enrollment; a low one is something else.
@@ -34,7 +34,7 @@ def credentialing_gaps(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         SELECT rendering_npi, payer_name, first_day, last_day, denied, decided, denied / greatest(decided, denied) AS rate, denied_amount
         FROM spans ORDER BY rate * denied DESC, rendering_npi, payer_name
     """
-    return con.execute(sql).df()
+    return view.execute(sql).df()
 
 
 def authorization_requirements(lines: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def authorization_requirements(lines: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["denied_amount", *keys], ascending=[False, True, True], ignore_index=True)
 
 
-def front_desk(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def front_desk(view: View) -> pd.DataFrame:
     """location, category, decided, denied, rate, denied_amount: eligibility and coordination of benefits by location."""
     sql = f"""
         WITH d AS (SELECT claim_number, category, CAST(sum(denied_amount) AS DOUBLE) AS usd FROM denials
@@ -94,10 +94,10 @@ def front_desk(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         FROM d JOIN claims c USING (claim_number) JOIN decided n ON n.location = c.location
         GROUP BY 1, 2, 3 ORDER BY 5 DESC, 1, 2
     """
-    return con.execute(sql).df()
+    return view.execute(sql).df()
 
 
-def filing_leaks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def filing_leaks(view: View) -> pd.DataFrame:
     """kind, claims, denied_amount, median_days from service to the last submission, fix: claims denied for timely filing by how.
 
     A rejection that was worked late, a correction or appeal that came late, else a first bill that went out late.
@@ -113,7 +113,7 @@ def filing_leaks(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """
     fixes = {"rejection worked late": "Work the rejection list every day.", "first bill late": "Watch unbilled services by age.",
              "correction late": "Send corrections before the payer's correction limit.", "appeal late": "Put appeals on a calendar with their deadlines."}  # fmt: skip
-    table = con.execute(sql).df()
+    table = view.execute(sql).df()
     return table.assign(fix=table["kind"].map(fixes))
 
 

@@ -36,7 +36,7 @@ from rcm_analysis.store.practice import Practice
 from rcm_analysis.words import csv_text
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 COLUMNS = ("claim_number", "severity", "rule_id", "finding", "evidence", "p_denial", "expected_loss_usd", "line_number", "owner",
            "fix")  # fmt: skip
@@ -88,10 +88,7 @@ def read(data: bytes, key: bytes) -> Offered:
     return Offered(data, tables["submissions"], tables["submission_lines"], pd.concat(facts), remarks)
 
 
-def scrub(
-    con: duckdb.DuckDBPyConnection, files: Sequence[Offered], rules: pd.DataFrame, *,
-    chances: Chances | None = None, places: Places | None = None,
-) -> pd.DataFrame:  # fmt: skip
+def scrub(view: View, files: Sequence[Offered], rules: pd.DataFrame, *, chances: Chances | None = None, places: Places | None = None) -> pd.DataFrame:  # fmt: skip
     """Findings on the claims of all files, holds first; `con` from `claims.open_practice`, `rules` from `prevention.learn_rules`.
 
     With `chances` every claim has a row `score`; without, `p_denial` is the precision of the best rule it matches. With
@@ -99,9 +96,9 @@ def scrub(
     a claim that an edit holds takes a place first, and what matches a rule and has no place is warned of.
     """
     claims_, lines = (pa.concat_tables(getattr(file, name) for file in files) for name in ("claims", "lines"))
-    rows = features.to_send(con, claims_, lines)
+    rows = features.to_send(view, claims_, lines)
     told = _told(rows, rules, chances)
-    parts = [_edits(files), _of_rules(rows, rules), _sent_before(con, rows), _of_score(told)]
+    parts = [_edits(files), _of_rules(rows, rules), _sent_before(view, rows), _of_score(told)]
     findings = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=["submission_id", *COLUMNS])])
     if places is not None:
         findings = _in_places(findings, rows, told, chances, learned_ids={SCORE_ID, *rules["rule_id"]}, places=places)
@@ -149,10 +146,10 @@ def _of_rules(rows: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found) if found else pd.DataFrame()
 
 
-def _sent_before(con: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> pd.DataFrame:
+def _sent_before(view: View, rows: pd.DataFrame) -> pd.DataFrame:
     """The claim, or a line of it, was sent before and not rejected."""
     first = rows[rows["frequency"].fillna("1").eq("1")]
-    again = con.execute("""
+    again = view.execute("""
         SELECT n.submission_id, strftime(max(s.known_on), '%Y-%m-%d') AS before FROM new_claims n
         JOIN submissions s ON s.claim_number = n.claim_number AND s.payer_name = n.payer_name AND s.known_on <= n.known_on
             AND s.payer_order IS NOT DISTINCT FROM n.payer_order AND s.file_id <> n.file_id
@@ -276,7 +273,7 @@ def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places:
         return []
     place = Practice(store, practice)
     con = derive.open_practice(store, practice, as_of=as_of)
-    known = cache.of_practice(con, place, as_of=as_of)
+    known = cache.of_practice(con, place)
     files = [read(path.read_bytes(), place.key()) for path in paths]
     distinct = {file.data: file for file in files}  # copies have the same submission ids, and so share their findings
     findings = scrub(con, list(distinct.values()), known.rules, chances=known.chances, places=places)

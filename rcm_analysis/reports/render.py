@@ -192,7 +192,7 @@ def _shared_tables(practice: str, as_of: date, store: Path, work: Path, *, worth
         yield {}
         return
     con = derive.open_practice(store, practice, as_of=as_of)
-    with handover.shared(con, practice=practice, as_of=as_of, store=store, folder=work) as environment:
+    with handover.shared(con, folder=work) as environment:
         con.close()
         yield environment
 

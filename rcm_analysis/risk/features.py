@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 # Given up for reasons other than the payer's refusal; the denial itself did not end there (DOMAIN.md 4.1)
 NOT_OF_A_DENIAL = (
@@ -137,29 +137,29 @@ _KNOWN = """
 """
 
 
-def cases(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def cases(view: View) -> pd.DataFrame:
     """What became of each claim denied in its first decision, from a connection on which `claims.derive` has run.
 
     written_off: a write-off that the denial explains was posted (or is inferred, where there is no ledger).
     paid: a later decision no longer refuses. patient: what was refused was moved to the patient. Otherwise open.
     """
-    found = con.execute(_CASES).df()
+    found = view.execute(_CASES).df()
     for day in ("denied_on", "settled_on"):
         found[day] = pd.to_datetime(found[day]).astype("datetime64[ns]")
     return found
 
 
-def features(con: duckdb.DuckDBPyConnection, moments: pd.DataFrame) -> pd.DataFrame:
+def features(view: View, moments: pd.DataFrame) -> pd.DataFrame:
     """What was known of each claim on each day: columns `ALL`, the two clocks as dates, and the keys of `moments`.
 
     `moments` has claim_number and known_on; a claim that nobody had refused by then gives no row.
     """
-    con.register("moments_frame", moments[["claim_number", "known_on"]])
-    con.execute(
+    view.register("moments_frame", moments[["claim_number", "known_on"]])
+    view.execute(
         "CREATE OR REPLACE TEMP TABLE moments AS SELECT claim_number, CAST(known_on AS DATE) AS known_on FROM moments_frame"
     )
-    con.unregister("moments_frame")
-    found = con.execute(_KNOWN).df()
+    view.unregister("moments_frame")
+    found = view.execute(_KNOWN).df()
     for day in ("known_on", "denied_on", "last_denied_on", "correct_by", "appeal_by"):
         found[day] = pd.to_datetime(found[day]).astype("datetime64[ns]")
     found["correction_days_left"] = (found["correct_by"] - found["known_on"]).dt.days.clip(-FAR_DAYS, FAR_DAYS)
@@ -170,15 +170,15 @@ def features(con: duckdb.DuckDBPyConnection, moments: pd.DataFrame) -> pd.DataFr
         .astype(object)
         .where(found[list(CATEGORIES)].notna() & (found[list(CATEGORIES)] != ""), "none")
     )
-    past = cases(con)
-    places = _standing_at_denial(con, past)
+    past = cases(view)
+    places = _standing_at_denial(view, past)
     found["denials_rising"] = _rising(places, found, "location")
     return found.assign(**_histories(places, found))
 
 
-def _standing_at_denial(con: duckdb.DuckDBPyConnection, past: pd.DataFrame) -> pd.DataFrame:
+def _standing_at_denial(view: View, past: pd.DataFrame) -> pd.DataFrame:
     """Each past case with the keys that history is kept by, as its first denial showed them."""
-    keys = con.execute("""
+    keys = view.execute("""
         SELECT r.claim_number, max_by(r.category, r.denied_amount) AS category, max_by(r.carc, r.denied_amount) AS carc,
             any_value(d.payer_name) AS payer_name, any_value(d.rendering_npi) AS rendering_npi,
             any_value(s.location) AS location

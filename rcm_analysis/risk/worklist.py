@@ -23,7 +23,7 @@ from rcm_analysis.reference import codes
 from rcm_analysis.risk import features
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 __all__ = [
     "DriftWarning",
@@ -75,24 +75,18 @@ class Trained:
         return not self.model.about["too_few"]
 
 
-def learn(
-    con: duckdb.DuckDBPyConnection,
-    *,
-    as_of: date,
-    horizon_days: int = HORIZON_DAYS,
-    candidates: tuple[str, ...] | None = None,
-) -> Trained | None:
+def learn(view: View, *, horizon_days: int = HORIZON_DAYS, candidates: tuple[str, ...] | None = None) -> Trained | None:
     """The practice's model from all that was known on the day; None when no claim was ever denied."""
-    cases = features.cases(con)
+    cases = features.cases(view)
     if not len(cases):
         return None
-    table = _looks(con, cases, as_of=as_of)
-    return _trained(cases, table, as_of=as_of, horizon_days=horizon_days, candidates=candidates)
+    table = _looks(view, cases)
+    return _trained(cases, table, as_of=view.as_of, horizon_days=horizon_days, candidates=candidates)
 
 
-def _looks(con: duckdb.DuckDBPyConnection, cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+def _looks(view: View, cases: pd.DataFrame) -> pd.DataFrame:
     """What was known of past cases on each day they are looked at, and what became of them: `lost` is 1, 0 or open."""
-    table = features.features(con, moments(cases, as_of=as_of))
+    table = features.features(view, moments(cases, as_of=view.as_of))
     table = table.merge(cases.drop(columns="denied_on"), on="claim_number", how="left", validate="many_to_one")
     table["lost"] = (table["outcome"] == "written_off").astype(float).where(table["outcome"].notna())
     return table
@@ -125,24 +119,26 @@ def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def risk(con: duckdb.DuckDBPyConnection, *, as_of: date, trained: Trained | None = None) -> pd.DataFrame:
+def risk(view: View, *, trained: Trained | None = None) -> pd.DataFrame:
     """Every open denied claim with its chance of a write-off, what is at stake and what to do, best hour first."""
-    trained = trained or learn(con, as_of=as_of)
+    trained = trained or learn(view)
     if trained is None:
         return pd.DataFrame(columns=COLUMNS)
-    found = standing(con, trained, as_of=as_of)
+    found = standing(view, trained)
     if not len(found):
         return pd.DataFrame(columns=COLUMNS)
     told = trained.model.predict(found).rename(columns={"chance": "p_write_off"})
-    found = found.assign(as_of=pd.Timestamp(as_of), basis=trained.basis, **{name: told[name] for name in told})
+    found = found.assign(as_of=pd.Timestamp(view.as_of), basis=trained.basis, **{name: told[name] for name in told})
     return rank(found, trained)[COLUMNS]
 
 
-def standing(con: duckdb.DuckDBPyConnection, trained: Trained, *, as_of: date) -> pd.DataFrame:
+def standing(view: View, trained: Trained) -> pd.DataFrame:
     """Open denied claims with their features on the day and their open balance."""
-    left = trained.cases.loc[trained.cases["outcome"].isna(), ["claim_number"]].assign(known_on=pd.Timestamp(as_of))
-    found = features.features(con, left)
-    balance = con.execute(
+    left = trained.cases.loc[trained.cases["outcome"].isna(), ["claim_number"]].assign(
+        known_on=pd.Timestamp(view.as_of)
+    )
+    found = features.features(view, left)
+    balance = view.execute(
         "SELECT claim_number, CAST(open_balance AS DOUBLE) AS open_balance FROM claims WHERE open_balance > 0"
     ).df()
     found = found.merge(balance, on="claim_number", how="inner", validate="one_to_one")
@@ -241,9 +237,7 @@ def _next_step(row, fix: str) -> str:
     return fix
 
 
-def expected_write_offs(
-    con: duckdb.DuckDBPyConnection, *, as_of: date, days: int = SOON_DAYS, trained: Trained | None = None
-) -> dict[str, float]:
+def expected_write_offs(view: View, *, days: int = SOON_DAYS, trained: Trained | None = None) -> dict[str, float]:
     """Dollars of today's open denials expected to be written off within `days`, with a 95 % interval, and the open total.
 
     A model of its own, with that horizon, from the cases of `trained` where it is given. The interval holds chance claim by claim and how far whole months of
@@ -251,11 +245,11 @@ def expected_write_offs(
     """
     candidates = ("base_rate", "rates", "boosting")
     if trained is None:
-        trained = learn(con, as_of=as_of, horizon_days=days, candidates=candidates)
+        trained = learn(view, horizon_days=days, candidates=candidates)
     else:
-        trained = _trained(trained.cases, trained.table, as_of=as_of, horizon_days=days, candidates=candidates)
+        trained = _trained(trained.cases, trained.table, as_of=view.as_of, horizon_days=days, candidates=candidates)
     nothing = {"expected_usd": 0.0, "lower_usd": 0.0, "upper_usd": 0.0, "open_usd": 0.0, "claims": 0}
-    found = standing(con, trained, as_of=as_of) if trained else pd.DataFrame()
+    found = standing(view, trained) if trained else pd.DataFrame()
     if not len(found):
         return nothing
     chance, amount = trained.model.predict(found)["chance"].to_numpy(), found["at_stake_usd"].to_numpy()

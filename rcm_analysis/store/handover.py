@@ -1,6 +1,6 @@
 """Derived tables computed once for all notebooks of a report, handed over in a private file.
 
-with shared(con, practice="riverbend", as_of=day, store=store) as environment:   # of the kernels that run meanwhile
+with shared(view) as environment:   # of the kernels that run meanwhile
     ...
 attach(con, practice="riverbend", as_of=day, store=store)                        # in a kernel: True, tables are there
 """
@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
+    from rcm_analysis.store.view import View
+
 VARIABLE = "RCM_SHARED_TABLES"
 
 
 @contextmanager
-def shared(
-    con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store: Path, folder: Path | None = None
-) -> Iterator[dict[str, str]]:
+def shared(view: View, *, folder: Path | None = None) -> Iterator[dict[str, str]]:
     """Writes the temporary tables of the connection to a file; gives the variable by which a kernel finds it.
 
     The file lies in `folder`, where what a killed run leaves is cleared up, or in the system's folder for such files.
@@ -34,13 +34,13 @@ def shared(
         folder = None
     with tempfile.TemporaryDirectory(prefix=".tables-", dir=folder) as place:
         path = Path(place, "tables.duckdb").resolve()
-        con.execute(f"ATTACH '{_quoted(path)}' AS shared")
-        for (name,) in con.execute(
+        view.execute(f"ATTACH '{_quoted(path)}' AS shared")
+        for (name,) in view.execute(
             "SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_oid"
         ).fetchall():
-            con.execute(f'CREATE TABLE shared."{name}" AS SELECT * FROM temp."{name}"')
-        con.execute("DETACH shared")
-        yield {VARIABLE: json.dumps({"path": str(path), "of": _identity(practice, as_of, store)})}
+            view.execute(f'CREATE TABLE shared."{name}" AS SELECT * FROM temp."{name}"')
+        view.execute("DETACH shared")
+        yield {VARIABLE: json.dumps({"path": str(path), "of": _identity(view.practice, view.as_of, view.store)})}
 
 
 def attach(con: duckdb.DuckDBPyConnection, *, practice: str, as_of: date, store: Path) -> bool:

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis import words
-from rcm_analysis.months import window
 from rcm_analysis.stats import Z95
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 LONGEST_MONTHS = 12  # a first decision later than that is a rarity
 PRIOR_CASES = 20.0  # decisions that a payer's rate at one lag borrows from the payer's rate over all lags
@@ -40,14 +39,14 @@ COHORT = (
 )
 
 
-def decisions_by_lag(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def decisions_by_lag(view: View, *, months: int | None = None) -> pd.DataFrame:
     """First decisions by payer, month of submission and months waited: payer_name, cohort, lag, decided, denied; and
     the claims submitted, as lag −1 in `decided`."""
-    first, last = window(as_of, months)
+    first, last = view.window(months)
     cohort = "strftime(submitted_on, '%Y-%m')"
     where = f"submitted_on BETWEEN DATE '{first}' AND DATE '{last}' AND payer_name IS NOT NULL"
     lag = f"least({LONGEST_MONTHS}, date_diff('month', submitted_on, first_decided_on))"
-    return con.execute(
+    return view.execute(
         f"SELECT payer_name, {cohort} AS cohort, -1 AS lag, count(*) AS decided, 0 AS denied FROM claims WHERE {where} GROUP BY ALL "
         f"UNION ALL SELECT payer_name, {cohort}, {lag}, count(*), count(*) FILTER (WHERE initially_denied) FROM claims "
         f"WHERE {where} AND first_decided_on >= submitted_on GROUP BY ALL ORDER BY ALL").df()  # fmt: skip

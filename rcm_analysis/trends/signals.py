@@ -16,13 +16,12 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis import words as plain_words
-from rcm_analysis.months import window
 from rcm_analysis.stats import wilson
 from rcm_analysis.trends import redefinitions, scan, segments
 from rcm_analysis.trends.search import Change, Search, search
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 SIGNALS = ("measure", "kind", "dimensions", "segment", "first_month", "last_month", "before", "after", "excess_count",
            "excess_amount_usd", "q_value", "headline", "basis", "first_week", "before_lower", "before_upper", "after_lower", "after_upper",
@@ -146,8 +145,7 @@ FAMILY = """CASE WHEN procedure IS NULL THEN NULL
     ELSE 'other' END"""
 
 
-def practice_signals(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int = 36, measure: str = "initial_denial_rate",
-                     dimensions: Sequence[str] = DIMENSIONS, level: float = 0.05) -> pd.DataFrame:  # fmt: skip
+def practice_signals(view: View, *, months: int = 36, measure: str = "initial_denial_rate", dimensions: Sequence[str] = DIMENSIONS, level: float = 0.05) -> pd.DataFrame:  # fmt: skip
     """Changes of a practice's initial denial rate (or rejection rate), by claims and by procedures, as known on the day.
 
     Claims are counted by month of submission, where submissions are known, else by month of the first decision. Young
@@ -159,28 +157,28 @@ def practice_signals(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int
         raise KeyError(
             f"unknown: {', '.join(sorted(unknown))}; measures are {', '.join(FLAGS)}, dimensions {', '.join(DIMENSIONS)}"
         )
-    basis = prepare(con, as_of=as_of, months=months, measure=measure)
-    periods = _whole(con.execute("SELECT DISTINCT period FROM trend_claims").df()["period"])
+    basis = prepare(view, months=months, measure=measure)
+    periods = _whole(view.execute("SELECT DISTINCT period FROM trend_claims").df()["period"])
     if len(periods) < FEWEST_PERIODS:
         return _table([], [], [])
     plain = tuple(name for name in dimensions if name not in PROCEDURE)
     dims = [plain, *(((*plain, *PROCEDURE[: i + 1])) for i, name in enumerate(PROCEDURE) if name in dimensions)]
-    units = [_unit(con, (*one, *HELD), periods) for one in dims]
+    units = [_unit(view, (*one, *HELD), periods) for one in dims]
     sets = [segments.crossings(one, REASONS, depth=3, nested=NESTED, must=one[len(plain) :][-1:]) for one in dims]
     found = search(units, sets, _rule(periods, level=level, depth=3, min_count=6.0), nested=NESTED, held_fixed=HELD)
     table = _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1))
     return table.assign(
-        first_week=[_first_week(con, row) for row in table.to_dict("records")] if len(table) else table["first_week"]
+        first_week=[_first_week(view, row) for row in table.to_dict("records")] if len(table) else table["first_week"]
     )
 
 
-def _first_week(con: duckdb.DuckDBPyConnection, row: dict) -> str:
+def _first_week(view: View, row: dict) -> str:
     """The week that splits the weeks around the first month best into before and after; a climb has no first week but
     that of its month."""
     month = pd.Period(row["first_month"], freq="M")
     if row["kind"] == "drift":
         return row["first_week"]
-    weeks = counted(con, json.loads(row["segment"]), "week")
+    weeks = counted(view, json.loads(row["segment"]), "week")
     last = pd.Period(row["last_month"], freq="M").end_time.date()
     near = weeks[
         pd.to_datetime(weeks["period"]).between(
@@ -196,7 +194,7 @@ def _first_week(con: duckdb.DuckDBPyConnection, row: dict) -> str:
     return str(near["period"].iloc[max(cuts, key=lambda i: scan.fit(y, n, [0, i]))])
 
 
-def counted(con: duckdb.DuckDBPyConnection, segment: dict[str, str], period: str = "period") -> pd.DataFrame:
+def counted(view: View, segment: dict[str, str], period: str = "period") -> pd.DataFrame:
     """period, numerator, denominator of a segment by month (or `week`); a claim counts once in each.
 
     Needs the tables of `prepare`, which runs with `practice_signals`.
@@ -206,7 +204,7 @@ def counted(con: duckdb.DuckDBPyConnection, segment: dict[str, str], period: str
     places_ = [(name, str(value)) for name, value in segment.items() if name not in REASON]
     denied = " AND ".join(["denied", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in reasons)])
     where = " AND ".join(["true", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in places_)])
-    return con.execute(f"""
+    return view.execute(f"""
         WITH counted AS (SELECT {period} AS period, count(DISTINCT CASE WHEN {denied} THEN claim_number END) AS numerator,
             count(DISTINCT claim_number) AS denominator FROM {source} WHERE {where} GROUP BY 1)
         SELECT m.period, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator
@@ -214,16 +212,16 @@ def counted(con: duckdb.DuckDBPyConnection, segment: dict[str, str], period: str
         [value for _, value in (*reasons, *places_)]).df()  # fmt: skip
 
 
-def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure: str = "initial_denial_rate") -> str:
+def prepare(view: View, *, months: int | None = None, measure: str = "initial_denial_rate") -> str:
     """Makes trend_claims and trend_procedures on the connection; gives the basis of their periods."""
     flag, among = FLAGS[measure]
-    decided, sent = con.execute(
+    decided, sent = view.execute(
         "SELECT count(*), count(submitted_on) FROM claims WHERE first_decided_on IS NOT NULL"
     ).fetchall()[0]
     by_submission = decided and sent >= ENOUGH_SUBMITTED * decided
     day = "submitted_on" if by_submission else "first_decided_on"
-    first, last = window(as_of, months)
-    con.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
+    first, last = view.window(months)
+    view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
         SELECT claim_number, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
             strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {flag} AS denied,
             CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
@@ -233,7 +231,7 @@ def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure
         FROM claims LEFT JOIN (SELECT f.claim_number, {FAMILY} AS family FROM decision_parts f JOIN decided_lines USING (remittance_id)
             WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
         WHERE {among} AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
-    con.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
+    view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
         SELECT claim_number, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
             min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount
         FROM (SELECT t.claim_number, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
@@ -248,16 +246,16 @@ def prepare(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int, measure
     return "submission_month" if by_submission else "decision_month"
 
 
-def _unit(con: duckdb.DuckDBPyConnection, exposure: Sequence[str], periods: Sequence[str]) -> segments.Unit:
+def _unit(view: View, exposure: Sequence[str], periods: Sequence[str]) -> segments.Unit:
     """A claim counts once per crossing of the dimensions: a claim with three denied laboratory lines is one denial."""
     dims = ", ".join(exposure)
     source = "trend_procedures" if "family" in exposure else "trend_claims"
     once = (f"(SELECT claim_number, period, {dims}, bool_or(denied) AS denied, min(category) AS category, min(carc) AS carc, "
             f"min(rarc) AS rarc, sum(amount) AS amount FROM {source} GROUP BY ALL)")  # fmt: skip
-    exposures = con.execute(
+    exposures = view.execute(
         f"SELECT period, {dims}, count(*) AS denominator FROM {once} GROUP BY ALL ORDER BY ALL"
     ).df()
-    numerators = con.execute(
+    numerators = view.execute(
         f"SELECT period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount FROM {once} "
         "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
     return segments.unit(numerators, exposures, exposure=exposure, reason=("category", "carc", "rarc"), periods=periods)

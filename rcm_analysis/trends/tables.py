@@ -21,7 +21,7 @@ from rcm_analysis.trends import mix, scan
 from rcm_analysis.trends import signals as trends_signals
 
 if TYPE_CHECKING:
-    import duckdb
+    from rcm_analysis.store.view import View
 
 # DOMAIN.md 0.1: kept apart because some call them denials and some don't
 APART = (
@@ -33,21 +33,21 @@ LIMIT = 3.0  # standard deviations, each widened by the dispersion of the months
 REPEAT_DAYS = 365
 
 
-def definitions(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def definitions(view: View, *, months: int | None = None) -> pd.DataFrame:
     """The same claims under four definitions of denied, each adding to the one before.
 
     label                          denied  decided  rate   added  lower  upper  denied_amount
     strict                         1,204   11,300   .1065  .1065  .1010  .1124  402,110
     with bundling                  1,251   11,300   .1107  .0042  ...
     """
-    first, last = window(as_of, months)
+    first, last = view.window(months)
     own = ", ".join(f"'{category}'" for _, category in APART)
-    table = con.execute(f"""
+    table = view.execute(f"""
         WITH decided AS (SELECT claim_number FROM claims WHERE initially_denied IS NOT NULL AND first_decided_on BETWEEN DATE '{first}' AND DATE '{last}'),
         lines AS (SELECT claim_number, coalesce(CASE WHEN category IN ({own}) THEN category END, 'strict') AS category, charge
             FROM denials WHERE at_first_decision AND NOT is_partial AND claim_number IN (SELECT claim_number FROM decided))
         SELECT category, claim_number, CAST(sum(charge) AS DOUBLE) AS amount FROM lines GROUP BY ALL""").df()
-    decided = con.execute(
+    decided = view.execute(
         f"SELECT count(*) FROM claims WHERE first_decided_on BETWEEN DATE '{first}' AND DATE '{last}'"
     ).fetchall()[0][0]
     rows, counted = [], ["strict"]
@@ -61,7 +61,7 @@ def definitions(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> 
     return out.assign(rate=rate, added=rate.diff().fillna(rate), lower=lower, upper=upper)
 
 
-def control_series(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame, *, as_of: date, months: int) -> pd.DataFrame:
+def control_series(view: View, signals: pd.DataFrame, *, months: int | None = None) -> pd.DataFrame:
     """The monthly rate of each signal's segment with the level before it and the limits of chance (Laney 2002).
 
     name      month    numerator  denominator  value  center  lower  upper  signal  outside
@@ -69,14 +69,14 @@ def control_series(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame, *, as_
 
     Needs the tables of `trends.prepare`, which ran with `trends.practice_signals`.
     """
-    parts = [_control(con, row) for row in signals.to_dict("records")]
+    parts = [_control(view, row) for row in signals.to_dict("records")]
     columns = ["name", "month", "numerator", "denominator", "value", "center", "lower", "upper", "signal", "outside"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def _control(con: duckdb.DuckDBPyConnection, row: dict) -> pd.DataFrame:
+def _control(view: View, row: dict) -> pd.DataFrame:
     segment = json.loads(row["segment"])
-    table = monthly(con, segment)
+    table = monthly(view, segment)
     y, n = table["numerator"].to_numpy(float), table["denominator"].to_numpy(float)
     old = (table["month"] < row["first_month"]).to_numpy()
     center = y[old].sum() / max(n[old].sum(), 1.0)
@@ -94,26 +94,24 @@ def _control(con: duckdb.DuckDBPyConnection, row: dict) -> pd.DataFrame:
                         outside=(value > upper) | (value < lower))  # fmt: skip
 
 
-def monthly(con: duckdb.DuckDBPyConnection, segment: dict[str, str]) -> pd.DataFrame:
+def monthly(view: View, segment: dict[str, str]) -> pd.DataFrame:
     """month, numerator, denominator of a segment; see `trends.counted`."""
-    return trends_signals.counted(con, segment).rename(columns={"period": "month"})
+    return trends_signals.counted(view, segment).rename(columns={"period": "month"})
 
 
-def change_by(
-    con: duckdb.DuckDBPyConnection, *, as_of: date, recent_months: int = 3, before_months: int = 12
-) -> pd.DataFrame:
+def change_by(view: View, *, recent_months: int = 3, before_months: int = 12) -> pd.DataFrame:
     """Denial rate of payer × reason in the last months less that of the months before, in points; by first decision.
 
     A row per payer, a column per category; a payer without decisions on both sides is left out.
     """
-    cut, last = window(as_of, recent_months)
-    first, _ = window(as_of, recent_months + before_months)
+    cut, last = view.window(recent_months)
+    first, _ = view.window(recent_months + before_months)
     sides = f"CASE WHEN first_decided_on >= DATE '{cut}' THEN 'recent' ELSE 'before' END"
     where = f"first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' AND payer_name IS NOT NULL"
-    decided = con.execute(
+    decided = view.execute(
         f"SELECT payer_name, {sides} AS side, count(*) AS n FROM claims WHERE {where} GROUP BY ALL"
     ).df()
-    denied = con.execute(
+    denied = view.execute(
         f"SELECT payer_name, category, {sides} AS side, count(*) AS y FROM claims WHERE initially_denied AND {where} GROUP BY ALL"
     ).df()
     n = (
@@ -129,14 +127,14 @@ def change_by(
     return (rates[0] - rates[1]) * 100
 
 
-def why_it_moved(con: duckdb.DuckDBPyConnection, by: Sequence[str], *, as_of: date, months: int = 6) -> pd.DataFrame:
+def why_it_moved(view: View, by: Sequence[str], *, months: int = 6) -> pd.DataFrame:
     """Mix and rate of each segment in the change of the initial denial rate, the last months against those before.
 
     See `decomposition.mix_and_rate`; empty where either side has no decided claim.
     """
     sides = []
-    for first, last in (_span(as_of, months, months), _span(as_of, 0, months)):
-        sides.append(con.execute(
+    for first, last in (_span(view.as_of, months, months), _span(view.as_of, 0, months)):
+        sides.append(view.execute(
             f"SELECT {', '.join(f'coalesce({name}, {chr(39)}not named{chr(39)}) AS {name}' for name in by)}, count(*) FILTER (WHERE initially_denied) AS numerator, "
             f"count(*) AS denominator FROM claims WHERE first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY ALL").df())  # fmt: skip
     if not all(len(side) for side in sides):
@@ -149,7 +147,7 @@ def _span(as_of: date, skip: int, months: int) -> tuple[date, date]:
     return first, (window(as_of, skip)[0] - pd.Timedelta(days=1)) if skip else last
 
 
-def repeats(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.DataFrame:
+def repeats(view: View, *, months: int | None = None) -> pd.DataFrame:
     """The same reason again: on the claim, on the patient's next claim, with the provider's same procedure.
 
     where     category       cases  again  touches  days  denied_amount
@@ -160,7 +158,7 @@ def repeats(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.D
     `cases` counts claims, patients or providers × procedures; `again` the denials after the first; `days` is the median
     from one to the next. A touch is a denial that somebody has to look at.
     """
-    first, last = window(as_of, months)
+    first, last = view.window(months)
     when = f"decided_on BETWEEN DATE '{first}' AND DATE '{last}'"
     base = f"""(SELECT d.claim_number, d.category, d.rendering_npi, d.procedure, c.patient_key, d.decided_on, CAST(sum(d.denied_amount) AS DOUBLE) AS amount
         FROM denials d JOIN claims c USING (claim_number) WHERE {when} AND NOT d.is_partial AND d.category <> 'none' GROUP BY ALL)"""
@@ -171,7 +169,7 @@ def repeats(con: duckdb.DuckDBPyConnection, *, as_of: date, months: int) -> pd.D
         ("provider", "rendering_npi, procedure", f"SELECT rendering_npi, procedure, category, min(decided_on) AS decided_on, sum(amount) AS amount FROM {base} "
          "WHERE procedure IS NOT NULL GROUP BY rendering_npi, procedure, category, claim_number", 3),
     )  # fmt: skip
-    parts = [con.execute(f"""
+    parts = [view.execute(f"""
         WITH events AS ({sql}),
         ordered AS (SELECT *, row_number() OVER w AS place, date_diff('day', lag(decided_on) OVER w, decided_on) AS gap,
                 count(*) OVER (PARTITION BY {key}, category) AS times
@@ -236,7 +234,7 @@ def _side(table: pd.DataFrame) -> tuple[float, float]:
     return rate, max(swing, 1.0) * smooth * (1 - smooth) / n.sum()
 
 
-def after_the_end(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame) -> pd.DataFrame:
+def after_the_end(view: View, signals: pd.DataFrame) -> pd.DataFrame:
     """`fix_effect` of every change that has ended, at the month after its last; others are the other segments.
 
     Where nothing was decided on one side of the end, a payer that left for example, there is nothing to compare.
@@ -245,8 +243,8 @@ def after_the_end(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame) -> pd.D
     for row in signals[~signals["ongoing"].astype(bool)].to_dict("records") if len(signals) else []:
         segment = json.loads(row["segment"])
         inside, everybody = (
-            monthly(con, segment),
-            monthly(con, {k: v for k, v in segment.items() if k in trends_signals.REASON}),
+            monthly(view, segment),
+            monthly(view, {k: v for k, v in segment.items() if k in trends_signals.REASON}),
         )
         figures = ["numerator", "denominator"]
         others = everybody.set_index("month")[figures].sub(inside.set_index("month")[figures], fill_value=0)
@@ -274,13 +272,13 @@ def after_the_end(con: duckdb.DuckDBPyConnection, signals: pd.DataFrame) -> pd.D
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def to_forecast(con: duckdb.DuckDBPyConnection, what: str, *, as_of: date, months: int) -> pd.DataFrame:
+def to_forecast(view: View, what: str, *, months: int | None = None) -> pd.DataFrame:
     """month, value for `denials` (claims first denied in the month) or `write_offs` (USD lost to denials)."""
-    first, last = window(as_of, months)
+    first, last = view.window(months)
     sources = {"denials": ("count(*)", "claims WHERE initially_denied AND", "first_decided_on"),
                "write_offs": ("sum(amount)", "write_offs WHERE root = 'unnecessary' AND leaf <> 'bad_debt' AND", "posted_on")}  # fmt: skip
     value, source, day = sources[what]
-    table = con.execute(f"SELECT strftime({day}, '%Y-%m') AS month, CAST({value} AS DOUBLE) AS value FROM {source} "
+    table = view.execute(f"SELECT strftime({day}, '%Y-%m') AS month, CAST({value} AS DOUBLE) AS value FROM {source} "
                         f"{day} BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY 1 ORDER BY 1").df()  # fmt: skip
     if not len(table):
         return table

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rcm_analysis.demo import edi
+from rcm_analysis.synthetic import edi
 
 PRACTICE = "riverbend"
 BEFORE_EVERYTHING = -1_000_000

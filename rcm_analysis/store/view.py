@@ -1,0 +1,58 @@
+"""A practice as of a day: what every analysis takes first. Frozen, so that a day that disagrees with its tables can't be written.
+
+View(practice="riverbend", as_of=date(2026, 10, 31), months=24, store=Path("data/store"), con=...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rcm_analysis.months import window
+
+
+@dataclass(frozen=True)
+class View:
+    """Connection, practice, day and window of months, which belong together.
+
+    On the connection every table is what was known on `as_of`. `months` whole months up to that day are looked back at
+    where a question does not ask for others.
+    """
+
+    practice: str
+    as_of: date
+    months: int
+    store: Path
+    con: Any = field(repr=False, compare=False)
+
+    def window(self, months: int | None = None) -> tuple[date, date]:
+        """First and last day of the last whole months, the view's own number of them if none is given."""
+        return window(self.as_of, months or self.months)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Runs a statement on the view's tables; the result has df(), fetchall() and description."""
+        return self.con.execute(sql, parameters) if parameters else self.con.execute(sql)
+
+    def sql(self, text: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """The rows of a query, money as floats.
+
+        >>> view.sql("SELECT payer_name, count(*) AS claims FROM claims GROUP BY 1")  # doctest: +SKIP
+        """
+        return self.execute(text, parameters).df()
+
+    def register(self, name: str, frame: pd.DataFrame) -> None:
+        """Makes a frame known to the view's queries by a name."""
+        self.con.register(name, frame)
+
+    def unregister(self, name: str) -> None:
+        """Forgets a name given by `register`."""
+        self.con.unregister(name)
+
+    def close(self) -> None:
+        """Ends the connection; its tables go with it."""
+        self.con.close()

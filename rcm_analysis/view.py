@@ -1,0 +1,168 @@
+"""What an analyst types: a practice opened as of a day, and the calls beside it.
+
+    import rcm_analysis as rcm
+    p = rcm.open_practice("data/store", "riverbend", as_of="2026-10-31", months=24)
+    p.measures("initial_denial_rate", by="payer_name")
+    p.denials(carc="197")
+    p.worklist()
+
+Methods delegate to the rooms and hold no state; the rooms are imported by the call that needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rcm_analysis.store.view import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rcm_analysis.intake.ingest import Outcome
+    from rcm_analysis.reports.render import Result
+
+STORE = Path("data/store")
+OUT = Path("reports/out")
+
+
+class PracticeView(View):
+    """A practice as of a day. Every function of the rooms that takes a `view` takes it."""
+
+    def __repr__(self) -> str:
+        claims, ledger = self.execute("SELECT count(*), coalesce(bool_or(in_ledger), false) FROM claims").fetchall()[0]
+        return (f"{self.practice}, as of {self.as_of}, {self.months} months: {claims:,} claims, "
+                f"{'with' if ledger else 'without'} a ledger")  # fmt: skip
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that `table`, `sql` and `export` know."""
+        from rcm_analysis import export
+
+        return export.names()
+
+    def columns(self, table: str) -> pd.DataFrame:
+        """What each column of a table holds: column, unit, meaning.
+
+        Raises KeyError for an unknown table.
+        """
+        from rcm_analysis import export
+
+        return export.columns(table)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A whole table, money as floats. Raises KeyError for an unknown name."""
+        from rcm_analysis import export
+
+        return export.frame(self, name)
+
+    def measures(self, *names: str, by: str = "all") -> pd.DataFrame:
+        """KPIs by month, of the whole practice or by a dimension such as payer_name; all measures without names."""
+        from rcm_analysis.measures import measures
+
+        table = measures.measure(self, names=tuple(names))
+        return table[table["dimension"] == by].reset_index(drop=True)
+
+    def denials(self, **where: str) -> pd.DataFrame:
+        """Denied service lines of the view's months, largest first; `where` names columns and values: carc="197"."""
+        from rcm_analysis.pages import explore
+
+        return explore.denied_lines(self, **where)
+
+    def drill(self, **where: str) -> pd.DataFrame:
+        """What the chosen denials share, against all denials of the view's months."""
+        from rcm_analysis.pages import explore
+
+        return explore.drill(self, **where)
+
+    def signals(self) -> pd.DataFrame:
+        """Changes that chance does not explain, strongest first."""
+        from rcm_analysis.trends import signals
+
+        return signals.practice_signals(self)
+
+    def clusters(self) -> pd.DataFrame:
+        """Denials grouped by common cause, largest first."""
+        from rcm_analysis.clusters import grouping
+
+        return grouping.of_practice(self, months=self.months)[1]
+
+    def worklist(self) -> pd.DataFrame:
+        """Open denials in the order in which they should be worked."""
+        from rcm_analysis.risk import worklist
+
+        return worklist.risk(self)
+
+    def rules(self) -> pd.DataFrame:
+        """Prevention rules learned by this day and proven on later months."""
+        return self.table("rules")
+
+    def scrub(self, *paths: Path | str) -> pd.DataFrame:
+        """Findings on the claims of 837 files that were not sent yet."""
+        return scrub(*paths, practice=self.practice, store=self.store, as_of=self.as_of)
+
+    def export(self, table: str, path: Path | str) -> int:
+        """Writes a table to .parquet, .csv or .xlsx; gives the number of rows."""
+        from rcm_analysis import export
+
+        return export.write(self, table, Path(path))
+
+
+def open_practice(
+    store: Path | str, practice: str, *, as_of: date | str, months: int = 24, engine: str | None = None
+) -> PracticeView:
+    """A practice's facts and derived tables as of a day, looked back at over `months` whole months.
+
+    Raises RcmError when nothing was ingested for the practice, or `as_of` is no day.
+    """
+    from rcm_analysis.claims import derive
+
+    view = derive.open_practice(store, practice, as_of=as_of, months=months, engine=engine)
+    return PracticeView(view.practice, view.as_of, view.months, view.store, view.con)
+
+
+def ingest(paths: Path | str | Iterable[Path | str], *, practice: str, store: Path | str = STORE) -> Outcome:
+    """Reads files, folders, .zip and .gz into the practice's store; the same bytes twice change nothing."""
+    from rcm_analysis.intake import ingest
+    from rcm_analysis.store.practice import Practice
+
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    return ingest.ingest(Practice(Path(store), practice), [Path(path) for path in given])
+
+
+def report(view: View, *, only: Iterable[str] = (), out: Path | str = OUT, jobs: int = 2, pdf: bool = False) -> Result:
+    """Renders the practice's notebooks as of the view's day into OUT/PRACTICE/PERIOD."""
+    from rcm_analysis.months import last_month
+    from rcm_analysis.reports import render
+
+    return render.render(
+        practice=view.practice, period=last_month(view.as_of), as_of=view.as_of, store=view.store, out=Path(out),
+        notebooks=render.notebooks(list(only)), months=view.months, jobs=jobs, as_pdf=pdf,
+    )  # fmt: skip
+
+
+def scrub(*paths: Path | str, practice: str, store: Path | str = STORE, as_of: date | str) -> pd.DataFrame:
+    """Findings on claims that were not sent yet: claim_number, severity, rule_id, finding, evidence, p_denial."""
+    import pandas as pd
+
+    from rcm_analysis.months import day_of
+    from rcm_analysis.prevention import scrub
+
+    checked = scrub.check([Path(path) for path in paths], store=Path(store), practice=practice, as_of=day_of(as_of))
+    return pd.concat([file.findings for file in checked], ignore_index=True)
+
+
+def practices(store: Path | str = STORE) -> list[str]:
+    """Names of the practices in a store."""
+    from rcm_analysis.store import practice
+
+    return practice.practices(store)
+
+
+def demo(folder: Path | str = "data/demo", *, claims: int = 20_000, seed: int = 7) -> dict[str, Any]:
+    """Writes a synthetic practice's EDI files and ledger, with their truth beside them; says what was written."""
+    from rcm_analysis.synthetic import practice
+
+    return practice.write_practice(Path(folder), claims=claims, seed=seed)
