@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import zipfile
 from datetime import date
 from decimal import Decimal as D
 
@@ -321,6 +323,112 @@ def test_repeated_rows_of_a_ledger_are_kept_and_named_unless_told_otherwise():
 def test_a_posting_number_counts_once():
     text = "Txn ID,Claim ID,Txn Date,Txn Type,Amount\n7,A1,01/15/2026,Charge,5.00\n7,A1,01/15/2026,Charge,5.00 \n8,A1,01/15/2026,Charge,5.00\n"
     assert read(text).table.num_rows == 2
+
+
+DOUBLE_ENTRY = """Claim ID,Txn Date,Txn Type,Adj Reason,Debit,Credit
+A1,01/15/2026,Charge,,100.00,
+A1,02/20/2026,Insurance Payment,,,60.00
+A1,02/21/2026,Insurance Payment,taken back,20.00,0.00
+A1,02/20/2026,Contractual Adj,,,40.00
+A1,02/22/2026,Contractual Adj,reversed,15.00,
+A1,03/01/2026,Transfer to patient,,,5.00
+A1,03/01/2026,Transfer to patient,,5.00,
+A2,01/15/2026,Charge,,100.00,
+A2,02/20/2026,Write-Off,timely filing,,100.00
+A3,02/20/2026,Refund,,7.00,
+"""
+BY_KIND = {"charge": (D(100), D(100)), "payment": (D(-60), D(20)), "adjustment": (D(-40), D(15)), "transfer": (D(-5), D(5)),
+           "write_off": (D(-100),), "refund": (D(7),)}  # fmt: skip
+
+
+def by_kind(ledger) -> dict[str, tuple]:
+    found = {}
+    for row in ledger.select(["kind", "amount"]).to_pylist():
+        found.setdefault(row["kind"], []).append(row["amount"])
+    return {kind: tuple(sorted(amounts)) for kind, amounts in found.items()}
+
+
+OF_SIDES = {
+    "debit and credit": lambda text: text,
+    "other names": lambda text: text.replace("Debit,Credit", "Debit Amt,Credits ($)"),
+    "credits below zero": lambda text: re.sub(r",([\d.]+)$", r",-\1", text, flags=re.M),
+    "a running total": lambda text: re.sub("$", ",17.00", text.replace("Credit", "Credit,Total"), flags=re.M).replace("Total,17.00", "Total"),
+    "charges and credits": lambda text: text.replace("Debit,", "Charges,"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", OF_SIDES)
+def test_debits_and_credits_are_what_their_posting_type_says(form):
+    found = read(OF_SIDES[form](DOUBLE_ENTRY.rstrip()))
+    assert by_kind(found.table) == BY_KIND
+    assert (found.cents["charge"], found.cents["paid"], found.cents["adjusted"]) == (20000, 3300, 12500)
+    assert not found.notes
+
+
+def test_a_mapping_that_calls_the_sides_charges_and_payments_changes_no_kind():
+    named = {
+        "claim_number": "Ref",
+        "posted_on": "On",
+        "kind": "T",
+        "charge_amount": "Debit",
+        "payment_amount": "Credit",
+    }
+    mapping = mappings.Mapping(named, {"AJ": "adjustment", "RC": "payment"})
+    text = "Ref,On,T,Debit,Credit\nA1,01/15/2026,AJ,,40.00\nA1,01/16/2026,AJ,10.00,\nA1,01/17/2026,RC,,60.00\nA1,01/18/2026,Q9,3.00,\n"
+    found = read(text, mapping=mapping)
+    assert by_kind(found.table) == {"adjustment": (D(-40), D(10)), "payment": (D(-60),), "other": (D(3),)}
+    assert [(note.level, note.place) for note in found.notes] == [("notice", 'row 5, column "T"')]
+
+
+def test_in_columns_for_charges_and_payments_a_type_tells_what_they_cannot():
+    text = """Claim ID,Txn Date,Txn Type,Charges,Payments
+A1,01/15/2026,Service,100.00,
+A1,02/20/2026,Service,,60.00
+A1,02/20/2026,Contractual Adj,0.00,40.00
+A1,02/20/2026,Adjustment,50.00,20.00
+"""
+    found = read(text)
+    assert by_kind(found.table) == {"charge": (D(50), D(100)), "payment": (D(-60), D(-20)), "adjustment": (D(-40),)}
+
+
+@pytest.mark.parametrize("names", [("Soll", "Haben"), ("Charges", "Payments")])
+def test_a_journal_is_told_by_its_rows_whatever_its_sides_are_called(names):
+    columns = {
+        "claim_number": "Claim ID",
+        "posted_on": "Txn Date",
+        "charge_amount": names[0],
+        "payment_amount": names[1],
+    }
+    text = DOUBLE_ENTRY.replace("Debit,Credit", ",".join(names))
+    assert by_kind(read(text, mapping=mappings.Mapping(columns)).table) == BY_KIND
+
+
+def test_further_columns_beside_debits_and_credits_keep_their_own_kind_and_sign():
+    text = """Claim ID,Txn Date,Txn Type,Debit,Credit,Adjustments
+A1,01/15/2026,Charge,100.00,,
+A1,02/20/2026,Credit,,60.00,40.00
+"""
+    assert by_kind(read(text).table) == {"charge": (D(100),), "payment": (D(-60),), "adjustment": (D(-40),)}
+
+
+def test_without_a_posting_type_the_words_of_a_credit_tell_what_it_is():
+    text = "Claim ID,Date,Description,Debit,Credit\nA1,01/15/2026,99213,100.00,\nA1,02/20/2026,Acme,,60.00\nA1,02/20/2026,contractual,,40.00\n"
+    assert by_kind(read(text).table) == {"charge": (D(100),), "payment": (D(-60),), "adjustment": (D(-40),)}
+
+
+def test_the_dollars_of_a_double_entry_world_are_in_their_kinds(shared):
+    pa_parquet = pytest.importorskip("pyarrow.parquet")
+    folder = shared / "worlds/c"
+    with zipfile.ZipFile(folder / "ledger.csv.zip") as archive:
+        data = archive.read(archive.namelist()[0])
+    found = exports.read("ledger.csv", data, raw=data, mapping=mappings.read_mapping(folder / "mapping.toml"))
+    truth = pa_parquet.read_table(folder / "truth/ledger.parquet").to_pandas()
+    truth = truth[~truth.no_claim].groupby("txn_type").amount.sum().round(2)
+    got = {kind: float(sum(amounts)) for kind, amounts in by_kind(found.table).items()}
+    assert got["payment"] == pytest.approx(truth["Payment"], abs=0.01)
+    assert got["charge"] == pytest.approx(truth["Charge"], abs=0.01)
+    assert got["refund"] == pytest.approx(truth["Refund"], abs=0.01)
+    assert got["adjustment"] == pytest.approx(truth["Adjustment"] + truth["Write-Off"], abs=0.01)
 
 
 def test_overlapping_ledgers_count_each_posting_once(tmp_path):

@@ -18,7 +18,7 @@ import pyarrow as pa
 from rcm_analysis.edi import x12
 from rcm_analysis.privacy.pseudonyms import without_names
 from rcm_analysis.reference import codes
-from rcm_analysis.spreadsheets.mappings import AMOUNTS, Mapping
+from rcm_analysis.spreadsheets.mappings import AMOUNTS, CREDITS, DEBITS, Mapping, bare
 from rcm_analysis.spreadsheets.tables import Grid, texts
 from rcm_analysis.store import schema
 
@@ -32,6 +32,8 @@ _KIND_WORDS = (
     ("charge", r"charge|chg|billed|service|debit|procedure|invoice"),
 )
 _SIGNS = {"charge": 1, "payment": -1, "adjustment": -1, "write_off": -1, "refund": 1}
+_SIDES = (AMOUNTS["charge"], AMOUNTS["payment"])
+_LATER = {"adjustment", "write_off", "refund", "transfer"}  # kinds that no column for charges and payments names
 
 
 def read(grid: Grid, mapping: Mapping) -> tuple[pa.Table, Counter, Counter]:
@@ -47,30 +49,110 @@ def read(grid: Grid, mapping: Mapping) -> tuple[pa.Table, Counter, Counter]:
 
 
 def _postings(grid: Grid, mapping: Mapping) -> dict[str, list]:
-    """Rows as postings: one per row with a single amount column, one per filled amount where there are several."""
+    """Rows as postings with the signs of the schema: one per row with a single amount column, else one per filled amount."""
     claims = grid.texts("claim_number")
     for i, claim in enumerate(claims):
         if not claim:
             grid.reject(i, "the claim number is missing", "claim_number")
     posted, served = grid.days("posted_on", needed=True), grid.days("service_date")
-    told = kinds_of(grid, mapping)
-    if "amount" in grid:
-        amounts = [(None, grid.cents("amount", needed=True))]
-    else:
-        amounts = [(kind, grid.cents(column)) for kind, column in AMOUNTS.items() if column in grid]
+    amounts, signed = _amounts(grid, mapping)
     _known_postings(grid)
     plain = {name: grid.texts(name) for name in ("code", "reason", "payer_name", "procedure", "location")}
     out: dict[str, list] = {name: [] for name in ("index", "row", "claim_number", "known_on", "service_date", "kind",
                                                   "cents", *plain)}  # fmt: skip
     for i in grid.good():
-        for kind, cents in amounts:
-            if cents[i] is None or (kind and cents[i] == 0):
+        for kinds, cents in amounts:
+            if cents[i] is None:
                 continue
-            line = (i, grid.numbers[i], claims[i], posted[i], served[i], kind or told[i], cents[i],
+            line = (i, grid.numbers[i], claims[i], posted[i], served[i], kinds[i], cents[i],
                     *(values[i] for values in plain.values()))  # fmt: skip
             for name, value in zip(out, line, strict=True):
                 out[name].append(value)
+    if not signed:
+        _sign(out)
     return out
+
+
+def _amounts(grid: Grid, mapping: Mapping) -> tuple[list[tuple[list[str], list[int | None]]], bool]:
+    """The columns of amounts in cents, each with the kind of every row, and whether they have the signs of the schema.
+
+    0 in one of several columns is no amount.
+    """
+    told = kinds_of(grid, mapping)
+    columns = {kind: column for kind, column in AMOUNTS.items() if column in grid}
+    if "amount" in grid and not _names_sides(grid):
+        return [(told, grid.cents("amount", needed=True))], False
+    if _names_sides(grid) or set(columns) == {"charge", "payment"}:
+        return _sides(grid, told, columns, mapping)
+    return [([kind] * len(grid), _filled(grid.cents(column))) for kind, column in columns.items()], False
+
+
+def _sides(grid: Grid, told: list[str], columns: dict[str, str], mapping: Mapping):
+    """The same of a ledger with debits and credits: what the columns beside them hold has the sign of its kind."""
+    upright = {kind: _filled(_upright(grid.cents(column))) for kind, column in columns.items()}
+    debits, credits = upright.pop("charge"), upright.pop("payment")
+    signed = _names_sides(grid) or _is_journal(grid, told, debits, credits)
+    kinds = [_kinds_of_side(grid, told, *side, signed)
+             for side in (("charge", debits, credits), ("payment", credits, debits))]  # fmt: skip
+    if _names_sides(grid):
+        _unknown_types(grid, mapping, kinds, debits, credits)
+    amounts = [(kinds[0], debits), (kinds[1], [c and -c for c in credits])]
+    amounts += [([kind] * len(grid), [c and _SIGNS.get(kind, 1) * c for c in cents]) for kind, cents in upright.items()]
+    return amounts, signed
+
+
+def _names_sides(grid: Grid) -> bool:
+    """Whether the ledger has a column for debits and one for credits."""
+    headers = [[bare(grid.header[place]) for place in grid.layout.columns.get(ours, [])] for ours in _SIDES]
+    return all(headers) and (headers[0][0] in (*DEBITS, "dr") or headers[1][0] in (*CREDITS, "cr"))
+
+
+def _is_journal(grid: Grid, told: list[str], debits: list[int | None], credits: list[int | None]) -> bool:
+    """Whether columns for charges and payments are debits and credits: a row fills one, and some are neither kind."""
+    types = grid.texts("kind")
+    rows = [i for i in grid.good() if debits[i] or credits[i]]
+    return not any(debits[i] and credits[i] for i in rows) and any(told[i] in _LATER and types[i] for i in rows)
+
+
+def _kinds_of_side(
+    grid: Grid, told: list[str], side: str, own: list[int | None], other: list[int | None], signed: bool
+) -> list[str]:
+    """The kind of every row's amount on a side, which is that of the side where the row's words tell no other.
+
+    A row's posting type says what it is, the side only more or less: an adjustment among the credits is no payment. In
+    rows with a charge and a payment each side keeps its own, unless debits and credits are one adjustment.
+    """
+    named = _names_sides(grid)
+    types = ["" if bare(type_) in (*DEBITS, *CREDITS, "dr", "cr") else type_ for type_ in grid.texts("kind")]
+
+    def kind(i: int) -> str:
+        single = not (own[i] and other[i])
+        if told[i] in _LATER and (named or (single and types[i])):
+            return told[i]
+        if single and signed and told[i] != "other":
+            return told[i]
+        return "other" if single and named and types[i] else side
+
+    return [kind(i) for i in range(len(grid))]
+
+
+def _filled(cents: list[int | None]) -> list[int | None]:
+    return [c or None for c in cents]
+
+
+def _upright(cents: list[int | None]) -> list[int | None]:
+    """A column that a system exports with minus signs throughout, turned round."""
+    return [-c if c else c for c in cents] if sum(filter(None, cents)) < 0 else cents
+
+
+def _unknown_types(grid: Grid, mapping: Mapping, kinds: list[list[str]], debits: list, credits: list) -> None:
+    """Says how many rows with an amount are neither charges nor payments because their type is not understood."""
+    types = grid.texts("kind")
+    rows = [i for i in grid.good() if types[i] not in mapping.kinds
+            and ((debits[i] and kinds[0][i] == "other") or (credits[i] and kinds[1][i] == "other"))]  # fmt: skip
+    if rows:
+        grid.notice(grid.place(rows[0], "kind"), f"the posting type is not understood, in {len(rows)} rows in all; they "
+                    "count as other", "name the types under [ledger.kinds] in a mapping file")  # fmt: skip
 
 
 def _known_postings(grid: Grid) -> None:
@@ -112,7 +194,7 @@ def _table(postings: dict[str, list], grid: Grid) -> pa.Table:
         "claim_number": pa.array(claims, pa.string()),
         "kind": pa.array(postings["kind"], pa.string()),
         "posted_by": pa.array(_posted_by(postings), pa.string()),
-        "amount": x12.decimals(_signed(postings), np.ones(rows, bool)),
+        "amount": x12.decimals(np.array(postings["cents"], np.int64), np.ones(rows, bool)),
         "code": texts(without_names(postings["code"], claims, grid.people, vocabulary)),
         "reason": texts(without_names(postings["reason"], claims, grid.people, vocabulary)),
         "payer_name": texts(payers(postings["payer_name"], patient)),
@@ -155,8 +237,8 @@ def _who(kind: str, payer: str, code: str, reason: str) -> str | None:
     return "insurance" if payer or re.search(r"ins|payer|eft|remit", f"{code} {reason}", re.I) else None
 
 
-def _signed(postings: dict[str, list]) -> np.ndarray:
-    """Cents with the signs of the schema: what this file's signs mean is told from each kind's sum."""
+def _sign(postings: dict[str, list]) -> None:
+    """Gives the cents the signs of the schema: what this file's signs mean is told from each kind's sum."""
     cents = np.array(postings["cents"], np.int64)
     kinds = np.array(postings["kind"], object)
     for kind, sign in _SIGNS.items():
@@ -164,4 +246,3 @@ def _signed(postings: dict[str, list]) -> np.ndarray:
         if mine.any() and np.sign(cents[mine].sum()) == -sign:
             cents[mine] = -cents[mine]
     postings["cents"] = cents.tolist()
-    return cents

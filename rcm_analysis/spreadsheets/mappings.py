@@ -28,6 +28,7 @@ from rcm_analysis.spreadsheets import cells
 
 AMOUNTS = {"charge": "charge_amount", "payment": "payment_amount", "adjustment": "adjustment_amount",
            "write_off": "write_off_amount", "refund": "refund_amount", "transfer": "transfer_amount"}  # fmt: skip
+DEBITS, CREDITS = ("debit", "debits", "debitamount", "debitamt"), ("credit", "credits", "creditamount", "creditamt")
 KEEP, DROP = "keep", "drop"
 HEADER_ROWS = 15  # a header stands among the first rows; titles above it are passed over
 MIN_COLUMNS = 3
@@ -66,8 +67,8 @@ LEDGER: dict[str, tuple[str, ...]] = {
     "procedure": _PROCEDURE,
     "location": _LOCATION,
     "amount": ("amount", "transactionamount", "txnamount", "transamount", "tranamount", "amt", "value", "total"),
-    "charge_amount": ("charges", "charge", "chargeamount", "billed", "billedamount", "chargeamt", "debit", "debits"),
-    "payment_amount": ("payments", "payment", "paymentamount", "paid", "paidamount", "pmt", "pmtamount", "receipts"),
+    "charge_amount": ("charges", "charge", "chargeamount", "billed", "billedamount", "chargeamt", *DEBITS),
+    "payment_amount": ("payments", "payment", "paymentamount", "paid", "paidamount", "pmt", "pmtamount", "receipts", *CREDITS),
     "adjustment_amount": ("adjustments", "adjustment", "adjustmentamount", "adj", "adjamount", "adjustmentamt"),
     "write_off_amount": ("writeoffs", "writeoff", "writeoffamount", "woamount"),
     "refund_amount": ("refunds", "refund", "refundamount"),
