@@ -494,20 +494,28 @@ def schedule(
     if not paths:
         _say("no report definition; write reports/monthly.toml as docs/schedule.md shows")
         raise typer.Exit(USAGE)
-    definitions = [schedule_.read(path) for path in paths]
+    definitions, wrong = schedule_.read_all(paths)
+    for words in wrong:
+        _say(f"rcm: {words}")
+    if not definitions:
+        raise typer.Exit(USAGE)
     try:
         moment = datetime.fromisoformat(now) if now else datetime.fromtimestamp(time.time())
     except ValueError:
         _say("rcm: times are written 2026-11-03T06:00")
         raise typer.Exit(USAGE) from None
     if list_:
-        waiting = schedule_.due(definitions, now=moment, store=store, out=out)
+        waiting, untold = schedule_.due(definitions, now=moment, store=store, out=out)
         rows = [[one.definition.name, one.practice, one.period, f"{one.at:%Y-%m-%d %H:%M}"] for one in waiting]
         _print(["report", "practice", "period", "due since"], rows, "nothing is due")
-        return
+        for one in untold:
+            _say(f"{one.due.definition.name}, {one.due.practice}: {one.message}")
+        raise typer.Exit(PARTLY if wrong or untold else DONE)
     outcomes = schedule_.run(definitions, now=moment, store=store, out=out, jobs=jobs, say=_say)
     good = sum(outcome.ok for outcome in outcomes)
-    raise typer.Exit(DONE if good == len(outcomes) else PARTLY if good else FAILED)
+    if outcomes and not good:
+        raise typer.Exit(FAILED)
+    raise typer.Exit(PARTLY if wrong or good < len(outcomes) else DONE)
 
 
 @app.command()

@@ -147,9 +147,9 @@ def test_a_practice_at_work_is_left_alone(place):
 SCRIPT = """
 import sys, datetime
 from pathlib import Path
-from rcm_analysis import reports, schedule
+from rcm_analysis.reports import render, schedule
 place = Path(sys.argv[1])
-reports.notebooks = lambda only: [place / "01_x.ipynb"]
+render.notebooks = lambda only: [place / "01_x.ipynb"]
 made = schedule.Definition(name="monthly", practices=("riverbend", "lakeside"), cron="0 6 3 * *", folder=str(place / "delivered"))
 schedule.run([made], now=datetime.datetime(2026, 11, 3, 6), store=place / "store", out=place / "out", jobs=2)
 """
@@ -159,7 +159,8 @@ HARNESS = """
 import datetime, json, os, random, shutil, signal, sys
 from pathlib import Path
 import nbconvert, pandas, papermill, pyarrow.parquet
-from rcm_analysis import portfolio, reports, runs, schedule
+from rcm_analysis.compare import portfolio
+from rcm_analysis.reports import render, run as runs, schedule
 place, rounds, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3]))
 known = portfolio.Profiles(*(pandas.read_pickle(place / f"{i}.pkl") for i in range(4)))
 
@@ -167,7 +168,7 @@ def run(notebook, output, parameters, **more):
     output.write_text((place / "executed.ipynb").read_text())
     return runs.Status(notebook.stem, True, 0.0)
 
-runs.run, reports.notebooks = run, lambda only: [place / "01_x.ipynb"]
+runs.run, render.notebooks = run, lambda only: [place / "01_x.ipynb"]
 portfolio.profile = lambda store, practice, **more: portfolio.Profiles(
     *(table.assign(practice=practice) for table in (known.cases, known.figures, known.changes)), known.reports)
 made = schedule.Definition(name="monthly", practices=("riverbend", "lakeside"), cron="0 6 3 * *", folder=str(place / "delivered"))
@@ -333,6 +334,123 @@ def test_a_wrong_definition_is_refused_by_name(tmp_path, old, new, words):
         schedule.read(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [('["riverbend"]', "5", "practices is a text or a list of texts"), ('["riverbend"]', "[5]", "practices is a text or a list"),
+     ('["riverbend"]', "[]", "practices is a text or a list"), ('"0 6 3 * *"', "7", "cron is a text"), ('"0 6 3 * *"', '"7"', "needs five fields"),
+     ("[parameters]\nmonths = 12", "parameters = 3", "parameters is a table"), ('"boss@example.org"', "5", "delivery.mail.to is a text or"),
+     ('folder = "delivered"', "folder = 1", "delivery.folder is a text"), ('["02"]', '"02"\ndeidentified = "no"', "deidentified is true or false"),
+     (WHOLE[WHOLE.index("[delivery]"):], 'delivery = "x"', "unknown|delivery is a table"), ('["riverbend"]', '["../../escaped"]', "can't name a practice"),
+     ('["riverbend"]', '["all", "riverbend"]', "not both"), ('from = "r', 'security = "ssl"\nfrom = "r', "security is one of starttls, tls, none")],
+)  # fmt: skip
+def test_a_value_of_the_wrong_kind_is_refused_by_name(tmp_path, old, new, words):
+    path = tmp_path / "monthly.toml"
+    path.write_text(WHOLE.replace(old, new) if new != 'delivery = "x"' else f"{new}\n{WHOLE.replace(old, '')}")
+    with pytest.raises(RcmError, match=rf"^monthly.toml.*({words})"):
+        schedule.read(path)
+
+
+def test_one_text_is_a_list_of_one(tmp_path):
+    path = tmp_path / "monthly.toml"
+    path.write_text(WHOLE.replace('["02"]', '"02"').replace('["riverbend"]', '"riverbend"'))
+    made = schedule.read(path)
+    assert (made.notebooks, made.practices, made.mail.to) == (("02",), ("riverbend",), ("boss@example.org",))
+
+
+def test_a_bad_definition_stops_no_other(place, monkeypatch):
+    monkeypatch.chdir(place)
+    (place / "more").mkdir()
+    texts = {"a_bad": "practices = 5\ncron = 7\n", "b_bad": "[[[", "monthly": 'practices = "riverbend"\ncron = "0 6 3 * *"\n',
+             "more/monthly": 'practices = "lakeside"\ncron = "0 6 3 * *"\n'}  # fmt: skip
+    for name, text in texts.items():
+        (place / f"{name}.toml").write_text(text)
+    options = [
+        "schedule",
+        *(f"{name}.toml" for name in texts),
+        "--now",
+        "2026-11-03T06:00",
+        "--store",
+        "store",
+        "--out",
+        "out",
+    ]
+    for more in ([], ["--list"]):  # the second: nothing is due any more, and what is wrong is still said
+        done = CliRunner().invoke(cli.app, [*options, *more])
+        assert done.exit_code == 3, done.output
+        for words in ("a_bad.toml: practices is", "b_bad.toml is not", "another definition is called monthly, too"):
+            assert words in done.output
+    assert runs_of(place) == ["riverbend 2026-10-31"]
+    assert CliRunner().invoke(cli.app, ["schedule", "a_bad.toml", "--out", "out"]).exit_code == 2
+
+
+EVIL = "a@example.org\nBcc: eve@example.org"
+
+
+@pytest.mark.parametrize(("to", "words"), [
+    ((EVIL, "nobody"), "delivery.mail.to is no address"), (("boss@example.org", EVIL, "refused@example.org"), "not to address 2, 3 of the 3"),
+])  # fmt: skip
+def test_a_bad_address_stops_no_report_and_no_other_address(place, server, to, words):
+    mail = deliver.Mail(to, "reports@example.org", f"127.0.0.1:{server.server_address[1]}", "none")
+    made = go(
+        place,
+        definition(practices=("lakeside", "riverbend"), mail=mail),
+        definition(name="other", parameters={"months": 12}),
+    )
+    assert [(o.due.definition.name, o.due.practice, o.ok) for o in made] == [
+        ("monthly", "lakeside", False), ("monthly", "riverbend", False), ("other", "riverbend", True), ("monthly", "all", to[0] == EVIL)
+    ]  # fmt: skip
+    assert all(words in o.message for o in made if not o.ok)  # the page is mailed when all others are
+    assert len(runs_of(place)) == 3
+    assert "reports failed" not in (place / "out/all/2026-10.monthly/10_portfolio.html").read_text()
+    assert len(server.got) == (0 if to[0] == EVIL else 3) and "eve@" not in "".join(server.got)
+    again = go(place, definition(practices=("lakeside", "riverbend"), mail=mail))
+    assert len(again) == (2 if to[0] == EVIL else 0)  # who was reached gets no second mail
+
+
+@pytest.mark.parametrize("state", ['{"monthly": {"do', "[]", '{"monthly": {"done": "soon"}}', '{"monthly": 5}'])
+def test_a_damaged_state_is_said(tmp_path, state):
+    (tmp_path / "riverbend").mkdir()
+    (tmp_path / "riverbend/.schedule.json").write_text(state)
+    both = definition(practices=("riverbend", "lakeside"))
+    found, [failed] = schedule.due([both], now=NOW, store=tmp_path, out=tmp_path)
+    assert [one.practice for one in found] == ["all", "lakeside"]
+    assert not failed.ok and "riverbend/.schedule.json is damaged; delete it" in failed.message
+
+
+def test_a_damaged_state_stops_no_other_practice(place):
+    (place / "out/riverbend").mkdir(parents=True)
+    (place / "out/riverbend/.schedule.json").write_text('{"monthly": {"do')
+    said = []
+    both = definition(practices=("riverbend", "lakeside"))
+    made = {o.due.practice: o for o in go(place, both, say=said.append)}
+    assert {name: o.ok for name, o in made.items()} == {"riverbend": False, "lakeside": True, "all": True}
+    assert "riverbend/.schedule.json is damaged; delete it" in said[0]
+    assert "1 of 2 reports failed: riverbend" in (place / "out/all/2026-10.monthly/10_portfolio.html").read_text()
+    (place / "out/riverbend/.schedule.json").unlink()
+    assert {o.due.practice: o.ok for o in go(place, both)} == {"riverbend": True, "all": True}
+
+
+def test_an_error_that_nobody_foresaw_stops_no_other(place, monkeypatch):
+    whole = render.render
+
+    def failing(**more):
+        if more["practice"] == "riverbend":
+            raise KeyError("QUILLFEATHER")
+        return whole(**more)
+
+    monkeypatch.setattr(render, "render", failing)
+    (place / "out").mkdir()
+    (place / "out/nobody").write_text("a file where the practice's folder would be")
+    made = {o.due.practice: o for o in go(place, definition(practices=("riverbend", "nobody", "lakeside")))}
+    assert {name: o.ok for name, o in made.items()} == {
+        "riverbend": False,
+        "nobody": False,
+        "lakeside": True,
+        "all": True,
+    }
+    assert made["riverbend"].message == "KeyError" and made["nobody"].message
+
+
 def test_the_command_lists_runs_and_tells_the_truth(place, monkeypatch):
     monkeypatch.chdir(place)
     (place / "reports").mkdir()
@@ -378,6 +496,9 @@ class _Smtp(socketserver.StreamRequestHandler):
         self.wfile.write(b"220 test\r\n")
         while line := self.rfile.readline():
             word = line[:4].upper()
+            if word == b"RCPT" and b"refused@" in line:
+                self.wfile.write(b"550 nobody\r\n")
+                continue
             if word == b"DATA":
                 self.wfile.write(b"354 go on\r\n")
                 self.server.got.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())

@@ -22,13 +22,14 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rcm_analysis import errors
 from rcm_analysis.compare.portfolio import ALL
 from rcm_analysis.errors import RcmError
 from rcm_analysis.months import window
@@ -41,6 +42,12 @@ MAX_TRIES = 3  # calls that try a failing report before it is given up
 PERIODS = ("last month", "this month")
 STATE = ".schedule.json"
 Say = Callable[[str], None]
+TEXT, LIST, YES, TABLE = "a text", "a text or a list of texts", "true or false", "a table"
+KEYS = {
+    "practices": LIST, "cron": TEXT, "period": TEXT, "notebooks": LIST, "formats": LIST, "deidentified": YES, "parameters": TABLE,
+    "delivery": TABLE, "delivery.folder": TEXT, "delivery.mail": TABLE, "delivery.mail.to": LIST,
+    **{f"delivery.mail.{key}": TEXT for key in ("from", "server", "security", "user", "password_variable", "link")},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,68 +114,110 @@ class Outcome:
 # --- definitions ---------------------------------------------------------------------------------------------------
 
 
+def read_all(paths: Sequence[Path]) -> tuple[list[Definition], list[str]]:
+    """The definitions in the files, and what is wrong with those that can't be used; one stops no other."""
+    found: dict[str, Definition] = {}
+    wrong = []
+    for path in dict.fromkeys(path.resolve() for path in paths):
+        try:
+            made = read(path)
+            if made.name in found:
+                raise RcmError(f"another definition is called {made.name}, too; {path} needs a name of its own")
+            found[made.name] = made
+        except RcmError as error:
+            wrong.append(str(error))
+    return list(found.values()), wrong
+
+
 def read(path: Path) -> Definition:
     """Reads a definition. Raises RcmError that names the file and every key that is unknown, missing or wrong."""
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
+        told = dict(_flat(tomllib.loads(path.read_text("utf-8"))))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RcmError(f"{path.name} is not understood: {error}") from None
-    delivered = told.pop("delivery", {})
-    mail = delivered.pop("mail", None)
-    if mail and "from" in mail:
+    _check_keys(told, path)
+    lists = {key: (told[key],) if isinstance(told[key], str) else tuple(told[key]) for key in told if KEYS[key] == LIST}
+    plain = {key: value for key, value in (told | lists).items() if "." not in key and key != "delivery"}
+    mail = {key.rpartition(".")[2]: value for key, value in (told | lists).items() if key.startswith("delivery.mail.")}
+    if mail:
         mail["sender"] = mail.pop("from")
-    wrong = _unknown(told, Definition, {"name", "folder", "mail"}) + [
-        f"delivery.{k}" for k in set(delivered) - {"folder"}
-    ]
-    wrong += [f"delivery.mail.{k}" for k in _unknown(mail or {}, deliver.Mail, set())]
-    if wrong:
-        raise RcmError(f"{path.name} has unknown keys: {', '.join(sorted(wrong))}")
-    missing = [key for key in ("practices", "cron") if key not in told]
-    missing += [f"delivery.mail.{k}" for k in ("to", "sender") if mail is not None and k not in mail]
-    if missing:
-        raise RcmError(f"{path.name} lacks {', '.join(missing)}".replace("mail.sender", "mail.from"))
-    practices = told.pop("practices")
     made = Definition(
-        name=path.stem, practices=(practices,) if isinstance(practices, str) else tuple(practices), folder=delivered.get("folder", ""),
-        mail=deliver.Mail(**{**mail, "to": tuple([mail["to"]] if isinstance(mail["to"], str) else mail["to"])}) if mail else None,
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in told.items()},
-    )  # fmt: skip
-    return _checked(made, path)
+        name=path.stem, folder=told.get("delivery.folder", ""), mail=deliver.Mail(**mail) if mail else None, **plain
+    )
+    try:
+        _check(made)
+    except RcmError as error:
+        raise RcmError(f"{path.name}: {error}") from None
+    return made
 
 
-def _unknown(told: dict, kind: type, but: set[str]) -> list[str]:
-    return [key for key in told if key not in kind.__dataclass_fields__ or key in but]
+def _flat(table: dict[str, Any], inside: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key with the names of the tables it stands in; the parameters, which the notebooks know, stay together."""
+    for key, value in table.items():
+        yield f"{inside}{key}", value
+        if isinstance(value, dict) and f"{inside}{key}" in ("delivery", "delivery.mail"):
+            yield from _flat(value, f"{inside}{key}.")
 
 
-def _checked(made: Definition, path: Path) -> Definition:
+def _check_keys(told: dict[str, Any], path: Path) -> None:
+    unknown = sorted(key for key in told if key not in KEYS)
+    if unknown:
+        raise RcmError(f"{path.name} has unknown keys: {', '.join(unknown)}")
+    needed = ["practices", "cron"] + ["delivery.mail.to", "delivery.mail.from"] * ("delivery.mail" in told)
+    missing = [key for key in needed if key not in told]
+    if missing:
+        raise RcmError(f"{path.name} lacks {', '.join(missing)}")
+    wrong = [f"{key} is {KEYS[key]}" for key, value in told.items() if not _fits(value, KEYS[key])]
+    if wrong:
+        raise RcmError(f"{path.name}: {'; '.join(wrong)}")
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == LIST and isinstance(value, list):
+        return bool(value) and all(isinstance(item, str) for item in value)
+    return isinstance(value, {TEXT: str, LIST: str, YES: bool, TABLE: dict}[kind])
+
+
+def _check(made: Definition) -> None:
     reports_cron.parse(made.cron)
     if made.period not in PERIODS:
-        raise RcmError(f"{path.name}: period is one of {', '.join(PERIODS)}, not {made.period!r}")
+        raise RcmError(f"period is one of {', '.join(PERIODS)}, not {made.period!r}")
     if not {"html"} <= set(made.formats) <= {"html", "pdf"}:
-        raise RcmError(f'{path.name}: formats are ["html"] or ["html", "pdf"]')
+        raise RcmError('formats are ["html"] or ["html", "pdf"]')
+    if made.mail and made.mail.security not in deliver.SECURITIES:
+        raise RcmError(f"delivery.mail.security is one of {', '.join(deliver.SECURITIES)}, not {made.mail.security!r}")
+    for name in made.practices:
+        store_.Practice(Path(), name)  # says what can name a practice
+    if ALL in made.practices and len(made.practices) > 1:
+        raise RcmError(f"practices are {ALL!r} or names, not both")
     reports_run.check_parameters(render.notebooks(list(made.notebooks)), made.parameters)
-    return made
 
 
 # --- what is due ---------------------------------------------------------------------------------------------------
 
 
-def due(definitions: list[Definition], *, now: datetime, store: Path, out: Path) -> list[Due]:
-    """Every report that fell due up to `now` and is not made yet, oldest first.
+def due(definitions: list[Definition], *, now: datetime, store: Path, out: Path) -> tuple[list[Due], list[Outcome]]:
+    """Every report that fell due up to `now` and is not made yet, oldest first; and what can't be told, as failed.
 
     A definition that never ran is due for its last time only, not for all of history.
     """
     found: dict[str, Due] = {}
+    failed = []
     for definition in definitions:
         names = definition.of(store)
         for practice in [*names, ALL] if len(names) > 1 else names:
-            known = _state(out, practice).get(definition.name, {})
-            done = datetime.fromisoformat(known["done"]) if "done" in known else None
-            for at in reports_cron.parse(definition.cron).due(after=done, until=now):
-                one = _due(definition, practice, at)
-                if not _is_made(one, out):
-                    found[one.key] = one
-    return sorted(found.values(), key=lambda one: (one.at, one.definition.name, one.practice))
+            try:
+                found |= {one.key: one for one in _fallen_due(definition, practice, now, out)}
+            except Exception as error:
+                failed.append(Outcome(_due(definition, practice, now), False, _told(error)))
+    return sorted(found.values(), key=lambda one: (one.at, one.definition.name, one.practice)), failed
+
+
+def _fallen_due(definition: Definition, practice: str, now: datetime, out: Path) -> list[Due]:
+    known = _state(out, practice).get(definition.name, {})
+    done = datetime.fromisoformat(known["done"]) if "done" in known else None
+    times = reports_cron.parse(definition.cron).due(after=done, until=now)
+    return [one for one in (_due(definition, practice, at) for at in times) if not _is_made(one, out)]
 
 
 def _due(definition: Definition, practice: str, at: datetime) -> Due:
@@ -178,8 +227,15 @@ def _due(definition: Definition, practice: str, at: datetime) -> Due:
 
 
 def _state(out: Path, practice: str) -> dict[str, dict[str, Any]]:
+    """What is known of every definition at a practice. Raises RcmError where the file was damaged."""
     path = out / practice / STATE
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+    try:
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        for one in known.values():
+            datetime.fromisoformat(one.get("done", "2000-01-01"))
+    except (ValueError, AttributeError, TypeError):
+        raise RcmError(f"{path} is damaged; delete it, and what fell due last is made") from None
+    return known
 
 
 def _remember(out: Path, one: Due, **facts: Any) -> None:
@@ -205,7 +261,10 @@ def _is_made(one: Due, out: Path) -> bool:
 def _is_rendered(one: Due, out: Path, mark: str = "") -> bool:
     """Whether the report is there, though a killed scheduler may not have noted it."""
     manifest = one.folder(out) / "manifest.json"
-    return manifest.exists() and json.loads(manifest.read_text("utf-8")).get("schedule") == (mark or one.mark)
+    try:
+        return manifest.exists() and json.loads(manifest.read_text("utf-8")).get("schedule") == (mark or one.mark)
+    except ValueError:  # a damaged report is made again
+        return False
 
 
 # --- running -------------------------------------------------------------------------------------------------------
@@ -220,14 +279,31 @@ def run(
     """
     store, out = store.resolve(), out.resolve()  # while notebooks run, papermill changes the process's folder, and back
     waiting: dict[str, list[Due]] = {}
-    for one in due(definitions, now=now, store=store, out=out):
+    found, failed = due(definitions, now=now, store=store, out=out)
+    for one in failed:
+        say(_said(one))
+    for one in found:
         waiting.setdefault(one.practice, []).append(one)
     pages = waiting.pop(ALL, [])
     side_by_side = max(1, min(jobs, len(waiting)))
     with render.private_files(), ThreadPoolExecutor(side_by_side) as pool:
         done = pool.map(lambda name: _practice(name, waiting[name], store, out, say, jobs=side_by_side), waiting)
-        outcomes = [outcome for outcomes in done for outcome in outcomes]
+        outcomes = failed + [outcome for outcomes in done for outcome in outcomes]
         return outcomes + (_practice(ALL, pages, store, out, say, outcomes, jobs) if pages else [])
+
+
+def _said(outcome: Outcome) -> str:
+    one = outcome.due
+    return f"{one.definition.name}, {one.practice}, {one.period}: {'done' if outcome.ok else outcome.message}"
+
+
+def _told(error: Exception) -> str:
+    """Why something failed, for an analyst: of an error that nobody foresaw its kind alone, since its text may quote a value."""
+    if isinstance(error, RcmError):
+        return str(error)
+    if type(error).__name__ in errors.OUT_OF_MEMORY:
+        return errors.NO_MEMORY
+    return (os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "") or type(error).__name__
 
 
 def _practice(
@@ -237,27 +313,33 @@ def _practice(
 
     For the pages of all, `before` is what became of the practices, and `jobs` how many are read at a time.
     """
-    folder = out / practice
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with render.lock(folder, ".schedule.lock"):
-            for one in waiting:
-                if not _state(out, practice).get(one.definition.name):  # so that it stays due if it fails
-                    _remember(out, one, done=(one.at - timedelta(minutes=1)).isoformat())
-            left = [one for one in waiting if not _is_made(one, out)]
-            made = [
-                _page(one, store, out, before, jobs) if practice == ALL else _one(one, store, out, jobs) for one in left
-            ]
-            outcomes = [outcome for outcome in made if outcome]
-            _advance(waiting, out)
+        outcomes = _made(practice, waiting, store, out, before, jobs)
     except render.Busy:
         say(f"{practice}: another rcm schedule is at work on it; left to that one")
         return []
+    except Exception as error:  # a practice whose folder can't be written, say, stops no other
+        outcomes = [Outcome(one, False, _told(error)) for one in waiting]
     for outcome in outcomes:
-        say(
-            f"{outcome.due.definition.name}, {practice}, {outcome.due.period}: {'done' if outcome.ok else outcome.message}"
-        )
+        say(_said(outcome))
     return outcomes
+
+
+def _made(
+    practice: str, waiting: list[Due], store: Path, out: Path, before: Sequence[Outcome], jobs: int
+) -> list[Outcome]:
+    folder = out / practice
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with render.lock(folder, ".schedule.lock"):
+        for one in waiting:
+            if not _state(out, practice).get(one.definition.name):  # so that it stays due if it fails
+                _remember(out, one, done=(one.at - timedelta(minutes=1)).isoformat())
+        left = [one for one in waiting if not _is_made(one, out)]
+        made = [
+            _page(one, store, out, before, jobs) if practice == ALL else _one(one, store, out, jobs) for one in left
+        ]
+        _advance(waiting, out)
+    return [outcome for outcome in made if outcome]
 
 
 def _one(one: Due, store: Path, out: Path, jobs: int) -> Outcome:
@@ -268,13 +350,11 @@ def _one(one: Due, store: Path, out: Path, jobs: int) -> Outcome:
             if not result.ok:
                 broken = "; ".join(f"{s.notebook}: {s.message}" for s in result.statuses if not s.ok)
                 return _failed(one, out, broken)
-        _deliver(one, out)
-    except RcmError as error:
-        return _failed(one, out, str(error))
-    except OSError as error:
-        return _failed(one, out, os.strerror(error.errno) if error.errno else type(error).__name__)
-    _finish(one, out)
-    return Outcome(one, True)
+        unreached = _deliver(one, out)
+    except Exception as error:
+        return _failed(one, out, _told(error))
+    _finish(one, out)  # also where an address was not reached: the others would get the mail again
+    return Outcome(one, not unreached, unreached)
 
 
 def _render(one: Due, store: Path, out: Path, jobs: int) -> render.Result:
@@ -294,8 +374,8 @@ def _page(one: Due, store: Path, out: Path, before: Sequence[Outcome], jobs: int
     that changes what it tells; None where it is as it was."""
     waiting = {name: replace(one, practice=name) for name in one.definition.of(store)}
     missing = {name: why for name, due_ in waiting.items() if (why := _why_missing(due_, out, before))}
-    unsettled = [name for name, due_ in waiting.items() if not _is_made(due_, out)]
     try:
+        unsettled = [name for name, due_ in waiting.items() if not _is_settled(due_, out)]
         mark = hashlib.sha256(f"{one.mark} {missing}".encode()).hexdigest()[:16]
         there = _is_rendered(one, out, mark)
         if there and unsettled:
@@ -304,20 +384,28 @@ def _page(one: Due, store: Path, out: Path, before: Sequence[Outcome], jobs: int
             result = _compared(one, store, out, missing, mark, jobs)
             if not result.ok:
                 return _failed(one, out, "; ".join(status.message for status in result.statuses))
-        _deliver(one, out, mail=not unsettled)
-    except RcmError as error:
-        return _failed(one, out, str(error))
-    except OSError as error:
-        return _failed(one, out, os.strerror(error.errno) if error.errno else type(error).__name__)
+        unreached = _deliver(one, out, mail=not unsettled)
+    except Exception as error:
+        return _failed(one, out, _told(error))
     if not unsettled:
         _finish(one, out)
-    return Outcome(one, True)
+    return Outcome(one, not unreached, unreached)
+
+
+def _is_settled(one: Due, out: Path) -> bool:
+    """Whether nothing is to be done for a report; not known, and so not settled, where its state is damaged."""
+    try:
+        return _is_made(one, out)
+    except RcmError:
+        return False
 
 
 def _why_missing(one: Due, out: Path, before: Sequence[Outcome]) -> str:
     """Why a practice has no report of this day; empty where it has one."""
+    if _is_rendered(one, out):  # though its mail may have failed
+        return ""
     said = [outcome.message for outcome in before if outcome.due.key == one.key and not outcome.ok]
-    there = _is_rendered(one, out) or (_is_made(one, out) and (one.folder(out) / "index.html").exists())
+    there = _is_settled(one, out) and (one.folder(out) / "index.html").exists()
     return said[-1] if said else "" if there else "its report is not made"
 
 
@@ -334,7 +422,8 @@ def _compared(one: Due, store: Path, out: Path, missing: dict[str, str], mark: s
     return made.page
 
 
-def _deliver(one: Due, out: Path, *, mail: bool = True) -> None:
+def _deliver(one: Due, out: Path, *, mail: bool = True) -> str:
+    """Brings the report to its readers; says which addresses were not reached, nothing where all were."""
     report = one.folder(out)
     if one.definition.folder:
         report = deliver.to_folder(report, Path(one.definition.folder))
@@ -348,7 +437,8 @@ def _deliver(one: Due, out: Path, *, mail: bool = True) -> None:
             key=one.key,
             report=report,
         )
-        deliver.send(one.definition.mail, made)
+        return deliver.send(one.definition.mail, made)
+    return ""
 
 
 def _failed(one: Due, out: Path, message: str) -> Outcome:
