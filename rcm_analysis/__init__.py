@@ -62,7 +62,7 @@ _MOVED = {
     "risk_features": "risk.features", "risk_judgement": "models.scores", "risk_models": "models.learners",
     "risk_outcome": "models.outcome", "rule_search": "prevention.search", "rule_words": "prevention.wording",
     "runs": "reports.run", "schedule": "reports.schedule", "schema": "store.schema",
-    "scorecards": "compare.scorecard", "scrub": "prevention.scrub", "sharing": "store.handover",
+    "scorecards": "compare.scorecard", "scrub": "prevention.scrub", "sharing": "store.kept",
     "sheets": "spreadsheets.sheets", "signals": "trends.search", "sources": "intake.sources",
     "standardization": "compare.equal_mix", "static_edits": "prevention.edits", "submissions": "edi.claim_837",
     "summaries": "measures.by_month", "tables": "export", "tallies": "intake.file_log",

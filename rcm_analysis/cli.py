@@ -446,6 +446,31 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
 
 
 @app.command()
+def cache(
+    practice: Annotated[
+        str | None, typer.Option("--practice", "-p", help="One practice; all of them without it.")
+    ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete what is kept; it is made again when it is needed.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Show what is kept of derived tables, so that opening a practice is quick, or clear it. Facts are never touched.
+
+    Example: rcm cache --practice riverbend-demo --clear
+    """
+    from rcm_analysis.store import kept
+    from rcm_analysis.store.practice import Practice, practices
+
+    owns = [Practice(store, name) for name in ([practice] if practice else practices(store))]
+    if clear:
+        _say(f"cleared {sum(map(kept.clear, owns)) / 1e6:,.1f} MB")
+        return
+    rows = [[one.practice, one.as_of, f"{one.size / 1e6:,.1f}"] for own in owns for one in kept.kept(own)]
+    _print(["practice", "as of", "MB"], rows, "nothing is kept")
+
+
+@app.command()
 def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
            yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:  # fmt: skip
     """Delete everything of a practice, its reports included."""

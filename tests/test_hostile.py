@@ -14,11 +14,9 @@ from conftest import AS_OF
 from typer.testing import CliRunner
 
 from rcm_analysis import cli, export, words
-from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import scrub
 from rcm_analysis.reports import render
-from rcm_analysis.store import handover
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import edi, practice
 
@@ -82,18 +80,6 @@ def store(hostile_folder, tmp_path_factory) -> Path:
     outcome = ingest.ingest(Practice(root, "p"), [hostile_folder / "edi", hostile_folder / "ledger.csv"])
     assert {file["status"] for file in outcome.files} == {"accepted"}
     return root
-
-
-@pytest.fixture(scope="module")
-def derived(store):
-    """The practice's tables, derived once for all that opens it."""
-    con = derive.open_practice(store, "p", as_of=AS_OF)
-    with (
-        handover.shared(con) as environment,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv(*next(iter(environment.items())))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +173,6 @@ def test_no_cell_of_the_worklist_is_a_formula(report):
 
 
 @pytest.mark.parametrize("table", ["claims", "denials", "write_offs", "ledger", "remittances", "risk", "signals"])
-@pytest.mark.usefixtures("derived")
 def test_no_exported_cell_is_a_formula(store, tmp_path, table):
     for suffix in (".csv", ".xlsx"):
         out = tmp_path / f"{table}{suffix}"

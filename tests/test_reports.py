@@ -22,7 +22,6 @@ from rcm_analysis.measures import by_month
 from rcm_analysis.pages import blocks
 from rcm_analysis.reports import render as reports_render
 from rcm_analysis.reports import run as reports_run
-from rcm_analysis.store import handover
 from rcm_analysis.store.practice import Practice
 
 HOSTILE = "<script>alert(1)</script>"
@@ -275,15 +274,3 @@ def test_tables_are_derived_once_and_shared(demo_store, tmp_path, monkeypatch):
     wanted = con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall()
     for book in books:
         assert "".join(printed(folder / "executed" / book.name)) == f"[(True,)]\n{wanted}\n"
-
-
-def test_another_day_is_not_answered_from_shared_tables(demo_store, monkeypatch):
-    con = derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
-    earlier = date(2026, 3, 31)
-    wanted = (
-        derive.open_practice(demo_store, "riverbend", as_of=earlier).execute("SELECT count(*) FROM claims").fetchall()
-    )
-    with handover.shared(con) as environment:
-        monkeypatch.setenv(handover.VARIABLE, environment[handover.VARIABLE])
-        then = derive.open_practice(demo_store, "riverbend", as_of=earlier)
-    assert then.execute("SELECT count(*) FROM claims").fetchall() == wanted

@@ -22,7 +22,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.errors import FailedError
 from rcm_analysis.intake import ingest
 from rcm_analysis.spreadsheets import exports
-from rcm_analysis.store import handover, schema
+from rcm_analysis.store import kept, schema
 from rcm_analysis.store import practice as store
 from rcm_analysis.store.practice import Practice, StoreError
 
@@ -199,16 +199,16 @@ def test_a_folder_above_the_store_is_neither_a_partition_nor_a_pattern(tmp_path,
 
 @pytest.mark.parametrize("name", ["paid=0", "st*x", "st?x", "st[ab]x"])
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-def test_tables_are_shared_below_any_folder(tmp_path, monkeypatch, name):
+def test_tables_are_kept_for_kernels_below_any_folder(tmp_path, monkeypatch, name):
     (tmp_path / "a.835").write_bytes(remittance("CLP*A1*1*100*80", paid="80"))
-    of = {"practice": "clinic", "as_of": date(2026, 10, 31), "store": tmp_path / "store"}
-    ingest.ingest(Practice(of["store"], "clinic"), [tmp_path / "a.835"])
-    (tmp_path / name).mkdir()
-    con = derive.open_practice(of["store"], "clinic", as_of=of["as_of"])
-    with handover.shared(con, folder=tmp_path / name) as environment:
-        monkeypatch.setenv(handover.VARIABLE, environment[handover.VARIABLE])
-        other = Practice(of["store"], "clinic").connect(as_of=of["as_of"])
-        assert handover.attach(other, **of)
+    practice, day = Practice(tmp_path / name / "store", "clinic"), date(2026, 10, 31)
+    ingest.ingest(practice, [tmp_path / "a.835"])
+    view = derive.open_practice(practice.root, "clinic", as_of=day)
+    with kept.for_kernels(view.con, practice, day) as environment:
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        other = practice.connect(as_of=day)
+        assert kept.attach(other, practice, day)
         assert other.execute("SELECT claim_number, paid FROM claims").fetchall() == [("A1", 80)]
 
 

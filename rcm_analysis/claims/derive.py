@@ -26,7 +26,7 @@ from rcm_analysis.claims import overlaps, postings
 from rcm_analysis.months import day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
-from rcm_analysis.store import handover, steps
+from rcm_analysis.store import kept, steps
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.store.view import View
 
@@ -106,8 +106,12 @@ def open_practice(
     as_of = day_of(as_of)
     own = Practice(Path(store), practice)
     con = store_engine.connect(own, as_of=as_of, engine=engine)
-    if handover.attach(con, practice=practice, as_of=as_of, store=Path(store)):
+    phrases = postings.own_phrases(own.own_tables("write_off_phrases"))
+    keeps = store_engine.keeps(con)
+    if keeps and kept.attach(con, own, as_of):
         _offer(con, as_of)
     else:
-        derive(con, as_of=as_of, extra_phrases=postings.own_phrases(own.own_tables("write_off_phrases")))
+        derive(con, as_of=as_of, extra_phrases=phrases)
+        if keeps:
+            kept.keep(con, own, as_of)
     return View(practice, as_of, months, Path(store), con)

@@ -34,7 +34,7 @@ from rcm_analysis.pages import blocks
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import pdf, run
 from rcm_analysis.reports.run import Status
-from rcm_analysis.store import engine, handover
+from rcm_analysis.store import engine, kept
 from rcm_analysis.store.practice import Practice
 
 START = "00_start"  # for JupyterLab, no page of a report unless asked for
@@ -191,9 +191,9 @@ def _shared_tables(practice: str, as_of: date, store: Path, work: Path, *, worth
     if not worth_it or not Practice(store, practice).exists() or engine.named(store) != "duckdb":
         yield {}
         return
-    con = derive.open_practice(store, practice, as_of=as_of)
-    with handover.shared(con, folder=work) as environment:
-        con.close()
+    view = derive.open_practice(store, practice, as_of=as_of)
+    with kept.for_kernels(view.con, Practice(store, practice), as_of) as environment:
+        view.close()
         yield environment
 
 

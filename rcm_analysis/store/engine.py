@@ -98,6 +98,11 @@ def pool(engine: str | None, *, jobs: int) -> Iterator[Executor]:
             yield tasks
 
 
+def keeps(con: Any) -> bool:
+    """Whether derived tables of this connection can be kept in a file: DuckDB's can, a Spark keeps its own."""
+    return not isinstance(con, SparkConnection)
+
+
 def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, path: Path) -> None:
     """Writes a query's rows into one Parquet file, money as decimals."""
     if isinstance(con, SparkConnection):
