@@ -5,7 +5,7 @@ Files on disk become tidy tables (`intake`, `store`), tables become claims, deni
 Each folder is a room whose first line says what it does and what it does not. An analyst begins with
 
     import rcm_analysis as rcm
-    p = rcm.open_practice("data/store", "riverbend-demo", as_of="2026-10-31", months=24)
+    p = rcm.open_practice("data/store", "riverbend", as_of="2026-10-31", months=24)
     p.denials(carc="197")
 """
 

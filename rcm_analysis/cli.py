@@ -457,7 +457,7 @@ def cache(
 ) -> None:
     """Show what is kept of derived tables, so that opening a practice is quick, or clear it. Facts are never touched.
 
-    Example: rcm cache --practice riverbend-demo --clear
+    Example: rcm cache --practice riverbend --clear
     """
     from rcm_analysis.store import kept
     from rcm_analysis.store.practice import Practice, practices
