@@ -19,7 +19,7 @@ from rcm_analysis import cli
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import by_month
-from rcm_analysis.spreadsheets import cells, exports, listings, mappings
+from rcm_analysis.spreadsheets import cells, exports, listings, mappings, sheets
 from rcm_analysis.store.practice import Practice
 
 LEDGER = """Claim ID,Patient Name,Visit Date,Txn Date,Txn Type,Adj Code,Adj Reason,Payer,Amount
@@ -167,6 +167,54 @@ def test_a_workbook_is_read_with_its_own_dates_and_numbers(tmp_path):
     assert rows(con, "SELECT level, place, reason FROM rejects ORDER BY place DESC") == [
         ("notice", "sheet Data, row 6", "is a line of totals"),
         ("notice", "sheet Cover", "was left out: no header row was understood (the first row has 1 columns)")]  # fmt: skip
+
+
+def open_document(lines: list[list]) -> bytes:
+    """A spreadsheet as LibreOffice writes it."""
+
+    def cell(value) -> str:
+        if isinstance(value, date):
+            return f'<table:table-cell office:value-type="date" office:date-value="{value.isoformat()}"/>'
+        if isinstance(value, (int, float)):
+            return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+
+    rows = "".join(f"<table:table-row>{''.join(map(cell, line))}</table:table-row>" for line in lines)
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    body = f'<office:body><office:spreadsheet><table:table table:name="Data">{rows}</table:table></office:spreadsheet></office:body>'
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+        archive.writestr("content.xml", f"<office:document-content {names}>{body}</office:document-content>")
+    return out.getvalue()
+
+
+def test_an_open_document_is_read_as_a_workbook_of_excel_is(tmp_path):
+    lines = [
+        ["Claim ID", "Txn Date", "Txn Type", "Amount"],
+        ["A1", date(2026, 1, 2), "Charge", 100.1],
+        ["A1", date(2026, 3, 4), "Payment", -80],
+    ]
+    for name, data in (("ods", open_document(lines)), ("xlsx", workbook({"Data": lines}))):
+        con = ingested(tmp_path / name, data)
+        assert rows(con, "SELECT row, claim_number, known_on, amount FROM ledger ORDER BY row") == [
+            (2, "A1", date(2026, 1, 2), D("100.10")), (3, "A1", date(2026, 3, 4), D("-80.00"))]  # fmt: skip
+
+
+def test_two_cells_far_apart_cost_no_memory(tmp_path):
+    from openpyxl import Workbook
+
+    book, out = Workbook(), io.BytesIO()
+    book.active["A1"], book.active["XFD1048576"] = "Claim ID", "Amount"
+    book.save(out)
+    with pytest.raises(sheets.SheetError, match="spans far more cells than it fills"):
+        sheets.read(b"", raw=out.getvalue())
 
 
 HEAD = ["Claim ID", "Patient", "Txn Date", "Txn Type", "Reason", "Amount"]

@@ -125,7 +125,7 @@ REFUSED = {
     "nothing": (b"", "byte 0", "the file is empty"),
     "blanks": (b" \r\n" * 99, "byte 0", "the file is empty"),
     "pdf": (b"%PDF-1.7\n1 0 obj", "byte 0", "a PDF document"),
-    "old excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "byte 0", "an old Excel"),
+    "old excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "file", "an old Excel"),
     "html": (b"<html><body>Session expired</body></html>", "byte 0", "a web page"),
     "7z": (b"7z\xbc\xaf\x27\x1c\x00\x04", "byte 0", "a 7-Zip archive"),
     "tar": (b"a.835" + b"\0" * 252 + b"ustar\x0000" + b"\0" * 600, "byte 0", "a tar archive"),

@@ -15,6 +15,7 @@ import pandas as pd
 
 from rcm_analysis.errors import RcmError
 from rcm_analysis.reference import codes
+from rcm_analysis.spreadsheets import sheets
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
@@ -45,36 +46,36 @@ def read(path: Path) -> pd.DataFrame:
     A rate is missing where a count is suppressed or more was denied than received. Raises IssuersError when there is no
     sheet of issuers, when the year isn't told, and when rows of an issuer contradict each other.
     """
-    from openpyxl import load_workbook
-
+    raw = path.read_bytes()
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # openpyxl raises whatever its parsers do
-        raise IssuersError(f"{path.name} is no Excel workbook that can be read ({type(error).__name__})") from None
-    sheets = [sheet for sheet in book.worksheets if re.search(r"\bQHP\b", sheet.title, re.I)] or book.worksheets
-    for sheet in sheets:
+        book = sheets.read(raw, raw=raw) if sheets.is_workbook(raw) else []
+    except sheets.SheetError:
+        book = []
+    if not book:
+        raise IssuersError(f"{path.name} is no Excel workbook that can be read")
+    for sheet in [sheet for sheet in book if re.search(r"\bQHP\b", sheet.name, re.I)] or book:
         found = _rows(sheet)
         if found is not None:
-            return _by_issuer(found, _year(sheet.title, path.name), path.name)
+            return _by_issuer(found, _year(sheet.name, path.name), path.name)
     raise IssuersError(
         f"{path.name} has no sheet with the columns Issuer_ID, Issuer_Name and the issuer's claims received and denied; it needs "
         "the Transparency in Coverage workbook of CMS"
     )
 
 
-def _rows(sheet: Any) -> pd.DataFrame | None:
+def _rows(sheet: sheets.Sheet) -> pd.DataFrame | None:
     """The plans of a sheet with our names; None where its first rows hold no such header."""
-    rows = sheet.iter_rows(values_only=True)
+    rows = iter(sheet.rows)
     for _, row in zip(range(ROWS_TO_HEADER), rows, strict=False):
-        places = {re.sub(r"[^a-z0-9]", "", str(cell).lower()): i for i, cell in enumerate(row) if cell is not None}
+        places = {re.sub(r"[^a-z0-9]", "", str(cell).lower()): i for i, cell in enumerate(row) if cell}
         counts = {name: next((one for one in known if one in places), None) for name, known in COUNTS.items()}
         if ID in places and NAME in places and all(counts.values()):
             wanted = {"state": places.get("state"), "issuer_id": places[ID], "issuer_name": places[NAME]}
             wanted |= {name: places[column] for name, column in counts.items()}
             cells = [
-                [line[i] if i is not None and i < len(line) else None for i in wanted.values()]
+                [line[i] or None if i is not None and i < len(line) else None for i in wanted.values()]
                 for line in rows
-                if any(cell is not None for cell in line)
+                if any(line)
             ]
             table = pd.DataFrame(cells, columns=list(wanted), dtype=object)
             return table.assign(network=counts["received"].endswith("network"))
@@ -103,7 +104,7 @@ def _by_issuer(plans: pd.DataFrame, year: int, name: str) -> pd.DataFrame:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(int(value)) if isinstance(value, float) else str(value).strip()
+    return "" if value is None else str(value).strip()
 
 
 def _number(value: Any) -> Any:

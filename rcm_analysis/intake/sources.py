@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from rcm_analysis.errors import FailedError
+from rcm_analysis.spreadsheets.sheets import holds_workbook
 
 SMALL_BYTES = 32_000_000  # more is mapped from a spilled copy
 BLOCK_BYTES = 4_000_000
@@ -49,7 +50,6 @@ _UNPACK, _EXPORT = (
 )
 _STRANGERS = (
     (b"%PDF-", 0, "a PDF document", _EXPORT),
-    (b"\xd0\xcf\x11\xe0", 0, "an old Excel or Word file", "open it and save it as .xlsx or CSV"),
     (b"7z\xbc\xaf\x27\x1c", 0, "a 7-Zip archive", _UNPACK),
     (b"Rar!", 0, "a RAR archive", _UNPACK),
     (b"ustar", 257, "a tar archive", _UNPACK),
@@ -226,7 +226,7 @@ class Opener:
         if problem:
             yield _refused(name, name, *problem, size)
             return
-        if any(member.filename == "xl/workbook.xml" for member in members):
+        if holds_workbook(member.filename for member in members):
             file.seek(0)
             yield self._plain_file(name, file, size)
             return
@@ -276,7 +276,9 @@ def _unless_packed(offered: Offered) -> Offered:
 
 
 def _is_workbook(content: Content) -> bool:
-    return content.find(b"xl/workbook.xml") >= 0
+    return any(
+        content.find(name) >= 0 for name in (b"xl/workbook.xml", b"xl/workbook.bin", b"opendocument.spreadsheet")
+    )
 
 
 def _archive_problem(members: list[zipfile.ZipInfo], size: int) -> tuple[str, str] | None:

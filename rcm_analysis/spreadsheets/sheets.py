@@ -1,17 +1,22 @@
-"""Bytes of an export -> rows of cells: separated text or the sheets of an Excel workbook.
+"""Bytes of an export -> rows of cells: separated text or the sheets of a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods).
 
     b"Claim ID;Amount\\nA1;5,00\\n"  ->  [Sheet("", [["Claim ID", "Amount"], ["A1", "5,00"]])]
 
 Row numbers count as a spreadsheet program counts them, the first being 1. A date cell of a workbook becomes 2026-01-05,
-which needs no order of day and month.
+which needs no order of day and month. A workbook is read in a process of its own with bounded memory: its reader holds
+every cell between the first and the last one, so that two cells far apart can ask for more than the machine has.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+import subprocess
+import sys
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +29,9 @@ MAX_CELL_CHARACTERS = 1_000_000
 MAX_LINES_IN_A_CELL = 50  # more of them stand behind a quotation mark that was never closed
 MAX_SHEETS = 60  # of one workbook, so that row numbers fit into 31 bits
 CENT_DIGITS = 6  # a workbook's 0.1 + 0.2 is 0.3
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # how .xls begins, and any other old or encrypted file of Office
+MEMORY_BYTES = 3_000_000_000  # of the process that reads a workbook, and so much more for each of its bytes
+MEMORY_PER_BYTE = 60
 
 
 class SheetError(ValueError):
@@ -40,12 +48,28 @@ class Sheet:
 
 
 def is_workbook(data: bytes) -> bool:
-    """Whether the bytes are an Excel workbook (.xlsx) and not another archive."""
+    """Whether the bytes are a workbook of Excel or OpenDocument and not another archive.
+
+    >>> is_workbook(b"Claim ID,Amount")
+    False
+    """
+    if data.startswith(OLD_WORKBOOK):
+        return True
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return "xl/workbook.xml" in archive.namelist()
+            return holds_workbook(archive.namelist())
     except zipfile.BadZipFile:
         return False
+
+
+def holds_workbook(members: Iterable[str]) -> bool:
+    """Whether an archive with these members is a workbook.
+
+    >>> holds_workbook(["[Content_Types].xml", "xl/workbook.bin"]), holds_workbook(["january.835"])
+    (True, False)
+    """
+    names = set(members)
+    return not names.isdisjoint(("xl/workbook.xml", "xl/workbook.bin")) or {"mimetype", "content.xml"} <= names
 
 
 def read(data: bytes, *, raw: bytes) -> list[Sheet]:
@@ -105,28 +129,66 @@ def _unquoted(line: str) -> str:
 
 
 def _workbook(raw: bytes) -> list[Sheet]:
-    from openpyxl import load_workbook
-
-    try:
-        book = load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-        sheets = [Sheet(page.title, [[_cell(value) for value in row] for row in page.iter_rows(values_only=True)])
-                  for page in book.worksheets]  # fmt: skip
-    except Exception as error:  # openpyxl raises whatever its parsers do
-        raise SheetError(f"the Excel workbook is damaged ({type(error).__name__})") from error
-    sheets = [sheet for sheet in sheets if any(map(any, sheet.rows))]
+    read_apart = f"from {__name__} import write_sheets; write_sheets()"
+    done = subprocess.run([sys.executable, "-c", read_apart], input=raw, capture_output=True, check=False)
+    if done.returncode or not done.stdout:
+        raise SheetError("the workbook is damaged, or spans far more cells than it fills")
+    told = json.loads(done.stdout)
+    if "problem" in told:
+        raise SheetError(told["problem"])
+    sheets = [Sheet(name, rows) for name, rows in told["sheets"] if any(map(any, rows))]
     if not sheets:
-        raise SheetError("the Excel workbook holds no filled cell")
+        raise SheetError("the workbook holds no filled cell")
     return sheets
 
 
+def write_sheets() -> None:
+    """Reads a workbook from standard input and writes its cells as JSON: the other side of `_workbook`."""
+    raw = sys.stdin.buffer.read()
+    _limit_memory(MEMORY_BYTES + MEMORY_PER_BYTE * len(raw))
+    json.dump(_told(raw), sys.stdout)
+
+
+def _told(raw: bytes) -> dict[str, Any]:
+    from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum
+
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(raw)) as book:
+            pages = [page.name for page in book.sheets_metadata if page.typ == SheetTypeEnum.WorkSheet]
+            return {"sheets": [(name, _rows(book.get_sheet_by_name(name))) for name in pages]}
+    except PasswordError:
+        return {"problem": "the workbook is protected by a password"}
+    except Exception as error:  # whatever its parsers raise
+        what = (
+            "an old Excel or Word file that can't be read"
+            if raw.startswith(OLD_WORKBOOK)
+            else "the workbook is damaged"
+        )
+        return {"problem": f"{what} ({type(error).__name__})"}
+
+
+def _rows(page: Any) -> list[list[str]]:
+    return [[_cell(value) for value in row] for row in page.to_python(skip_empty_area=False)]
+
+
+def _limit_memory(limit: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows: its memory ends where the machine's does
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, float):
+        if value.is_integer():
+            return str(int(value))
+        text = repr(round(value, CENT_DIGITS))
+        return text if "e" not in text else format(Decimal(text), "f")
     if isinstance(value, datetime):
         return value.date().isoformat()
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float):
-        number = Decimal(repr(round(value, CENT_DIGITS)))
-        return str(int(number)) if number == int(number) else format(number, "f")
     return str(value).strip()
