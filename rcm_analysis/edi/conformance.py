@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from rcm_analysis.edi.envelopes import Note, Piece
 
 GROUPS = {"835": "HP", "837": "HC", "277": "HN", "999": "FA", "997": "FA"}
-RELEASES = re.compile(r"00[345]0\d0X\d{3}(A\d)?(E\d)?")
+RELEASES = re.compile(r"00[3-8]0\d0X\d{3}(A\d)?(E\d)?")
 QUALIFIERS = {"01", "02", "03", "04", "07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
               "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32", "33", "34", "35", "36", "37", "38",
               "AM", "NR", "SA", "SN", "ZZ"}  # fmt: skip
@@ -51,6 +51,8 @@ def _headers(piece: Piece):
         wrong = [k for k, given in zip(HEADER_WIDTHS, length, strict=True) if given != HEADER_WIDTHS[k]]
         if wrong:
             yield i, "notice", f"ISA{wrong[0]:02} has not the length that the standard fixes", SENDER
+        if s.span(np.array([i]), 16).start[0] < 0:
+            yield i, "notice", "ISA16 (the separator of components) is missing; a common one was taken", SENDER
         for k in (5, 7):
             if values[k - 1] not in QUALIFIERS:
                 yield i, "notice", f"ISA{k:02} is not a known qualifier", SENDER

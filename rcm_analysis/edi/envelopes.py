@@ -20,7 +20,7 @@ import pyarrow as pa
 from rcm_analysis.edi import x12
 
 KINDS_837 = {"X222": "837P", "X098": "837P", "X223": "837I", "X096": "837I", "X224": "837D", "X097": "837D"}
-KINDS_277 = {"X214": "277CA", "X167": "277CA"}
+KINDS_277 = {"X214": "277CA", "X167": "277CA", "X212": "277", "X093": "277", "X213": "277", "X070": "277", "X228": "277"}
 NAMES = {
     "997": "functional acknowledgment (997)",
     "999": "implementation acknowledgment (999)",
@@ -47,13 +47,21 @@ class Part(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something not accepted, or accepted with a remark: `level` notice means that nothing was left out."""
+    """Something not accepted, or accepted with a remark.
+
+    `level` notice or warning means that nothing was left out; a warning is for somebody to act on, as of a remittance
+    that does not balance or a batch that was refused.
+    """
 
     source: int
     level: str
     place: str
     reason: str
     advice: str
+
+
+REMARKS = ("notice", "warning")  # levels of notes that leave nothing out
+Control = tuple[int, int, str, str | None, int]  # source, number, tag, value, place among the segments that are not blank
 
 
 class Transaction(NamedTuple):
@@ -158,22 +166,22 @@ class Piece:
         ends = after >= len(self.segments) or self.source[after] != transaction.source
         return ends and not transaction.closed
 
-    def control(self) -> list[tuple[int, int, str, str | None]]:
-        """Envelope segments in order: (source, number, tag, count or kind they carry)."""
+    def control(self) -> list[Control]:
+        """Envelope segments in order: source, number, tag, count or kind they carry, place."""
         s = self.segments
         rows = []
         for tag, element in ((b"ISA", 13), (b"GS", 1), (b"ST", 1), (b"SE", 1), (b"GE", 1), (b"IEA", 1)):
             found = s.where(tag)
             values = self._strings(found, element)
-            rows += zip(self.source[found], self.number[found], [tag.decode()] * len(found), values, strict=True)
-        return sorted((int(source), int(number), tag, value) for source, number, tag, value in rows)
+            tags = [tag.decode()] * len(found)
+            rows += zip(self.source[found], self.number[found], tags, values, found, strict=True)
+        return sorted((int(source), int(number), tag, value, int(place)) for source, number, tag, value, place in rows)
 
 
 def _kind(code: str, version: str, bodies: dict[bytes, np.ndarray], first: int, last: int) -> str:
     release = version[6:10]
     if code == "277":  # 0085 is the hierarchy of acknowledgments; answers to status questions have another
-        unnamed = "277" if release or not _inside(bodies[b"BHT*0085"], first, last) else "277CA"
-        return KINDS_277.get(release, unnamed)
+        return KINDS_277.get(release, "277CA" if _inside(bodies[b"BHT*0085"], first, last) else "277")
     if code != "837":
         return code or "unknown"
     if release in KINDS_837:
@@ -188,26 +196,29 @@ def _inside(segments: np.ndarray, first: int, last: int) -> bool:
     return bool(((segments >= first) & (segments <= last)).any())
 
 
-def check(control: list[tuple[int, int, str, str | None]]) -> list[Note]:
+def check(control: list[Control]) -> list[Note]:
     """What the envelopes of one file promise and do not keep: SE01, GE01 and IEA01 counts, missing ends and starts."""
     notes: list[Note] = []
-    depth: dict[str, tuple[int, int]] = {}  # opening tag -> (its number, things counted inside)
+    depth: dict[str, tuple[int, int, int]] = {}  # opening tag -> (its number, things counted inside, its place)
     closes = {"SE": "ST", "GE": "GS", "IEA": "ISA"}
     words = {"ISA": "interchange", "GS": "functional group", "ST": "transaction"}
-    for source, number, tag, value in control:
+    for source, number, tag, value, place in control:
         if tag in words:
             outer = {"GS": "ISA", "ST": "GS"}.get(tag)
             if tag in depth:
                 notes.append(_unclosed(source, tag, depth, words))
             if outer in depth:
-                depth[outer] = (depth[outer][0], depth[outer][1] + 1)
-            depth[tag] = (number, 0)
+                depth[outer] = (depth[outer][0], depth[outer][1] + 1, depth[outer][2])
+            depth[tag] = (number, 0, place)
             continue
         opening = depth.pop(closes[tag], None)
         if opening is None:
             notes.append(_stray(source, number, tag, words[closes[tag]]))
             continue
-        counted = number - opening[0] + 1 if tag == "SE" else opening[1]
+        # a transaction stands in one piece; some senders count the blank segments of doubled terminators, most do not
+        counted = place - opening[2] + 1 if tag == "SE" else opening[1]
+        if tag == "SE" and value == str(number - opening[0] + 1):
+            continue
         if not re.fullmatch(r" *[0-9]{1,9} *", value or "") or int(value or 0) != counted:
             notes.append(_miscounted(source, number, tag, words[closes[tag]], counted))
     for tag in ("ST", "GS", "ISA"):

@@ -33,6 +33,7 @@ PIECE_BYTES = 2_000_000  # 0.5 MB and 8 MB pieces were slower
 
 # a byte of a letter beyond ASCII is no delimiter: what was around it would be no text any more
 _HEADER = re.compile(rb"ISA([^A-Za-z0-9\s\x80-\xff])(?:(?:(?!\1)[\s\S]){0,60}\1){15}")
+_NO_SIXTEENTH = re.compile(rb"[A-Z0-9]? *([^A-Za-z0-9 \x80-\xff]\s*)(?:GS|TA1)")
 _NO_ENVELOPE = re.compile(
     rb"(?:^|[\s~'|])ST([^A-Za-z0-9\s\x80-\xff])(\d{3})\1[^\r\n]{1,60}?(\s*[^A-Za-z0-9\s\x80-\xff]|[\r\n]+)\s*(?:BPR|BHT|BGN|AK1)\1"
 )
@@ -136,6 +137,9 @@ def _component(sample: bytes, marks: Delimiters) -> bytes:
 
 def _delimiters(head: re.Match, data: bytes) -> Delimiters:
     element, fields = head[1], head[0].split(head[1])
+    cut = _NO_SIXTEENTH.fullmatch(fields[15])
+    if cut:  # ISA16 left out with the mark before it: the next segment was taken for ISA15
+        return Delimiters(element, b":", _repeat(fields[11], element, b":"), cut[1].strip()[:1] or b"\n")
     rest = data[head.end() : head.end() + 8].decode("utf-8", "replace")
     component, after = rest[:1], rest[1:].lstrip(" ")[:2]
     if component in ("\r", "\n", ""):  # ISA16 left out, and the line end closes the segment
@@ -144,10 +148,14 @@ def _delimiters(head: re.Match, data: bytes) -> Delimiters:
         component, after = ":", component
     segment = "\n" if after[:2] == "\r\n" else after[:1]
     segment = segment.encode() if segment and segment.isascii() else b"~"
-    # Until 4010 the eleventh element named the standard ("U"); since 5010 it is the repetition separator.
-    repeat = fields[11] if re.fullmatch(rb"[^A-Za-z0-9 \x80-\xff]", fields[11]) else b"^"
-    taken = (element, component.encode(), segment)
-    return Delimiters(element, component.encode(), REPEAT if repeat in taken else repeat, segment)
+    repeat = _repeat(fields[11], element, component.encode(), segment)
+    return Delimiters(element, component.encode(), repeat, segment)
+
+
+def _repeat(named: bytes, *taken: bytes) -> bytes:
+    """The repetition separator; until 4010 the eleventh element named the standard ("U") instead."""
+    repeat = named if re.fullmatch(rb"[^A-Za-z0-9 \x80-\xff]", named) else b"^"
+    return REPEAT if repeat in taken else repeat
 
 
 def _without_header(data: bytes) -> list[Interchange]:
@@ -425,6 +433,22 @@ class Segments:
         index = np.where(good, (year - 1900) * 12 + month - 1, 0)
         good &= (day >= 1) & (day <= _MONTH_LENGTH[index])
         return np.where(good, _MONTH_START[index] + day - 1, NO_DAY), there & ~good
+
+    def range_days(self, span: Span) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First and last day of dates or of ranges written CCYYMMDD-CCYYMMDD, and a bad mask; one date is both.
+
+        >>> s = Segments(normalize(b"DTP*434*RD8*20260110-20260115~", Delimiters(b"*", b":", b"^", b"~")))
+        >>> [d.astype("datetime64[D]").astype(str).tolist() for d in s.range_days(s.span(s.where(b"DTP"), 3))[:2]]
+        [['2026-01-10'], ['2026-01-15']]
+        """
+        first, bad = self.days(span)
+        hyphen = (span.start >= 0) & (span.stop - span.start >= 17)
+        hyphen &= self.buffer.take(span.start + 8, mode="clip") == 0x2D
+        if not hyphen.any():
+            return first, first, bad
+        last, wrong = self.days(Span(np.where(hyphen, span.start + 9, -1), np.where(hyphen, span.stop, -1)))
+        wrong |= hyphen & (last != NO_DAY) & (last < first)
+        return first, np.where(hyphen & ~wrong, last, first), bad | wrong
 
     def last_before(self, marked: np.ndarray, segments: np.ndarray) -> np.ndarray:
         """For each of `segments`, the last of `marked` that stands before it; -1 where there is none."""

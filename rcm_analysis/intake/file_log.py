@@ -40,7 +40,7 @@ class Tally:
     days: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     levels: Counter = field(default_factory=Counter)
-    control: list[tuple[int, int, str, str | None]] = field(default_factory=list)
+    control: list[envelopes.Control] = field(default_factory=list)
     content: Any = field(default_factory=hashlib.sha256)
 
     def note(self, *notes: Note) -> None:
@@ -125,15 +125,19 @@ def _verdict(tally: Tally) -> tuple[str, str | None]:
     fatal = [note for note in tally.notes if note.level == "file"]
     if fatal:
         return "rejected", f"{fatal[0].reason}; {fatal[0].advice}"
-    left_out = [note for note in tally.notes if note.level != "notice"]
+    left_out = [note for note in tally.notes if note.level not in envelopes.REMARKS]
     if left_out:
-        return "partly", _summary(left_out)
-    return "accepted", _summary(tally.notes) if tally.notes else None
+        return "partly", _summary([*left_out, *(note for note in tally.notes if note.level == "warning")])
+    return "accepted", _summary(sorted(tally.notes, key=_urgency)) if tally.notes else None
+
+
+def _urgency(note: Note) -> bool:
+    return note.level != "warning"
 
 
 def _without_rows(tally: Tally) -> tuple[str, str] | None:
     """Why nothing was taken from a file of X12; None when it holds other, well-known transactions."""
-    left_out = [note for note in tally.notes if note.level != "notice"]
+    left_out = [note for note in tally.notes if note.level not in envelopes.REMARKS]
     if left_out:
         return f"nothing could be taken over: {left_out[0].place}: {left_out[0].reason}", left_out[0].advice
     if not tally.kinds:

@@ -272,7 +272,7 @@ class PieceResult:
 
     tables: dict[str, pa.Table]
     notes: list[Note]
-    control: list[tuple[int, int, str, str | None]]
+    control: list[envelopes.Control]
     kinds: list[tuple[int, str]]
     digests: list[tuple[int, bytes]]
     persons: list[tuple[int, str]]
