@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -63,11 +65,17 @@ def demo_con(demo_store):
     return derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
 
 
-def remittance(*segments: str, paid: str = "0") -> bytes:
-    """An 835 around the given claim segments, with honest counts."""
+def remittance(*segments: str, paid: str | None = None) -> bytes:
+    """An 835 around the given claim segments, with honest counts; its check is what the claims are paid."""
+    paid = _paid(segments) if paid is None else paid
     body = [f"BPR*I*{paid}*C*ACH*CCP*01*071000013*DA*1*1**01*061000104*DA*7*20260305", "TRN*1*CHECK1*1999999999",
             "DTM*405*20260305", "N1*PR*ACME HEALTH*XV*77001", "N1*PE*CLINIC*XX*1522003506", "LX*1", *segments]  # fmt: skip
     return envelope("HP", "835", "005010X221A1", body)
+
+
+def _paid(segments: tuple[str, ...]) -> str:
+    amounts = [segment.split("*")[4] for segment in segments if segment.startswith("CLP*")]
+    return str(sum(Decimal(amount) for amount in amounts if re.fullmatch(r"-?[0-9.]+", amount)))
 
 
 def envelope(group: str, code: str, version: str, body: list[str]) -> bytes:

@@ -119,7 +119,7 @@ def test_an_amount_that_stands_twice_is_named_with_its_dollars(tmp_path):
         "AMT*B6*90",
         "AMT*B6*80.1",
     ]
-    _, outcome = ingest(tmp_path, remittance("CLP*A1*1*100*80*0*12*X9", *amounts, paid="80"))
+    _, outcome = ingest(tmp_path, remittance("CLP*A1*1*100*80*0*12*X9", "CAS*CO*45*20", *amounts))
     assert outcome.files[0]["status"] == "partly"
     left_out = [reject["reason"] for reject in outcome.rejects]
     assert len(left_out) == 2

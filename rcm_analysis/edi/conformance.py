@@ -135,7 +135,7 @@ def _lost_lines(piece: Piece):
         return
     starts = np.sort(np.concatenate([s.where(b"ST"), s.where(b"CLP")]))
     is_claim = s.flags(b"CLP")
-    for tag in (b"SVC", b"CAS"):
+    for tag in (b"SVC", b"CAS", b"RAS"):
         found = s.where(tag)
         found = found[inside[found] >= 0]
         owner = s.last_before(starts, found)

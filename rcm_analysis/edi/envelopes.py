@@ -152,9 +152,12 @@ class Piece:
     def _strings(self, segments: np.ndarray, element: int) -> list[str | None]:
         return self.segments.text(self.segments.span(segments, element)).to_pylist()
 
-    def of_kind(self, *kinds: str) -> tuple[list[Transaction], np.ndarray]:
-        """The transactions of these kinds, and for every segment the index of its transaction among them, else -1."""
-        chosen = [t for t in self.transactions if t.kind in kinds]
+    def of_kind(self, *kinds: str, without: frozenset[int] = frozenset()) -> tuple[list[Transaction], np.ndarray]:
+        """The transactions of these kinds, and for every segment the index of its transaction among them, else -1.
+
+        `without` are first segments of transactions to pass over.
+        """
+        chosen = [t for t in self.transactions if t.kind in kinds and t.first not in without]
         index = np.full(len(self.segments), -1, np.int32)
         for i, t in enumerate(chosen):
             index[t.first : t.last + 1] = i

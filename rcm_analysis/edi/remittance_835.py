@@ -9,16 +9,19 @@ that came after the CLP. Nothing is looked at one segment at a time.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.edi import x12
+from rcm_analysis.edi import balance_835, reasons_835, x12
 from rcm_analysis.edi.envelopes import Note, Piece, Transaction, group_day, labels
 from rcm_analysis.privacy.pseudonyms import pseudonyms
+from rcm_analysis.reference import codes
 from rcm_analysis.store import schema
 
 KIND = "835"
@@ -71,27 +74,42 @@ class _Index:
         return x12.first_of(self.tx[found], found, len(self.transactions))
 
 
-def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tuple[dict[str, pa.Table], list[Note]]:
+def read(
+    piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes, *, refused: frozenset[int] = frozenset()
+) -> tuple[dict[str, pa.Table], list[Note]]:
     """The fact tables of every 835 in the piece, and what was not taken over.
 
     `keys` are `envelopes.file_keys` of `file_ids`; `key` is the practice's secret for pseudonyms. Raises nothing for
-    bad content: a bad amount is null and noted, a claim cut off by the end of the file is left out and noted.
+    bad content: a bad amount is null and noted, a claim cut off by the end of the file is left out and noted, and so
+    is a transaction of a later release that does not add up. `refused` are first segments of such transactions.
     """
-    transactions, tx = piece.of_kind(KIND)
+    transactions, tx = piece.of_kind(KIND, without=refused)
     if not transactions:
         return {}, []
     index, notes = _index(piece, transactions, tx, keys)
     bad: list[tuple[np.ndarray, np.ndarray, str]] = []
     payments, known = _payments(index, file_ids, bad)
     tables = {"payments": payments}
-    tables["adjustments"], by_claim, by_line = _adjustments(index, file_ids, known, bad)
-    tables["remittances"] = _remittances(index, file_ids, known, by_claim, payments, key, bad)
-    tables["remittance_lines"] = _lines(index, file_ids, known, by_line, bad)
+    reasons = _Adjusted.of(index, bad)
+    unread = balance_835.unread(index, reasons.by_claim)
+    if unread:
+        firsts = refused.union(transactions[i].first for i in unread)
+        tables, notes = read(piece, file_ids, keys, key, refused=firsts)
+        return tables, notes + [_later_release(piece, transactions[i]) for i in unread]
+    tables["adjustments"] = _adjustments(index, file_ids, known, reasons.rows)
+    tables["remittances"] = _remittances(index, file_ids, known, reasons.of_claims(index), payments, key, bad)
+    tables["remittance_lines"] = _lines(index, file_ids, known, reasons.of_lines(index), bad)
     tables["remarks"] = _remarks(index, file_ids, known)
     tables["provider_adjustments"] = _provider_adjustments(index, file_ids, known, tables["remittances"], bad)
     tables["payments"] = _with_totals(index, payments, tables)
-    notes += _bad_values(index, bad) + _long_repeats(index) + _second_amounts(index)
-    return tables, notes + beyond(piece, index.beyond, ADVICE)
+    notes += _bad_values(index, bad) + _long_repeats(index) + _second_amounts(index) + _doubtful(index)
+    return tables, notes + reasons.notes(index, tables["payments"]) + beyond(piece, index.beyond, ADVICE)
+
+
+def _later_release(piece: Piece, transaction: Transaction) -> Note:
+    return Note(transaction.source, "transaction", f"segment {piece.number[transaction.first]} (ST)",
+                f"release {transaction.version} is not read here: its claims do not add up without what is new in it; "
+                "the transaction was left out", "ask the payer for release 005010X221A1")  # fmt: skip
 
 
 def _index(
@@ -274,36 +292,51 @@ def _first_text(*columns: pa.Array) -> pa.Array:
     return pc.coalesce(*columns)
 
 
-def _adjustments(
-    index: _Index, file_ids: list[str], known: np.ndarray, bad: list
-) -> tuple[pa.Table, pa.Array, pa.Array]:
-    """CAS triplets as rows, and their sums by claim and by line."""
-    s = index.s
-    cas, claims = index.claims_of(s.where(b"CAS"))
-    triplets = ((s.count[cas] - 1 + 2) // 3).clip(0)
-    row = np.repeat(np.arange(len(cas)), triplets)
-    position = np.arange(len(row)) - np.repeat(np.cumsum(triplets) - triplets, triplets)
-    segments = cas[row]
-    code, amount, quantity = (s.each(segments, 2 + 3 * position + k) for k in range(3))
-    given = (code.start >= 0) | (amount.start >= 0)
-    segments, row, position = segments[given], row[given], position[given]
-    code, amount, quantity = (x12.Span(x.start[given], x.stop[given]) for x in (code, amount, quantity))
-    cents, there, wrong = s.cents(amount)
-    if wrong.any():
-        bad.append((segments[wrong], "CAS amount is not an amount"))
+@dataclass
+class _Adjusted:
+    """The adjustments that count, their sums in cents by claim, and what was found twice."""
+
+    rows: reasons_835.Reasons
+    by_claim: np.ndarray
+    everything: reasons_835.Reasons
+    repeated: np.ndarray  # of `everything`
+
+    @classmethod
+    def of(cls, index: _Index, bad: list) -> _Adjusted:
+        rows = everything = reasons_835.read(index, bad)
+        by_claim = x12.sums(index.claim[rows.segments], rows.cents, len(index.clp))
+        repeated = balance_835.repeated_at_claim(index, rows, index.claim[rows.segments], by_claim)
+        if repeated.any():
+            rows = rows.only(~repeated)
+            by_claim = x12.sums(index.claim[rows.segments], rows.cents, len(index.clp))
+        return cls(rows, by_claim, everything, repeated)
+
+    def of_claims(self, index: _Index) -> pa.Array:
+        rows = self.rows
+        return _totals(index, index.clp, index.claim[rows.segments], rows.cents, "the adjustments of a claim")
+
+    def of_lines(self, index: _Index) -> pa.Array:
+        lines = index.line[self.rows.segments]
+        cents_ = self.rows.cents[lines >= 0]
+        return _totals(index, index.svc, lines[lines >= 0], cents_, "the adjustments of a line")
+
+    def notes(self, index: _Index, payments: pa.Table) -> list[Note]:
+        names = {"check": "paid", "claims": "claims_paid", "adjusted": "provider_adjusted"}
+        totals = {ours: cents(payments[name]) for ours, name in names.items()}
+        return balance_835.notes(index, self.by_claim, self.repeated, self.everything, totals)
+
+
+def _adjustments(index: _Index, file_ids: list[str], known: np.ndarray, rows: reasons_835.Reasons) -> pa.Table:
     columns = {
-        **_of_claims(index, segments, file_ids, known),
-        "line_number": _level(index, segments),
-        "position": pa.array((position + 1).astype(np.int32)),
-        "group_code": _text(s, cas, 1).take(pa.array(row)),
-        "carc": s.text(code),
-        "amount": x12.decimals(cents, there),
-        "quantity": s.quantity(quantity),
+        **_of_claims(index, rows.segments, file_ids, known),
+        "line_number": _level(index, rows.segments),
+        "position": pa.array(rows.position.astype(np.int32)),
+        "group_code": rows.group,
+        "carc": rows.carc,
+        "amount": x12.decimals(rows.cents, rows.there),
+        "quantity": rows.quantity,
     }
-    by_claim = _totals(index, index.clp, claims[row], cents, "the adjustments of a claim")
-    lines = index.line[segments]
-    by_line = _totals(index, index.svc, lines[lines >= 0], cents[lines >= 0], "the adjustments of a line")
-    return schema.conform("adjustments", columns), by_claim, by_line
+    return schema.conform("adjustments", columns)
 
 
 def _totals(index: _Index, owners: np.ndarray, groups: np.ndarray, cents: np.ndarray, what: str) -> pa.Array:
@@ -339,13 +372,15 @@ def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Tab
     line_days = _line_days(index, bad)
     first_day, last_day = _claim_days(index, line_days, bad)
     provider = index.first_in_claim(b"NM1*82", head=True)
+    own = _own_payers(index)
     columns = {
         **_of_claims(index, clp, file_ids, known),
         **{
             name: payments[name].combine_chunks().take(of_payment)
             for name in ("payment_id", "payer_name", "payer_id", "check_number")
         },
-        "claim_number": _text(s, clp, 1),
+        **_payer_there(s, own, payments, of_payment),
+        "claim_number": _claim_numbers(index),
         "status_code": _text(s, clp, 2),
         "charge": _money(s, clp, 3, "CLP03", bad),
         "paid": _money(s, clp, 4, "CLP04", bad),
@@ -370,6 +405,78 @@ def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Tab
     return schema.conform("remittances", columns)
 
 
+def _unnumbered(index: _Index) -> np.ndarray:
+    """Which claim payments name no claim: CLP01 is empty, or 0, which a payer returns when it got no number."""
+    number = _text(index.s, index.clp, 1)
+    return np.asarray(pc.fill_null(pc.match_substring_regex(number, r"^\s*0*\s*$"), True))
+
+
+def _claim_numbers(index: _Index) -> pa.Array:
+    """CLP01; a claim payment without a number is a claim of its own, called by the payer's number (CLP07)."""
+    number, missing = _text(index.s, index.clp, 1), _unnumbered(index)
+    if not missing.any():
+        return number
+    own = _first_text(_text(index.s, index.clp, 7), pc.cast(pa.array(_row_keys(index, index.clp)), pa.string()))
+    named = pc.binary_join_element_wise("no number (", own, ")", "")
+    return pc.if_else(pa.array(missing), named, number)
+
+
+def _doubtful(index: _Index) -> list[Note]:
+    """Claim payments without a number, or with a status that is none of the guide's: kept, and named with their dollars."""
+    s, piece = index.s, index.piece
+    status = _text(s, index.clp, 2)
+    known = pc.is_in(status, value_set=pa.array(codes.table("claim_status_codes")["status_code"].tolist()))
+    strange, unnumbered = ~np.asarray(known), _unnumbered(index)
+    charge, paid, _ = balance_835.claim_cents(index)
+    found = []
+    for claim in np.flatnonzero(strange | unnumbered):
+        money = f"{Decimal(int(charge[claim])) / 100:.2f} charged, {Decimal(int(paid[claim])) / 100:.2f} paid"
+        if unnumbered[claim]:
+            found.append((claim, f"CLP01 gives no claim number; kept as a claim of its own: {money}"))
+        if strange[claim]:
+            what = "is missing" if status[claim].as_py() is None else "is a status code that the guide does not hold"
+            found.append((claim, f"CLP02 (claim status) {what}; read by amounts and reasons: {money}"))
+    return [Note(int(piece.source[i]), "warning", f"segment {piece.number[i]} (CLP)", reason, "look the claim up with the payer")
+            for claim, reason in found for i in [index.clp[claim]]] + _payer_changes(index)  # fmt: skip
+
+
+def _own_payers(index: _Index) -> np.ndarray:
+    """For each claim the N1*PR that names its payer where it is not the one of the payment; -1 else.
+
+    The guide has one payer for each payment. Some senders name another after the LX of a group, between two claims, or
+    right after a CLP for that claim alone.
+    """
+    s, clp = index.s, index.clp
+    named = s.where(b"N1*PR")
+    named = named[index.tx[named] >= 0]
+    named = named[~np.isin(named, index.first_in_head(b"N1*PR"))]
+    if not len(named) or not len(clp):
+        return np.full(len(clp), -1)
+    of_claim = (index.claim[named] >= 0) & (index.line[named] < 0)
+    own = x12.first_of(index.claim[named[of_claim]], named[of_claim], len(clp))
+    group = s.last_before(named[~of_claim], clp)
+    there = (group > s.last_before(s.where(b"LX"), clp)) & (index.tx[np.maximum(group, 0)] == index.tx[clp])
+    return np.where(own >= 0, own, np.where(there & (group >= 0), group, -1))
+
+
+def _payer_there(s: x12.Segments, own: np.ndarray, payments: pa.Table, of_payment: pa.Array) -> dict[str, pa.Array]:
+    """Name and number of the payer of each claim, where one is named for it."""
+    if not (own >= 0).any():
+        return {}
+    there = pa.array(own >= 0)
+    named = {"payer_name": pc.utf8_upper(_text(s, own, 2)), "payer_id": _text(s, own, 4)}
+    return {name: pc.if_else(there, value, payments[name].combine_chunks().take(of_payment)) for name, value in named.items()}
+
+
+def _payer_changes(index: _Index) -> list[Note]:
+    own, piece = _own_payers(index), index.piece
+    return [
+        Note(int(piece.source[i]), "notice", f"segment {piece.number[i]} (N1)",
+             "the payer is named again inside the payment; the claims there were taken as that payer's", "tell the sender")
+        for i in np.unique(own[own >= 0])
+    ]  # fmt: skip
+
+
 def _line_days(index: _Index, bad: list) -> np.ndarray:
     day = _days(index.s, index.first_in_line(b"DTM*472"), 2, "DTM02", bad)
     start = _days(index.s, index.first_in_line(b"DTM*150"), 2, "DTM02", bad)
@@ -384,6 +491,8 @@ def _claim_days(index: _Index, line_days: np.ndarray, bad: list) -> tuple[np.nda
     latest = np.full(len(index.clp), x12.NO_DAY)
     np.minimum.at(earliest, claims[dated], line_days[dated])
     np.maximum.at(latest, claims[dated], line_days[dated])
+    ends = _days(index.s, index.first_in_line(b"DTM*151"), 2, "DTM02", bad)
+    np.maximum.at(latest, claims[dated], ends[dated])
     first = _days(index.s, index.first_in_claim(b"DTM*232", head=True), 2, "DTM02", bad)
     last = _days(index.s, index.first_in_claim(b"DTM*233", head=True), 2, "DTM02", bad)
     first = np.where(first != x12.NO_DAY, first, np.where(latest != x12.NO_DAY, earliest, x12.NO_DAY))
@@ -453,14 +562,15 @@ def _remarks(index: _Index, file_ids: list[str], known: np.ndarray) -> pa.Table:
         for element in elements:
             span = s.span(segments, element)
             given = span.start >= 0
-            codes = s.text(x12.Span(span.start[given], span.stop[given]))
-            found.append((source, segments[given], codes))
+            values = s.text(x12.Span(span.start[given], span.stop[given]))
+            found.append((source, segments[given], values))
+    found += [("RAS", rows, values) for rows, values in reasons_835.remarks(index)]
     segments = np.concatenate([rows for _, rows, _ in found])
     columns = {
         **_of_claims(index, segments, file_ids, known),
         "line_number": _level(index, segments),
         "source": pa.array(np.repeat([source for source, _, _ in found], [len(rows) for _, rows, _ in found])),
-        "rarc": pa.concat_arrays([codes for _, _, codes in found]),
+        "rarc": pa.concat_arrays([values for _, _, values in found]),
     }
     return schema.conform("remarks", columns)
 
@@ -515,7 +625,19 @@ def _with_totals(index: _Index, payments: pa.Table, tables: dict[str, pa.Table])
     columns["claims"] = pa.array(np.bincount(claims, minlength=count).astype(np.int32))
     columns["claims_paid"] = _totals(index, first, claims, paid, "the payments of a transaction")
     columns["provider_adjusted"] = _totals(index, first, plb, adjusted, "the provider adjustments of a transaction")
+    columns["claims_digest"] = _claims_digest(tables["remittances"], claims, count)
     return schema.conform("payments", columns)
+
+
+def _claims_digest(remittances: pa.Table, payment: np.ndarray, count: int) -> pa.Array:
+    """For each payment a digest of its claims, the same in whatever order, envelope or route they come; null without claims."""
+    text = [pc.cast(remittances[name], pa.string()) for name in ("claim_number", "payer_claim_number", "status_code", "charge", "paid")]
+    rows = pc.binary_join_element_wise(*text, "|", null_handling="replace", null_replacement="").to_pylist()
+    edges = np.searchsorted(payment, np.arange(count + 1))
+    return pa.array([
+        hashlib.sha256("\n".join(sorted(rows[start:stop])).encode()).hexdigest()[:16] if stop > start else None
+        for start, stop in pairwise(edges)
+    ], pa.string())  # fmt: skip
 
 
 def cents(column: pa.ChunkedArray) -> np.ndarray:

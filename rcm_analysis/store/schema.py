@@ -221,6 +221,7 @@ FACTS = (
             ("claims", COUNT, "claim payments in it"),
             ("claims_paid", MONEY, "sum of the claim payments (CLP04)"),
             ("provider_adjusted", MONEY, "sum of the provider adjustments (PLB); positive lowers the payment"),
+            ("claims_digest", TEXT, "digest of its claim payments: the same when they come again by another route"),
         ),
     ),
     Table(
@@ -233,7 +234,7 @@ FACTS = (
             ("payer_name", TEXT, "payer"),
             ("payer_id", TEXT, "identifier of the payer"),
             ("check_number", TEXT, "trace number of the payment (TRN02); the day where a listing tells none"),
-            ("claim_number", TEXT, "the practice's claim number (CLP01)"),
+            ("claim_number", TEXT, "the practice's claim number (CLP01); no number (CLP07) where the payer gives none"),
             ("status_code", TEXT, "claim status (CLP02); not a sign of denial by itself"),
             ("charge", MONEY, "charge of the claim (CLP03)"),
             ("paid", MONEY, "payment (CLP04)"),
@@ -277,7 +278,7 @@ FACTS = (
     ),
     Table(
         "adjustments",
-        "CAS triplet of an 835",
+        "CAS triplet of an 835, or RAS of its later releases",
         _columns(
             *_REMITTANCE,
             _LINE_OR_CLAIM,
@@ -296,7 +297,7 @@ FACTS = (
             *_REMITTANCE,
             _LINE_OR_CLAIM,
             _SEGMENT,
-            ("source", TEXT, "LQ, MOA or MIA"),
+            ("source", TEXT, "LQ, MOA, MIA or RAS"),
             ("rarc", TEXT, "remittance advice remark code"),
         ),
     ),

@@ -1,0 +1,90 @@
+"""Whether a remittance adds up, and what is done where a payer told one thing twice (DOMAIN.md 5.5).
+
+    charge (CLP03) - adjustments of claim and lines (CAS) = payment (CLP04)
+    payments of the claims - provider adjustments (PLB) = the check (BPR02)
+
+    CLP*A1*1*100*0~ CAS*CO*197*100~ SVC*..*100*0~ CAS*CO*197*100~    the claim repeats its line: left out, with a warning
+    CLP*A2*1*100*0~ SVC*..*100*0~ CAS*CO*45*20~                      80.00 without a reason: a warning
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+
+import numpy as np
+
+from rcm_analysis.edi import x12
+from rcm_analysis.edi.envelopes import Note
+from rcm_analysis.edi.reasons_835 import Reasons
+
+_COMPARE = "compare it with the payer's statement; ask for a corrected remittance"
+READ_RELEASES = ("003", "004", "005")  # the guides that every element was compared with
+
+
+def claim_cents(index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Charge and payment of each claim in cents, and whether both can be read."""
+    s = index.s
+    charge, _, no_charge = s.cents(s.span(index.clp, 3))
+    paid, _, no_payment = s.cents(s.span(index.clp, 4))
+    return charge, paid, ~(no_charge | no_payment)
+
+
+def off_by(index, adjusted: np.ndarray) -> np.ndarray:
+    """Cents by which each claim misses its balance; 0 where its amounts can't be read."""
+    charge, paid, readable = claim_cents(index)
+    return np.where(readable, charge - paid - adjusted, 0)
+
+
+def repeated_at_claim(index, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray) -> np.ndarray:
+    """Rows of adjustments at claim level that repeat those of the claim's lines, which balance without them."""
+    at_claim = index.line[reasons.segments] < 0
+    top = x12.sums(claims[at_claim], reasons.cents[at_claim], len(index.clp))
+    doubtful = np.flatnonzero((top != 0) & (off_by(index, by_claim) == -top))
+    repeated = np.zeros(len(claims), bool)
+    for claim in doubtful:
+        rows = np.flatnonzero(claims == claim)
+        if _sums(reasons, rows[at_claim[rows]]) == _sums(reasons, rows[~at_claim[rows]]):
+            repeated[rows[at_claim[rows]]] = True
+    return repeated
+
+
+def _sums(reasons: Reasons, rows: np.ndarray) -> Counter:
+    found: Counter = Counter()
+    for row in rows:
+        found[reasons.group[row].as_py(), reasons.carc[row].as_py()] += int(reasons.cents[row])
+    return found
+
+
+def notes(index, by_claim: np.ndarray, repeated: np.ndarray, reasons: Reasons, payments: dict[str, np.ndarray]) -> list[Note]:
+    """Warnings of claims and payments that do not balance, and of adjustments told twice."""
+    piece = index.piece
+    charge, paid, readable = claim_cents(index)
+    off = off_by(index, by_claim)
+    found = [(segment, "repeats the adjustments of the claim's lines, which balance without them; "
+              f"the copy of {_usd(cents)} was left out", "tell the payer; the lines were taken over")
+             for segment, cents in zip(reasons.segments[repeated], reasons.cents[repeated], strict=True)]  # fmt: skip
+    for claim in np.flatnonzero(off):
+        told = f"{_usd(charge[claim])} charged less adjustments of {_usd(by_claim[claim])} is not the payment of {_usd(paid[claim])}"
+        found.append((index.clp[claim], f"the claim does not balance: {told}", _COMPARE))
+    whole = np.array([t.closed for t in index.transactions])
+    whole[index.tx[index.clp[~readable]]] = False
+    for i in np.flatnonzero(whole & (payments["check"] != payments["claims"] - payments["adjusted"])):
+        told = f"payments of {_usd(payments['claims'][i])} less provider adjustments of {_usd(payments['adjusted'][i])}"
+        reason = f"the payment does not balance: {told} are not the check of {_usd(payments['check'][i])} (BPR02)"
+        found.append((index.transactions[i].first, reason, _COMPARE))
+    return [Note(int(piece.source[i]), "warning", f"segment {piece.number[i]} ({piece.segments.tag(i)})", reason, advice)
+            for i, reason, advice in found]  # fmt: skip
+
+
+def unread(index, by_claim: np.ndarray) -> list[int]:
+    """Transactions of a release later than those known here whose claims do not add up: something was not understood."""
+    late = [bool(t.version) and not t.version.startswith(READ_RELEASES) for t in index.transactions]
+    if not any(late):
+        return []
+    wrong = np.unique(index.tx[index.clp[off_by(index, by_claim) != 0]])
+    return [int(i) for i in wrong if late[i]]
+
+
+def _usd(cents: int) -> str:
+    return f"{Decimal(int(cents)) / 100:.2f}"
