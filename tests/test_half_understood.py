@@ -155,7 +155,8 @@ REACH = [
     ((FILE, "QTY*AA*1", "AMT*YY*250"), "C1", {"C1": True, "C2": False, "C3": False}),
     ((FILE, "QTY*AA*3", "AMT*YY*750"), "C1", {"C1": True, "C2": True, "C3": True}),
     ((FILE, "AMT*YY*250"), "C1", {"C1": True, "C2": False, "C3": False}),
-    ((FILE,), "", {"C1": True, "C2": True, "C3": True}),
+    (("STC*A3:21*20260203*U*750",), "", {"C1": True, "C2": True, "C3": True}),
+    (("STC*A3:21*20260203*U",), "", {"C1": True, "C2": True, "C3": True}),
     ((FILE, "QTY*AA*1"), "", {"C1": False, "C2": False, "C3": False}),  # one of three, nobody says which
 ]  # fmt: skip
 

@@ -80,11 +80,11 @@ class _Index:
             self.bad.append((segments[wrong], f"{name} is not an amount"))
         return values
 
-    def days(self, segments: np.ndarray, element: int, name: str) -> np.ndarray:
-        values, wrong = self.s.days(self.s.span(segments, element))
+    def range_days(self, segments: np.ndarray, element: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+        first, last, wrong = self.s.range_days(self.s.span(segments, element))
         if wrong.any():
-            self.bad.append((segments[wrong], f"{name} is not a date"))
-        return values
+            self.bad.append((segments[wrong], f"{name} is not a date, or ends before it begins"))
+        return first, last
 
 
 def read(piece: Piece, file_ids: list[str], keys: np.ndarray, key: bytes) -> tuple[dict[str, pa.Table], list[Note]]:
@@ -171,17 +171,19 @@ def _common(index: _Index, segments: np.ndarray, file_ids: list[str], known: np.
 
 
 def _claims(
-    index: _Index, file_ids: list[str], head: np.ndarray, known: np.ndarray, line_days: np.ndarray, key: bytes
+    index: _Index, file_ids: list[str], head: np.ndarray, known: np.ndarray, line_days: tuple[np.ndarray, np.ndarray],
+    key: bytes,
 ) -> pa.Table:
     clm = index.clm
     subscriber = index.above(b"SBR", np.zeros(len(clm), np.int64))
     payer = index.above(b"NM1*PR", subscriber)
-    first_day, last_day = _claim_days(index, line_days)
+    first_day, last_day = _claim_days(index, *line_days)
     kinds = np.array([t.kind for t in index.transactions], object)[index.tx[clm]]
     diagnoses = _diagnoses(index)
     columns = {
         **_common(index, clm, file_ids, known),
         "batch_number": index.text(head, 3).take(pa.array(index.tx[clm])),
+        **_controls(index),
         "kind": pa.array(kinds, pa.string()),
         "claim_number": index.text(clm, 1),
         "charge": index.money(clm, 2, "CLM02"),
@@ -203,6 +205,14 @@ def _claims(
         "lines": pa.array(np.bincount(index.claim[index.services], minlength=len(clm)).astype(np.int32)),
     }
     return schema.conform("submissions", columns)
+
+
+def _controls(index: _Index) -> dict[str, pa.Array]:
+    """Numbers of the envelopes around each claim, by which a 999 or TA1 names what it refuses."""
+    of_claim = pa.array(index.tx[index.clm])
+    numbers = {"transaction_control": "control", "group_control": "group_control", "interchange_control": "interchange_control"}
+    return {name: pa.array([getattr(t, ours) or None for t in index.transactions], pa.string()).take(of_claim)
+            for name, ours in numbers.items()}  # fmt: skip
 
 
 def _providers(index: _Index) -> dict[str, pa.Array]:
@@ -261,24 +271,33 @@ def _prior_paid(index: _Index) -> pa.Array:
     return pc.if_else(pa.array(given), total, pa.scalar(None, total.type))
 
 
-def _claim_days(index: _Index, line_days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _claim_days(index: _Index, line_first: np.ndarray, line_last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last day of service: of the lines, else of the statement (DTP 434)."""
-    claims, dated = index.claim[index.services], line_days != x12.NO_DAY
+    claims, dated = index.claim[index.services], line_first != x12.NO_DAY
     first, last = np.full(len(index.clm), np.iinfo(np.int64).max), np.full(len(index.clm), x12.NO_DAY)
-    np.minimum.at(first, claims[dated], line_days[dated])
-    np.maximum.at(last, claims[dated], line_days[dated])
-    statement = index.days(index.in_claim(b"DTP*434"), 3, "DTP03")
-    return np.where(last != x12.NO_DAY, first, statement), np.where(last != x12.NO_DAY, last, statement)
+    np.minimum.at(first, claims[dated], line_first[dated])
+    np.maximum.at(last, claims[dated], line_last[dated])
+    begun, ended = index.range_days(index.in_claim(b"DTP*434"), 3, "DTP03")
+    missing = last == x12.NO_DAY
+    return np.where(missing, begun, first), np.where(missing, ended, last)
 
 
-def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Table, np.ndarray]:
+def _line_days(index: _Index) -> tuple[np.ndarray, np.ndarray]:
+    """First and last day of each line; the claim's own (DTP 472 above its lines, as dental claims have it) where it has none."""
+    first, last = index.range_days(index.in_line(b"DTP*472"), 3, "DTP03")
+    begun, ended = index.range_days(index.in_claim(b"DTP*472"), 3, "DTP03")
+    claims, missing = index.claim[index.services], first == x12.NO_DAY
+    return np.where(missing, begun[claims], first), np.where(missing, ended[claims], last)
+
+
+def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Table, tuple[np.ndarray, np.ndarray]]:
     s, services = index.s, index.services
     element = np.zeros((len(services), 6), np.int64)
     for tag, elements in _SERVICE.items():
         element[np.isin(services, s.where(tag))] = elements
     code, charge, unit, units, place, pointers = (s.each(services, element[:, k]) for k in range(6))
     institutional = np.where(element[:, 0] == 2, services, -1)
-    days = index.days(index.in_line(b"DTP*472"), 3, "DTP03")
+    first, last = _line_days(index)
     before = np.searchsorted(services, index.clm[index.claim[services]])
     values, wrong = s.money(charge)
     if wrong.any():
@@ -292,10 +311,11 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Ta
         "units": s.quantity(units),
         "place_of_service": s.text(s.component(place, 0)),
         "diagnosis_pointers": joined(s, s.components(pointers, 0, 4)),
-        "service_date": x12.dates(days),
+        "service_date": x12.dates(first),
+        "service_date_last": x12.dates(last),
         "line_control": index.text(index.in_line(b"REF*6R"), 2),
     }
-    return schema.conform("submission_lines", columns), days
+    return schema.conform("submission_lines", columns), (first, last)
 
 
 def _bad_values(index: _Index) -> list[Note]:

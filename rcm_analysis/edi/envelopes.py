@@ -37,13 +37,22 @@ NAMES = {
 }
 
 
+class Group(NamedTuple):
+    """What an envelope says of the transactions in it: release, date, and control numbers of group and interchange."""
+
+    release: str = ""
+    date: str = ""
+    control: str = ""
+    interchange: str = ""
+
+
 class Part(NamedTuple):
     """A stretch of one file: which file, its normalized text, segments before it, and the group it begins in."""
 
     source: int
     text: bytes
     before: int
-    group: tuple[str, str]
+    group: Group
 
 
 class Note(NamedTuple):
@@ -74,25 +83,37 @@ class Transaction(NamedTuple):
     first: int
     last: int
     closed: bool
+    control: str = ""  # ST02
+    group_control: str = ""  # GS06
+    interchange_control: str = ""  # ISA13
 
 
 def parts(source: int, data: bytes, found: list[x12.Interchange]) -> Iterator[Part]:
     """The parts of one file, in order."""
-    before, group = 0, ("", "")
+    before, group = 0, Group()
     for interchange in found:
         for text in x12.pieces(data, interchange):
             yield Part(source, text, before, group)
             before += text.count(x12.SEGMENT)
-            group = _last_group(text) or group
+            group = _last_group(text, group)
 
 
-def _last_group(text: bytes) -> tuple[str, str] | None:
-    at = text.rfind(x12.SEGMENT + b"GS" + x12.ELEMENT)
-    if at < 0:
+def _last_group(text: bytes, before: Group) -> Group:
+    interchange, group = _last_fields(text, b"ISA"), _last_fields(text, b"GS")
+    control = interchange[13] if interchange else before.interchange
+    if group:
+        return Group(group[8], group[4], group[6], control)
+    return before._replace(interchange=control)
+
+
+def _last_fields(text: bytes, tag: bytes) -> list[str] | None:
+    """The elements of the last such segment of the text; the first segment of a file has none before it."""
+    mark = x12.SEGMENT + tag + x12.ELEMENT
+    at = text.rfind(mark) + 1
+    if not at and not text.startswith(mark[1:]):
         return None
-    fields = text[at + 1 : text.find(x12.SEGMENT, at + 1)].split(x12.ELEMENT)
-    fields = [field.decode("ascii", "replace").strip() for field in fields] + [""] * 9
-    return fields[8], fields[4]
+    fields = text[at : text.find(x12.SEGMENT, at)].split(x12.ELEMENT)
+    return [field.decode("ascii", "replace").strip() for field in fields] + [""] * 14
 
 
 def gather(stream: Iterable[Part], *, piece_bytes: int = x12.PIECE_BYTES) -> Iterator[list[Part]]:
@@ -137,17 +158,22 @@ class Piece:
         end = np.append(ends, len(s))[place]
         closed = end < following
         last = np.where(closed, end, following - 1)
-        group = s.last_before(groups, starts)
-        group = np.where((group >= 0) & (self.part_of[np.maximum(group, 0)] == self.part_of[starts]), group, -1)
-        code, version = self._strings(starts, 1), self._strings(starts, 3)
-        group_version, group_date = self._strings(group, 8), self._strings(group, 4)
+        group, interchange = (self._in_part(s.last_before(s.where(tag), starts), starts) for tag in (b"GS", b"ISA"))
+        code, control, version = (self._strings(starts, k) for k in (1, 2, 3))
+        told = [self._strings(group, k) for k in (8, 4, 6)] + [self._strings(interchange, 13)]
         bodies = {tag: s.where(tag) for tag in (b"SV1", b"SV2", b"SV3", b"BHT*0085")}
         for i, first in enumerate(starts):
             part = self.parts[self.part_of[first]]
-            release = version[i] or (group_version[i] if group[i] >= 0 else part.group[0]) or ""
-            day = (group_date[i] if group[i] >= 0 else part.group[1]) or ""
+            around = Group(*((told[k][i] if where[i] >= 0 else part.group[k]) or ""
+                             for k, where in enumerate((group, group, group, interchange))))  # fmt: skip
+            release = version[i] or around.release
             kind = _kind(code[i] or "", release, bodies, first, last[i])
-            yield Transaction(part.source, kind, release, day, int(first), int(last[i]), bool(closed[i]))
+            yield Transaction(part.source, kind, release, around.date, int(first), int(last[i]), bool(closed[i]),
+                              control[i] or "", around.control, around.interchange)  # fmt: skip
+
+    def _in_part(self, found: np.ndarray, segments: np.ndarray) -> np.ndarray:
+        """Those found in the same part as the segments they belong to; -1 for the others."""
+        return np.where((found >= 0) & (self.part_of[np.maximum(found, 0)] == self.part_of[segments]), found, -1)
 
     def _strings(self, segments: np.ndarray, element: int) -> list[str | None]:
         return self.segments.text(self.segments.span(segments, element)).to_pylist()

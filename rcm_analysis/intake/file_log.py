@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,18 @@ from rcm_analysis.edi.envelopes import Note
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
 MAX_NOTES = 10_000  # of one file; more tell nobody more
 AGAIN = "ask the sender for it again"
+
+
+class Payment(NamedTuple):
+    """What tells a payment that came by another route: its claims, and its trace number or its day."""
+
+    digest: str | None
+    check: str | None
+    day: date | None
+
+    @property
+    def trace(self) -> str:
+        return (self.check or "").upper().replace("-", "").replace(" ", "").lstrip("0")
 
 
 @dataclass
@@ -42,6 +56,7 @@ class Tally:
     levels: Counter = field(default_factory=Counter)
     control: list[envelopes.Control] = field(default_factory=list)
     content: Any = field(default_factory=hashlib.sha256)
+    payments: list[Payment] = field(default_factory=list)
 
     def note(self, *notes: Note) -> None:
         self.levels.update(note.level for note in notes)
@@ -73,16 +88,41 @@ def beyond(tally: Tally) -> list[Note]:
     ]  # fmt: skip
 
 
-def note_repeats(tallies: list[Tally], earlier: list[dict]) -> None:
-    """Says of a file with other bytes but the same transactions which file it repeats: each claim counts once."""
+def note_repeats(tallies: list[Tally], earlier: list[dict], payments: Iterable[tuple[str, Payment]] = ()) -> None:
+    """Says of a file which one it repeats, wholly or in its payments, whatever its bytes: each decision counts once.
+
+    `payments` are those stored before, each with the name of its file.
+    """
     first = {row["content"]: row["name"] for row in reversed(earlier) if row["content"]}
+    paid: dict[tuple, str] = {}
+    for name, payment in payments if any(tally.payments for tally in tallies) else ():
+        _remember(paid, payment, name)
     for tally in tallies:
         if tally.counts["rows"] and tally.counts["transactions"]:
             content = tally.content.hexdigest()
             if content in first:
                 tally.note(Note(0, "notice", "file", f"duplicate of {first[content]}: it holds the same transactions",
                                 "nothing to do; each decision counts once"))  # fmt: skip
+            else:
+                _note_routes(tally, paid)
             first.setdefault(content, safe_name(tally))
+            for payment in tally.payments:
+                _remember(paid, payment, safe_name(tally))
+
+
+def _remember(paid: dict[tuple, str], payment: Payment, name: str) -> None:
+    paid.setdefault((payment.digest, payment.trace), name)
+    paid.setdefault((payment.digest, payment.day), name)
+
+
+def _note_routes(tally: Tally, paid: dict[tuple, str]) -> None:
+    found = [paid.get((p.digest, p.trace)) or paid.get((p.digest, p.day)) for p in tally.payments]
+    names = sorted({name for name in found if name})
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        count = sum(name is not None for name in found)
+        tally.note(Note(0, "notice", "file", f"came twice: {count:,} of its payments hold the same claim payments as {names[0]}{more}",
+                        "nothing to do; each decision counts once"))  # fmt: skip
 
 
 def safe_name(tally: Tally) -> str:
@@ -118,6 +158,8 @@ def _verdict(tally: Tally) -> tuple[str, str | None]:
     """Status and reason of a file, from its notes and from what it was found to hold."""
     if not tally.levels["file"] and not tally.counts["rows"]:
         problem = _without_rows(tally)
+        if problem is None and tally.levels["warning"]:
+            return "accepted", _summary(sorted(tally.notes, key=_urgency))
         if problem is None:
             names = ", ".join(envelopes.NAMES[kind] for kind in sorted(tally.kinds))
             return "accepted", f"holds no claims: {names}; nothing to do"

@@ -20,18 +20,37 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from rcm_analysis.edi import acknowledgment_277, claim_837, conformance, envelopes, names, remittance_835, x12
+from rcm_analysis.edi import (
+    acknowledgment_277,
+    acknowledgment_999,
+    claim_837,
+    conformance,
+    envelopes,
+    names,
+    remittance_835,
+    x12,
+)
 from rcm_analysis.edi.envelopes import Note, Part, Piece
 from rcm_analysis.intake import sources
-from rcm_analysis.intake.file_log import Tally, beyond, broken, file_row, note_repeats, reject_rows, words_of
+from rcm_analysis.intake.file_log import (
+    Payment,
+    Tally,
+    beyond,
+    broken,
+    file_row,
+    note_repeats,
+    reject_rows,
+    words_of,
+)
 from rcm_analysis.intake.sources import Content, Found, Offered
 from rcm_analysis.spreadsheets import exports
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Batch, Practice
 
-READERS = (remittance_835, claim_837, acknowledgment_277)
+READERS = (remittance_835, claim_837, acknowledgment_277, acknowledgment_999)
 MAX_EXPORT_BYTES = 1_000_000_000  # tables are read at once
 PARTS_PER_RELEASE = 16
 Progress = Callable[[int, int, int], None]  # bytes done, bytes in all, files done
@@ -65,7 +84,7 @@ def ingest(
         earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
         desk = _Desk(found, earlier, batch, progress)
         tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs, engine=engine)
-        note_repeats(tallies, earlier)
+        note_repeats(tallies, earlier, _earlier_payments(practice, earlier))
         rows = [file_row(tally, batch.number) for tally in tallies]
         rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
         rows, rejects, known = desk.settle(rows, rejects)
@@ -82,6 +101,15 @@ def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[di
     for name, content in (("files", changed), ("rejects", kept)):
         batch.add(name, pa.Table.from_pylist(content, schema=schema.TABLES[name].arrow()))
     return bool(changed)
+
+
+def _earlier_payments(practice: Practice, earlier: list[dict]) -> Iterator[tuple[str, Payment]]:
+    """Payments stored before, each with the name of its file; batches of earlier releases have no digests."""
+    names = {row["file_id"]: row["name"] for row in earlier}
+    for path in practice.paths("payments"):
+        if "claims_digest" in pq.read_schema(path).names:
+            for row in pq.read_table(path, columns=["file_id", "claims_digest", "check_number", "known_on"]).to_pylist():
+                yield names.get(row["file_id"], ""), Payment(row["claims_digest"], row["check_number"], row["known_on"])
 
 
 class _Desk:
@@ -226,6 +254,9 @@ def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
 def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping) -> None:
     """A table of the practice's own system, if it is one."""
     strange = sources.stranger(offered.content)
+    if (strange is None or sources.is_markup(offered.content)) and sources.is_printed_remittance(data):
+        tally.note(Note(0, "file", "byte 0", *sources.PRINTED))
+        return
     if strange:
         tally.note(Note(0, "file", "byte 0", f"neither X12 nor a table: {strange[0]}", strange[1]))
         return
@@ -291,10 +322,12 @@ def read_piece(
     notes: list[Note] = []
     for reader in READERS:
         read, remarks = reader.read(piece, file_ids, keys, key)
-        tables.update(read)
+        for name, table in read.items():  # a 277CA and a 999 fill the same table
+            tables[name] = pa.concat_tables([tables[name], table]).unify_dictionaries() if name in tables else table
         notes += remarks
     notes += conformance.check(piece)
     kinds = [(t.source, t.kind) for t in piece.transactions]
+    kinds += [(int(source), "TA1") for source in piece.source[piece.segments.where(b"TA1")]]
     persons = names.persons_named(piece.segments, piece.source, words or [])
     digests = list(_digests(piece))
     return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
@@ -329,17 +362,27 @@ def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch,
     for name, table in result.tables.items():
         batch.add(name, table)
         _count(name, table, tallies)
+        if name == "payments":
+            _gather_payments(table, tallies)
     for note in result.notes:
         tallies[note.source].note(note)
     for row in result.control:
         tallies[row[0]].control.append(row)
     for source, kind in result.kinds:
         tallies[source].kinds[kind] += 1
-        tallies[source].counts["transactions"] += 1
+        tallies[source].counts["transactions"] += kind != "TA1"
     for source, digest in result.digests:
         tallies[source].content.update(digest)
     for source, word in result.persons:
         tallies[source].persons.add(word)
+
+
+def _gather_payments(table: pa.Table, tallies: list[Tally]) -> None:
+    sources_ = table["file_id"].combine_chunks().indices.to_pylist()
+    columns = (table[name].to_pylist() for name in ("claims_digest", "check_number", "known_on"))
+    for source, digest, check, day in zip(sources_, *columns, strict=True):
+        if digest:
+            tallies[source].payments.append(Payment(digest, check, day))
 
 
 # what each table adds to the row of its file: (count it feeds, {money column: total it feeds})

@@ -46,7 +46,7 @@ _BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EO
 # how files begin that are neither X12 nor a table: (bytes, where, what it is, what to do)
 _UNPACK, _EXPORT = (
     "unpack it and ingest what is in it",
-    "export the data as CSV or Excel (.xlsx), or ask for the EDI file",
+    "export the data as CSV or Excel (.xlsx); of a remittance ask for the electronic one (835)",
 )
 _STRANGERS = (
     (b"%PDF-", 0, "a PDF document", _EXPORT),
@@ -64,6 +64,17 @@ _STRANGERS = (
     (b"PAR1", 0, "a Parquet file", _EXPORT),
     (b"<", 0, "a web page or XML", _EXPORT),
 )
+
+
+PRINTED = (
+    "a printed remittance: its columns can't be told apart safely",
+    "ask the payer or clearinghouse for the electronic remittance (835) and ingest that",
+)
+_PRINTED_WORDS = re.compile(
+    rb"remittance\s+(?:advice|notice|voucher|statement|detail)|explanation\s+of\s+(?:\w+\s+)?(?:benefits|payments?|remittance)"
+    rb"|(?:provider|payment)\s+(?:remittance|voucher)|medicare\s+remit", re.I)  # fmt: skip
+_PRINTED_HEAD = 3_000
+_WIDE_GAP = re.compile(rb"\S {3,}\S")
 
 
 class Mapped(mmap.mmap):
@@ -394,6 +405,21 @@ def _slices(content: Content) -> Iterator[bytes]:
         yield content[at : at + BLOCK_BYTES]
         if isinstance(content, Mapped):
             content.release()
+
+
+def is_printed_remittance(content: Content) -> bool:
+    """Whether the text is a remittance laid out for paper: its title stands above columns that blanks set apart.
+
+    >>> is_printed_remittance(b"MEDICARE REMITTANCE ADVICE\\nRIVER CLINIC      NPI 1234567893   PAGE 1\\n")
+    True
+    """
+    head = content[:_PRINTED_HEAD]
+    titled = _PRINTED_WORDS.search(head)
+    return bool(titled) and (is_markup(content) or bool(_WIDE_GAP.search(head)))
+
+
+def is_markup(content: Content) -> bool:
+    return content[:1] == b"<" or content[:5] == b"{\\rtf"
 
 
 def stranger(content: Content) -> tuple[str, str] | None:

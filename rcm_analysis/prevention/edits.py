@@ -167,15 +167,16 @@ def required(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     )
     yield Found(claims["lines"].eq(0), "hold", "required-field", "There is no service line.", "LX")
     known = set(codes.table("frequency_codes")["frequency"])
-    odd = claims["frequency"].notna() & ~claims["frequency"].isin(known)
+    letter = claims["frequency"].fillna("").str.isalpha() & ~claims["kind"].eq("837I")  # letters are institutional
+    odd = claims["frequency"].notna() & (~claims["frequency"].isin(known) | letter)
     yield Found(
         odd, "hold", "frequency-code", "The frequency is no known code.", "CLM05-3 = " + claims["frequency"].fillna("")
     )
 
 
 def frequency(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
-    again, unnamed = claims["frequency"].isin(["7", "8"]), claims["original_reference"].isna()
-    yield Found(again & unnamed, "hold", "frequency-reference", "A replacement or void must name the payer's claim number.",
+    again, unnamed = claims["frequency"].isin(["7", "8", "Q"]), claims["original_reference"].isna()
+    yield Found(again & unnamed, "hold", "frequency-reference", "A replacement, void or reopening must name the payer's claim number.",
                 "CLM05-3 = " + claims["frequency"].fillna("") + ", no REF*F8")  # fmt: skip
     yield Found(claims["frequency"].eq("1") & ~unnamed, "warn", "frequency-reference",
                 "An original claim names an earlier payer claim number: is it a replacement (7)?", "CLM05-3 = 1 with REF*F8")  # fmt: skip

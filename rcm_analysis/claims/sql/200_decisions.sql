@@ -1,15 +1,32 @@
--- The same claim payment in two files (sent again, or cut off and sent whole) counts once; payments that are alike
--- within one file are different ones. Few are alike at all, so that only those are put in order.
-WITH marked AS (SELECT *, hash(payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid) AS mark FROM remittances),
+-- The same claim payment in two files (sent again, cut off and sent whole, from the payer and from the clearinghouse)
+-- counts once; payments that are alike within one file are different ones. Routes pad and punctuate the trace number,
+-- and some leave the payer's number out; one that gives a trace number of its own is told by the day and the payer's
+-- number of the claim. Few are alike at all, so that only those are put in order.
+WITH told AS (
+    SELECT *, ltrim(replace(replace(upper(check_number), '-', ''), ' ', ''), '0') AS trace,
+        coalesce(payer_claim_number, payer_id) AS payers_number FROM remittances),
+marked AS (SELECT *, hash(claim_number, payers_number, status_code, charge, paid) AS mark FROM told),
+alike AS (SELECT * FROM marked WHERE mark IN (SELECT mark FROM marked GROUP BY mark HAVING count(*) > 1)),
 numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY file_id, payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid ORDER BY segment) AS occurrence FROM marked
-    WHERE mark IN (SELECT mark FROM marked GROUP BY mark HAVING count(*) > 1)),
+    SELECT *, row_number() OVER (PARTITION BY file_id, trace, claim_number, payers_number, status_code, charge, paid ORDER BY segment) AS occurrence
+    FROM alike),
 placed AS (
-    SELECT remittance_id, row_number() OVER (PARTITION BY payer_id, check_number, claim_number, payer_claim_number, status_code, charge, paid, occurrence ORDER BY remittance_id) AS place
+    SELECT *, row_number() OVER (PARTITION BY trace, claim_number, payers_number, status_code, charge, paid, occurrence
+        ORDER BY payer_id IS NULL, remittance_id) AS place
     FROM numbered),
-repeated AS (SELECT remittance_id FROM placed WHERE place > 1)
+of_day AS (
+    SELECT *, row_number() OVER (PARTITION BY file_id, known_on, claim_number, payer_claim_number, status_code, charge, paid ORDER BY segment) AS of_file
+    FROM placed WHERE place = 1 AND payer_claim_number IS NOT NULL),
+placed_of_day AS (
+    SELECT remittance_id, row_number() OVER (PARTITION BY known_on, claim_number, payer_claim_number, status_code, charge, paid, of_file
+        ORDER BY payer_id IS NULL, remittance_id) AS place
+    FROM of_day),
+repeated AS (
+    SELECT remittance_id FROM placed WHERE place > 1 UNION ALL SELECT remittance_id FROM placed_of_day WHERE place > 1)
+-- A status that is missing or none of the guide's hides no payment: amounts tell, and a negative charge is a reversal
 SELECT r.* REPLACE (coalesce(k.claim_number, r.claim_number) AS claim_number), r.claim_number AS own_number,
-    s.payer_order, s.counts_as_decision = 'yes' AS counts, r.status_code = '22' AS reversal
+    s.payer_order, coalesce(s.counts_as_decision = 'yes', r.charge >= 0, true) AS counts,
+    coalesce(r.status_code = '22', false) OR (s.status_code IS NULL AND r.charge < 0) AS reversal
 FROM remittances r ANTI JOIN repeated USING (remittance_id)
 LEFT JOIN claim_links k ON k.own_number = r.claim_number
-LEFT JOIN claim_status_codes s USING (status_code)
+LEFT JOIN claim_status_codes s ON s.status_code = r.status_code

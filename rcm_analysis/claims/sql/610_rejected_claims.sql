@@ -6,7 +6,9 @@ WITH last_status AS (
 SELECT c.claim_number, c.payer_name, c.location, c.service_date, c.submitted_on,
     coalesce(s.rejected_on, c.last_denied_on) AS rejected_on, coalesce(s.source, 'remittance') AS rejected_by,
     coalesce(s.category || ':' || s.status_code, c.carc || coalesce(' ' || c.rarc, '')) AS code,
-    coalesce(r.label, 'unprocessable: send a new claim') AS reason, r.fix,
+    coalesce(r.label, CASE WHEN s.source = 'receiver' THEN 'the whole file was refused'
+        WHEN s.claim_number IS NULL THEN 'unprocessable: send a new claim' ELSE 'rejected' END) AS reason,
+    CASE WHEN s.source = 'receiver' THEN 'Correct what its answer (999 or TA1) names and send the whole file again.' ELSE r.fix END AS fix,
     c.charge, c.open_balance, c.filing_deadline, date_diff('day', getvariable('as_of'), c.filing_deadline) AS days_left
 FROM claims c
 LEFT JOIN last_status s ON s.claim_number = c.claim_number AND c.state = 'rejected'
