@@ -101,11 +101,20 @@ def ingest(
 
         typer.echo(f"rcm: there is no {', '.join(map(printable, missing))}", err=True)
         raise typer.Exit(USAGE)
-    raise typer.Exit(_ingest(paths, practice, mapping, store, engine))
+    elsewhere = "" if store == STORE else f" --store {store}"
+    raise typer.Exit(_ingest(paths, practice, mapping, store, engine, f"rcm report --practice {practice}{elsewhere}"))
 
 
-def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path, engine: str | None = None) -> int:
+def _ingest(
+    paths: list[Path],
+    practice: str,
+    mapping: Path | None,
+    store: Path,
+    engine: str | None = None,
+    next_command: str = "",
+) -> int:
     from rcm_analysis.intake import ingest as intake_ingest
+    from rcm_analysis.intake import summary
     from rcm_analysis.intake.progress import reading
     from rcm_analysis.spreadsheets import exports
     from rcm_analysis.store.practice import Practice
@@ -114,26 +123,38 @@ def _ingest(paths: list[Path], practice: str, mapping: Path | None, store: Path,
         _propose(paths, mapping)
     told = exports.read_mapping(mapping) if mapping else None
     wait = lambda: _say(f"another ingest into {practice} is running; waiting for its end")  # noqa: E731
+    place = Practice(store, practice)
     with reading() as progress:
-        outcome = intake_ingest.ingest(
-            Practice(store, practice), paths, mapping=told, progress=progress, waiting=wait, engine=engine
-        )
+        outcome = intake_ingest.ingest(place, paths, mapping=told, progress=progress, waiting=wait, engine=engine)
     for status in ("accepted", "partly", "rejected", "known"):
         files = outcome.of_status(status)
         if files:
-            _say(f"{status:>9}: {len(files):,} files, {_sum(files, 'claims'):,} claims, {_sum(files, 'lines'):,} lines, "
-                 f"${_sum(files, 'charge'):,.2f} charged, ${_sum(files, 'paid'):,.2f} paid")  # fmt: skip
+            _say(f"{status:>9}: {len(files):,} files")
+    if outcome.read_again:
+        _say(f"  {len(outcome.read_again):,} of them were read again, since an earlier release read them; "
+             "what is read now counts instead")  # fmt: skip
+    for line in summary.lines(place, outcome.batch) if outcome.batch else ():
+        _say(f"  {line}")
+    bad = outcome.of_status("partly") + outcome.of_status("rejected")
+    _name_files(bad, practice)
+    _name_files(outcome.with_warnings(), practice)
     remarks = sum(bool(file["reason"]) for file in outcome.of_status("accepted"))
     if remarks:
         _say(f"  {remarks:,} accepted files have remarks; rcm files --practice {practice} lists them")
-    bad = outcome.of_status("partly") + outcome.of_status("rejected")
-    for file in bad[:20]:
-        _say(f"  {file['name']}: {file['reason']}")
-    if len(bad) > 20:
-        _say(f"  and {len(bad) - 20:,} more; rcm files --practice {practice} lists them all")
     if not outcome.files:
         _say("no files were found")
+    elif bad:
+        _say(f"next: rcm files --practice {practice} --rejected")
+    elif next_command:
+        _say(f"next: {next_command}")
     return PARTLY if bad else DONE
+
+
+def _name_files(files: list[dict], practice: str) -> None:
+    for file in files[:20]:
+        _say(f"  {file['name']}: {file['reason']}")
+    if len(files) > 20:
+        _say(f"  and {len(files) - 20:,} more; rcm files --practice {practice} lists them all")
 
 
 def _propose(paths: list[Path], mapping: Path) -> None:
@@ -152,10 +173,6 @@ def _propose(paths: list[Path], mapping: Path) -> None:
         return
     _say("Nothing was ingested: correct it where it is wrong, then give the same command again.")
     raise typer.Exit(PARTLY)
-
-
-def _sum(rows: list[dict], name: str):
-    return sum(row.get(name) or 0 for row in rows)
 
 
 @app.command()
@@ -417,15 +434,17 @@ def _newest(practice: str, store: Path) -> date:
 @app.command()
 def practices(store: StoreOption = STORE) -> None:
     """List the practices in the store with what is there."""
+    from rcm_analysis.intake import summary
     from rcm_analysis.store import practice as store_
 
     names = store_.practices(store)
     rows = []
     for name in names:
-        files = store_.Practice(store, name).files().to_pylist()
-        good = [row for row in files if row["first_known_on"]]
-        rows.append([name, f"{len(good):,}", f"{len(files) - len(good):,}", f"{_sum(good, 'claims'):,}",
-                     str(min((r["first_known_on"] for r in good), default="")), str(max((r["last_known_on"] for r in good), default=""))])  # fmt: skip
+        place = store_.Practice(store, name)
+        files = place.files().to_pylist()
+        good = [row for row in files if row["status"] != "rejected"]
+        rows.append([name, f"{len(good):,}", f"{len(files) - len(good):,}", f"{summary.claims_of(place):,}",
+                     str(min(filter(None, (r["first_known_on"] for r in good)), default="")), str(max(filter(None, (r["last_known_on"] for r in good)), default=""))])  # fmt: skip
     _print(
         ["practice", "files", "rejected", "claims", "from", "to"],
         rows,
@@ -435,14 +454,25 @@ def practices(store: StoreOption = STORE) -> None:
 
 @app.command()
 def files(practice: PracticeOption, store: StoreOption = STORE,
-          rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False) -> None:  # fmt: skip
-    """List a practice's files: dates covered, counts, what was rejected and why."""
+          rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False,
+          again: Annotated[bool, typer.Option(help="Only files worth giving again: an earlier release read them.")] = False) -> None:  # fmt: skip
+    """List a practice's files: dates covered, counts, what was rejected and why, which are worth giving again."""
+    from rcm_analysis.intake.versions import worth_reading_again
     from rcm_analysis.store.practice import Practice
 
-    rows = [row for row in Practice(store, practice).files().to_pylist() if not rejected or row["status"] != "accepted"]
+    every = Practice(store, practice).files().to_pylist()
+    late = [row for row in every if worth_reading_again(row)]
+    rows = [row for row in (late if again else every) if not rejected or row["status"] != "accepted"]
     shown = [[r["name"], r["kind"], r["status"], f"{r['claims']:,}", f"{r['charge']:,.2f}", f"{r['paid']:,.2f}",
               str(r["first_known_on"] or ""), r["reason"] or ""] for r in rows]  # fmt: skip
-    _print(["file", "kind", "status", "claims", "charged", "paid", "from", "why"], shown, f"no files of {practice}")
+    _print(
+        ["file", "kind", "status", "claims", "charged", "paid", "from", "why"],
+        shown,
+        "no file is worth giving again" if again else f"no files of {practice}",
+    )
+    if late:
+        _say(f"{len(late):,} files are worth giving again, since this release reads more of them than the one that stored "
+             f"them: rcm ingest FOLDER --practice {practice} (rcm files --again lists them)")  # fmt: skip
 
 
 @app.command()

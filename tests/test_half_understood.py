@@ -36,7 +36,9 @@ def reasons(remarks: list[dict], level: str = "warning") -> str:
 
 @pytest.mark.parametrize("number", ["0", "", "000"])
 def test_claim_payments_without_a_number_stay_apart(tmp_path, number):
-    con, remarks = taken(tmp_path, remittance(f"CLP*{number}*1*100*80**12*A77*11", *PAID, f"CLP*{number}*1*300*0**12*A78*11", *DENIED))
+    con, remarks = taken(
+        tmp_path, remittance(f"CLP*{number}*1*100*80**12*A77*11", *PAID, f"CLP*{number}*1*300*0**12*A78*11", *DENIED)
+    )
     assert rows(con, "SELECT charge, paid, initially_denied FROM claims ORDER BY charge") == [
         (D(100), D(80), False), (D(300), D(0), True)]  # fmt: skip
     assert "CLP01 gives no claim number; kept as a claim of its own: 300.00 charged, 0.00 paid" in reasons(remarks)
@@ -44,7 +46,9 @@ def test_claim_payments_without_a_number_stay_apart(tmp_path, number):
 
 @pytest.mark.parametrize("status", ["", "7", "31"])
 def test_a_status_that_is_none_hides_neither_payment_nor_denial(tmp_path, status):
-    con, remarks = taken(tmp_path, remittance(f"CLP*A2*{status}*100*80**12*A77*11", *PAID, f"CLP*A3*{status}*300*0**12*A78*11", *DENIED))
+    con, remarks = taken(
+        tmp_path, remittance(f"CLP*A2*{status}*100*80**12*A77*11", *PAID, f"CLP*A3*{status}*300*0**12*A78*11", *DENIED)
+    )
     assert rows(con, "SELECT claim_number, paid, initially_denied, payer_name FROM claims ORDER BY 1") == [
         ("A2", D(80), False, "ACME HEALTH"), ("A3", D(0), True, "ACME HEALTH")]  # fmt: skip
     assert "CLP02 (claim status)" in reasons(remarks)
@@ -62,7 +66,11 @@ def test_a_remittance_by_two_routes_counts_once(tmp_path, old, new):
 
 def test_a_second_payment_of_a_claim_is_no_copy(tmp_path):
     first = remittance("CLP*A1*1*100*80**12*X9*11", *PAID)
-    back = remittance("CLP*A1*22*-100*-80**12*X9*11", "CAS*CO*45*-20").replace(b"20260305", b"20260405").replace(b"CHECK1", b"CHECK2")
+    back = (
+        remittance("CLP*A1*22*-100*-80**12*X9*11", "CAS*CO*45*-20")
+        .replace(b"20260305", b"20260405")
+        .replace(b"CHECK1", b"CHECK2")
+    )
     again = first.replace(b"20260305", b"20260405").replace(b"CHECK1", b"CHECK2")
     con, _ = taken(tmp_path, first, back, again)
     assert rows(con, "SELECT paid FROM claims") == [(D(80),)]
@@ -122,16 +130,24 @@ def test_doubled_terminators_are_no_segments(tmp_path):
     ("N1*PR*SOUTHSTAR*XV*NS002", "CLP*A2*1*300*0**12*X8*11", *DENIED),
 ])  # fmt: skip
 def test_a_payer_named_again_is_that_of_its_claims(tmp_path, payer):
-    con, remarks = taken(tmp_path, remittance("CLP*A1*1*100*80**12*X9*11", *PAID, *payer, "LX*3", "CLP*A3*1*100*80**12*X7*11", *PAID))
+    con, remarks = taken(
+        tmp_path, remittance("CLP*A1*1*100*80**12*X9*11", *PAID, *payer, "LX*3", "CLP*A3*1*100*80**12*X7*11", *PAID)
+    )
     assert rows(con, "SELECT claim_number, payer_name, payer_id FROM claims ORDER BY 1") == [
         ("A1", "ACME HEALTH", "77001"), ("A2", "SOUTHSTAR", "NS002"), ("A3", "ACME HEALTH", "77001")]  # fmt: skip
     assert "the payer is named again" in reasons(remarks, "notice")
 
 
 def test_a_dental_claim_has_its_day_at_the_claim(tmp_path):
-    data = claim_837().replace(b"005010X222A1", b"005010X224A2").replace(b"SV1*HC:99213:25*250*UN*1***1:2~DTP*472*D8*20260105", b"SV3*AD:D1110*250****1")
+    data = (
+        claim_837()
+        .replace(b"005010X222A1", b"005010X224A2")
+        .replace(b"SV1*HC:99213:25*250*UN*1***1:2~DTP*472*D8*20260105", b"SV3*AD:D1110*250****1")
+    )
     con, _ = taken(tmp_path, data.replace(b"HI*ABK", b"DTP*472*D8*20260105~HI*ABK").replace(b"SE*18*", b"SE*19*"))
-    assert rows(con, "SELECT service_date, service_date_last FROM submissions") == [(date(2026, 1, 5), date(2026, 1, 5))]
+    assert rows(con, "SELECT service_date, service_date_last FROM submissions") == [
+        (date(2026, 1, 5), date(2026, 1, 5))
+    ]
     assert rows(con, "SELECT service_date FROM submission_lines") == [(date(2026, 1, 5),)]
 
 
@@ -146,7 +162,14 @@ def acknowledged(*level: str, claim: str = "", known: str = "20260203") -> bytes
     body = [f"BHT*0085*08*ACK1*{known}*0930*TH", "HL*1**20*1", "NM1*PR*2*ACME HEALTH*****PI*77001", "TRN*1*X1", "HL*2*1*21*1",
             "NM1*41*2*CLINIC*****46*RC", "TRN*2*B1", *level]  # fmt: skip
     if claim:
-        body += ["HL*3*2*19*1", "NM1*85*2*CLINIC*****XX*1522003506", "HL*4*3*PT", "NM1*QC*1*X*Y", f"TRN*2*{claim}", f"STC*A3:21*{known}*U*250"]
+        body += [
+            "HL*3*2*19*1",
+            "NM1*85*2*CLINIC*****XX*1522003506",
+            "HL*4*3*PT",
+            "NM1*QC*1*X*Y",
+            f"TRN*2*{claim}",
+            f"STC*A3:21*{known}*U*250",
+        ]
     return envelope("HN", "277", "005010X214", body)
 
 
@@ -193,7 +216,9 @@ def test_an_accepted_batch_is_nothing_to_do(tmp_path):
     con, remarks = taken(tmp_path, claim_837("N1", on="20260202"), answer)
     assert remarks == []
     assert rows(con, "SELECT state FROM claims") == [("submitted",)]
-    assert rows(con, "SELECT reason FROM files WHERE kind = '999'") == [("holds no claims: implementation acknowledgment (999); nothing to do",)]
+    assert rows(con, "SELECT reason FROM files WHERE kind = '999'") == [
+        ("holds no claims: implementation acknowledgment (999); nothing to do",)
+    ]
 
 
 def test_a_refusal_reaches_only_the_batch_sent_before_it(tmp_path):

@@ -62,7 +62,9 @@ def _of_transactions(piece: Piece) -> list[_Refusal]:
     inner = inner[tx[inner] >= 0]
     opened, group_of = s.last_before(s.where(b"AK2"), inner), s.last_before(groups, inner)
     named: set[int] = set()
-    for end, verdict, control, group in zip(inner, _texts(s, inner, 1), _texts(s, opened, 2), group_of.tolist(), strict=True):
+    for end, verdict, control, group in zip(
+        inner, _texts(s, inner, 1), _texts(s, opened, 2), group_of.tolist(), strict=True
+    ):
         if group >= 0 and verdict in REFUSED:
             named.add(group)
             found.append(_Refusal(int(end), "transaction", verdict, kinds[group], None, controls[group], control))

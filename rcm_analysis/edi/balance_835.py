@@ -1,10 +1,10 @@
 """Whether a remittance adds up, and what is done where a payer told one thing twice (DOMAIN.md 5.5).
 
-    charge (CLP03) - adjustments of claim and lines (CAS) = payment (CLP04)
-    payments of the claims - provider adjustments (PLB) = the check (BPR02)
+charge (CLP03) - adjustments of claim and lines (CAS) = payment (CLP04)
+payments of the claims - provider adjustments (PLB) = the check (BPR02)
 
-    CLP*A1*1*100*0~ CAS*CO*197*100~ SVC*..*100*0~ CAS*CO*197*100~    the claim repeats its line: left out, with a warning
-    CLP*A2*1*100*0~ SVC*..*100*0~ CAS*CO*45*20~                      80.00 without a reason: a warning
+CLP*A1*1*100*0~ CAS*CO*197*100~ SVC*..*100*0~ CAS*CO*197*100~    the claim repeats its line: left out, with a warning
+CLP*A2*1*100*0~ SVC*..*100*0~ CAS*CO*45*20~                      80.00 without a reason: a warning
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def _sums(reasons: Reasons, rows: np.ndarray) -> Counter:
     return found
 
 
-def notes(index, by_claim: np.ndarray, repeated: np.ndarray, reasons: Reasons, payments: dict[str, np.ndarray]) -> list[Note]:
+def notes(
+    index, by_claim: np.ndarray, repeated: np.ndarray, reasons: Reasons, payments: dict[str, np.ndarray]
+) -> list[Note]:
     """Warnings of claims and payments that do not balance, and of adjustments told twice."""
     piece = index.piece
     charge, paid, readable = claim_cents(index)

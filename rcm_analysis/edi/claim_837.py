@@ -171,7 +171,11 @@ def _common(index: _Index, segments: np.ndarray, file_ids: list[str], known: np.
 
 
 def _claims(
-    index: _Index, file_ids: list[str], head: np.ndarray, known: np.ndarray, line_days: tuple[np.ndarray, np.ndarray],
+    index: _Index,
+    file_ids: list[str],
+    head: np.ndarray,
+    known: np.ndarray,
+    line_days: tuple[np.ndarray, np.ndarray],
     key: bytes,
 ) -> pa.Table:
     clm = index.clm
@@ -210,7 +214,11 @@ def _claims(
 def _controls(index: _Index) -> dict[str, pa.Array]:
     """Numbers of the envelopes around each claim, by which a 999 or TA1 names what it refuses."""
     of_claim = pa.array(index.tx[index.clm])
-    numbers = {"transaction_control": "control", "group_control": "group_control", "interchange_control": "interchange_control"}
+    numbers = {
+        "transaction_control": "control",
+        "group_control": "group_control",
+        "interchange_control": "interchange_control",
+    }
     return {name: pa.array([getattr(t, ours) or None for t in index.transactions], pa.string()).take(of_claim)
             for name, ours in numbers.items()}  # fmt: skip
 

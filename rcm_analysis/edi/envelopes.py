@@ -20,7 +20,15 @@ import pyarrow as pa
 from rcm_analysis.edi import x12
 
 KINDS_837 = {"X222": "837P", "X098": "837P", "X223": "837I", "X096": "837I", "X224": "837D", "X097": "837D"}
-KINDS_277 = {"X214": "277CA", "X167": "277CA", "X212": "277", "X093": "277", "X213": "277", "X070": "277", "X228": "277"}
+KINDS_277 = {
+    "X214": "277CA",
+    "X167": "277CA",
+    "X212": "277",
+    "X093": "277",
+    "X213": "277",
+    "X070": "277",
+    "X228": "277",
+}
 NAMES = {
     "997": "functional acknowledgment (997)",
     "999": "implementation acknowledgment (999)",
@@ -70,7 +78,9 @@ class Note(NamedTuple):
 
 
 REMARKS = ("notice", "warning")  # levels of notes that leave nothing out
-Control = tuple[int, int, str, str | None, int]  # source, number, tag, value, place among the segments that are not blank
+Control = tuple[
+    int, int, str, str | None, int
+]  # source, number, tag, value, place among the segments that are not blank
 
 
 class Transaction(NamedTuple):

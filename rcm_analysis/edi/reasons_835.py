@@ -1,8 +1,8 @@
 """Why a payer paid less: CAS, and RAS of releases since 006010, as rows of one shape.
 
-    CAS*CO*45*20**197*80~                  CO 45 20.00, CO 197 80.00
-    RAS*80*CO*197:HE:N54*1~                CO 197 80.00, with remark N54
-    RAS*80*CO:197*1~                       the same, as some senders write it
+CAS*CO*45*20**197*80~                  CO 45 20.00, CO 197 80.00
+RAS*80*CO*197:HE:N54*1~                CO 197 80.00, with remark N54
+RAS*80*CO:197*1~                       the same, as some senders write it
 """
 
 from __future__ import annotations

@@ -465,7 +465,10 @@ def _payer_there(s: x12.Segments, own: np.ndarray, payments: pa.Table, of_paymen
         return {}
     there = pa.array(own >= 0)
     named = {"payer_name": pc.utf8_upper(_text(s, own, 2)), "payer_id": _text(s, own, 4)}
-    return {name: pc.if_else(there, value, payments[name].combine_chunks().take(of_payment)) for name, value in named.items()}
+    return {
+        name: pc.if_else(there, value, payments[name].combine_chunks().take(of_payment))
+        for name, value in named.items()
+    }
 
 
 def _payer_changes(index: _Index) -> list[Note]:
@@ -631,7 +634,10 @@ def _with_totals(index: _Index, payments: pa.Table, tables: dict[str, pa.Table])
 
 def _claims_digest(remittances: pa.Table, payment: np.ndarray, count: int) -> pa.Array:
     """For each payment a digest of its claims, the same in whatever order, envelope or route they come; null without claims."""
-    text = [pc.cast(remittances[name], pa.string()) for name in ("claim_number", "payer_claim_number", "status_code", "charge", "paid")]
+    text = [
+        pc.cast(remittances[name], pa.string())
+        for name in ("claim_number", "payer_claim_number", "status_code", "charge", "paid")
+    ]
     rows = pc.binary_join_element_wise(*text, "|", null_handling="replace", null_replacement="").to_pylist()
     edges = np.searchsorted(payment, np.arange(count + 1))
     return pa.array([

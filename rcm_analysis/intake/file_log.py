@@ -20,6 +20,7 @@ import numpy as np
 
 from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835, x12
 from rcm_analysis.edi.envelopes import Note
+from rcm_analysis.intake import versions
 
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
 MAX_NOTES = 10_000  # of one file; more tell nobody more
@@ -135,11 +136,12 @@ def safe_name(tally: Tally) -> str:
 
 def file_row(tally: Tally, batch: str) -> dict[str, Any]:
     status, reason = _verdict(tally)
+    kind = "+".join(sorted(tally.kinds)) or "unknown"
     days = [np.datetime64(day, "D").astype(object) for day in (min(tally.days), max(tally.days))] if tally.days else []
     return {
         "file_id": tally.file_id,
         "name": safe_name(tally),
-        "kind": "+".join(sorted(tally.kinds)) or "unknown",
+        "kind": kind,
         "status": status,
         "reason": reason,
         "bytes": tally.size,
@@ -151,6 +153,7 @@ def file_row(tally: Tally, batch: str) -> dict[str, Any]:
         "last_known_on": days[1] if days else None,
         "rejects": len(tally.notes),
         "batch": batch,
+        "reader": versions.version(kind),
     }
 
 

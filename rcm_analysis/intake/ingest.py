@@ -14,7 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from rcm_analysis.edi import (
     x12,
 )
 from rcm_analysis.edi.envelopes import Note, Part, Piece
-from rcm_analysis.intake import sources
+from rcm_analysis.intake import sources, versions
 from rcm_analysis.intake.file_log import (
     Payment,
     Tally,
@@ -63,9 +63,15 @@ class Outcome:
     files: list[dict[str, Any]]
     rejects: list[dict[str, Any]]
     batch: str | None
+    read_again: set[str] = field(default_factory=set)  # file_id of those that an earlier reader had read
 
     def of_status(self, status: str) -> list[dict[str, Any]]:
         return [file for file in self.files if file["status"] == status]
+
+    def with_warnings(self) -> list[dict[str, Any]]:
+        """Files taken over wholly, of which somebody should hear: a batch refused, a remittance that does not balance."""
+        warned = {(row["file_id"], row["name"]) for row in self.rejects if row["level"] == "warning"}
+        return [file for file in self.of_status("accepted") if (file["file_id"], file["name"]) in warned]
 
 
 def ingest(
@@ -74,7 +80,8 @@ def ingest(
 ) -> Outcome:  # fmt: skip
     """Reads files, folders and archives into a new batch of the practice's store.
 
-    Bytes accepted before are reported as known and change nothing. A file rejected before is tried again (a mapping
+    Bytes accepted before are reported as known and change nothing, unless an earlier version of their reader read them:
+    then they are read again, and their rows in this batch take the place of the earlier ones. A file rejected before is tried again (a mapping
     may have come since), and if it is rejected for the same reason nothing is written. While another ingest runs, its
     end is awaited after a call of `waiting`; without `waiting` StoreError is raised. Raises FailedError when the
     store can't be written.
@@ -84,12 +91,16 @@ def ingest(
         earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
         desk = _Desk(found, earlier, batch, progress)
         tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs, engine=engine)
-        note_repeats(tallies, earlier, _earlier_payments(practice, earlier))
+        standing = [row for row in earlier if row["file_id"] not in desk.outdated]
+        note_repeats(tallies, standing, _earlier_payments(practice, standing))
         rows = [file_row(tally, batch.number) for tally in tallies]
         rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
         rows, rejects, known = desk.settle(rows, rejects)
-        changed = _write(batch, rows, rejects, earlier)
-    return Outcome(rows + known, rejects, batch.number if changed else None)
+        changed = _write(batch, rows, rejects, standing)
+        batch.replace(
+            {row["file_id"]: desk.outdated[row["file_id"]] for row in rows if row["file_id"] in desk.outdated}
+        )
+    return Outcome(rows + known, rejects, batch.number if changed else None, set(desk.outdated))
 
 
 def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
@@ -108,8 +119,11 @@ def _earlier_payments(practice: Practice, earlier: list[dict]) -> Iterator[tuple
     names = {row["file_id"]: row["name"] for row in earlier}
     for path in practice.paths("payments"):
         if "claims_digest" in pq.read_schema(path).names:
-            for row in pq.read_table(path, columns=["file_id", "claims_digest", "check_number", "known_on"]).to_pylist():
-                yield names.get(row["file_id"], ""), Payment(row["claims_digest"], row["check_number"], row["known_on"])
+            for row in pq.read_table(
+                path, columns=["file_id", "claims_digest", "check_number", "known_on"]
+            ).to_pylist():
+                if row["file_id"] in names:
+                    yield names[row["file_id"]], Payment(row["claims_digest"], row["check_number"], row["known_on"])
 
 
 class _Desk:
@@ -117,7 +131,9 @@ class _Desk:
 
     def __init__(self, found: list[Found], earlier: list[dict], batch: Batch, progress: Progress | None):
         self.found, self.progress = found, progress
-        self.taken = {row["file_id"]: row for row in earlier if row["status"] != "rejected"}
+        taken = [row for row in earlier if row["status"] != "rejected"]
+        self.outdated = {row["file_id"]: row["batch"] for row in taken if versions.worth_reading_again(row)}
+        self.taken = {row["file_id"]: row for row in taken if row["file_id"] not in self.outdated}
         self.seen = set(self.taken)
         self.again: list[Offered] = []
         self.opener = sources.Opener(self.seen.__contains__, batch.folder)

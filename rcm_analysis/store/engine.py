@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import schema
-from rcm_analysis.store.practice import Practice, connection
+from rcm_analysis.store.practice import Practice, connection, without
 
 if TYPE_CHECKING:
     import duckdb
@@ -175,13 +175,20 @@ class SparkConnection:
         self.close = weakref.finalize(self, shutil.rmtree, self._work, ignore_errors=True)
         for table in schema.FACTS:
             rows = self._spark.createDataFrame(_plain(schema.empty(table.name)))
-            paths = [_pattern(path) for path in practice.paths(table.name)]
-            if paths:
-                found = self._spark.read.option("mergeSchema", "true").parquet(*paths)
-                dated = any(column.name == "known_on" for column in table.columns)
+            dated = any(column.name == "known_on" for column in table.columns)
+            for found in self._stored(practice.parts(table.name)):
                 found = found.where(f"known_on <= DATE '{as_of.isoformat()}'") if dated else found
                 rows = found.unionByName(rows, allowMissingColumns=True)  # columns that earlier batches lack
             rows.createOrReplaceTempView(table.name)
+
+    def _stored(self, parts: list[tuple[Path, frozenset[str]]]) -> Iterator[Any]:
+        """The rows that count: of all whole parts together, and of each part with files that were read again."""
+        whole = [_pattern(path) for path, gone in parts if not gone]
+        if whole:
+            yield self._spark.read.option("mergeSchema", "true").parquet(*whole)
+        for path, gone in parts:
+            if gone:
+                yield self._spark.read.parquet(_pattern(path)).where(without(gone))
 
     def execute(self, sql: str, parameters: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
         """Runs a statement in DuckDB's words, texts for its question marks; the result has df(), fetchall(), description."""

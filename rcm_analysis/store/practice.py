@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -82,8 +82,12 @@ class Practice:
         return key
 
     def files(self) -> pa.Table:
-        """Every file ever offered, in the order of the batches (table `files` of the schema)."""
-        tables = [schema.empty("files"), *(pq.read_table(path) for path in self.paths("files"))]
+        """Every file ever offered, in the order of the batches (table `files` of the schema), as it was read last."""
+        tables = [schema.empty("files")]
+        for path, replaced in self.parts("files"):
+            rows = pq.read_table(path)
+            gone = pc.is_in(rows["file_id"].cast(pa.string()), value_set=pa.array(sorted(replaced), pa.string()))
+            tables.append(rows.filter(pc.invert(gone)) if replaced else rows)
         return pa.concat_tables(tables, promote_options="default")
 
     def own_tables(self, name: str) -> list[Path]:
@@ -94,6 +98,25 @@ class Practice:
     def paths(self, table: str) -> list[Path]:
         paths = [self.folder / "batches" / batch / f"{table}.parquet" for batch in self.batches()]
         return [path for path in paths if path.exists()]
+
+    def parts(self, table: str) -> list[tuple[Path, frozenset[str]]]:
+        """The table's part of each batch, with the files in it whose rows no longer count: they were read again later."""
+        replaced = self._replaced()
+        paths = [(path, frozenset(replaced.get(path.parent.name.split("-")[0], ()))) for path in self.paths(table)]
+        return [(path, gone) for path, gone in paths if not gone or not self._all_replaced(path.parent, gone)]
+
+    def _replaced(self) -> dict[str, set[str]]:
+        """By number of the batch, the files in it that a later batch has again."""
+        found: dict[str, set[str]] = {}
+        for path in self.paths("replaced"):
+            rows = pq.read_table(path)
+            for file_id, batch in zip(rows["file_id"].to_pylist(), rows["batch"].to_pylist(), strict=True):
+                found.setdefault(batch, set()).add(file_id)
+        return found
+
+    def _all_replaced(self, batch: Path, gone: frozenset[str]) -> bool:
+        stored = pq.read_table(batch / "files.parquet", columns=["file_id"])["file_id"].cast(pa.string()).to_pylist()
+        return gone.issuperset(stored)
 
     @contextmanager
     def ingest(self, *, waiting: Callable[[], None] | None = None) -> Iterator[Batch]:
@@ -174,16 +197,19 @@ class Practice:
     def _select(self, con: duckdb.DuckDBPyConnection, table: schema.Table, as_of: date | None) -> str:
         columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
         nothing = f"SELECT {columns} WHERE false"
-        paths = self.paths(table.name)
-        if not paths:
+        parts = self.parts(table.name)
+        if not parts:
             return nothing
-        names = ", ".join(f"'{_pattern(path)}'" for path in paths)
         dated = any(column.name == "known_on" for column in table.columns)
-        until = f" WHERE known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else ""
+        until = f"known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else "true"
         # batches written before a column existed give it as NULL
         # a folder above the store named paid=0 is no column of ours
         options = "union_by_name = true, hive_partitioning = false"
-        return f"SELECT * FROM read_parquet([{names}], {options}){until} UNION ALL BY NAME {nothing}"
+        whole = ", ".join(f"'{_pattern(path)}'" for path, gone in parts if not gone)
+        selects = [f"SELECT * FROM read_parquet([{whole}], {options}) WHERE {until}"] if whole else []
+        selects += [f"SELECT * FROM read_parquet(['{_pattern(path)}'], {options}) WHERE {until} AND {without(gone)}"
+                    for path, gone in parts if gone]  # fmt: skip
+        return " UNION ALL BY NAME ".join([*selects, nothing])
 
     def known(self) -> bool:
         """Whether something is stored of the practice, what an interrupted `forget` left among it."""
@@ -262,6 +288,11 @@ class Batch:
                     self.add(path.stem, rows.filter(pc.invert(theirs)))
             aside.unlink()
 
+    def replace(self, files: dict[str, str]) -> None:
+        """Says of files which earlier batch held them; its rows of them count no longer once this batch is committed."""
+        rows = {"file_id": list(files), "batch": list(files.values())}
+        self.add("replaced", pa.table(rows, schema=schema.TABLES["replaced"].arrow()))
+
     def discard(self) -> None:
         """Lets go of what was not written; on a full disk even closing a file fails."""
         self._held.clear()
@@ -274,6 +305,15 @@ class Batch:
         """Eight hex digits of what the batch holds: the same files in the same order give the same name."""
         ids = pq.read_table(self.folder / "files.parquet", columns=["file_id"])["file_id"].to_pylist()
         return hashlib.sha256("".join(ids).encode()).hexdigest()[:8]
+
+
+def without(file_ids: Iterable[str]) -> str:
+    """A condition in SQL that leaves out the rows of these files.
+
+    >>> without(["0a", "1b"])
+    "file_id NOT IN ('0a', '1b')"
+    """
+    return f"file_id NOT IN ({', '.join(repr(file_id) for file_id in sorted(file_ids))})"
 
 
 def connection() -> duckdb.DuckDBPyConnection:

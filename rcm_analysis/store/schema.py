@@ -87,7 +87,11 @@ _STATUS = (
     ("source", TEXT, "payer or clearinghouse: who acknowledged; receiver: who refused a file"),
     ("source_name", TEXT, "name of who acknowledged"),
     ("source_id", TEXT, "identifier of who acknowledged"),
-    ("category", TEXT, "status category (STC01-1): A1, A2 accepted; A3, A6, A7, A8 rejected; R, M, W, X of a 999, 997 or TA1"),
+    (
+        "category",
+        TEXT,
+        "status category (STC01-1): A1, A2 accepted; A3, A6, A7, A8 rejected; R, M, W, X of a 999, 997 or TA1",
+    ),
     ("status_code", TEXT, "claim status code (STC01-2)"),
     ("entity", TEXT, "entity the status is about (STC01-3)"),
     ("further_statuses", TEXT, "more statuses of the same segment (STC10, STC11), as category:code:entity"),
@@ -122,6 +126,19 @@ FACTS = (
             ("last_known_on", DAY, "latest known_on of its rows"),
             ("rejects", COUNT, "rows of `rejects` that came from it"),
             ("batch", TEXT, "ingest that brought it"),
+            (
+                "reader",
+                COUNT,
+                "version of the reader that read it; missing in batches written before readers had versions",
+            ),
+        ),
+    ),
+    Table(
+        "replaced",
+        "file read again by a later reader",
+        _columns(
+            ("file_id", TEXT, "SHA-256 of the file's bytes"),
+            ("batch", TEXT, "ingest whose rows of the file no longer count"),
         ),
     ),
     Table(
