@@ -96,11 +96,26 @@ def test_a_later_release_that_does_not_add_up_is_refused(tmp_path):
     assert "release 008020X322 is not read here" in reasons(remarks, "transaction")
 
 
-def test_adjustments_told_at_claim_and_line_count_once(tmp_path):
-    con, remarks = taken(tmp_path, remittance("CLP*A1*1*300*0**12*X9*11", "CAS*CO*197*300", *DENIED))
-    assert rows(con, "SELECT sum(denied_amount), count(*) FROM denials") == [(D(300), 1)]
+TWICE = [
+    ("CLP*A1*1*300*0**12*X9*11", "CAS*CO*197*300", *DENIED),
+    ("CLP*A1*1*300*0**12*X9*11", "CAS*CO*A1*300", *DENIED),  # under another reason
+    ("CLP*A1*1*300*0**12*X9*11", "CAS*CO*197*300", "SVC*HC:1*100*0**1", "CAS*CO*197*100", "SVC*HC:2*200*0**1", "CAS*CO*197*200"),
+    ("CLP*A1*1*300*0**12*X9*11", *DENIED, "CAS*CO*197*300"),  # twice in one line
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("segments", TWICE)
+def test_adjustments_told_twice_count_once(tmp_path, segments):
+    con, remarks = taken(tmp_path, remittance(*segments))
+    assert rows(con, "SELECT sum(denied_amount) FROM denials WHERE carc = '197'") == [(D(300),)]
     assert rows(con, "SELECT adjusted FROM remittances") == [(D(300),)]
     assert "the copy of 300.00 was left out" in reasons(remarks)
+
+
+def test_adjustments_at_both_levels_that_add_up_all_count(tmp_path):
+    segments = ("CLP*A1*1*300*80**12*X9*11", "CAS*CO*45*20", "SVC*HC:1*280*80**1", "CAS*CO*197*100", "CAS*CO*45*100")
+    con, remarks = taken(tmp_path, remittance(*segments))
+    assert (rows(con, "SELECT adjusted FROM remittances"), remarks) == ([(D(220),)], [])
 
 
 def test_what_does_not_balance_is_named_with_its_dollars(tmp_path):
@@ -228,10 +243,17 @@ def test_a_refusal_reaches_only_the_batch_sent_before_it(tmp_path):
     assert dict(rows(con, "SELECT claim_number, rejected FROM claims")) == {"N0": False, "N1": True, "N2": False}
 
 
-def test_a_printed_remittance_gets_the_advice_to_ask_for_the_835(tmp_path):
-    text = b"MEDICARE REMITTANCE ADVICE\nRIVER CLINIC      NPI 1234567893  PAGE 1\nPERF PROV  SERV DATE  POS  PROC  BILLED\n1234567893 0115 11 99213 120.00 0.00\n"
+@pytest.mark.parametrize(
+    "title",
+    [b"MEDICARE REMITTANCE ADVICE\n", b"<html>Explanation of Benefits\n", b"BILLED   ALLOWED   DEDUCT  COINS\n"],
+)
+def test_a_printed_remittance_gets_the_advice_to_ask_for_the_835(tmp_path, title):
+    text = (
+        title
+        + b"RIVER CLINIC      NPI 1234567893  PAGE 1\nPERF PROV  SERV DATE  POS  PROC  BILLED\n1234567893 0115 11 99213 120.00 0.00\n"
+    )
     inbox = tmp_path / "eob.txt"
     inbox.write_bytes(text)
     (file,) = ingest.ingest(Practice(tmp_path / "store", "clinic"), [inbox]).files
-    assert file["reason"].startswith("a printed remittance")
+    assert "a printed remittance" in file["reason"]
     assert "835" in file["reason"]

@@ -9,7 +9,6 @@ CLP*A2*1*100*0~ SVC*..*100*0~ CAS*CO*45*20~                      80.00 without a
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 
 import numpy as np
@@ -36,24 +35,38 @@ def off_by(index, adjusted: np.ndarray) -> np.ndarray:
     return np.where(readable, charge - paid - adjusted, 0)
 
 
-def repeated_at_claim(index, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray) -> np.ndarray:
-    """Rows of adjustments at claim level that repeat those of the claim's lines, which balance without them."""
-    at_claim = index.line[reasons.segments] < 0
-    top = x12.sums(claims[at_claim], reasons.cents[at_claim], len(index.clp))
-    doubtful = np.flatnonzero((top != 0) & (off_by(index, by_claim) == -top))
-    repeated = np.zeros(len(claims), bool)
-    for claim in doubtful:
-        rows = np.flatnonzero(claims == claim)
-        if _sums(reasons, rows[at_claim[rows]]) == _sums(reasons, rows[~at_claim[rows]]):
-            repeated[rows[at_claim[rows]]] = True
-    return repeated
+def told_twice(index, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray) -> np.ndarray:
+    """Rows of adjustments that count no more: without them their claim balances exactly, and they repeat others.
+
+    Those at claim level where the lines are adjusted too, else copies of a reason within one line. `claims` is the
+    claim of each row, in order.
+    """
+    surplus = -off_by(index, by_claim)
+    twice = np.zeros(len(claims), bool)
+    doubtful = np.flatnonzero(surplus)
+    starts, stops = np.searchsorted(claims, doubtful), np.searchsorted(claims, doubtful, side="right")
+    for claim, start, stop in zip(doubtful, starts, stops, strict=True):
+        rows = np.arange(start, stop)
+        at_claim = index.line[reasons.segments[rows]] < 0
+        copies = _copies(index, reasons, rows)
+        for chosen in (rows[at_claim] if not at_claim.all() else copies, copies):
+            if len(chosen) and reasons.cents[chosen].sum() == surplus[claim]:
+                twice[chosen] = True
+                break
+    return twice
 
 
-def _sums(reasons: Reasons, rows: np.ndarray) -> Counter:
-    found: Counter = Counter()
+def _copies(index, reasons: Reasons, rows: np.ndarray) -> np.ndarray:
+    """All but the first of equal adjustments of one line."""
+    seen: set[tuple] = set()
+    found = []
     for row in rows:
-        found[reasons.group[row].as_py(), reasons.carc[row].as_py()] += int(reasons.cents[row])
-    return found
+        told = (int(index.line[reasons.segments[row]]), reasons.group[row].as_py(), reasons.carc[row].as_py(),
+                int(reasons.cents[row]))  # fmt: skip
+        if told in seen:
+            found.append(row)
+        seen.add(told)
+    return np.array(found, np.int64)
 
 
 def notes(
@@ -63,8 +76,8 @@ def notes(
     piece = index.piece
     charge, paid, readable = claim_cents(index)
     off = off_by(index, by_claim)
-    found = [(segment, "repeats the adjustments of the claim's lines, which balance without them; "
-              f"the copy of {_usd(cents)} was left out", "tell the payer; the lines were taken over")
+    found = [(segment, "tells adjustments a second time, which the claim balances without; "
+              f"the copy of {_usd(cents)} was left out", "tell the payer; compare the claim with the statement")
              for segment, cents in zip(reasons.segments[repeated], reasons.cents[repeated], strict=True)]  # fmt: skip
     for claim in np.flatnonzero(off):
         told = f"{_usd(charge[claim])} charged less adjustments of {_usd(by_claim[claim])} is not the payment of {_usd(paid[claim])}"

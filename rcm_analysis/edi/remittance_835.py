@@ -305,7 +305,7 @@ class _Adjusted:
     def of(cls, index: _Index, bad: list) -> _Adjusted:
         rows = everything = reasons_835.read(index, bad)
         by_claim = x12.sums(index.claim[rows.segments], rows.cents, len(index.clp))
-        repeated = balance_835.repeated_at_claim(index, rows, index.claim[rows.segments], by_claim)
+        repeated = balance_835.told_twice(index, rows, index.claim[rows.segments], by_claim)
         if repeated.any():
             rows = rows.only(~repeated)
             by_claim = x12.sums(index.claim[rows.segments], rows.cents, len(index.clp))
@@ -412,11 +412,15 @@ def _unnumbered(index: _Index) -> np.ndarray:
 
 
 def _claim_numbers(index: _Index) -> pa.Array:
-    """CLP01; a claim payment without a number is a claim of its own, called by the payer's number (CLP07)."""
+    """CLP01; a claim payment without a number is a claim of its own, called by the payer's number (CLP07), else by its place."""
     number, missing = _text(index.s, index.clp, 1), _unnumbered(index)
     if not missing.any():
         return number
-    own = _first_text(_text(index.s, index.clp, 7), pc.cast(pa.array(_row_keys(index, index.clp)), pa.string()))
+    tx = index.tx[index.clp]
+    place = pc.cast(pa.array(np.arange(len(tx)) - np.searchsorted(tx, tx) + 1), pa.string())
+    check = _text(index.s, index.first_in_head(b"TRN"), 2).take(pa.array(tx))
+    own = _first_text(_text(index.s, index.clp, 7), pc.binary_join_element_wise(check, place, "/"))
+    own = _first_text(own, pc.cast(pa.array(_row_keys(index, index.clp)), pa.string()))
     named = pc.binary_join_element_wise("no number (", own, ")", "")
     return pc.if_else(pa.array(missing), named, number)
 

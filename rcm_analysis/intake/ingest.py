@@ -270,9 +270,9 @@ def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
 def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping) -> None:
     """A table of the practice's own system, if it is one."""
     strange = sources.stranger(offered.content)
-    if (strange is None or sources.is_markup(offered.content)) and sources.is_printed_remittance(data):
-        tally.note(Note(0, "file", "byte 0", *sources.PRINTED))
-        return
+    printed = sources.is_printed_remittance(data)
+    if strange and printed and sources.is_markup(offered.content):
+        strange = sources.PRINTED
     if strange:
         tally.note(Note(0, "file", "byte 0", f"neither X12 nor a table: {strange[0]}", strange[1]))
         return
@@ -285,6 +285,9 @@ def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batc
         )
     except Exception as error:  # a reader's fault must not cost the other files
         tally.note(broken(0, "file", "file", error))
+        return
+    if printed and not read.tables:
+        tally.note(Note(0, "file", "byte 0", *sources.PRINTED))
         return
     tally.note(*read.notes)
     tally.persons = {word for word in tally.words if word.lower() in read.names}

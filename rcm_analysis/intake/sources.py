@@ -73,7 +73,10 @@ PRINTED = (
 _PRINTED_WORDS = re.compile(
     rb"remittance\s+(?:advice|notice|voucher|statement|detail)|explanation\s+of\s+(?:\w+\s+)?(?:benefits|payments?|remittance)"
     rb"|(?:provider|payment)\s+(?:remittance|voucher)|medicare\s+remit", re.I)  # fmt: skip
-_PRINTED_HEAD = 3_000
+_PRINTED_COLUMNS = re.compile(
+    rb"\b(?:billed|allowed|deduct(?:ible)?|coins(?:urance)?|icn|acnt|hicn?|mid|perf prov|prov pd|grp/rc(?:-amt)?"
+    rb"|(?:co|pr|oa|pi)-\d{1,3}|adj(?:ustment)? code|patient resp(?:onsibility)?|claim totals?|remark codes?)\b", re.I)  # fmt: skip
+_PRINTED_HEAD = 5_000
 _WIDE_GAP = re.compile(rb"\S {3,}\S")
 
 
@@ -408,14 +411,15 @@ def _slices(content: Content) -> Iterator[bytes]:
 
 
 def is_printed_remittance(content: Content) -> bool:
-    """Whether the text is a remittance laid out for paper: its title stands above columns that blanks set apart.
+    """Whether the text is a remittance laid out for paper: its title or columns stand in it, set apart by blanks.
 
     >>> is_printed_remittance(b"MEDICARE REMITTANCE ADVICE\\nRIVER CLINIC      NPI 1234567893   PAGE 1\\n")
     True
     """
     head = content[:_PRINTED_HEAD]
-    titled = _PRINTED_WORDS.search(head)
-    return bool(titled) and (is_markup(content) or bool(_WIDE_GAP.search(head)))
+    columns = {word.lower() for word in _PRINTED_COLUMNS.findall(head)}
+    titled = bool(_PRINTED_WORDS.search(head)) or len(columns) >= 4
+    return titled and (is_markup(content) or bool(_WIDE_GAP.search(head)))
 
 
 def is_markup(content: Content) -> bool:
