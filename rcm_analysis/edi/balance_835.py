@@ -13,7 +13,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from rcm_analysis.edi import x12
 from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.edi.reasons_835 import Reasons
 
