@@ -129,7 +129,7 @@ def _ingest(
     for status in ("accepted", "partly", "rejected", "known"):
         files = outcome.of_status(status)
         if files:
-            _say(f"{status:>9}: {len(files):,} files")
+            _say(f"{status:>9}: {summary.counted(len(files), 'file')}")
     if outcome.read_again:
         _say(f"  {len(outcome.read_again):,} of them were read again, since an earlier release read them; "
              "what is read now counts instead")  # fmt: skip
@@ -140,7 +140,7 @@ def _ingest(
     _name_files(outcome.with_warnings(), practice)
     remarks = sum(bool(file["reason"]) for file in outcome.of_status("accepted"))
     if remarks:
-        _say(f"  {remarks:,} accepted files have remarks; rcm files --practice {practice} lists them")
+        _say(f"  remarks on {summary.counted(remarks, 'accepted file')}; rcm files --practice {practice} lists them")
     if not outcome.files:
         _say("no files were found")
     elif bad:
@@ -471,7 +471,7 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
         "no file is worth giving again" if again else f"no files of {practice}",
     )
     if late:
-        _say(f"{len(late):,} files are worth giving again, since this release reads more of them than the one that stored "
+        _say(f"worth giving again: {len(late):,}, since this release reads more of them than the one that stored "
              f"them: rcm ingest FOLDER --practice {practice} (rcm files --again lists them)")  # fmt: skip
 
 

@@ -44,6 +44,16 @@ def test_claim_payments_without_a_number_stay_apart(tmp_path, number):
     assert "CLP01 gives no claim number; kept as a claim of its own: 300.00 charged, 0.00 paid" in reasons(remarks)
 
 
+@pytest.mark.parametrize("number", ["RC2026000001234567", "0", ""])
+def test_a_remittance_whose_number_was_never_sent_finds_its_claim(tmp_path, number):
+    lines = ("NM1*QC*1*Q*A****MI*MEM777123", "SVC*HC:99213*250*0**1", "DTM*472*20260105", "REF*6R*K1", "CAS*CO*197*250")
+    sent = claim_837("RC20260000012345678", "REF*6R*K1")
+    con, _ = taken(tmp_path, sent, remittance(f"CLP*{number}*1*250*0**12*X9*11", *lines))
+    assert rows(con, "SELECT claim_number, category, link_rule FROM claims") == [
+        ("RC20260000012345678", "authorization", "same_lines")
+    ]
+
+
 @pytest.mark.parametrize("status", ["", "7", "31"])
 def test_a_status_that_is_none_hides_neither_payment_nor_denial(tmp_path, status):
     con, remarks = taken(

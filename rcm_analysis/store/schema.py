@@ -372,7 +372,11 @@ FACTS = (
         _columns(
             ("file_id", TEXT, "SHA-256 of the file's bytes"),
             ("name", TEXT, "name of the file"),
-            ("level", TEXT, "file, interchange, transaction, claim, row or value"),
+            (
+                "level",
+                TEXT,
+                "file, interchange, transaction, claim, row or value; notice or warning where nothing was left out",
+            ),
             ("place", TEXT, "segment or row, and the claim number where there is one"),
             ("reason", TEXT, "what is wrong, in words"),
             ("advice", TEXT, "what to do"),
