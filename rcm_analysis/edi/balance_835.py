@@ -9,6 +9,7 @@ CLP*A2*1*100*0~ SVC*..*100*0~ CAS*CO*45*20~                      80.00 without a
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -17,7 +18,8 @@ from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.edi.reasons_835 import Reasons
 
 _COMPARE = "compare it with the payer's statement; ask for a corrected remittance"
-READ_RELEASES = ("003", "004", "005")  # the guides that every element was compared with
+LATER_RELEASE = re.compile(r"00[6-9]\d{3}X")  # than those that every element was compared with
+MOST_UNBALANCED = 0.05  # of a transaction's claims that a payer's own mistakes explain
 
 
 def claim_cents(index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,12 +94,12 @@ def notes(
 
 
 def unread(index, by_claim: np.ndarray) -> list[int]:
-    """Transactions of a release later than those known here whose claims do not add up: something was not understood."""
-    late = [bool(t.version) and not t.version.startswith(READ_RELEASES) for t in index.transactions]
-    if not any(late):
-        return []
-    wrong = np.unique(index.tx[index.clp[off_by(index, by_claim) != 0]])
-    return [int(i) for i in wrong if late[i]]
+    """Transactions of a later release many of whose claims do not add up: something of them was not understood."""
+    late = np.array([bool(LATER_RELEASE.match(t.version)) for t in index.transactions])
+    of_claim = index.tx[index.clp]
+    claims = np.bincount(of_claim, minlength=len(late))
+    wrong = np.bincount(of_claim[off_by(index, by_claim) != 0], minlength=len(late))
+    return np.flatnonzero(late & (wrong > MOST_UNBALANCED * claims)).tolist()
 
 
 def _usd(cents: int) -> str:

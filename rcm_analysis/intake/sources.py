@@ -46,10 +46,11 @@ _BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EO
 # how files begin that are neither X12 nor a table: (bytes, where, what it is, what to do)
 _UNPACK, _EXPORT = (
     "unpack it and ingest what is in it",
-    "export the data as CSV or Excel (.xlsx); of a remittance ask for the electronic one (835)",
+    "export the data as CSV or Excel (.xlsx), or ask for the EDI file",
 )
+_PAPER = "export the data as CSV or Excel (.xlsx); of a remittance ask for the electronic one (835)"
 _STRANGERS = (
-    (b"%PDF-", 0, "a PDF document", _EXPORT),
+    (b"%PDF-", 0, "a PDF document", _PAPER),
     (b"7z\xbc\xaf\x27\x1c", 0, "a 7-Zip archive", _UNPACK),
     (b"Rar!", 0, "a RAR archive", _UNPACK),
     (b"ustar", 257, "a tar archive", _UNPACK),
@@ -57,12 +58,12 @@ _STRANGERS = (
     (b"\xfd7zXZ", 0, "an xz file", _UNPACK),
     (b"\x28\xb5\x2f\xfd", 0, "a Zstandard file", _UNPACK),
     (b"-----BEGIN PGP", 0, "an encrypted file (PGP)", "decrypt it first"),
-    (b"\x89PNG", 0, "a picture", _EXPORT),
-    (b"\xff\xd8\xff", 0, "a picture", _EXPORT),
-    (b"II*\x00", 0, "a scanned page (TIFF)", _EXPORT),
-    (b"{\\rtf", 0, "a text document (RTF)", _EXPORT),
+    (b"\x89PNG", 0, "a picture", _PAPER),
+    (b"\xff\xd8\xff", 0, "a picture", _PAPER),
+    (b"II*\x00", 0, "a scanned page (TIFF)", _PAPER),
+    (b"{\\rtf", 0, "a text document (RTF)", _PAPER),
     (b"PAR1", 0, "a Parquet file", _EXPORT),
-    (b"<", 0, "a web page or XML", _EXPORT),
+    (b"<", 0, "a web page or XML", _PAPER),
 )
 
 
