@@ -236,6 +236,20 @@ def test_a_refused_batch_is_said_and_its_claims_stand_as_rejected(tmp_path, answ
     assert rows(con, "SELECT state, rejected FROM claims") == [("rejected", True)]
 
 
+def two_transactions() -> bytes:
+    first, second = claim_837("N1", on="20260202"), claim_837("N2", on="20260202")
+    more = second[second.index(b"ST*") : second.index(b"GE*")].replace(b"*0001", b"*0002")
+    return first.replace(b"GE*1*1", more + b"GE*2*1")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rejected"), [("AK9*P*2*2*1", {"N1": False, "N2": True}), ("AK9*R*2*2*0", {"N1": True, "N2": True})]
+)
+def test_a_group_that_is_refused_takes_along_what_it_does_not_name(tmp_path, verdict, rejected):
+    con, _ = taken(tmp_path, two_transactions(), refusal("AK2*837*0002*005010X222A1", "IK5*R*5", verdict))
+    assert dict(rows(con, "SELECT claim_number, rejected FROM claims")) == rejected
+
+
 def test_an_accepted_batch_is_nothing_to_do(tmp_path):
     answer = refusal("AK2*837*0001*005010X222A1", "IK5*A", "AK9*A*1*1*1")
     con, remarks = taken(tmp_path, claim_837("N1", on="20260202"), answer)

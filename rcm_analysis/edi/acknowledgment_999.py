@@ -10,6 +10,7 @@ be read and nothing of its claims; they are no rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -61,23 +62,25 @@ def _of_transactions(piece: Piece) -> list[_Refusal]:
     inner = np.sort(np.concatenate([s.where(tag) for tag in (b"IK5", b"AK5")]))
     inner = inner[tx[inner] >= 0]
     opened, group_of = s.last_before(s.where(b"AK2"), inner), s.last_before(groups, inner)
-    named: set[int] = set()
+    named: Counter[int] = Counter()
     for end, verdict, control, group in zip(
         inner, _texts(s, inner, 1), _texts(s, opened, 2), group_of.tolist(), strict=True
     ):
         if group >= 0 and verdict in REFUSED:
-            named.add(group)
+            named[group] += 1
             found.append(_Refusal(int(end), "transaction", verdict, kinds[group], None, controls[group], control))
     # a group that is refused while some of its transactions are named refuses the others as well
     found += [_Refusal(answered[group], "group", _texts(s, np.array([answered[group]]), 1)[0], kinds[group], None, controls[group], None)
-              for group in sorted(whole) if group not in named or _some_left(s, answered[group])]  # fmt: skip
+              for group in sorted(whole) if _some_left(s, answered[group], named[group])]  # fmt: skip
     return sorted(found)
 
 
-def _some_left(s: x12.Segments, end: int) -> bool:
-    """Whether a refused group held more transactions (AK902) than it accepted and named one by one."""
-    counts, there, _ = s.cents(s.each(np.array([end, end, end]), np.array([2, 3, 4])))
-    return bool(there.all() and counts[0] > counts[1])
+def _some_left(s: x12.Segments, end: int, named: int) -> bool:
+    """Whether a refused group held more transactions (AK902) than it accepted (AK904) and named as refused."""
+    held, accepted = (_texts(s, np.array([end]), k)[0] for k in (2, 4))
+    if named and not (held.isdigit() and accepted.isdigit()):
+        return False
+    return not named or int(held) - int(accepted) > named
 
 
 def _of_interchanges(piece: Piece) -> list[_Refusal]:
