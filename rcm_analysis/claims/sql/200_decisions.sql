@@ -2,11 +2,12 @@
 -- counts once; payments that are alike within one file are different ones. Routes pad and punctuate the trace number,
 -- and some leave the payer's number out; one that gives a trace number of its own is told by the day and the payer's
 -- number of the claim. Few are alike at all, so that only those are put in order.
-WITH told AS (
-    SELECT *, ltrim(replace(replace(upper(check_number), '-', ''), ' ', ''), '0') AS trace,
-        coalesce(payer_claim_number, payer_id) AS payers_number FROM remittances),
-marked AS (SELECT *, hash(claim_number, payers_number, status_code, charge, paid) AS mark FROM told),
-alike AS (SELECT * FROM marked WHERE mark IN (SELECT mark FROM marked GROUP BY mark HAVING count(*) > 1)),
+WITH marked AS (
+    SELECT *, coalesce(payer_claim_number, payer_id) AS payers_number,
+        hash(claim_number, coalesce(payer_claim_number, payer_id), status_code, charge, paid) AS mark FROM remittances),
+alike AS (
+    SELECT *, ltrim(replace(replace(upper(check_number), '-', ''), ' ', ''), '0') AS trace
+    FROM marked WHERE mark IN (SELECT mark FROM marked GROUP BY mark HAVING count(*) > 1)),
 numbered AS (
     SELECT *, row_number() OVER (PARTITION BY file_id, trace, claim_number, payers_number, status_code, charge, paid ORDER BY segment) AS occurrence
     FROM alike),
