@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -130,7 +131,10 @@ def _unquoted(line: str) -> str:
 
 def _workbook(raw: bytes) -> list[Sheet]:
     read_apart = f"from {__name__} import write_sheets; write_sheets()"
-    done = subprocess.run([sys.executable, "-c", read_apart], input=raw, capture_output=True, check=False)
+    # the modules that this process has, and none of the folder that it happens to stand in
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-c", read_apart]
+    done = subprocess.run(command, input=raw, capture_output=True, check=False, env=environment)
     if done.returncode or not done.stdout:
         raise SheetError("the workbook is damaged, or spans far more cells than it fills")
     told = json.loads(done.stdout)
@@ -146,7 +150,7 @@ def write_sheets() -> None:
     """Reads a workbook from standard input and writes its cells as JSON: the other side of `_workbook`."""
     raw = sys.stdin.buffer.read()
     _limit_memory(MEMORY_BYTES + MEMORY_PER_BYTE * len(raw))
-    json.dump(_told(raw), sys.stdout)
+    sys.stdout.write(json.dumps(_told(raw)))  # in one go: several times faster than piece by piece
 
 
 def _told(raw: bytes) -> dict[str, Any]:
