@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ SUFFIXES = (".parquet", ".csv", ".xlsx")
 
 def names() -> list[str]:
     """The tables that can be exported."""
-    return [*derive.DERIVED, "measures", "signals", "clusters", "cluster_members", "rules", "risk", *schema.TABLES]
+    return list(schema.TABLES)
 
 
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
@@ -66,21 +67,35 @@ def frame(view: View, table: str) -> pd.DataFrame:
 
 
 def _register(view: View, table: str) -> None:
-    """Makes the tables that an analysis gives known to the connection; the others are there."""
-    if table == "measures":
-        view.register("measures", measures.measure(view))
-    if table == "signals":
-        from rcm_analysis.trends import signals
+    """Makes the tables that an analysis gives known to the connection, as they are declared; the others are there."""
+    if table in _ANALYSES:
+        for name, found in _ANALYSES[table](view).items():
+            view.register(name, schema.conformed(name, found))
 
-        view.register("signals", signals.practice_signals(view))
-    if table in ("clusters", "cluster_members"):
-        for name, found in zip(("clusters", "cluster_members"), grouping.of_practice(view)[1:], strict=True):
-            view.register(name, found)
-    if table == "rules":
-        rules = cache.rules_of(features.sent(view))
-        view.register("rules", wording.described(rules))
-    if table == "risk":
-        view.register("risk", worklist.risk(view))
+
+def _signals(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.trends import signals
+
+    return {"signals": signals.practice_signals(view)}
+
+
+def _clusters(view: View) -> dict[str, pd.DataFrame]:
+    return dict(zip(("clusters", "cluster_members"), grouping.of_practice(view)[1:], strict=True))
+
+
+def _rules(view: View) -> dict[str, pd.DataFrame]:
+    return {"rules": wording.described(cache.rules_of(features.sent(view)))}
+
+
+# Who computes each table of `schema.ANALYSES`
+_ANALYSES: dict[str, Callable[[View], dict[str, pd.DataFrame]]] = {
+    "measures": lambda view: {"measures": measures.measure(view)},
+    "signals": _signals,
+    "clusters": _clusters,
+    "cluster_members": _clusters,
+    "rules": _rules,
+    "risk": lambda view: {"risk": worklist.risk(view)},
+}
 
 
 def _write_workbook(result, table: str, out: Path) -> None:

@@ -26,7 +26,7 @@ from rcm_analysis.claims import overlaps, postings
 from rcm_analysis.months import day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
-from rcm_analysis.store import kept, steps
+from rcm_analysis.store import kept, schema, steps
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.store.view import View
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 SQL = Path(__file__).parent / "sql"
-DERIVED = ("claims", "denials", "write_offs", "episode_steps", "rejected_claims", "possible_links")
+DERIVED = tuple(table.name for table in schema.DERIVED)
 # What the steps ask for by `getvariable`, besides the day
 VALUES = {
     # Generic CARCs, whose remark code says what was wrong (DOMAIN.md 4.4)
@@ -62,7 +62,8 @@ def derive(
 ) -> duckdb.DuckDBPyConnection:
     """Makes the tables of the steps in `sql/` on the connection, which then holds `claims`, `denials` and `write_offs`.
 
-    `extra_phrases` (columns pattern, leaf) are the practice's own words for write-offs and come before ours.
+    Raises StepError naming the file of a step that fails, and SchemaError naming the table and column that is not as
+    declared. `extra_phrases` (columns pattern, leaf) are the practice's own words for write-offs and come before ours.
     """
     for name in _REFERENCE:
         _table(con, name, codes.table(name))
@@ -73,6 +74,8 @@ def derive(
     _table(con, "posting_reasons", postings.reasons_of(con, extra_phrases))
     _table(con, "word_categories", postings.categories_of_words(con, extra_phrases))
     steps.run(con, steps.steps(SQL), {**VALUES, "as_of": as_of})
+    for name in DERIVED:
+        schema.check(name, store_engine.columns(con, name))
     return con
 
 

@@ -13,12 +13,13 @@ import re
 
 import pandas as pd
 
+from rcm_analysis.store import schema
+
 VARIABLE = "RCM_DEIDENTIFIED"
 SMALLEST = 11  # CMS: no cell from 1 to 10, nothing from which one can be derived
 SHOWN = f"fewer than {SMALLEST}"
-IDENTIFIERS = ("claim_number", "other_number", "own_number", "check_number", "payer_claim_number", "reference", "patient_key",
-               "remittance_id", "payment_id", "file_id")  # fmt: skip
-FREE_TEXT = ("reason", "reasons", "file", "name", "place", "words", "note", "evidence", "example", "examples")
+IDENTIFIERS = schema.named(schema.IDENTIFIER)
+FREE_TEXT = (*schema.named(schema.FREE_TEXT), "file", "note", "evidence", "example")  # the last stand on pages only
 CODES = ("carc", "rarc", "procedure", "modifiers", "code", "reason_code", "rendering_npi")
 LABELS = (
     *CODES,

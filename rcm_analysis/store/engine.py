@@ -114,6 +114,12 @@ def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, 
         con.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet)")
 
 
+def columns(con: duckdb.DuckDBPyConnection | SparkConnection, table: str) -> pa.Schema:
+    """Names and types of a table's columns."""
+    nothing = f"SELECT * FROM {table} LIMIT 0"
+    return con.arrow(nothing).schema if isinstance(con, SparkConnection) else con.sql(nothing).to_arrow_table().schema
+
+
 def spark_sql(sql: str, values: dict[str, Any] | None = None) -> str:
     """A statement in Spark's words, with what sqlglot leaves: `* REPLACE`, quantiles, variables, nulls in max_by.
 
@@ -214,12 +220,11 @@ class SparkConnection:
             rows = self._spark.read.parquet(_pattern(self._work / name))
         rows.createOrReplaceTempView(name)
 
-    def register(self, name: str, frame: pd.DataFrame) -> None:
+    def register(self, name: str, frame: pd.DataFrame | pa.Table) -> None:
         import pyarrow as pa
 
-        self._spark.createDataFrame(_plain(pa.Table.from_pandas(frame, preserve_index=False))).createOrReplaceTempView(
-            name
-        )
+        rows = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
+        self._spark.createDataFrame(_plain(rows)).createOrReplaceTempView(name)
 
     def unregister(self, name: str) -> None:
         """Nothing to do: tables made of a registered frame were written already."""

@@ -1,18 +1,28 @@
 """Columns, types, units and meaning of every table: the one place where they are written down.
 
-A fact table is what the files said, appended and never changed; a derived table is rebuilt from the facts as of a
-date. `schema.TABLES["remittances"].columns` is a list of `Column`; `arrow()` gives the Arrow schema that the readers
-fill and the store writes; `data/README.md` is generated from the same lines and a test compares them.
+A fact table (FACTS) is what the files said, appended and never changed; a derived table (DERIVED) is rebuilt from the
+facts as of a date by the steps of `claims/sql`; an analysis (ANALYSES) is a table that another room computes from those.
+Readers fill facts by `arrow()`, `check` compares what the steps made, `conformed` what an analysis gave. `data/README.md`
+is written from here: `python -m rcm_analysis.store.dictionary`.
 
     >>> [column.name for column in TABLES["remarks"].columns][:4]
     ['file_id', 'known_on', 'remittance_id', 'line_number']
+
+A new table or column is a line here. After name, type and meaning it may say another unit than its type's (SHARE, DAYS),
+and that it names a case (IDENTIFIER) or may hold anybody's words (FREE_TEXT), which no de-identified page shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+from rcm_analysis.errors import FailedError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MONEY = pa.decimal128(14, 2)
 QUANTITY = pa.decimal128(15, 3)
@@ -21,6 +31,8 @@ DAY = pa.date32()
 COUNT = pa.int32()
 KEY = pa.int64()
 FLAG = pa.bool_()
+NUMBER = pa.float64()  # of an analysis: money is exact up to there
+SCORE = pa.float32()
 FILE = pa.dictionary(pa.int32(), pa.string())  # few files, many rows: 64 characters once instead of in every row
 
 UNITS = {
@@ -32,21 +44,27 @@ UNITS = {
     KEY: "key",
     FLAG: "true or false",
     TEXT: "text",
+    NUMBER: "number",
+    SCORE: "share",
 }
+# Marks of a column besides its type: another unit, or who may not see it
+SHARE, USD, DAYS, COUNTED, MONTH, JSON = "share", "USD", "days", "count", "month", "JSON"
+IDENTIFIER, FREE_TEXT = "identifier", "free text"
 SHEET_ROWS = 1 << 25  # numbers kept for each sheet's rows: far more than a sheet holds, and than a text of 1 GB
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, Arrow type and meaning in one line."""
+    """A column: its name, Arrow type and meaning in one line, and its marks."""
 
     name: str
     type: pa.DataType
     meaning: str
+    marks: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
-        return UNITS[self.type]
+        return next((mark for mark in self.marks if mark not in (IDENTIFIER, FREE_TEXT)), UNITS[self.type])
 
 
 @dataclass(frozen=True)
@@ -64,17 +82,24 @@ class Table:
         return next(column for column in self.columns if column.name == name)
 
 
-def _columns(*lines: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
-    return tuple(Column(*line) for line in lines)
+def _columns(*lines: tuple[Any, ...]) -> tuple[Column, ...]:
+    """Lines of name, type, meaning and marks."""
+    return tuple(Column(*line[:3], marks=line[3:]) for line in lines)
 
 
 _SOURCE = (
-    ("file_id", FILE, "SHA-256 of the bytes of the file the row came from"),
+    ("file_id", FILE, "SHA-256 of the bytes of the file the row came from", IDENTIFIER),
     ("known_on", DAY, "first day on which the practice could have known the row"),
 )
 
-_REMITTANCE = (*_SOURCE, ("remittance_id", KEY, "the claim payment: first bytes of file_id plus its segment number"))
-_SUBMISSION = (*_SOURCE, ("submission_id", KEY, "the claim: first bytes of file_id plus its segment number"))
+_REMITTANCE = (
+    *_SOURCE,
+    ("remittance_id", KEY, "the claim payment: first bytes of file_id plus its segment number", IDENTIFIER),
+)
+_SUBMISSION = (
+    *_SOURCE,
+    ("submission_id", KEY, "the claim: first bytes of file_id plus its segment number", IDENTIFIER),
+)
 _LINE = ("line_number", COUNT, "service line within the claim, from 1")
 _LINE_OR_CLAIM = ("line_number", COUNT, "service line within the claim, from 1; 0 for the claim itself")
 _SEGMENT = ("segment", COUNT, "number of the segment in its file, from 1")
@@ -103,15 +128,15 @@ FACTS = (
         "files",
         "file offered",
         _columns(
-            ("file_id", TEXT, "SHA-256 of the file's bytes"),
-            ("name", TEXT, "name of the file as it was offered, without its folder"),
+            ("file_id", TEXT, "SHA-256 of the file's bytes", IDENTIFIER),
+            ("name", TEXT, "name of the file as it was offered, without its folder", FREE_TEXT),
             (
                 "kind",
                 TEXT,
                 "835, 837P, 837I, 837D, 277CA, ledger, claims or denials (listings), or what else it was found to be",
             ),
             ("status", TEXT, "accepted, partly or rejected"),
-            ("reason", TEXT, "why it was not wholly accepted, and what to do"),
+            ("reason", TEXT, "why it was not wholly accepted, and what to do", FREE_TEXT),
             ("bytes", KEY, "size of the file"),
             ("content", TEXT, "digest of its X12 transactions: the same when they come again in another file"),
             ("interchanges", COUNT, "ISA envelopes"),
@@ -147,18 +172,18 @@ FACTS = (
         _columns(
             *_SUBMISSION,
             _SEGMENT,
-            ("batch_number", TEXT, "the practice's number of the 837 it was sent in (BHT03)"),
-            ("interchange_control", TEXT, "number of its interchange (ISA13), which a TA1 repeats"),
-            ("group_control", TEXT, "number of its functional group (GS06), which a 999 repeats"),
-            ("transaction_control", TEXT, "number of its transaction (ST02), which a 999 repeats"),
+            ("batch_number", TEXT, "the practice's number of the 837 it was sent in (BHT03)", IDENTIFIER),
+            ("interchange_control", TEXT, "number of its interchange (ISA13), which a TA1 repeats", IDENTIFIER),
+            ("group_control", TEXT, "number of its functional group (GS06), which a 999 repeats", IDENTIFIER),
+            ("transaction_control", TEXT, "number of its transaction (ST02), which a 999 repeats", IDENTIFIER),
             ("kind", TEXT, "837P professional, 837I institutional, 837D dental, listing of claims or denials"),
-            ("claim_number", TEXT, "the practice's claim number (CLM01)"),
+            ("claim_number", TEXT, "the practice's claim number (CLM01)", IDENTIFIER),
             ("charge", MONEY, "total charge (CLM02)"),
             ("place_of_service", TEXT, "place of service or type of bill facility code (CLM05-1)"),
             ("frequency", TEXT, "1 original, 7 replacement, 8 void (CLM05-3)"),
-            ("original_reference", TEXT, "payer's number of the claim being corrected (REF F8)"),
-            ("prior_authorization", TEXT, "prior authorization number (REF G1)"),
-            ("referral", TEXT, "referral number (REF 9F)"),
+            ("original_reference", TEXT, "payer's number of the claim being corrected (REF F8)", IDENTIFIER),
+            ("prior_authorization", TEXT, "prior authorization number (REF G1)", IDENTIFIER),
+            ("referral", TEXT, "referral number (REF 9F)", IDENTIFIER),
             ("payer_order", TEXT, "P primary, S secondary, T tertiary (SBR01)"),
             ("filing_code", TEXT, "claim filing indicator (SBR09)"),
             ("payer_name", TEXT, "payer billed"),
@@ -167,7 +192,7 @@ FACTS = (
             ("rendering_npi", TEXT, "NPI of the rendering provider, else of the billing provider"),
             ("facility_npi", TEXT, "NPI of the service location"),
             ("location", TEXT, "service location, else the billing organization; never a person's name"),
-            ("patient_key", TEXT, "keyed pseudonym of the member number"),
+            ("patient_key", TEXT, "keyed pseudonym of the member number", IDENTIFIER),
             ("age", COUNT, "patient's age in years at service, 90 for all above"),
             ("sex", TEXT, "F, M or U"),
             ("diagnoses", TEXT, "diagnosis codes, principal first, separated by spaces"),
@@ -192,7 +217,7 @@ FACTS = (
             ("diagnosis_pointers", TEXT, "positions in the claim's diagnoses, separated by spaces"),
             ("service_date", DAY, "first day of service of the line"),
             ("service_date_last", DAY, "last day of service of the line"),
-            ("line_control", TEXT, "the practice's line number (REF 6R)"),
+            ("line_control", TEXT, "the practice's line number (REF 6R)", IDENTIFIER),
         ),
     ),
     Table(
@@ -201,11 +226,11 @@ FACTS = (
         _columns(
             *_SOURCE,
             _SEGMENT,
-            ("claim_number", TEXT, "the practice's claim number (TRN02)"),
+            ("claim_number", TEXT, "the practice's claim number (TRN02)", IDENTIFIER),
             *_STATUS,
             ("rejected", FLAG, "the claim was not accepted for adjudication"),
             ("charge", MONEY, "charge of the claim (STC04)"),
-            ("payer_claim_number", TEXT, "payer's number of the claim (REF 1K)"),
+            ("payer_claim_number", TEXT, "payer's number of the claim (REF 1K)", IDENTIFIER),
             ("service_date", DAY, "day of service"),
         ),
     ),
@@ -216,10 +241,15 @@ FACTS = (
             *_SOURCE,
             _SEGMENT,
             ("level", TEXT, "file or provider; transaction, group or interchange of a 999, 997 or TA1"),
-            ("batch_number", TEXT, "number of the 837 (TRN02), as in `submissions`"),
-            ("interchange_control", TEXT, "number of the interchange refused, as in `submissions`"),
-            ("group_control", TEXT, "number of the functional group that is refused, or of its transaction"),
-            ("transaction_control", TEXT, "number of the transaction refused, as in `submissions`"),
+            ("batch_number", TEXT, "number of the 837 (TRN02), as in `submissions`", IDENTIFIER),
+            ("interchange_control", TEXT, "number of the interchange refused, as in `submissions`", IDENTIFIER),
+            (
+                "group_control",
+                TEXT,
+                "number of the functional group that is refused, or of its transaction",
+                IDENTIFIER,
+            ),
+            ("transaction_control", TEXT, "number of the transaction refused, as in `submissions`", IDENTIFIER),
             ("provider_npi", TEXT, "NPI of the billing provider, at provider level"),
             *_STATUS,
             ("rejected", FLAG, "claims of the 837 were turned away that need not be named one by one"),
@@ -235,12 +265,12 @@ FACTS = (
         "835 transaction: a check or transfer",
         _columns(
             *_SOURCE,
-            ("payment_id", KEY, "the transaction: first bytes of file_id plus its segment number"),
+            ("payment_id", KEY, "the transaction: first bytes of file_id plus its segment number", IDENTIFIER),
             _SEGMENT,
             ("payer_name", TEXT, "payer"),
             ("payer_id", TEXT, "identifier of the payer"),
             ("payee_npi", TEXT, "NPI of the payee"),
-            ("check_number", TEXT, "trace number of the payment (TRN02)"),
+            ("check_number", TEXT, "trace number of the payment (TRN02)", IDENTIFIER),
             ("paid", MONEY, "amount of the payment (BPR02)"),
             ("claims", COUNT, "claim payments in it"),
             ("claims_paid", MONEY, "sum of the claim payments (CLP04)"),
@@ -253,23 +283,38 @@ FACTS = (
         "835 claim payment (CLP)",
         _columns(
             *_REMITTANCE,
-            ("payment_id", KEY, "the transaction it was paid in; missing where a listing told the decision"),
+            (
+                "payment_id",
+                KEY,
+                "the transaction it was paid in; missing where a listing told the decision",
+                IDENTIFIER,
+            ),
             _SEGMENT,
             ("payer_name", TEXT, "payer"),
             ("payer_id", TEXT, "identifier of the payer"),
-            ("check_number", TEXT, "trace number of the payment (TRN02); the day where a listing tells none"),
-            ("claim_number", TEXT, "the practice's claim number (CLP01); no number (CLP07) where the payer gives none"),
+            (
+                "check_number",
+                TEXT,
+                "trace number of the payment (TRN02); the day where a listing tells none",
+                IDENTIFIER,
+            ),
+            (
+                "claim_number",
+                TEXT,
+                "the practice's claim number (CLP01); no number (CLP07) where the payer gives none",
+                IDENTIFIER,
+            ),
             ("status_code", TEXT, "claim status (CLP02); not a sign of denial by itself"),
             ("charge", MONEY, "charge of the claim (CLP03)"),
             ("paid", MONEY, "payment (CLP04)"),
             ("patient_share", MONEY, "patient responsibility (CLP05)"),
             ("filing_code", TEXT, "claim filing indicator (CLP06)"),
-            ("payer_claim_number", TEXT, "payer's number of the claim (CLP07)"),
+            ("payer_claim_number", TEXT, "payer's number of the claim (CLP07)", IDENTIFIER),
             ("place_of_service", TEXT, "facility code (CLP08)"),
             ("frequency", TEXT, "claim frequency (CLP09)"),
             ("drg", TEXT, "diagnosis related group (CLP11)"),
-            ("original_reference", TEXT, "payer's number of an earlier claim (REF F8)"),
-            ("patient_key", TEXT, "keyed pseudonym of the member number"),
+            ("original_reference", TEXT, "payer's number of an earlier claim (REF F8)", IDENTIFIER),
+            ("patient_key", TEXT, "keyed pseudonym of the member number", IDENTIFIER),
             ("rendering_npi", TEXT, "NPI of the rendering provider"),
             ("forwarded_to", TEXT, "payer the claim was passed on to (NM1 TT)"),
             ("service_date", DAY, "first day of service"),
@@ -295,7 +340,7 @@ FACTS = (
             ("billed_procedure", TEXT, "procedure as billed where the payer changed it (SVC06)"),
             ("billed_units", QUANTITY, "units billed where the payer changed them (SVC07)"),
             ("service_date", DAY, "day of service"),
-            ("line_control", TEXT, "the practice's line number (REF 6R)"),
+            ("line_control", TEXT, "the practice's line number (REF 6R)", IDENTIFIER),
             ("allowed", MONEY, "allowed amount (AMT B6)"),
             ("adjusted", MONEY, "sum of its adjustments"),
         ),
@@ -331,7 +376,7 @@ FACTS = (
         _columns(
             *_REMITTANCE,
             _LINE_OR_CLAIM,
-            ("reason_text", TEXT, "the listing's reason, with words that could name a person removed"),
+            ("reason_text", TEXT, "the listing's reason, with words that could name a person removed", FREE_TEXT),
         ),
     ),
     Table(
@@ -339,12 +384,12 @@ FACTS = (
         "PLB pair of an 835",
         _columns(
             *_SOURCE,
-            ("payment_id", KEY, "the transaction it belongs to"),
+            ("payment_id", KEY, "the transaction it belongs to", IDENTIFIER),
             _SEGMENT,
             ("npi", TEXT, "provider adjusted"),
             ("fiscal_date", DAY, "end of the fiscal period"),
             ("reason_code", TEXT, "WO overpayment recovery, FB forward balance, L6 interest, ..."),
-            ("reference", TEXT, "identifier given with the reason, with member numbers removed"),
+            ("reference", TEXT, "identifier given with the reason, with member numbers removed", IDENTIFIER),
             ("amount", MONEY, "positive lowers the payment"),
         ),
     ),
@@ -354,12 +399,12 @@ FACTS = (
         _columns(
             *_SOURCE,
             ("row", COUNT, "row of the file from 1; each further sheet of a workbook begins 33,554,432 later"),
-            ("claim_number", TEXT, "the practice's claim number"),
+            ("claim_number", TEXT, "the practice's claim number", IDENTIFIER),
             ("kind", TEXT, "charge, payment, adjustment, write_off, refund, transfer or other"),
             ("posted_by", TEXT, "insurance or patient, for payments and transfers"),
             ("amount", MONEY, "charges positive; payments, adjustments and write-offs negative; refunds positive"),
             ("code", TEXT, "the practice's adjustment code"),
-            ("reason", TEXT, "the practice's reason, with words that could name a person removed"),
+            ("reason", TEXT, "the practice's reason, with words that could name a person removed", FREE_TEXT),
             ("payer_name", TEXT, "payer as the practice names it"),
             ("procedure", TEXT, "procedure code"),
             ("location", TEXT, "location as the practice names it"),
@@ -370,22 +415,400 @@ FACTS = (
         "rejects",
         "input that was not accepted",
         _columns(
-            ("file_id", TEXT, "SHA-256 of the file's bytes"),
-            ("name", TEXT, "name of the file"),
+            ("file_id", TEXT, "SHA-256 of the file's bytes", IDENTIFIER),
+            ("name", TEXT, "name of the file", FREE_TEXT),
             (
                 "level",
                 TEXT,
                 "file, interchange, transaction, claim, row or value; notice or warning where nothing was left out",
             ),
-            ("place", TEXT, "segment or row, and the claim number where there is one"),
-            ("reason", TEXT, "what is wrong, in words"),
+            ("place", TEXT, "segment or row, and the claim number where there is one", FREE_TEXT),
+            ("reason", TEXT, "what is wrong, in words", FREE_TEXT),
             ("advice", TEXT, "what to do"),
             ("batch", TEXT, "ingest that met it"),
         ),
     ),
 )
 
-TABLES = {table.name: table for table in FACTS}
+_CLAIM_NUMBER = ("claim_number", TEXT, "the practice's number of the claim, the first of its episode", IDENTIFIER)
+_PAYER = (
+    ("payer_id", TEXT, "identifier of the payer, as in the EDI"),
+    ("payer_name", TEXT, "payer, as named in the EDI; the ledger's name where no EDI tells"),
+)
+_LOCATION = ("location", TEXT, "service location, else the billing organization")
+_CODES = (
+    ("group_code", TEXT, "group of the driving adjustment: CO, PR, OA, PI"),
+    ("carc", TEXT, "driving claim adjustment reason code"),
+    ("rarc", TEXT, "remark code that tells most"),
+)
+_CATEGORY = ("category", TEXT, "denial category, from the CARC, the remark where the CARC is generic, or the words")
+_OWNER = ("owner", TEXT, "who works it: biller, coder, front desk, ...")
+_FIX = ("fix", TEXT, "what to do, in a sentence")
+_SERVICE_DATE = ("service_date", DAY, "first day of service")
+_SUBMITTED_ON = ("submitted_on", DAY, "first submission")
+
+DERIVED = (
+    Table(
+        "claims",
+        "claim episode: first submission, rejections, resubmissions, decisions and postings together",
+        _columns(
+            _CLAIM_NUMBER,
+            *_PAYER,
+            ("payer_order", TEXT, "P primary, S secondary, T tertiary, of the first submission"),
+            ("payer_class", TEXT, "medicare, medicaid, commercial, ... from the filing indicator"),
+            ("billing_npi", TEXT, "NPI of the billing provider"),
+            ("rendering_npi", TEXT, "NPI of the rendering provider"),
+            _LOCATION,
+            ("place_of_service", TEXT, "place of service or facility code"),
+            _SERVICE_DATE,
+            _SUBMITTED_ON,
+            ("first_decided_on", DAY, "first decision of a payer; missing while none was made"),
+            ("charge", MONEY, "charge of the claim"),
+            ("allowed", MONEY, "allowed amount as it stands, where the primary payer told it"),
+            ("paid", MONEY, "payments of all payers, less what they took back"),
+            ("patient_share", MONEY, "what the patient owes as the last payer left it"),
+            ("rejected", FLAG, "rejected at least once by a 277CA"),
+            ("initially_denied", FLAG, "a line was denied in the first decision"),
+            ("denied_amount", MONEY, "charges of the lines denied in the first decision"),
+            _CATEGORY,
+            *_CODES,
+            ("submissions", COUNT, "times it was sent"),
+            (
+                "state",
+                TEXT,
+                "submitted, accepted, rejected, resubmitted, denied_open, open_past_window, partially_paid, paid, "
+                "patient or written_off",
+            ),
+            (
+                "closed_on",
+                DAY,
+                "last decision or posting of a claim on which nothing is owed; missing while it is open",
+            ),
+            ("open_balance", MONEY, "what nobody has paid, settled, owes as patient or written off"),
+            ("written_off", MONEY, "write-offs beyond contract and regulation, posted or inferred"),
+            ("write_off_leaf", TEXT, "kind of the largest write-off"),
+            ("write_off_root", TEXT, "necessary, unnecessary, payer or unclassified"),
+            ("link_rule", TEXT, "what ties its numbers: same_claim_number, payer_claim_number or acknowledged_number"),
+            ("paid_after_first", FLAG, "paid something after the first decision, or after one that paid nothing"),
+            ("patient_key", TEXT, "keyed pseudonym of the member number", IDENTIFIER),
+            ("ever_denied", FLAG, "a line was denied in any decision"),
+            ("last_denied_on", DAY, "last decision that denied a line or cut it"),
+            ("last_decided_on", DAY, "last decision"),
+            ("acknowledged", FLAG, "a 277CA answered it; missing where none did"),
+            ("in_ledger", FLAG, "the practice's ledger knows it"),
+            ("write_off_basis", TEXT, "posted, or inferred where there is no ledger"),
+            ("given_up_on", DAY, "day after the last deadline, where a write-off is inferred"),
+            ("unprocessable", FLAG, "every line denied at first was called unprocessable (MA130)"),
+            ("unprocessable_now", FLAG, "the same of the last decision"),
+            ("filing_deadline", DAY, "last day on which the payer takes a first claim"),
+            ("last_submitted_on", DAY, "last submission"),
+            ("last_category", TEXT, "category of the denial that stands last"),
+        ),
+    ),
+    Table(
+        "denials",
+        "service line refused in one decision; `is_first` and `at_first_decision` keep a charge from counting twice",
+        _columns(
+            _CLAIM_NUMBER,
+            _LINE_OR_CLAIM,
+            ("decided_on", DAY, "day of the decision"),
+            *_PAYER,
+            *_PROCEDURE[:2],
+            ("rendering_npi", TEXT, "NPI of the rendering provider"),
+            _LOCATION,
+            ("charge", MONEY, "charge of the line"),
+            ("denied_amount", MONEY, "what the refusing adjustments carry"),
+            *_CODES,
+            ("rarcs", TEXT, "all remark codes of the line, separated by spaces"),
+            _CATEGORY,
+            ("class", TEXT, "class of the driving adjustment: denial, bundling, appeal_outcome, ..."),
+            ("reason_text", TEXT, "a listing's reason, with words that could name a person removed", FREE_TEXT),
+            ("stage", TEXT, "where it came about: front, mid or back"),
+            _OWNER,
+            ("preventable", TEXT, "yes, partly or no"),
+            ("recoverable", TEXT, "yes, partly or no"),
+            _FIX,
+            ("is_first", FLAG, "the first refusal of this line"),
+            ("at_first_decision", FLAG, "refused in the claim's first decision"),
+            ("is_partial", FLAG, "cut beside a payment, or outweighed by the patient's share: no denial"),
+            ("unprocessable", FLAG, "the payer wants a new claim (MA130): no appeal"),
+            ("payer_order", TEXT, "P primary, S secondary, T tertiary"),
+            _SERVICE_DATE,
+            _SUBMITTED_ON,
+        ),
+    ),
+    Table(
+        "write_offs",
+        "posted write-off; without any ledger, a balance past its last deadline, with basis `inferred`",
+        _columns(
+            _CLAIM_NUMBER,
+            ("posted_on", DAY, "day of the posting, or on which it was given up"),
+            ("amount", MONEY, "positive: written off; negative: taken back"),
+            ("code", TEXT, "the practice's adjustment code"),
+            ("reason", TEXT, "the practice's reason, with words that could name a person removed", FREE_TEXT),
+            ("leaf", TEXT, "kind of write-off: a row of `write_off_leaves`"),
+            ("root", TEXT, "necessary, unnecessary, payer or unclassified"),
+            ("basis", TEXT, "posted or inferred"),
+            ("remit_category", TEXT, "category of the denial that the remittances tell"),
+            ("mismatch", FLAG, "posted as contractual, but no contract cut of a payer explains it"),
+        ),
+    ),
+    Table(
+        "episode_steps",
+        "thing that happened to a claim, with its kind and the rule that ties it to the claim",
+        _columns(
+            _CLAIM_NUMBER,
+            ("step", COUNT, "place in the claim's story, from 1"),
+            ("happened_on", DAY, "day it was known"),
+            ("event", TEXT, "submission, acknowledgment or decision"),
+            ("kind", TEXT, "original, corrected, resubmitted, ...; accepted, rejected; first, reversal, takeback, ..."),
+            ("own_number", TEXT, "claim number under which it came", IDENTIFIER),
+            *_PAYER,
+            ("payer_claim_number", TEXT, "payer's number of the claim", IDENTIFIER),
+            ("charge", MONEY, "charge it names"),
+            ("paid", MONEY, "payment of a decision"),
+            ("link_rule", TEXT, "same_claim_number, payer_claim_number or acknowledged_number"),
+        ),
+    ),
+    Table(
+        "rejected_claims",
+        "claim rejected and never accepted or sent again, with dollars and days left",
+        _columns(
+            _CLAIM_NUMBER,
+            ("payer_name", TEXT, "payer"),
+            _LOCATION,
+            _SERVICE_DATE,
+            _SUBMITTED_ON,
+            ("rejected_on", DAY, "last rejection"),
+            ("rejected_by", TEXT, "payer, clearinghouse, or remittance that calls it unprocessable"),
+            ("code", TEXT, "status category and code of the 277CA, else CARC and RARC"),
+            ("reason", TEXT, "the code in words", FREE_TEXT),
+            _FIX,
+            ("charge", MONEY, "charge of the claim"),
+            ("open_balance", MONEY, "what is still open of it"),
+            ("filing_deadline", DAY, "last day on which the payer takes it"),
+            ("days_left", COUNT, "days to the filing deadline; negative when it has passed", DAYS),
+        ),
+    ),
+    Table(
+        "possible_links",
+        "pair of claims that may belong together, not joined, with the reason; or one number that may be two claims",
+        _columns(
+            _CLAIM_NUMBER,
+            ("other_number", TEXT, "the claim it may belong to", IDENTIFIER),
+            ("reason", TEXT, "why they may belong together", FREE_TEXT),
+            ("reference", TEXT, "payer's number that points there", IDENTIFIER),
+            ("noticed_on", DAY, "day from which it could be seen"),
+            ("charge", MONEY, "charge of the claim"),
+        ),
+    ),
+)
+
+_INTERVAL = (
+    ("lower", NUMBER, "lower bound of the interval"),
+    ("upper", NUMBER, "upper bound of the interval"),
+)
+
+ANALYSES = (
+    Table(
+        "measures",
+        "measure in a month and segment, with interval",
+        _columns(
+            ("measure", TEXT, "name of the measure, such as initial_denial_rate"),
+            ("basis", TEXT, "what the month is of: decision_month, submission_month, service_month or posting_month"),
+            ("month", TEXT, "month as YYYY-MM", MONTH),
+            ("dimension", TEXT, "what is told apart: payer_name, location, ...; all for the whole practice"),
+            ("segment", TEXT, "value of the dimension"),
+            ("numerator", NUMBER, "cases, USD or days above the line, by measure"),
+            ("denominator", NUMBER, "cases or USD below the line; of days, the cases"),
+            ("value", NUMBER, "share, USD, or median days, by measure"),
+            *_INTERVAL,
+            ("complete", FLAG, "the month is over, and old enough to be judged"),
+        ),
+    ),
+    Table(
+        "signals",
+        "change that chance does not explain, with what it cost",
+        _columns(
+            ("measure", TEXT, "measure that changed"),
+            ("kind", TEXT, "step, drift, burst, new_code, definition or one_patient"),
+            ("dimensions", TEXT, "what the segment is told by, joined by ×; all for the whole practice"),
+            ("segment", TEXT, "column names and values of the segment", JSON),
+            ("first_month", TEXT, "month in which the change begins", MONTH),
+            ("last_month", TEXT, "last month of the change", MONTH),
+            ("before", NUMBER, "rate before", SHARE),
+            ("after", NUMBER, "rate since", SHARE),
+            ("excess_count", NUMBER, "cases above what the rate before would have given", COUNTED),
+            ("excess_amount_usd", NUMBER, "their dollars", USD),
+            ("q_value", NUMBER, "share of false ones among signals this strong", SHARE),
+            ("headline", TEXT, "the change in a sentence"),
+            ("basis", TEXT, "what the months are of"),
+            ("first_week", TEXT, "first day of the week in which the change begins, as YYYY-MM-DD", "week"),
+            ("before_lower", NUMBER, "lower bound of the rate before", SHARE),
+            ("before_upper", NUMBER, "upper bound of the rate before", SHARE),
+            ("after_lower", NUMBER, "lower bound of the rate since", SHARE),
+            ("after_upper", NUMBER, "upper bound of the rate since", SHARE),
+            ("before_count", NUMBER, "cases counted before", COUNTED),
+            ("before_cases", NUMBER, "all cases before", COUNTED),
+            ("after_count", NUMBER, "cases counted since", COUNTED),
+            ("after_cases", NUMBER, "all cases since", COUNTED),
+            ("ongoing", FLAG, "the last month still shows it"),
+            ("change", COUNT, "number of the change; one change may show in several segments", "key"),
+        ),
+    ),
+    Table(
+        "clusters",
+        "group of denials with a common cause",
+        _columns(
+            ("cluster_id", TEXT, "C01, C02, ...; the same through a year; unclustered for the rest"),
+            ("label", TEXT, "what its denials have in common, in words"),
+            ("denials", COUNT, "denied lines in it"),
+            ("denied_amount", NUMBER, "their denied dollars", USD),
+            ("share", NUMBER, "share of all denials", SHARE),
+            ("trend", TEXT, "denials by month", JSON),
+            _OWNER,
+            _FIX,
+            ("features", TEXT, "conditions, with share, expected share and lift", JSON),
+            ("preventable_share", NUMBER, "share of its denials that were preventable", SHARE),
+            ("preventable_amount", NUMBER, "dollars of those", USD),
+            ("recovered_share", NUMBER, "share of its claims that were paid later", SHARE),
+            ("examples", TEXT, "claim numbers of its largest denials, separated by spaces", FREE_TEXT),
+            ("stability", NUMBER, "share of resampled runs that find it again", SHARE),
+            ("status", TEXT, "new, growing, steady, shrinking or gone"),
+        ),
+    ),
+    Table(
+        "cluster_members",
+        "denial in a cluster",
+        _columns(
+            _CLAIM_NUMBER,
+            _LINE_OR_CLAIM,
+            ("cluster_id", TEXT, "its cluster"),
+            ("strength", SCORE, "how surely it belongs there"),
+        ),
+    ),
+    Table(
+        "rules",
+        "prevention rule learned and proven on later months",
+        _columns(
+            ("rule_id", TEXT, "the same for the same condition"),
+            ("condition", TEXT, "terms joined by and"),
+            ("category", TEXT, "denial category it prevents most, or rejection"),
+            ("claims_matched", COUNT, "claims it matched in the months of proof"),
+            ("precision", NUMBER, "share of those that were denied or rejected", SHARE),
+            ("precision_lower", NUMBER, "what to expect at least of as many claims again", SHARE),
+            ("base_rate", NUMBER, "share of all claims that were denied or rejected", SHARE),
+            ("false_alarms_per_100", NUMBER, "holds in vain per 100 claims sent", "per 100 claims"),
+            ("avoidable_usd_per_month", NUMBER, "denied dollars of its category met per month", "USD per month"),
+            ("learned_through", DAY, "last day it was learned from"),
+            ("tested_from", DAY, "first day of the months of proof"),
+            ("tested_to", DAY, "last day of the months of proof"),
+            ("denied", COUNT, "claims matched that were denied or rejected"),
+            ("denied_in_category", COUNT, "those of its category"),
+            ("share_of_category", NUMBER, "share of the category's cases that it met", SHARE),
+            ("denied_usd", NUMBER, "denied dollars of its category that it met", USD),
+            ("since", TEXT, "month from which it holds, where it began lately", MONTH),
+            ("terms", TEXT, "the condition as data", JSON),
+            ("words", TEXT, "the condition as a phrase", FREE_TEXT),
+            ("sentence", TEXT, "what to hold for, and the proof"),
+            ("check", TEXT, "what to check"),
+            _OWNER,
+            _FIX,
+        ),
+    ),
+    Table(
+        "risk",
+        "open denied claim, best hour of work first",
+        _columns(
+            _CLAIM_NUMBER,
+            ("as_of", DAY, "day it is told of"),
+            ("p_write_off", NUMBER, "chance of a write-off within the horizon", SHARE),
+            ("lower", NUMBER, "lower bound of the chance", SHARE),
+            ("upper", NUMBER, "upper bound of the chance", SHARE),
+            ("open_balance", NUMBER, "what is open of the claim", USD),
+            ("at_stake_usd", NUMBER, "open and refused: the smaller of the two", USD),
+            ("expected_loss_usd", NUMBER, "chance × dollars at stake", USD),
+            ("expected_recoverable_usd", NUMBER, "expected loss × how often such claims were paid when worked", USD),
+            ("touches", NUMBER, "times such claims were worked until they were settled", COUNTED),
+            ("usd_per_touch", NUMBER, "expected recoverable dollars per touch", USD),
+            ("days_left", COUNT, "days to the next deadline; negative when all have passed", DAYS),
+            ("next_deadline", DAY, "next deadline that still runs, else the last that did"),
+            ("correction_days_left", COUNT, "days to the deadline for corrected claims", DAYS),
+            (
+                "appeal_days_left",
+                COUNT,
+                "days to the deadline for a first appeal; missing where none is possible",
+                DAYS,
+            ),
+            ("rank", COUNT, "place in the order of work, from 1"),
+            ("reasons", TEXT, "what raises and lowers the chance", FREE_TEXT),
+            ("next_step", TEXT, "what to do, in a sentence"),
+            _OWNER,
+            ("payer_name", TEXT, "payer"),
+            _LOCATION,
+            _CATEGORY,
+            ("carc", TEXT, "driving claim adjustment reason code"),
+            ("rarc", TEXT, "remark code that tells most, or none"),
+            ("denied_on", DAY, "day of the denial"),
+            ("basis", TEXT, "what write-offs it learned from: posted, inferred or none"),
+        ),
+    ),
+)
+
+TABLES = {table.name: table for table in (*DERIVED, *ANALYSES, *FACTS)}
+
+
+class SchemaError(FailedError):
+    """A table that is not as it is declared here; the message names table and column."""
+
+
+def named(mark: str) -> tuple[str, ...]:
+    """Names of the columns of any table that carry a mark, such as IDENTIFIER."""
+    return tuple(sorted({c.name for table in TABLES.values() for c in table.columns if mark in c.marks}))
+
+
+def check(name: str, found: pa.Schema) -> None:
+    """Compares a table that was made with its declaration: the names of its columns and their types.
+
+    Integers may be of any width and money of any precision, as engines choose them. Raises SchemaError.
+    """
+    declared = {column.name: column for column in TABLES[name].columns}
+    wrong = [f"{name}.{column} is not declared" for column in found.names if column not in declared]
+    wrong += [f"{name}.{column} is declared and was not made" for column in declared if column not in found.names]
+    wrong += [
+        f"{name}.{field.name} is {field.type}, declared {declared[field.name].type}"
+        for field in found
+        if field.name in declared and _kind(field.type) != _kind(declared[field.name].type)
+    ]
+    if wrong:
+        raise SchemaError(f"{'; '.join(wrong)} (rcm_analysis/store/schema.py)")
+
+
+def _kind(type_: pa.DataType) -> str:
+    """What engines agree on: DuckDB sums money to DECIMAL(38,2), Spark to DECIMAL(24,2)."""
+    if pa.types.is_decimal(type_):
+        return f"decimal of {type_.scale} places"
+    return "integer" if pa.types.is_integer(type_) else str(type_)
+
+
+def conformed(name: str, frame: pd.DataFrame) -> pa.Table:
+    """What an analysis gave, with the types declared: days as dates, counts whole, and so when it has no row too.
+
+    Raises SchemaError where a column is missing, not declared, or holds something else.
+    """
+    table = TABLES[name]
+    wrong = sorted(set(frame.columns) ^ {column.name for column in table.columns})
+    if wrong:
+        raise SchemaError(f"{', '.join(f'{name}.{column}' for column in wrong)}: declared or made, not both")
+    return pa.Table.from_arrays([_array(name, column, frame) for column in table.columns], schema=table.arrow())
+
+
+def _array(name: str, column: Column, frame: pd.DataFrame) -> pa.Array:
+    values = frame[column.name]
+    try:
+        return pa.array(values.astype(object) if values.dtype == "category" else values, column.type, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise SchemaError(f"{name}.{column.name} is {values.dtype}, declared {column.type}: {error}") from error
 
 
 def empty(name: str) -> pa.Table:
