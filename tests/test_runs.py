@@ -39,6 +39,14 @@ def test_a_notebook_that_only_seems_to_run_is_refused(tmp_path, cell, words, for
     assert words in status.message and "QUILL" not in status.message
 
 
+def test_no_notebook_changes_the_folder_that_the_process_is_in(tmp_path, monkeypatch):
+    """Side by side they would put each other into the wrong one, and a relative path would mean another store."""
+    entered, change = [], os.chdir
+    monkeypatch.setattr(os, "chdir", lambda path: (entered.append(path), change(path)))
+    assert run(tmp_path, GOOD).ok
+    assert entered == []
+
+
 def test_a_cell_that_takes_too_long_is_named_as_such(tmp_path, monkeypatch):
     monkeypatch.setattr(reports_run, "CELL_TIMEOUT_S", 1)
     assert run(tmp_path, "import time\ntime.sleep(60)").message == "a cell ran longer than 1 seconds"
@@ -217,10 +225,10 @@ def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
 WORKER = """
 import multiprocessing, sys
 from pathlib import Path
-from rcm_analysis import runs
+from rcm_analysis.reports import run
 
 def work(book, out):
-    status = reports_run.run(Path(book), Path(out), {"practice": "p"})
+    status = run.run(Path(book), Path(out), {"practice": "p"})
     print(status.ok, status.message, multiprocessing.current_process().daemon, flush=True)
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def render(
     run.check_parameters(notebooks, parameters)
     if as_pdf:
         pdf.check()
-    # once and here: while notebooks run, papermill changes the folder that the whole process is in, and back
+    # once and here: while notebooks run, another thread may change the folder that the whole process is in
     final = folder_of(out.resolve(), practice, period, variant, deidentified=deidentified)
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_files(), lock(final.parent):

@@ -100,6 +100,18 @@ def _import() -> None:
     papermill.engines.papermill_engines.register("rcm", kernels.Engine)
 
 
+def _keep_folder(path: Path) -> None:
+    """Lets papermill read and write below the root of this path without a change of the process's working folder.
+
+    Its usual handler enters the folder that it was told last and comes back; of two notebooks side by side one comes back
+    to where the other has just been, and from then on every relative path means something else.
+    """
+    from papermill.iorw import LocalHandler, papermill_io
+
+    if path.anchor not in dict(papermill_io._handlers):
+        papermill_io.register(path.anchor, LocalHandler())  # nobody tells this one a folder
+
+
 def run_all(
     notebooks: list[Path], folder: Path, *, parameters: dict[str, Any], jobs: int = 1, progress: Progress | None = None,
     environment: dict[str, str] | None = None, fork: bool = True, retries: int = 0,
@@ -136,11 +148,14 @@ def run(
     _import()
     import papermill
 
+    notebook, output = notebook.resolve(), output.resolve()
+    for path in (notebook, output):
+        _keep_folder(path)
     begun = time.perf_counter()
     message = ""
     try:
         papermill.execute_notebook(
-            str(notebook.resolve()), str(output.resolve()), parameters=parameters, kernel_name="python3", engine_name="rcm",
+            str(notebook), str(output), parameters=parameters, kernel_name="python3", engine_name="rcm",
             progress_bar=False, log_output=False, execution_timeout=CELL_TIMEOUT_S, environment=environment, fork=fork,
         )  # fmt: skip
     except Exception as error:
