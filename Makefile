@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test test-spark test-browser test-pdf format lab bench lock clean
+.PHONY: help env demo test test-all test-spark test-browser test-pdf format lab bench lock clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -27,10 +27,22 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## Make a synthetic practice, read it and show its report
 	@$(BIN)/rcm demo
 
-test: $(READY)  ## Check style, run every test, execute every notebook
+# a file of tests stays with one worker: what its module fixtures make is made once
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+test: $(READY)  ## Check style, run the fast tests, execute every notebook
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST) -m "not slow"
+
+test-all: $(READY)  ## Run what test leaves out: slow tests; Spark, a browser and PDF where their tools are there
+	@$(PYTEST) -m slow
+	@if command -v java >/dev/null 2>&1; then $(MAKE) --no-print-directory test-spark; \
+		else echo "no Java here: make test-spark is left out"; fi
+	@if command -v chromedriver >/dev/null 2>&1 && $(MAKE) --no-print-directory .venv-browser/.ready; then \
+		$(MAKE) --no-print-directory test-browser; else echo "no Chromium or no Selenium here: make test-browser is left out"; fi
+	@if $(MAKE) --no-print-directory .venv-pdf/.ready; then $(MAKE) --no-print-directory test-pdf; \
+		else echo "no WeasyPrint here: make test-pdf is left out"; fi
 
 test-spark: $(READY)  ## Compare every table and measure on DuckDB and Apache Spark (needs Java 17)
 	@test -x .venv-spark/bin/python || $(BIN)/python -m venv .venv-spark

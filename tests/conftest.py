@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from rcm_analysis.claims import derive
@@ -35,29 +37,52 @@ def shared() -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items):
+    """What reads material beside the checkout is slow: worlds and cases of thousands of claims."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one worker makes while the others wait for it; it stays as it was made."""
+    base = factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    made = place.with_suffix(".made")
+    with FileLock(place.with_suffix(".lock")):
+        if not made.exists():
+            place.mkdir()
+            make(place)
+            made.touch()
+    return place
+
+
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    practice.write_practice(folder, claims=3000, months=24, seed=3)
-    return folder
+    return made_once(
+        tmp_path_factory, "demo", lambda place: practice.write_practice(place, claims=3000, months=24, seed=3)
+    )
 
 
 @pytest.fixture(scope="session")
 def demo_store(demo_folder, tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("store")
-    outcome = ingest.ingest(Practice(root, "riverbend"), [demo_folder / "edi", demo_folder / "ledger.csv"])
-    assert {file["status"] for file in outcome.files} == {"accepted"}
-    return root
+    def make(root: Path) -> None:
+        outcome = ingest.ingest(Practice(root, "riverbend"), [demo_folder / "edi", demo_folder / "ledger.csv"])
+        assert {file["status"] for file in outcome.files} == {"accepted"}
+
+    return made_once(tmp_path_factory, "store", make)
 
 
 @pytest.fixture(scope="session")
 def demo_report(demo_store, tmp_path_factory) -> Path:
-    books = render.notebooks([])
-    assert len(books) >= 3
-    result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=books, jobs=2)  # fmt: skip
-    assert result.ok, result.statuses
-    return result.folder
+    def make(out: Path) -> None:
+        books = render.notebooks([])
+        assert len(books) >= 3
+        result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=out,
+                                notebooks=books, jobs=2)  # fmt: skip
+        assert result.ok, result.statuses
+
+    return made_once(tmp_path_factory, "out", make) / "riverbend/2026-10"
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ def files(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): p.read_text("utf-8") for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_no_claim_number_and_no_day_in_any_file(variant, demo_con):
     numbers = {
         row[0]
@@ -51,6 +52,7 @@ def test_no_claim_number_and_no_day_in_any_file(variant, demo_con):
     assert variant.name == "2026-10.deidentified" and not (variant / "executed").exists()
 
 
+@pytest.mark.slow
 def test_no_free_text_in_any_file(variant, demo_con):
     words = {
         row[0] for row in demo_con.execute("SELECT DISTINCT reason FROM write_offs WHERE reason IS NOT NULL").fetchall()
@@ -80,6 +82,7 @@ def small_cells(text: str) -> list[str]:
     return [cell for cell in cells if re.fullmatch(r"[1-9]|10", cell)] + counts
 
 
+@pytest.mark.slow
 def test_no_small_count_on_any_page(variant):
     pages = {name: text for name, text in files(variant).items() if name.endswith(".html")}
     assert len(pages) >= 4
@@ -88,6 +91,7 @@ def test_no_small_count_on_any_page(variant):
         assert "fewer than 11" in text or "–" in text
 
 
+@pytest.mark.slow
 def test_no_small_count_in_any_table_and_none_alone(variant):
     told = json.loads((variant / "manifest.json").read_text())["tables"]
     suppressed, looked_at = 0, 0
@@ -103,12 +107,14 @@ def test_no_small_count_in_any_table_and_none_alone(variant):
     assert suppressed and looked_at > 20
 
 
+@pytest.mark.slow
 def test_no_list_of_single_claims_in_any_table(variant):
     for path in (variant / "tables").glob("*.csv"):
         assert not set(release.IDENTIFIERS) & set(path.read_text("utf-8").split("\n")[0].split(",")), path.name
     assert "A list of single claims is left out here." in (variant / "02_denial_overview.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_no_hidden_count_follows_from_all_tables_and_sentences_together(variant, demo_report):
     counts = {
         name: told["counts"] for name, told in json.loads((variant / "manifest.json").read_text())["tables"].items()

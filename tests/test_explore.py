@@ -54,6 +54,7 @@ def test_the_start_notebook_writes_workbooks_for_its_owner_alone(morning, demo_c
     assert len(pd.read_excel(written / "denials.xlsx")) == rows
 
 
+@pytest.mark.slow
 def test_the_start_notebook_runs_where_there_is_little(demo_folder, tmp_path):
     ingest.ingest(Practice(tmp_path, "half"), [demo_folder / "ledger.csv"])
     told = {

@@ -113,6 +113,7 @@ class Page(HTMLParser):
         self.comments += 1
 
 
+@pytest.mark.slow
 def test_no_page_has_an_element_attribute_or_link_that_it_has_not_without(report, demo_report):
     known = set.union(*(Page(path.read_text("utf-8")).elements for path in demo_report.glob("*.html")))
     seen = ""
@@ -151,6 +152,7 @@ def checked_csv(text: str) -> int:
     return sum(cell.startswith("'") for cell in cells)
 
 
+@pytest.mark.slow
 def test_no_table_of_a_report_has_a_cell_that_a_spreadsheet_would_run(report):
     paths = sorted((report / "tables").glob("*.csv"))
     assert len(paths) > 20
@@ -168,10 +170,12 @@ def checked_workbook(path: Path) -> int:
     return texts
 
 
+@pytest.mark.slow
 def test_no_cell_of_the_worklist_is_a_formula(report):
     assert checked_workbook(report / "worklist.xlsx")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["claims", "denials", "write_offs", "ledger", "remittances", "risk", "signals"])
 def test_no_exported_cell_is_a_formula(store, tmp_path, table):
     for suffix in (".csv", ".xlsx"):
@@ -181,6 +185,7 @@ def test_no_exported_cell_is_a_formula(store, tmp_path, table):
         assert table in ("signals", "risk") or (rows and found), table
 
 
+@pytest.mark.slow
 def test_findings_before_submission_are_no_formulas(hostile_folder, store):
     batch = sorted((hostile_folder / "edi/837").glob("*.837"))[-30:]
     checked = scrub.check(batch, store=store, practice="p", as_of=AS_OF)

@@ -58,6 +58,7 @@ def pack(reader, demo_report, tmp_path_factory):
     return demo_report, reader(path)
 
 
+@pytest.mark.slow
 def test_a_report_brings_its_pdf(reader, tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
     folder = render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
@@ -70,6 +71,7 @@ def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
+@pytest.mark.slow
 def test_the_pdf_holds_the_numbers_of_every_page(pack):
     folder, read = pack
     text = squeezed(" ".join(page.extract_text() for page in read.pages))
@@ -82,6 +84,7 @@ def test_the_pdf_holds_the_numbers_of_every_page(pack):
             assert squeezed(said) in text, (path.name, said)
 
 
+@pytest.mark.slow
 def test_the_pdf_has_page_numbers_contents_and_bookmarks(pack):
     _, read = pack
     last = len(read.pages)
@@ -98,6 +101,7 @@ def test_the_pdf_has_page_numbers_contents_and_bookmarks(pack):
             ), entry.title
 
 
+@pytest.mark.slow
 def test_no_word_of_the_pdf_lies_beyond_its_page(pack):
     _, read = pack
     for page in read.pages:

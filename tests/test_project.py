@@ -160,6 +160,7 @@ def documented_commands() -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_every_documented_command_works(demo_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     inbox = tmp_path / "data/inbox/riverbend"

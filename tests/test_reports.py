@@ -129,6 +129,7 @@ def sentences(path: Path) -> list[str]:
     return [re.sub(r"<[^>]+>", " ", a or b) for a, b in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["835", "837", "ledger"])
 def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path, kind):
     place = demo_folder / "ledger.csv" if kind == "ledger" else demo_folder / "edi" / kind

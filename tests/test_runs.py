@@ -82,6 +82,7 @@ def essence(path) -> list:
     return [(c["source"], c.get("outputs"), c.get("execution_count")) for c in cells]
 
 
+@pytest.mark.slow
 @FORKS
 @pytest.mark.parametrize("name", ["02_denial_overview", "03_write_offs"])
 def test_forked_and_plain_kernels_give_the_same(demo_store, tmp_path, name):
@@ -111,6 +112,7 @@ reports_run.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), {})
 """
 
 
+@pytest.mark.slow
 @FORKS
 def test_kernels_end_with_the_program_that_was_killed(tmp_path):
     told = tmp_path / "pid"
@@ -238,6 +240,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @FORKS
 def test_a_daemonic_worker_of_a_cluster_runs_notebooks(tmp_path):
     (tmp_path / "worker.py").write_text(WORKER)

@@ -69,6 +69,7 @@ def undisturbed(inbox, tmp_path_factory):
     return rows(Practice(root, "clinic")), time.monotonic() - begun
 
 
+@pytest.mark.slow
 def test_a_killed_ingest_leaves_whole_batches_and_the_next_completes(inbox, undisturbed, tmp_path):
     whole, seconds = undisturbed
     moments = random.Random(7)
@@ -93,6 +94,7 @@ def test_a_killed_ingest_leaves_whole_batches_and_the_next_completes(inbox, undi
     assert kills == KILLS
 
 
+@pytest.mark.slow
 def test_two_ingests_at_once_neither_lose_nor_repeat(inbox, undisturbed, tmp_path):
     jobs = [started(tmp_path, inbox) for _ in range(3)]
     assert [ended(job) for job in jobs] == [0, 0, 0]

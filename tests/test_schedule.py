@@ -233,6 +233,7 @@ def published(place) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_with_its_kernels_it_makes_everything_once(place):
     chance = random.Random(int(os.environ.get("RCM_SEED", "8")))
     command = [sys.executable, "-c", SCRIPT, str(place)]
@@ -257,6 +258,7 @@ def test_killed_with_its_kernels_it_makes_everything_once(place):
         assert left == []
 
 
+@pytest.mark.slow
 def test_killed_before_any_change_of_a_file_it_makes_everything_once(place):
     """RCM_KILLS kills, spread over the steps of a run; as many as there are steps for who has the time."""
     status = reports_run.run(notebook(place / "01_x.ipynb", GOOD), place / "executed.ipynb", {"practice": "riverbend"})

@@ -11,7 +11,8 @@ import pytest
 from rcm_analysis import export
 from rcm_analysis.claims import derive
 from rcm_analysis.privacy import release
-from rcm_analysis.store import engine, schema
+from rcm_analysis.store import engine, kept, schema
+from rcm_analysis.store.practice import Practice
 
 
 @pytest.mark.parametrize("table", [table.name for table in schema.DERIVED])
@@ -40,6 +41,7 @@ def test_derive_checks_what_its_steps_made(demo_store, monkeypatch):
     write_offs = schema.TABLES["write_offs"]
     more = replace(write_offs, columns=(*write_offs.columns, schema.Column("payer", schema.TEXT, "payer")))
     monkeypatch.setitem(schema.TABLES, "write_offs", more)
+    kept.clear(Practice(demo_store, "riverbend"))
     with pytest.raises(schema.SchemaError, match=r"write_offs\.payer is declared and was not made"):
         derive.open_practice(demo_store, "riverbend", as_of="2026-10-31")
 
