@@ -30,10 +30,11 @@ demo: $(READY)  ## Make a synthetic practice, read it and show its report
 # a file of tests stays with one worker: what its module fixtures make is made once
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-test: $(READY)  ## Check style, run the fast tests, execute every notebook
+test: $(READY)  ## Check style and types, run the fast tests, execute every notebook
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PYTEST) -m "not slow"
+	@$(BIN)/mypy --no-error-summary
+	@$(PYTEST) -m "not slow" --doctest-modules tests rcm_analysis
 
 test-all: $(READY)  ## Run what test leaves out: slow tests; Spark, a browser and PDF where their tools are there
 	@$(PYTEST) -m slow
@@ -84,4 +85,4 @@ lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean:  ## Remove the environment, caches and rendered reports
-	rm -rf .venv .venv-spark .venv-browser .venv-pdf .pytest_cache .ruff_cache .hypothesis reports/out data/demo data/store
+	rm -rf .venv .venv-spark .venv-browser .venv-pdf .pytest_cache .ruff_cache .mypy_cache .hypothesis reports/out data/demo data/store

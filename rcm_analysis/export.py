@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rcm_analysis.claims import derive
 from rcm_analysis.clusters import grouping
@@ -98,7 +98,7 @@ _ANALYSES: dict[str, Callable[[View], dict[str, pd.DataFrame]]] = {
 }
 
 
-def _write_workbook(result, table: str, out: Path) -> None:
+def _write_workbook(result: Any, table: str, out: Path) -> None:
     """Typed cells, frozen header, filters; strings stay strings."""
     import datetime as dt
 

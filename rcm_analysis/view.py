@@ -65,13 +65,13 @@ class PracticeView(View):
         table = measures.measure(self, names=tuple(names))
         return table[table["dimension"] == by].reset_index(drop=True)
 
-    def denials(self, **where: str) -> pd.DataFrame:
+    def denials(self, **where: Any) -> pd.DataFrame:
         """Denied service lines of the view's months, largest first; `where` names columns and values: carc="197"."""
         from rcm_analysis.pages import explore
 
         return explore.denied_lines(self, **where)
 
-    def drill(self, **where: str) -> pd.DataFrame:
+    def drill(self, **where: Any) -> pd.DataFrame:
         """What the chosen denials share, against all denials of the view's months."""
         from rcm_analysis.pages import explore
 

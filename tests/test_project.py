@@ -37,6 +37,23 @@ CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+# Modules that mypy does not judge yet, as pyproject.toml says too: one that is right is taken out, none comes in
+EXCUSED = {
+    "": "cli",
+    "clusters": "features grouping labels",
+    "compare": "audit issuers portfolio",
+    "intake": "ingest sources",
+    "models": "cases learners outcome",
+    "pages": "blocks",
+    "prevention": "chance rules scrub search wording",
+    "reports": "all_practices deliver kernels pdf run schedule",
+    "risk": "card workbook worklist",
+    "spreadsheets": "cells exports ledgers mappings",
+    "synthetic": "practice",
+    "trends": "search tables",
+}  # fmt: skip
+
+
 def requirement(text: str) -> tuple[str, str]:
     name, bounds = re.fullmatch(r"([A-Za-z0-9_.-]+)(.*)", text).groups()
     return name, bounds
@@ -106,9 +123,22 @@ print("all were tried")
 """
 
 
+def test_the_list_of_modules_without_a_type_check_only_shrinks():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert settings["packages"] == ["rcm_analysis"] and (PACKAGE / "py.typed").exists()
+    assert "ignore_errors" not in settings
+    (override,) = settings["overrides"]
+    for name in override["module"]:
+        room, _, module = name.removeprefix("rcm_analysis.").rpartition(".")
+        assert module in EXCUSED.get(room, "").split(), f"{name} was right"
+        assert (PACKAGE / room / f"{module}.py").exists(), f"{name} is gone: take it out"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_every_module_can_be_imported_first():
-    names = sorted(f"rcm_analysis.{path.stem}" for path in PACKAGE.glob("*.py"))
+    paths = (path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    names = sorted(".".join(path.parts).removesuffix(".__init__") for path in paths)
+    assert len(names) > 100
     run = subprocess.run([sys.executable, "-c", EACH_FIRST, *names], cwd=ROOT, capture_output=True, text=True)
     assert run.stdout == "all were tried\n", run.stdout + run.stderr
 

@@ -5,7 +5,10 @@ Colors are told apart by colour-blind readers and repeat in words or markers; ax
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator, PercentFormatter
 
@@ -28,7 +31,7 @@ def _theme() -> None:
                       "text.parse_math": False})  # fmt: skip
 
 
-def _figure(width: float = 9.5, height: float = 3.6) -> tuple[Figure, object]:
+def _figure(width: float = 9.5, height: float = 3.6) -> tuple[Figure, Any]:
     import matplotlib.pyplot as plt
 
     _theme()
@@ -39,7 +42,7 @@ def short(name: object) -> str:
     """A label that leaves room for the picture; the table behind it has the whole name.
 
     >>> short("TRI COUNTY COMPENSATION FUND OF THE NORTH AND SOUTH")
-    'TRI COUNTY COMPENSATION FUND OF THE NORT…'
+    'TRI COUNTY COMPENSATION FUND OF THE NORTH…'
     """
     text = still(str(name))
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
@@ -54,7 +57,7 @@ def _nothing(title: str) -> Figure:
     return fig
 
 
-def _thin_months(ax, months: list[str]) -> None:
+def _thin_months(ax: Axes, months: list[str]) -> None:
     step = max(1, len(months) // 12)
     places = list(range(len(months)))[::-1][::step][::-1]
     ax.set_xticks(places, [months[i] for i in places], rotation=45, ha="right")

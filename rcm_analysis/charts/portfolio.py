@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -35,7 +36,7 @@ def money_and_rates(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-def _money(ax, shown: pd.DataFrame) -> None:
+def _money(ax: Axes, shown: pd.DataFrame) -> None:
     open_ = shown["open"] + shown["rejected"]
     ax.barh(shown.index, shown["lost"], color=ORANGE, height=0.66, label="lost: avoidable write-offs")
     ax.barh(
@@ -59,7 +60,7 @@ def _money(ax, shown: pd.DataFrame) -> None:
     )
 
 
-def _rates(ax, shown: pd.DataFrame) -> None:
+def _rates(ax: Axes, shown: pd.DataFrame) -> None:
     colors = shown["verdict"].map(VERDICT_COLORS).fillna(INK)
     ax.hlines(shown.index, shown["lower"], shown["upper"], color=colors, lw=2, alpha=0.55)
     ax.scatter(shown["adjusted"], shown.index, color=colors, s=36, zorder=3, label="at equal mix, with 95% interval")
@@ -108,7 +109,7 @@ def small_multiples(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-def _trend(ax, part: pd.DataFrame, name: str, months: list[str]) -> None:
+def _trend(ax: Axes, part: pd.DataFrame, name: str, months: list[str]) -> None:
     x = range(len(part))
     ax.plot(x, part["others_rate"], color=SOFT, lw=1)
     ax.plot(x, part["rate"], color=ACCENT, lw=1.7)
@@ -131,6 +132,6 @@ def _trend(ax, part: pd.DataFrame, name: str, months: list[str]) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xticks([0, len(months) - 1], [months[0], months[-1]])
     for tick, side in zip(ax.get_xticklabels(), ("left", "right"), strict=False):
-        tick.set_ha(side if len(months) > 1 else "center")
+        tick.set_ha(side if len(months) > 1 else "center")  # type: ignore[attr-defined]
     ax.tick_params(labelsize=7)
     ax.grid(axis="x", visible=False)

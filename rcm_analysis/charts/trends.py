@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
@@ -35,7 +37,7 @@ def control_charts(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-def _control(ax, part: pd.DataFrame, name: str) -> None:
+def _control(ax: Axes, part: pd.DataFrame, name: str) -> None:
     x = part.index
     ax.fill_between(x, part["lower"], part["upper"], color=SOFT, alpha=0.25, lw=0)
     ax.plot(x, part["center"], color=SOFT, lw=1.2)
@@ -68,9 +70,7 @@ def change_map(table: pd.DataFrame, *, title: str, unit: str) -> Figure:
     return fig
 
 
-def _around_zero():
-    from matplotlib.colors import LinearSegmentedColormap
-
+def _around_zero() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("change", [ACCENT, "#ffffff", ORANGE])
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -108,7 +108,7 @@ def open_practice(
     """
     as_of = day_of(as_of)
     own = Practice(Path(store), practice)
-    con = store_engine.connect(own, as_of=as_of, engine=engine)
+    con: Any = store_engine.connect(own, as_of=as_of, engine=engine)
     phrases = postings.own_phrases(own.own_tables("write_off_phrases"))
     keeps = store_engine.keeps(con)
     if keeps and kept.attach(con, own, as_of):

@@ -54,7 +54,7 @@ def _of_transactions(piece: Piece) -> list[_Refusal]:
     s, found = piece.segments, []
     groups = s.where(b"AK1")
     groups = groups[tx[groups] >= 0]
-    answered = {}  # group segment -> its AK9
+    answered: dict[int, int] = {}  # group segment -> its AK9
     for end in s.where(b"AK9"):
         answered.setdefault(int(s.last_before(groups, np.array([end]))[0]), int(end))
     kinds, controls = (dict(zip(groups.tolist(), _texts(s, groups, k), strict=True)) for k in (1, 2))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ LATER_RELEASE = re.compile(r"00[6-9]\d{3}X")  # than those that every element wa
 MOST_UNBALANCED = 0.05  # of a transaction's claims that a payer's own mistakes explain
 
 
-def claim_cents(index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def claim_cents(index: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Charge and payment of each claim in cents, and whether both can be read."""
     s = index.s
     charge, _, no_charge = s.cents(s.span(index.clp, 3))
@@ -30,13 +31,13 @@ def claim_cents(index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return charge, paid, ~(no_charge | no_payment)
 
 
-def off_by(index, adjusted: np.ndarray) -> np.ndarray:
+def off_by(index: Any, adjusted: np.ndarray) -> np.ndarray:
     """Cents by which each claim misses its balance; 0 where its amounts can't be read."""
     charge, paid, readable = claim_cents(index)
     return np.where(readable, charge - paid - adjusted, 0)
 
 
-def told_twice(index, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray) -> np.ndarray:
+def told_twice(index: Any, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray) -> np.ndarray:
     """Rows of adjustments that count no more: without them their claim balances exactly, and they repeat others.
 
     Those at claim level where the lines are adjusted too, else copies of a reason within one line. `claims` is the
@@ -57,7 +58,7 @@ def told_twice(index, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray
     return twice
 
 
-def _copies(index, reasons: Reasons, rows: np.ndarray) -> np.ndarray:
+def _copies(index: Any, reasons: Reasons, rows: np.ndarray) -> np.ndarray:
     """All but the first of equal adjustments of one line."""
     seen: set[tuple] = set()
     found = []
@@ -71,7 +72,7 @@ def _copies(index, reasons: Reasons, rows: np.ndarray) -> np.ndarray:
 
 
 def notes(
-    index, by_claim: np.ndarray, repeated: np.ndarray, reasons: Reasons, payments: dict[str, np.ndarray]
+    index: Any, by_claim: np.ndarray, repeated: np.ndarray, reasons: Reasons, payments: dict[str, np.ndarray]
 ) -> list[Note]:
     """Warnings of claims and payments that do not balance, and of adjustments told twice."""
     piece = index.piece
@@ -93,7 +94,7 @@ def notes(
             for i, reason, advice in found]  # fmt: skip
 
 
-def unread(index, by_claim: np.ndarray) -> list[int]:
+def unread(index: Any, by_claim: np.ndarray) -> list[int]:
     """Transactions of a later release many of whose claims do not add up: something of them was not understood."""
     late = np.array([bool(LATER_RELEASE.match(t.version)) for t in index.transactions])
     of_claim = index.tx[index.clp]

@@ -136,10 +136,12 @@ def _owner(size: int, starts: np.ndarray) -> np.ndarray:
     return np.cumsum(marks) - 1
 
 
-def _whole_claims(piece: Piece, transactions: list[Transaction], tx: np.ndarray, clm: np.ndarray):
+def _whole_claims(
+    piece: Piece, transactions: list[Transaction], tx: np.ndarray, clm: np.ndarray
+) -> tuple[np.ndarray, list[Note], np.ndarray]:
     keep, dropped, notes = np.ones(len(clm), bool), np.zeros(len(piece.segments), bool), []
     for i, transaction in enumerate(transactions):
-        mine = np.flatnonzero(tx[clm] == i) if piece.cut_off(transaction) else ()
+        mine = np.flatnonzero(tx[clm] == i) if piece.cut_off(transaction) else np.zeros(0, int)
         if len(mine):
             last = clm[mine[-1]]
             keep[mine[-1]] = False

@@ -10,12 +10,14 @@ back is named here too, and no claim is lost in silence. A `notice` leaves nothi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow.compute as pc
 
 from rcm_analysis.edi.envelopes import Note, Piece
 
+Contradiction = tuple[int, str, str, str]  # segment, kind of note, what, advice
 GROUPS = {"835": "HP", "837": "HC", "277": "HN", "999": "FA", "997": "FA"}
 RELEASES = re.compile(r"00[3-8]0\d0X\d{3}(A\d)?(E\d)?")
 QUALIFIERS = {"01", "02", "03", "04", "07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
@@ -41,7 +43,7 @@ def _values(piece: Piece, segments: np.ndarray, element: int) -> list[str]:
     return [value or "" for value in s.text(s.span(segments, element)).to_pylist()]
 
 
-def _headers(piece: Piece):
+def _headers(piece: Piece) -> Iterator[Contradiction]:
     """ISA: widths, qualifiers, date and time."""
     s = piece.segments
     found = s.where(b"ISA")
@@ -60,12 +62,12 @@ def _headers(piece: Piece):
             yield i, "notice", "ISA09 and ISA10 are not a date and a time", SENDER
 
 
-def _groups(piece: Piece):
+def _groups(piece: Piece) -> Iterator[Contradiction]:
     """GS: date and time, release, and whether its kind is that of its transactions."""
     s = piece.segments
     found = s.where(b"GS")
     columns = [_values(piece, found, k) for k in (1, 4, 5, 8)]
-    inside = {}
+    inside: dict[int, str] = {}
     starts = s.where(b"ST")
     for group, code in zip(s.last_before(found, starts), _values(piece, starts, 1), strict=True):
         inside.setdefault(int(group), code)
@@ -87,7 +89,7 @@ def _is_time(text: str) -> bool:
     return bool(re.fullmatch(r"([01]\d|2[0-3])[0-5]\d([0-5]\d\d{0,2})?", text))
 
 
-def _control_numbers(piece: Piece):
+def _control_numbers(piece: Piece) -> Iterator[Contradiction]:
     """ISA13 and IEA02, GS06 and GE02, ST02 and SE02 are the same number."""
     s = piece.segments
     for opening, first, closing in ((b"ISA", 13, b"IEA"), (b"GS", 6, b"GE"), (b"ST", 2, b"SE")):
@@ -101,7 +103,7 @@ def _control_numbers(piece: Piece):
             yield i, "notice", name, "the file may have been cut and joined; ask the sender for it again"
 
 
-def _levels(piece: Piece):
+def _levels(piece: Piece) -> Iterator[Contradiction]:
     """HL02 names a level that was opened before in the same transaction."""
     s = piece.segments
     levels = s.where(b"HL")
@@ -116,7 +118,7 @@ def _levels(piece: Piece):
         yield i, "notice", "names a level above it (HL02) that is not there", SENDER
 
 
-def _lost_claims(piece: Piece):
+def _lost_claims(piece: Piece) -> Iterator[Contradiction]:
     """Claims and claim payments in no transaction of their kind: nobody reads them."""
     for tag, code, kinds in ((b"CLP", "835", ("835",)), (b"CLM", "837", ("837P", "837I", "837D"))):
         found = piece.segments.where(tag)
@@ -127,7 +129,7 @@ def _lost_claims(piece: Piece):
                        "the file may have been cut and joined; ask the sender for it again")  # fmt: skip
 
 
-def _lost_lines(piece: Piece):
+def _lost_lines(piece: Piece) -> Iterator[Contradiction]:
     """Service lines and adjustments of an 835 before the first claim payment of their transaction."""
     s = piece.segments
     transactions, inside = piece.of_kind("835")
@@ -143,7 +145,7 @@ def _lost_lines(piece: Piece):
             yield i, "value", "stands before the first claim payment (CLP) and was left out", SENDER
 
 
-def _claims(piece: Piece):
+def _claims(piece: Piece) -> Iterator[Contradiction]:
     """837: each claim has a billing provider and a subscriber above it, a place in three parts, and lines after LX."""
     s = piece.segments
     _, inside = piece.of_kind("837P", "837I", "837D")
@@ -171,7 +173,7 @@ def _claims(piece: Piece):
     yield from _line_starts(piece, inside)
 
 
-def _line_starts(piece: Piece, inside: np.ndarray):
+def _line_starts(piece: Piece, inside: np.ndarray) -> Iterator[Contradiction]:
     s = piece.segments
     opens = np.sort(np.concatenate([s.where(b"LX"), s.where(b"CLM")]))
     is_line = s.flags(b"LX")
@@ -183,7 +185,7 @@ def _line_starts(piece: Piece, inside: np.ndarray):
             yield i, "notice", "the service line has no number (LX) before it", SENDER
 
 
-def _order(piece: Piece):
+def _order(piece: Piece) -> Iterator[Contradiction]:
     """An address stands after a name, its town after the street; entities say what they are."""
     s = piece.segments
     street, town = s.where(b"N3"), s.where(b"N4")

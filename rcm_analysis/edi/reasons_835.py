@@ -7,7 +7,7 @@ RAS*80*CO:197*1~                       the same, as some senders write it
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ class Reasons(NamedTuple):
         return Reasons(*(x[mask] if isinstance(x, np.ndarray) else x.filter(chosen) for x in self))
 
 
-def read(index, bad: list) -> Reasons:
+def read(index: Any, bad: list) -> Reasons:
     """The adjustments of all claims and lines of an 835's index; amounts that are none go into `bad`."""
     found = _of_cas(index, bad)
     later = _of_ras(index, bad)
@@ -46,7 +46,7 @@ def read(index, bad: list) -> Reasons:
     return Reasons(*(x[order] if isinstance(x, np.ndarray) else x.take(pa.array(order)) for x in both))
 
 
-def _of_cas(index, bad: list) -> Reasons:
+def _of_cas(index: Any, bad: list) -> Reasons:
     s = index.s
     cas, _ = index.claims_of(s.where(b"CAS"))
     triplets = ((s.count[cas] - 1 + 2) // 3).clip(0)
@@ -62,7 +62,7 @@ def _of_cas(index, bad: list) -> Reasons:
     return Reasons(segments, position + 1, group, s.text(code), cents, there, s.quantity(quantity))
 
 
-def _of_ras(index, bad: list) -> Reasons:
+def _of_ras(index: Any, bad: list) -> Reasons:
     s = index.s
     ras, _ = index.claims_of(s.where(b"RAS"))
     group, inner = s.components(s.span(ras, 2), 0, 2)
@@ -73,7 +73,7 @@ def _of_ras(index, bad: list) -> Reasons:
     return Reasons(ras, np.ones(len(ras), np.int64), s.text(group), carc, cents, there, s.quantity(quantity))
 
 
-def _cents(s: x12.Segments, segments: np.ndarray, amount: x12.Span, tag: str, bad: list):
+def _cents(s: x12.Segments, segments: np.ndarray, amount: x12.Span, tag: str, bad: list) -> Any:
     cents, there, wrong = s.cents(amount)
     if wrong.any():
         bad.append((segments[wrong], f"{tag} amount is not an amount"))
@@ -85,7 +85,7 @@ def _first_repeat(column: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(column, "\\x1d.*", "") if len(column) else column
 
 
-def remarks(index) -> list[tuple[np.ndarray, pa.Array]]:
+def remarks(index: Any) -> list[tuple[np.ndarray, pa.Array]]:
     """Segments and remark codes that stand in RAS, behind the qualifier HE."""
     s = index.s
     ras, _ = index.claims_of(s.where(b"RAS"))

@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -145,7 +146,9 @@ def _owner(size: int, starts: np.ndarray) -> np.ndarray:
     return np.cumsum(marks) - 1
 
 
-def _whole_claims(piece: Piece, transactions: list[Transaction], tx: np.ndarray, clp: np.ndarray):
+def _whole_claims(
+    piece: Piece, transactions: list[Transaction], tx: np.ndarray, clp: np.ndarray
+) -> tuple[np.ndarray, list[Note], np.ndarray]:
     """Leaves out the last claim of a transaction that was cut off: its lines, and even its amounts, may be half."""
     keep, dropped, notes = np.ones(len(clp), bool), np.zeros(len(piece.segments), bool), []
     cut = [i for i, transaction in enumerate(transactions) if piece.cut_off(transaction)]
@@ -363,7 +366,9 @@ def beyond(piece: Piece, found: list[tuple[np.ndarray, str]], advice: str) -> li
     ]  # fmt: skip
 
 
-def _remittances(index, file_ids, known, by_claim, payments, key, bad) -> pa.Table:
+def _remittances(
+    index: _Index, file_ids: list[str], known: np.ndarray, by_claim: Any, payments: Any, key: bytes, bad: list
+) -> pa.Table:
     s, clp = index.s, index.clp
     of_payment = pa.array(index.tx[clp])
     member = index.first_in_claim(b"NM1*QC", head=True)
@@ -582,7 +587,9 @@ def _remarks(index: _Index, file_ids: list[str], known: np.ndarray) -> pa.Table:
     return schema.conform("remarks", columns)
 
 
-def _provider_adjustments(index, file_ids, known, remittances, bad) -> pa.Table:
+def _provider_adjustments(
+    index: _Index, file_ids: list[str], known: np.ndarray, remittances: Any, bad: list
+) -> pa.Table:
     s = index.s
     plb = s.where(b"PLB")
     plb = plb[index.tx[plb] >= 0]

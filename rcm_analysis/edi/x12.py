@@ -147,9 +147,9 @@ def _delimiters(head: re.Match, data: bytes) -> Delimiters:
     elif re.match(r"[A-Za-z0-9]", after):  # ISA16 left out: what follows the separator closes the segment
         component, after = ":", component
     segment = "\n" if after[:2] == "\r\n" else after[:1]
-    segment = segment.encode() if segment and segment.isascii() else b"~"
-    repeat = _repeat(fields[11], element, component.encode(), segment)
-    return Delimiters(element, component.encode(), repeat, segment)
+    end = segment.encode() if segment and segment.isascii() else b"~"
+    repeat = _repeat(fields[11], element, component.encode(), end)
+    return Delimiters(element, component.encode(), repeat, end)
 
 
 def _repeat(named: bytes, *taken: bytes) -> bytes:
@@ -340,7 +340,7 @@ class Segments:
         offsets = np.empty(2 * len(start) + 1, np.int32)
         offsets[0:-1:2], offsets[1::2], offsets[-1] = start, stop, stop[-1]
         whole = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(self.text_bytes))
-        taken = whole.take(pa.array(np.arange(0, 2 * len(start), 2, np.int32), mask=missing))
+        taken = whole.take(pa.array(np.arange(0, 2 * len(start), 2, dtype=np.int32), mask=missing))
         blanks = self.buffer.take(span.stop - 1, mode="wrap") == 0x20
         return pc.utf8_rtrim_whitespace(taken) if (blanks & ~missing).any() else taken
 

@@ -11,7 +11,6 @@ One row per claim episode: ...
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from rcm_analysis.store import schema
@@ -27,9 +26,8 @@ def written(text: str) -> str:
         if begin not in text or end not in text:
             raise KeyError(f"the dictionary has no marks {begin} and {end}")
         body = "\n".join(map(_markdown, tables))
-        text = re.sub(
-            f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, t=f"{begin}\n\n{body}\n{end}": t, text, flags=re.S
-        )
+        before, after = text[: text.index(begin)], text[text.index(end) :]
+        text = f"{before}{begin}\n\n{body}\n{after}"
     return text
 
 

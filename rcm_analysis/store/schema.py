@@ -84,7 +84,7 @@ class Table:
 
 def _columns(*lines: tuple[Any, ...]) -> tuple[Column, ...]:
     """Lines of name, type, meaning and marks."""
-    return tuple(Column(*line[:3], marks=line[3:]) for line in lines)
+    return tuple(Column(name, kind, meaning, marks=tuple(marks)) for name, kind, meaning, *marks in lines)
 
 
 _SOURCE = (

@@ -78,6 +78,7 @@ def set_values(con: Any, values: Mapping[str, Any]) -> None:
 def literal(value: Any) -> str:
     """A value as SQL.
 
+    >>> from decimal import Decimal
     >>> literal(date(2026, 10, 31)), literal(["16", "96"]), literal(Decimal("1.00")), literal("it's")
     ("DATE '2026-10-31'", "['16', '96']", '1.00', "'it''s'")
     """
