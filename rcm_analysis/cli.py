@@ -325,7 +325,7 @@ def _dates(practice: str | list[str], period: str | None, as_of: str | None, sto
 
 @app.command()
 def scrub(
-    paths: Annotated[list[Path], typer.Argument(help="837 files not sent yet.")],
+    paths: Annotated[list[Path], typer.Argument(help="837 files not sent yet, also .gz or .zip.")],
     practice: PracticeOption,
     out: Annotated[Path | None, typer.Option(help="File for the findings; .csv or .json.")] = None,
     annotate: Annotated[

@@ -144,7 +144,10 @@ def report(view: View, *, only: Iterable[str] = (), out: Path | str = OUT, jobs:
 
 
 def scrub(*paths: Path | str, practice: str, store: Path | str = STORE, as_of: date | str) -> pd.DataFrame:
-    """Findings on claims that were not sent yet: claim_number, severity, rule_id, finding, evidence, p_denial."""
+    """Findings on claims of 837 files that were not sent yet, opened as `ingest` opens them.
+
+    claim_number, severity, rule_id, finding, evidence, p_denial, expected_loss_usd
+    """
     import pandas as pd
 
     from rcm_analysis.months import day_of

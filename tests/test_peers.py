@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from rcm_analysis.edi import envelopes, x12
-from rcm_analysis.intake import ingest
+from rcm_analysis.intake import ingest, sources
 
 # our table and columns -> oxedi's
 OXEDI = {
@@ -61,7 +61,7 @@ PYX12_DIFFERS = {
 
 
 def ours(path: Path) -> dict[str, list[dict]]:
-    data = x12.plain(path.read_bytes())
+    data = sources.plain(path.read_bytes(), path.parent)
     found: dict[str, list[dict]] = {}
     for held in envelopes.gather(envelopes.parts(0, data, x12.interchanges(data))):
         for name, table in ingest.read_piece(held, ["0" * 64], b"key").tables.items():
@@ -103,7 +103,7 @@ def test_every_cell_of_835_agrees_with_oxedi(shared):
 def pyx12_segments(path: Path) -> Iterator[tuple[str, list[list[str]]]]:
     """Tag and elements of every segment, each element as its components; pyx12 itself takes ASCII without a mark."""
     reader = pytest.importorskip("pyx12.x12file", reason="needs pyx12, a development dependency")
-    text = x12.plain(path.read_bytes()).decode().encode("ascii", "replace").decode()
+    text = sources.plain(path.read_bytes(), path.parent).decode().encode("ascii", "replace").decode()
     for segment in reader.X12Reader(io.StringIO(text)):
         yield segment.get_seg_id(), [[part.get_value() for part in element.elements] for element in segment.elements]
 

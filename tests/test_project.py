@@ -29,7 +29,7 @@ ROOMS = {
     "edi": "store privacy reference", "spreadsheets": "store privacy reference edi",
     "intake": "store privacy edi spreadsheets", "claims": "store reference",
     "pages": "store privacy measures", "risk": "store models reference pages",
-    "prevention": "store reference edi claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
+    "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
     "reports": "store privacy claims measures pages compare", "synthetic": "",
 }  # fmt: skip
 DOORS = {"cli", "export", "view", "__init__", "__main__"}  # what opens all rooms

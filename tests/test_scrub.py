@@ -1,8 +1,11 @@
 """Scrub: each static edit on one bad claim, the file divided and put together again, rules applied, nothing personal out."""
 
 import errno
+import gzip
+import io
 import json
 import os
+import zipfile
 from itertools import count
 
 import pandas as pd
@@ -295,6 +298,31 @@ def test_findings_carry_nothing_of_the_patient(demo_con):
 def test_no_claim_is_an_error_that_says_so():
     with pytest.raises(scrub.ScrubError, match="no 837 claim"):
         scrub.read(b"hello", KEY)
+    with pytest.raises(scrub.ScrubError, match="a PDF document"):
+        scrub.read(b"%PDF-1.7", KEY)
+    with pytest.raises(scrub.ScrubError, match="damaged"):
+        scrub.read(gzip.compress(two_claims())[:60], KEY)
+
+
+def zipped(**files: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"{name}.837", data)
+    return out.getvalue()
+
+
+AS_INGESTED = {
+    "today.837.gz": gzip.compress, "today.zip": lambda data: zipped(today=data), "utf-16": lambda data: data.decode().encode("utf-16"),
+    "utf-32": lambda data: data.decode().encode("utf-32"), "ebcdic": lambda data: data.decode().encode("cp037"),
+    "with a mark": lambda data: b"\xef\xbb\xbf" + data,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AS_INGESTED)
+def test_claims_are_read_from_every_file_that_ingest_reads(name):
+    data = AS_INGESTED[name](two_claims())
+    assert scrub.read(data, KEY).data == two_claims() and contents(data) == contents(two_claims())
 
 
 def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeypatch):
@@ -386,6 +414,17 @@ def test_files_of_one_stem_are_written_beside_each_other(unlearned, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     assert all(name in done.output for name in names) and f"{first}: 5 claims, 0 held" in done.output
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
+
+
+def test_the_files_of_an_archive_are_checked_under_their_own_names(unlearned, tmp_path):
+    (tmp_path / "today.zip").write_bytes(zipped(a=many_claims("A1"), b=many_claims("B1", "B2")))
+    (tmp_path / "c.837.gz").write_bytes(gzip.compress(many_claims("C1")))
+    done = annotated(unlearned, tmp_path / "out", tmp_path / "today.zip", tmp_path / "c.837.gz")
+    assert done.exit_code == 0 and claims_in(tmp_path / "out") == ["A1", "B1", "B2", "C1"], done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{name}.clean.837" for name in "abc"]
+    (tmp_path / "today.zip").write_bytes(zipped(a=many_claims("A1"), b=b"Dear payer"))
+    done = annotated(unlearned, tmp_path / "out", tmp_path / "today.zip")
+    assert isinstance(done.exception, scrub.ScrubError) and str(done.exception).startswith("b.837: there is no")
 
 
 def test_a_copy_of_a_file_is_held_as_the_file_is(unlearned, tmp_path):

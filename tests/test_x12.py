@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from rcm_analysis.edi import x12
 from rcm_analysis.edi.x12 import Delimiters, Segments
+from rcm_analysis.intake import sources
 
 PLAIN = Delimiters(b"*", b":", b"^", b"~")
 HEAD = "ISA*00*          *00*          *ZZ*S              *ZZ*R              *260305*0630*^*00501*000000001*0*P*"
@@ -105,7 +107,7 @@ def test_text_without_an_envelope_is_told_by_its_first_transaction():
     "data", ["é".encode(), "é".encode("cp1252"), b"\xef\xbb\xbf" + "é".encode(), "é".encode("utf-16")]
 )
 def test_every_encoding_becomes_utf8(data):
-    assert x12.plain(data).decode() == "é"
+    assert sources.plain(data, Path()).decode() == "é"
 
 
 def test_lines_wrapped_at_80_columns_become_whole():
@@ -182,7 +184,7 @@ def test_segments_agree_with_a_plain_split(rows):
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_without_an_error(data):
-    text = x12.plain(data)
+    text = sources.plain(data, Path())
     for part in x12.interchanges(HEAD.encode() + b":~" + text):
         for piece in x12.pieces(HEAD.encode() + b":~" + text, part):
             segments = Segments(piece)

@@ -29,12 +29,11 @@ class _Level:
 
 
 def divide(data: bytes, keep: Collection[int]) -> bytes:
-    """The file with only the claims whose CLM segment has one of these numbers (place in the file, from 1).
+    """The file, as text in UTF-8, with only the claims whose CLM segment has one of these numbers (place in the file, from 1).
 
     Transactions that never held a claim are left out, too. Empty where nothing is kept.
     """
     keep = frozenset(keep)
-    data = x12.plain(data)
     out, before = [], 0
     for part in x12.interchanges(data):
         text = data[part.start : part.stop]
@@ -52,7 +51,6 @@ def claim_segments(data: bytes) -> dict[int, bytes]:
     """
     found: dict[int, bytes] = {}
     before = 0
-    data = x12.plain(data)
     for part in x12.interchanges(data):
         segments = data[part.start : part.stop].split(part.delimiters.segment)
         claims = enumerate(map(bytes.strip, segments), before + 1)

@@ -80,21 +80,6 @@ class Span(NamedTuple):
     stop: np.ndarray
 
 
-def plain(data: bytes) -> bytes:
-    """The bytes without a byte order mark, as UTF-8 whatever they were encoded in (UTF-16, UTF-8, Windows-1252)."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace").encode()
-    if data[:3] == b"\xef\xbb\xbf":
-        data = data[3:]
-    if data.isascii():
-        return data
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace").encode()
-    return data
-
-
 def interchanges(data: bytes) -> list[Interchange]:
     """Every interchange of a file, delimiters read from each ISA by counting its sixteen separators.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import io
 import lzma
 import mmap
 import os
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from rcm_analysis.edi import x12
 from rcm_analysis.errors import FailedError
 from rcm_analysis.spreadsheets.sheets import holds_workbook
 
@@ -195,6 +197,10 @@ class Opener:
             reason = f"the file can't be opened: {error.strerror or type(error).__name__}"
             yield _refused(name, str(found.path), reason, "check that it is there and readable", found.size)
 
+    def open_bytes(self, name: str, data: bytes) -> Iterator[Offered]:
+        """The same for a file that is in memory already."""
+        yield from self._unwrapped(printable(name), io.BytesIO(data), len(data))
+
     def _unwrapped(self, name: str, file: IO[bytes], size: int) -> Iterator[Offered]:
         head = file.read(4)
         file.seek(0)
@@ -260,6 +266,47 @@ class Opener:
                 return _unless_packed(self._held(inner, _blocks(stream), weight))
         except _BAD_ARCHIVE:
             return _refused(inner, place, "this member of the archive is damaged", "copy the archive again", weight)
+
+
+class Text(NamedTuple):
+    """A file's text in UTF-8 and where it came from; the files of an archive stand beside it under their own names."""
+
+    path: Path
+    data: bytes = b""
+    problem: tuple[str, str] | None = None  # reason and advice, where it could not be had
+
+
+def open_837(paths: Iterable[Path], *, spill: Path) -> Iterator[Text]:
+    """Claim files of the user's choice, opened as `ingest` opens them: .gz and .zip unpacked, every encoding read.
+
+    today.837                 today.837      ISA*00*...
+    yesterday.837.gz          yesterday.837  ISA*00*...
+    all.zip (a.837, b.pdf)    a.837          ISA*00*...
+                              b.pdf          problem: is no X12 but a PDF document
+    """
+    opener = _opening_all(spill)
+    for found in find(paths):
+        for offered in opener.open(found):
+            same = offered.name == printable(found.path.name)
+            yield _text(found.path if same else found.path.with_name(offered.name), offered, spill)
+
+
+def texts_of(data: bytes, *, spill: Path) -> Iterator[Text]:
+    """The same for a file's bytes."""
+    for offered in _opening_all(spill).open_bytes("file", data):
+        yield _text(Path(offered.name), offered, spill)
+
+
+def _opening_all(spill: Path) -> Opener:
+    return Opener(lambda file_id: False, spill)
+
+
+def _text(path: Path, offered: Offered, spill: Path) -> Text:
+    if offered.problem:
+        return Text(path, problem=offered.problem)
+    data = plain(offered.content, spill)[:]
+    strange = None if x12.interchanges(data) else stranger(offered.content)
+    return Text(path, problem=(f"is no X12 but {strange[0]}", strange[1])) if strange else Text(path, data)
 
 
 class _GrowsError(Exception):

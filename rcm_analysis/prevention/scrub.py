@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ import pyarrow as pa
 from rcm_analysis.claims import derive
 from rcm_analysis.edi import claim_837, divide_837, envelopes, x12
 from rcm_analysis.errors import FailedError, RcmError
+from rcm_analysis.intake import sources
 from rcm_analysis.prevention import cache, edits, features, holds, search, wording
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
@@ -54,7 +56,7 @@ class ScrubError(RcmError):
 
 @dataclass(frozen=True)
 class Offered:
-    """The claims of one 837 file: tables as ingested, what only segments tell, remarks, and the number of CLMs."""
+    """The claims of one 837 file: its text in UTF-8, tables as ingested, what only segments tell, and remarks."""
 
     data: bytes
     claims: pa.Table
@@ -69,8 +71,25 @@ class Offered:
 
 
 def read(data: bytes, key: bytes) -> Offered:
-    """The claims of an 837 file. Raises ScrubError where there is none; a claim cut off at the end is a remark."""
-    data = x12.plain(data)
+    """The claims of an 837 file given as its bytes, which may be compressed and in any encoding that `ingest` reads.
+
+    Raises ScrubError where there is none, or where the bytes hold several files.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        texts = list(sources.texts_of(data, spill=Path(folder)))
+    if len(texts) > 1:
+        raise ScrubError("the archive holds several files; check them by their paths")
+    return read_text(texts[0], key)
+
+
+def read_text(text: sources.Text, key: bytes) -> Offered:
+    """The claims of an opened 837 file; a claim cut off at the end is a remark.
+
+    Raises ScrubError that names the file where it could not be opened or holds no claim.
+    """
+    if text.problem:
+        raise ScrubError(f"{text.path.name}: {'; '.join(text.problem)}")
+    data = text.data
     file_id = hashlib.sha256(data).hexdigest()
     held: dict[str, list[pa.Table]] = {"submissions": [], "submission_lines": []}
     facts, remarks = [], []
@@ -83,7 +102,7 @@ def read(data: bytes, key: bytes) -> Offered:
         facts.append(edits.segment_facts(piece))
         remarks += [f"{note.place}: {note.reason}" for note in notes]
     if not any(len(table) for table in held["submissions"]):
-        raise ScrubError("there is no 837 claim in this file")
+        raise ScrubError(f"{text.path.name}: there is no 837 claim in this file")
     tables = {name: pa.concat_tables(parts) for name, parts in held.items()}
     return Offered(data, tables["submissions"], tables["submission_lines"], pd.concat(facts), remarks)
 
@@ -268,18 +287,22 @@ class Checked:
 
 
 def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None) -> list[Checked]:
-    """Every file checked against the practice as known on the day; `places` are those of all files together."""
+    """Every file checked against the practice as known on the day; `places` are those of all files together.
+
+    The files of an archive are checked one by one, under their own names.
+    """
     if not paths:
         return []
     place = Practice(store, practice)
     con = derive.open_practice(store, practice, as_of=as_of)
     known = cache.of_practice(con, place)
-    files = [read(path.read_bytes(), place.key()) for path in paths]
+    texts = list(sources.open_837(paths, spill=place.folder))
+    files = [read_text(text, place.key()) for text in texts]
     distinct = {file.data: file for file in files}  # copies have the same submission ids, and so share their findings
     findings = scrub(con, list(distinct.values()), known.rules, chances=known.chances, places=places)
     return [
-        Checked(path, file, findings[findings["submission_id"].isin(file.ids)].reset_index(drop=True))
-        for path, file in zip(paths, files, strict=True)
+        Checked(text.path, file, findings[findings["submission_id"].isin(file.ids)].reset_index(drop=True))
+        for text, file in zip(texts, files, strict=True)
     ]
 
 
