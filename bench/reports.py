@@ -31,18 +31,22 @@ for book in sorted(pathlib.Path("notebooks").glob("0*.ipynb")):
 """
 OURS = """
 import sys, pathlib, datetime
-from rcm_analysis import reports
+from rcm_analysis.reports import render
+from rcm_analysis.reports.request import ReportRequest
 folder, store, as_of, jobs = sys.argv[1:5]
-result = reports.render(practice="p0", period=as_of[:7], as_of=datetime.date.fromisoformat(as_of), store=pathlib.Path(store),
-                        out=pathlib.Path(folder), notebooks=reports.notebooks([]), jobs=int(jobs))
+request = ReportRequest("p0", as_of[:7], datetime.date.fromisoformat(as_of))
+result = render.render(request, store=pathlib.Path(store), out=pathlib.Path(folder), jobs=int(jobs))
 assert result.ok, result.statuses
 """
 MANY = """
 import sys, pathlib, datetime
-from rcm_analysis import portfolio, practices, reports
+from rcm_analysis.compare import portfolio
+from rcm_analysis.reports import all_practices
+from rcm_analysis.reports.request import ReportRequest
 folder, store, as_of, jobs, names = sys.argv[1:6]
-ask = practices.Ask(as_of[:7], datetime.date.fromisoformat(as_of), pathlib.Path(store), pathlib.Path(folder), tuple(reports.notebooks([])))
-made = practices.render_all(portfolio.names(pathlib.Path(store), names), ask, jobs=int(jobs))
+request = ReportRequest(names, as_of[:7], datetime.date.fromisoformat(as_of))
+made = all_practices.render_all(portfolio.names(pathlib.Path(store), names), request, store=pathlib.Path(store),
+                                out=pathlib.Path(folder), jobs=int(jobs))
 assert made.ok, made.made
 """
 

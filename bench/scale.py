@@ -95,9 +95,9 @@ def risk(root: Path) -> str:
 
 def report(root: Path) -> str:
     from rcm_analysis.reports import render
+    from rcm_analysis.reports.request import ReportRequest
 
-    made = render.render(practice=PRACTICE, period="2026-10", as_of=AS_OF, store=root / "store", out=root / "out",
-                          notebooks=render.notebooks([]), jobs=2)  # fmt: skip
+    made = render.render(ReportRequest(PRACTICE, "2026-10", AS_OF), store=root / "store", out=root / "out", jobs=2)
     told = [f"{s.notebook[:2]} {s.seconds:.0f} s {s.message}".strip() for s in made.statuses]
     return ("" if made.ok else "FAILED ") + "; ".join(told)
 

@@ -7,12 +7,16 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rcm_analysis import errors
 from rcm_analysis.errors import RcmError
+from rcm_analysis.months import MONTHS
+
+if TYPE_CHECKING:
+    from rcm_analysis.reports.request import ReportRequest
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
     "Denial trend analytics: read a practice's 835, 837 and 277CA files and its ledger, and render a denial report. "
@@ -59,6 +63,7 @@ def demo(
 
     Writes EDI files and a ledger under data/demo, with the truth beside them.
     """
+    from rcm_analysis.reports.request import ReportRequest
     from rcm_analysis.synthetic import practice as demo_
 
     folder = Path("data/demo")
@@ -66,7 +71,8 @@ def demo(
     made = demo_.write_practice(folder, claims=claims, seed=seed, events=not without_events)
     _say(f"wrote {made['files']:,} files with {made['remittances']:,} claim payments")
     code = _ingest([folder / "edi", folder / "ledger.csv"], demo_.PRACTICE, None, store)
-    code = max(code, _report(demo_.PRACTICE, None, None, store, OUT, [], 24, jobs))
+    day, period = _dates([demo_.PRACTICE], None, None, store)
+    code = max(code, _report(ReportRequest(demo_.PRACTICE, period, day), store, OUT, jobs))
     raise typer.Exit(code)
 
 
@@ -185,7 +191,7 @@ def report(
         str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; end of the period by default.")
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to render, by number or name.")] = None,
-    months: Annotated[int, typer.Option(help="Months looked back.", min=3)] = 24,
+    months: Annotated[int, typer.Option(help="Months looked back.", min=3)] = MONTHS,
     jobs: Annotated[
         int | None, typer.Option(help="Notebooks rendered at a time (2), or practices (as many as there are cores).")
     ] = None,
@@ -217,6 +223,8 @@ def report(
 
     Example: rcm report --practice riverbend --period 2026-10
     """
+    from rcm_analysis.reports.request import ReportRequest
+
     cluster = engine if engine and engine.startswith(("tcp://", "tls://")) else None
     if engine and not cluster:
         from rcm_analysis.store import engine as store_engine
@@ -225,39 +233,52 @@ def report(
     if issuers and not issuers.is_file():
         typer.echo(f"rcm: there is no {issuers}", err=True)
         raise typer.Exit(USAGE)
-    more = {"issuers_file": str(issuers.resolve())} if issuers else {}
-    if practice == "all" or "," in practice:
-        raise typer.Exit(
-            _report_all(practice, period, as_of, store, out, only or [], months, jobs, deidentified, pdf, cluster, more)
-        )
-    raise typer.Exit(
-        _report(practice, period, as_of, store, out, only or [], months, jobs or 2, deidentified, pdf, more)
-    )
+    names = _named(practice, store)
+    day, period = _dates(names, period, as_of, store)
+    request = ReportRequest(
+        practice, period, day, months, _books(only or [], compared=_several(practice)), deidentified=deidentified, pdf=pdf,
+        parameters={"issuers_file": str(issuers.resolve())} if issuers else {},
+    )  # fmt: skip
+    if _several(practice):
+        raise typer.Exit(_report_all(names, request, store, out, jobs, cluster))
+    raise typer.Exit(_report(request, store, out, jobs or 2))
 
 
-def _report(
-    practice,
-    period,
-    as_of,
-    store: Path,
-    out: Path,
-    only: list[str],
-    months: int,
-    jobs: int,
-    deidentified: bool = False,
-    pdf: bool = False,
-    more: dict[str, str] | None = None,
-) -> int:
+def _several(practice: str) -> bool:
+    return practice == "all" or "," in practice
+
+
+def _named(practice: str, store: Path) -> list[str]:
+    """The practices meant by all, or by names separated by commas."""
+    if not _several(practice):
+        return [practice]
+    from rcm_analysis.compare import portfolio
+
+    names = portfolio.names(store, practice)
+    if not names:
+        _say(f"rcm: no practice in {store}; begin with rcm demo or rcm ingest")
+        raise typer.Exit(USAGE)
+    return names
+
+
+def _books(only: list[str], *, compared: bool) -> tuple[Path, ...]:
+    """The notebooks chosen; none where practices are only compared."""
     from rcm_analysis.reports import render
 
-    day, period = _dates(practice, period, as_of, store)
-    notebooks = render.notebooks(only)
+    if compared and only and set(only) <= {"10", "portfolio", render.PORTFOLIO}:
+        return ()
+    return tuple(render.notebooks(only))
+
+
+def _report(request: ReportRequest, store: Path, out: Path, jobs: int) -> int:
+    from rcm_analysis.reports import render
+
+    total = len(request.notebooks if request.notebooks is not None else render.notebooks([]))
     with _bar("rendering") as progress:
-        done = iter(range(1, len(notebooks) + 1))
+        done = iter(range(1, total + 1))
         result = render.render(
-            practice=practice, period=period, as_of=day, store=store, out=out, notebooks=notebooks, months=months, jobs=jobs,
-            deidentified=deidentified, as_pdf=pdf, extra_parameters=more, provenance=render.provenance(practice, store, day), progress=lambda name, ok: progress(next(done), len(notebooks), name),
-        )  # fmt: skip
+            request, store=store, out=out, jobs=jobs, progress=lambda name, ok: progress(next(done), total, name)
+        )
     for status in result.statuses:
         if not status.ok:
             _say(f"{status.notebook}: {status.message}")
@@ -268,26 +289,19 @@ def _report(
     return DONE
 
 
-def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str], months: int, jobs: int | None,
-                deidentified: bool, pdf: bool, cluster: str | None, more: dict[str, str]) -> int:  # fmt: skip
+def _report_all(
+    names: list[str], request: ReportRequest, store: Path, out: Path, jobs: int | None, cluster: str | None
+) -> int:
     """Every practice's report and the page that compares them; code 3 when some failed, 1 when all did."""
     from rcm_analysis.compare import portfolio
-    from rcm_analysis.reports import all_practices as practices_
-    from rcm_analysis.reports import render
+    from rcm_analysis.reports import all_practices, render
 
-    names = portfolio.names(store, practice)
-    if not names:
-        _say(f"rcm: no practice in {store}; begin with rcm demo or rcm ingest")
-        return USAGE
-    day, period = _dates(names, period, as_of, store)
     jobs = jobs or os.cpu_count() or 1
-    books = [] if only and set(only) <= {"10", "portfolio", render.PORTFOLIO} else render.notebooks(only)
-    ask = practices_.Ask(period, day, store.resolve(), out.resolve(), tuple(books), months, max(1, jobs // len(names)),
-                         retries=1, deidentified=deidentified, as_pdf=pdf, parameters=more)  # fmt: skip
     with _bar("rendering") as progress:
         done = iter(range(1, len(names) + 1))
-        made = practices_.render_all(
-            names, ask, jobs=jobs, engine=cluster, name="" if practice == portfolio.ALL else practices_.name_of(names),
+        made = all_practices.render_all(
+            names, request, store=store.resolve(), out=out.resolve(), jobs=jobs, pages=max(1, jobs // len(names)), retries=1,
+            engine=cluster, name="" if request.practice == portfolio.ALL else all_practices.name_of(names),
             progress=lambda name, ok: progress(next(done), len(names), name),
         )  # fmt: skip
     for one in made.made:
@@ -302,8 +316,8 @@ def _report_all(practice, period, as_of, store: Path, out: Path, only: list[str]
     return DONE if good == len(names) else PARTLY if good else FAILED
 
 
-def _dates(practice: str | list[str], period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
-    """As-of day and period: given, or the last whole month that the files of the practice (or of any of them) reach."""
+def _dates(names: list[str], period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
+    """As-of day and period: given, or the last whole month that the files of any of the practices reach."""
     from rcm_analysis.months import last_month, window
     from rcm_analysis.store.practice import Practice, StoreError
 
@@ -315,7 +329,6 @@ def _dates(practice: str | list[str], period: str | None, as_of: str | None, sto
         typer.echo("rcm: dates are written 2026-10-31 and periods 2026-10", err=True)
         raise typer.Exit(USAGE) from None
     if day is None:
-        names = [practice] if isinstance(practice, str) else practice
         known = [row for name in names for row in Practice(store, name).files()["last_known_on"].to_pylist() if row]
         if not known:
             raise StoreError(f"there is nothing of {', '.join(names)} in {store}; ingest its files first")

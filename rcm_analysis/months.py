@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 from rcm_analysis.errors import RcmError
 
+MONTHS = 24  # looked back where nobody asks for others
+
 
 def last_month(as_of: date) -> str:
     """The last whole month known on a day: the day's own month when it is the month's last day.

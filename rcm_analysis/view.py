@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rcm_analysis.months import MONTHS
 from rcm_analysis.store.view import View
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class PracticeView(View):
 
 
 def open_practice(
-    store: Path | str, practice: str, *, as_of: date | str, months: int = 24, engine: str | None = None
+    store: Path | str, practice: str, *, as_of: date | str, months: int = MONTHS, engine: str | None = None
 ) -> PracticeView:
     """A practice's facts and derived tables as of a day, looked back at over `months` whole months.
 
@@ -136,11 +137,11 @@ def report(view: View, *, only: Iterable[str] = (), out: Path | str = OUT, jobs:
     """Renders the practice's notebooks as of the view's day into OUT/PRACTICE/PERIOD."""
     from rcm_analysis.months import last_month
     from rcm_analysis.reports import render
+    from rcm_analysis.reports.request import ReportRequest
 
-    return render.render(
-        practice=view.practice, period=last_month(view.as_of), as_of=view.as_of, store=view.store, out=Path(out),
-        notebooks=render.notebooks(list(only)), months=view.months, jobs=jobs, as_pdf=pdf,
-    )  # fmt: skip
+    books = tuple(render.notebooks(list(only)))
+    asked = ReportRequest(view.practice, last_month(view.as_of), view.as_of, view.months, books, pdf=pdf)
+    return render.render(asked, store=view.store, out=Path(out), jobs=jobs)
 
 
 def scrub(*paths: Path | str, practice: str, store: Path | str = STORE, as_of: date | str) -> pd.DataFrame:

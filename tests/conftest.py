@@ -17,6 +17,7 @@ from hypothesis import settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.reports import render
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
@@ -78,8 +79,8 @@ def demo_report(demo_store, tmp_path_factory) -> Path:
     def make(out: Path) -> None:
         books = render.notebooks([])
         assert len(books) >= 3
-        result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=out,
-                                notebooks=books, jobs=2)  # fmt: skip
+        request = ReportRequest("riverbend", "2026-10", AS_OF, notebooks=tuple(books))
+        result = render.render(request, store=demo_store, out=out, jobs=2)
         assert result.ok, result.statuses
 
     return made_once(tmp_path_factory, "out", make) / "riverbend/2026-10"

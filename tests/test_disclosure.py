@@ -19,6 +19,7 @@ from rcm_analysis import words
 from rcm_analysis.measures import by_month
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import render
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.stats import wilson
 
 DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
@@ -26,9 +27,10 @@ DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 
 @pytest.fixture(scope="module")
 def variant(demo_store, tmp_path_factory) -> Path:
-    result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=render.notebooks([]), jobs=2, deidentified=True,
-                            provenance={"dates": "2024-11-02 to 2026-10-31"})  # fmt: skip
+    request = ReportRequest(
+        "riverbend", "2026-10", AS_OF, deidentified=True, provenance={"dates": "2024-11-02 to 2026-10-31"}
+    )
+    result = render.render(request, store=demo_store, out=tmp_path_factory.mktemp("out"), jobs=2)
     assert result.ok, result.statuses
     return result.folder
 
@@ -268,8 +270,8 @@ def test_what_a_cell_prints_is_left_out(tmp_path):
         "print('claim QZ-77001 of 2026-03-04')",
         "import pandas\npandas.DataFrame({'a': ['QZ-77001']})",
     )
-    folder = render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", notebooks=[book],
-                            deidentified=True).folder  # fmt: skip
+    request = ReportRequest("p", "2026-10", AS_OF, notebooks=(book,), deidentified=True)
+    folder = render.render(request, store=tmp_path, out=tmp_path / "out").folder
     assert not any("QZ-77001" in text for text in files(folder).values())
     assert "12 of 100 claims" in (folder / "01_x.html").read_text()
 

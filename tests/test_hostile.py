@@ -17,6 +17,7 @@ from rcm_analysis import cli, export, words
 from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import scrub
 from rcm_analysis.reports import render
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import edi, practice
 
@@ -84,8 +85,9 @@ def store(hostile_folder, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(store, tmp_path_factory) -> Path:
-    result = render.render(practice="p", period="2026-10", as_of=AS_OF, store=store, out=tmp_path_factory.mktemp("out"),
-                            notebooks=render.notebooks([]), jobs=2)  # fmt: skip
+    result = render.render(
+        ReportRequest("p", "2026-10", AS_OF), store=store, out=tmp_path_factory.mktemp("out"), jobs=2
+    )
     assert result.ok, result.statuses
     return result.folder
 

@@ -15,6 +15,7 @@ from rcm_analysis.compare import issuers
 from rcm_analysis.compare.issuers import IssuersError
 from rcm_analysis.measures import by_month
 from rcm_analysis.reports import render
+from rcm_analysis.reports.request import ReportRequest
 
 YEAR = {"months": 12}
 # the layout of the plan years since 2024, one header with the stray quotation mark of its first publication
@@ -142,8 +143,9 @@ def test_ids_are_read_from_the_users_table(tmp_path):
 
 def test_the_audit_shows_them_where_the_workbook_is_given(demo_store, tmp_path):
     book = workbook(tmp_path / "tic.xlsx")
-    result = render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path / "out",
-                            notebooks=render.notebooks(["09"]), extra_parameters={"issuers_file": str(book)})  # fmt: skip
+    request = ReportRequest("riverbend", "2026-10", AS_OF, notebooks=tuple(render.notebooks(["09"])),
+                            parameters={"issuers_file": str(book)})  # fmt: skip
+    result = render.render(request, store=demo_store, out=tmp_path / "out")
     assert result.ok, result.statuses
     text = (result.folder / "09_practice_audit.html").read_text("utf-8")
     rows = pd.read_csv(result.folder / "tables/audit_issuers.csv")

@@ -11,13 +11,17 @@ from conftest import AS_OF, GOOD, ROOT, notebook
 
 from rcm_analysis.errors import RcmError
 from rcm_analysis.reports import pdf, render
+from rcm_analysis.reports.request import ReportRequest
+
+
+def asked(folder) -> ReportRequest:
+    return ReportRequest("p", "2026-10", AS_OF, notebooks=(notebook(folder / "01_x.ipynb", GOOD),), pdf=True)
 
 
 def test_without_weasyprint_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(RcmError, match=r"rcm-analysis\[pdf\]"):
-        render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
-                       notebooks=[notebook(tmp_path / "01_x.ipynb", GOOD)])  # fmt: skip
+        render.render(asked(tmp_path), store=tmp_path, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -53,16 +57,14 @@ def pack(reader, demo_report, tmp_path_factory):
     """The folder of a report, and its PDF as read."""
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
     names = ["index.html", *(f"{book.stem}.html" for book in render.notebooks([]))]
-    css = (ROOT / "rcm_analysis/templates/style.css").read_text("utf-8")
+    css = (ROOT / "rcm_analysis/pages/templates/style.css").read_text("utf-8")
     pdf.write(demo_report, names, path, title="Denials at riverbend, October 2026", css=css)
     return demo_report, reader(path)
 
 
 @pytest.mark.slow
 def test_a_report_brings_its_pdf(reader, tmp_path):
-    book = notebook(tmp_path / "01_x.ipynb", GOOD)
-    folder = render.render(practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=tmp_path / "out", as_pdf=True,
-                            notebooks=[book]).folder  # fmt: skip
+    folder = render.render(asked(tmp_path), store=tmp_path, out=tmp_path / "out").folder
     text = squeezed("".join(page.extract_text() for page in reader(folder / "report.pdf").pages))
     assert "DenialsatpOctober2026" in text.replace(",", "") and text.count("12of100claims") == 2
 

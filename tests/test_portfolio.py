@@ -21,6 +21,7 @@ from rcm_analysis.compare import equal_mix, portfolio
 from rcm_analysis.pages import blocks
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import all_practices, render
+from rcm_analysis.reports.request import ReportRequest
 
 BOOK = ROOT / "notebooks/10_portfolio.ipynb"
 
@@ -188,15 +189,16 @@ def test_a_practice_without_decisions_stays_in_the_ranking(told):
     assert "no decision is known" in row["data"]
 
 
-def ask(store, out, *books, **more) -> all_practices.Ask:
-    return all_practices.Ask("2026-10", AS_OF, store, out, tuple(books), **more)
+def rendered(practices, store, out, *books, jobs=1, name="", **more) -> all_practices.Round:
+    request = ReportRequest("all", "2026-10", AS_OF, notebooks=tuple(books), **more)
+    return all_practices.render_all(practices, request, store=store, out=out, jobs=jobs, name=name)
 
 
 def test_one_broken_practice_stops_no_other_and_is_named(store, tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD, "assert practice != 'lakeside'")
     (tmp_path / "out/lakeside/2026-10").mkdir(parents=True)
     (tmp_path / "out/lakeside/2026-10/index.html").write_text("the last good one")
-    made = all_practices.render_all(["riverbend", "lakeside", "broken"], ask(store, tmp_path / "out", book), jobs=2)
+    made = rendered(["riverbend", "lakeside", "broken"], store, tmp_path / "out", book, jobs=2)
     assert {one.practice: one.ok for one in made.made} == {"riverbend": True, "lakeside": False, "broken": False}
     assert not made.ok and made.page.ok
     assert made.made[0].message.startswith("its data could not be read or computed (")
@@ -233,7 +235,7 @@ def test_a_forgotten_practice_is_forgotten_by_the_comparison_too(store, tmp_path
     shutil.copytree(store / "riverbend", copied / "riverbend")
     shutil.copytree(store / "riverbend", copied / "other")
     for name, chosen in (("", ["other", "riverbend"]), ("mine", ["riverbend"])):
-        all_practices.render_all(chosen, ask(copied, tmp_path / "out"), name=name)
+        rendered(chosen, copied, tmp_path / "out", name=name)
     run = CliRunner().invoke(
         cli.app, ["forget", "-p", "other", "--yes", "--store", str(copied), "--out", str(tmp_path / "out")]
     )
@@ -248,7 +250,7 @@ def test_all_names_no_practice(tmp_path):
 
 
 def test_the_deidentified_page_keeps_names_and_no_small_count(store, tmp_path):
-    made = all_practices.render_all(["riverbend", "lakeside"], ask(store, tmp_path / "out", deidentified=True))
+    made = rendered(["riverbend", "lakeside"], store, tmp_path / "out", deidentified=True)
     folder = made.page.folder
     assert folder.name == "2026-10.deidentified" and not (folder / "executed").exists()
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -22,21 +22,15 @@ from rcm_analysis.measures import by_month
 from rcm_analysis.pages import blocks
 from rcm_analysis.reports import render as reports_render
 from rcm_analysis.reports import run as reports_run
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store.practice import Practice
 
 HOSTILE = "<script>alert(1)</script>"
 
 
 def render(tmp_path, *notebooks: Path, **more) -> reports_render.Result:
-    return reports_render.render(
-        practice="p",
-        period="2026-10",
-        as_of=AS_OF,
-        store=tmp_path,
-        out=tmp_path / "out",
-        notebooks=list(notebooks),
-        **more,
-    )
+    request = ReportRequest("p", "2026-10", AS_OF, notebooks=notebooks, **more)
+    return reports_render.render(request, store=tmp_path, out=tmp_path / "out")
 
 
 def test_a_report_lands_where_it_was_asked_for_though_the_folder_changes_meanwhile(tmp_path, monkeypatch):
@@ -44,16 +38,15 @@ def test_a_report_lands_where_it_was_asked_for_though_the_folder_changes_meanwhi
     (tmp_path / "elsewhere").mkdir()
     book = notebook(tmp_path / "01_a.ipynb", GOOD)
     monkeypatch.chdir(tmp_path / "here")
-    run = reports_render.runs.run
+    run = reports_render.run.run
 
     def wandering(*given, **named):
         os.chdir(tmp_path / "elsewhere")
         return run(*given, **named)
 
-    monkeypatch.setattr(reports_render.runs, "run", wandering)
-    result = reports_render.render(
-        practice="p", period="2026-10", as_of=AS_OF, store=tmp_path, out=Path("out"), notebooks=[book]
-    )
+    monkeypatch.setattr(reports_render.run, "run", wandering)
+    request = ReportRequest("p", "2026-10", AS_OF, notebooks=(book,))
+    result = reports_render.render(request, store=tmp_path, out=Path("out"))
     assert result.ok and (tmp_path / "here/out/p/2026-10/index.html").exists()
 
 
@@ -109,10 +102,8 @@ def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_c
 
 
 def test_the_same_inputs_give_the_same_bytes(demo_report, demo_store, tmp_path):
-    books = [ROOT / "notebooks/03_write_offs.ipynb"]
-    again = reports_render.render(
-        practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path, notebooks=books
-    ).folder
+    request = ReportRequest("riverbend", "2026-10", AS_OF, notebooks=(ROOT / "notebooks/03_write_offs.ipynb",))
+    again = reports_render.render(request, store=demo_store, out=tmp_path).folder
     tables = [path.name for path in (again / "tables").iterdir()]
     assert len(tables) >= 4
     for name in tables:
@@ -134,8 +125,8 @@ def sentences(path: Path) -> list[str]:
 def test_a_practice_with_one_kind_of_file_gets_its_report(demo_folder, tmp_path, kind):
     place = demo_folder / "ledger.csv" if kind == "ledger" else demo_folder / "edi" / kind
     ingest.ingest(Practice(tmp_path, "half"), [place] if kind == "ledger" else sorted(place.iterdir())[:60])
-    result = reports_render.render(practice="half", period="2025-06", as_of=date(2025, 6, 30), store=tmp_path, out=tmp_path / "out",
-                            notebooks=reports_render.notebooks([]), jobs=2)  # fmt: skip
+    request = ReportRequest("half", "2025-06", date(2025, 6, 30))
+    result = reports_render.render(request, store=tmp_path, out=tmp_path / "out", jobs=2)
     assert result.ok, result.statuses
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", (result.folder / "index.html").read_text(), flags=re.S)
     for path in result.folder.glob("*.html"):
@@ -208,7 +199,7 @@ def test_what_papermill_lets_pass_fails_the_report(tmp_path, monkeypatch, cell, 
 def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
     with pytest.raises(reports_run.NotebookError, match="no parameter mnths"):
-        render(tmp_path, book, extra_parameters={"mnths": 3})
+        render(tmp_path, book, parameters={"mnths": 3})
     assert not (tmp_path / "out").exists()
 
 
@@ -256,8 +247,8 @@ def test_every_file_of_a_report_is_its_owners_alone(tmp_path):
 
 COUNT = """
 from datetime import date
-from rcm_analysis import claims
-con = claims.open_practice(store, practice, as_of=date.fromisoformat(as_of))
+from rcm_analysis.claims import derive
+con = derive.open_practice(store, practice, as_of=date.fromisoformat(as_of))
 print(con.execute("SELECT count(*) FILTER (WHERE database_name = 'shared') > 30 FROM duckdb_tables()").fetchall())
 print(con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall())
 """
@@ -268,8 +259,8 @@ def test_tables_are_derived_once_and_shared(demo_store, tmp_path, monkeypatch):
     inner = derive.derive
     monkeypatch.setattr(derive, "derive", lambda *a, **k: derived.append(1) or inner(*a, **k))
     books = [notebook(tmp_path / f"0{i}_x.ipynb", COUNT, GOOD) for i in (1, 2)]
-    folder = reports_render.render(practice="riverbend", period="2026-10", as_of=AS_OF, store=demo_store, out=tmp_path / "out",
-                            notebooks=books).folder  # fmt: skip
+    request = ReportRequest("riverbend", "2026-10", AS_OF, notebooks=tuple(books))
+    folder = reports_render.render(request, store=demo_store, out=tmp_path / "out").folder
     assert derived == [1]
     con = derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
     wanted = con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall()

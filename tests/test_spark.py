@@ -19,6 +19,7 @@ from rcm_analysis.models.outcome import OutcomeModel
 from rcm_analysis.prevention import chance, features
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.reports import all_practices, render
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Practice
@@ -189,8 +190,10 @@ def test_practices_rendered_by_dask_workers_give_the_same_tables(demo_store, tmp
     names, books = ["broken", "here", "there"], render.notebooks(["03"])
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         for out, engine in (("mine", None), ("theirs", cluster.scheduler_address)):
-            ask = all_practices.Ask("2026-10", AS_OF, tmp_path / "store", tmp_path / out, tuple(books))
-            made = all_practices.render_all(names, ask, jobs=2, engine=engine)
+            request = ReportRequest("all", "2026-10", AS_OF, notebooks=tuple(books))
+            made = all_practices.render_all(
+                names, request, store=tmp_path / "store", out=tmp_path / out, jobs=2, engine=engine
+            )
             assert [one.ok for one in made.made] == [False, True, True] and made.page.ok, made
     tables = sorted(path.relative_to(tmp_path / "mine") for path in (tmp_path / "mine").glob("*/2026-10/tables/*.csv"))
     assert len(tables) > 10

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rcm_analysis.claims import overlaps, postings
-from rcm_analysis.months import day_of
+from rcm_analysis.months import MONTHS, day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import kept, schema, steps
@@ -98,7 +98,7 @@ def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> No
 
 
 def open_practice(
-    store: Path | str, practice: str, *, as_of: date | str, months: int = 24, engine: str | None = None
+    store: Path | str, practice: str, *, as_of: date | str, months: int = MONTHS, engine: str | None = None
 ) -> View:
     """The practice's facts and derived tables as of the day (a date or 2026-10-31); what a notebook begins with.
 

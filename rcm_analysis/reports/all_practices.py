@@ -1,6 +1,6 @@
 """Every practice's report, and the page that compares them: a consultant's round, on all cores or on a cluster.
 
-    made = render_all(["alder", "birch"], period="2026-10", as_of=day, store=store, out=out, notebooks=books, jobs=8)
+    made = render_all(["alder", "birch"], ReportRequest("all", "2026-10", day), store=store, out=out, jobs=8)
     out/alder/2026-10/index.html, out/birch/2026-10/index.html, out/all/2026-10/10_portfolio.html
 
 Practices share nothing but the page, so one that fails stops no other; the page names it and leads to its last good
@@ -14,8 +14,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,44 +23,13 @@ import pandas as pd
 from rcm_analysis.compare import portfolio
 from rcm_analysis.errors import FailedError, RcmError
 from rcm_analysis.reports import render, run
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import practice as practice_store
 from rcm_analysis.store.practice import Practice
 
 MOST_MONTHS = 12  # the page compares a year at most; its trends go back twice as far
 Progress = Callable[[str, bool], None]
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What is asked of every practice alike; small enough to be sent to another machine."""
-
-    period: str
-    as_of: date
-    store: Path
-    out: Path
-    notebooks: tuple[Path, ...] = ()  # none: compare only
-    months: int = 24
-    jobs: int = 1  # notebooks of one practice at a time
-    at_a_time: int = 1  # notebooks of all practices together on one machine, which share its cores
-    retries: int = 0
-    variant: str = ""
-    deidentified: bool = False
-    as_pdf: bool = False
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    def folder(self, practice: str, variant: str | None = None) -> Path:
-        return render.folder_of(
-            self.out,
-            practice,
-            self.period,
-            self.variant if variant is None else variant,
-            deidentified=self.deidentified,
-        )
-
-    @property
-    def compared_months(self) -> int:
-        return min(self.months, MOST_MONTHS)
 
 
 @dataclass(frozen=True)
@@ -87,21 +55,27 @@ class Round:
 
 
 def render_all(
-    practices: Sequence[str], ask: Ask, *, jobs: int = 1, engine: str | None = None, name: str = "", progress: Progress | None = None,
-    missing: Mapping[str, str] | None = None, facts: dict[str, Any] | None = None,
+    practices: Sequence[str], request: ReportRequest, *, store: Path, out: Path, jobs: int = 1, pages: int = 1, retries: int = 0,
+    engine: str | None = None, name: str = "", progress: Progress | None = None, missing: Mapping[str, str] | None = None,
 ) -> Round:  # fmt: skip
     """Renders every practice, `jobs` at a time, then the page that compares them, under `all` of the reports' folder.
 
-    `engine` is None for this machine or the address of a Dask scheduler (tcp://host:8786) whose workers see store and
-    reports under the same paths. `name` sets the page of a choice of practices apart from that of all.
-    `missing` says why practices have no report where that is known already; `facts` go into the page's manifest.
+    The request is the same for each practice but for the practice's name; without notebooks they are compared only.
+    `pages` of one practice are rendered at a time. `engine` is None for this machine or the address of a Dask scheduler
+    (tcp://host:8786) whose workers see store and reports under the same paths. `name` sets the page of a choice of
+    practices apart from that of all. `missing` says why practices have no report where that is known already; the
+    request's facts go into the manifest of the page that compares.
     """
     told = progress or (lambda practice, ok: None)
-    ask = replace(ask, at_a_time=min(jobs, len(practices)) * ask.jobs)
+    asked = replace(request, facts={})
+    at_a_time = min(jobs, len(practices)) * pages  # notebooks together on one machine, which share its cores
+    share = {"store": store, "out": out, "jobs": pages, "retries": retries, "at_a_time": at_a_time}
     # the longest first, so that none is last alone
-    waiting = sorted(practices, key=lambda one: (-_size(ask.store, one), one))
+    waiting = sorted(practices, key=lambda one: (-_size(store, one), one))
     with render.private_files(), store_engine.pool(engine, jobs=jobs) as pool:
-        futures: list[tuple[str, Future]] = [(one, pool.submit(one_practice, one, ask)) for one in waiting]
+        futures: list[tuple[str, Future]] = [
+            (one, pool.submit(one_practice, replace(asked, practice=one), **share)) for one in waiting
+        ]
         parts = []
         for one, future in futures:
             made, profile = _result(one, future)
@@ -110,9 +84,9 @@ def render_all(
     parts.sort(key=lambda part: part[0].practice)
     made = tuple(replace(one, ok=False, message=(missing or {}).get(one.practice, one.message)) if one.practice in (missing or {}) else one
                  for one, _ in parts)  # fmt: skip
-    return Round(
-        made, compare(made, [profile for _, profile in parts if profile is not None], ask, name=name, facts=facts)
-    )
+    profiles = [profile for _, profile in parts if profile is not None]
+    page = replace(request, practice=portfolio.ALL, variant=name)
+    return Round(made, compare(made, profiles, page, store=store, out=out, retries=retries))
 
 
 def _size(store: Path, practice: str) -> int:
@@ -128,16 +102,19 @@ def _result(practice: str, future: Future) -> tuple[Made, portfolio.Profiles | N
         return Made(practice, False, f"the worker failed: {type(error).__name__}"), None
 
 
-def one_practice(practice: str, ask: Ask) -> tuple[Made, portfolio.Profiles | None]:
+def one_practice(
+    request: ReportRequest, *, store: Path, out: Path, jobs: int = 1, retries: int = 0, at_a_time: int = 1
+) -> tuple[Made, portfolio.Profiles | None]:
     """A practice's report and its numbers for the page; whatever goes wrong is told, without values from the data."""
-    profile, message = _tried(
-        lambda: portfolio.profile(ask.store, practice, as_of=ask.as_of, months=ask.compared_months)
-    )
-    if not message and ask.notebooks:
-        result, message = _tried(lambda: _render(practice, ask))
+    practice, months = request.practice, min(request.months, MOST_MONTHS)
+    profile, message = _tried(lambda: portfolio.profile(store, practice, as_of=request.as_of, months=months))
+    if not message and request.notebooks != ():
+        result, message = _tried(
+            lambda: render.render(_of_known(request, store), store=store, out=out, jobs=jobs, retries=retries,
+                                  environment=run.fair_shares(at_a_time, long_queue=True)))  # fmt: skip
         if result is not None and not result.ok:
             message = "; ".join(f"{status.notebook}: {status.message}" for status in result.statuses if not status.ok)
-    folder = ask.folder(practice)
+    folder = request.folder(out)
     href = f"../../{practice}/{folder.name}/index.html" if (folder / "index.html").exists() else ""
     return Made(practice, not message, message, href), profile
 
@@ -152,39 +129,29 @@ def _tried(call: Callable[[], Any]) -> tuple[Any, str]:
         return None, f"its data could not be read or computed ({type(error).__name__})"
 
 
-def _render(practice: str, ask: Ask) -> render.Result:
-    if not Practice(ask.store, practice).exists():
-        raise RcmError(f"there is nothing of {practice}; ingest its files first")
-    return render.render(
-        practice=practice, period=ask.period, as_of=ask.as_of, store=ask.store, out=ask.out, notebooks=list(ask.notebooks),
-        months=ask.months, jobs=ask.jobs, retries=ask.retries, variant=ask.variant, deidentified=ask.deidentified,
-        as_pdf=ask.as_pdf, extra_parameters=ask.parameters, provenance=render.provenance(practice, ask.store, ask.as_of), environment=run.fair_shares(ask.at_a_time, long_queue=True),
-    )  # fmt: skip
+def _of_known(request: ReportRequest, store: Path) -> ReportRequest:
+    if not Practice(store, request.practice).exists():
+        raise RcmError(f"there is nothing of {request.practice}; ingest its files first")
+    return request
 
 
 def compare(
-    made: Sequence[Made],
-    profiles: Sequence[portfolio.Profiles],
-    ask: Ask,
-    *,
-    name: str = "",
-    facts: dict[str, Any] | None = None,
-) -> render.Result | None:
+    made: Sequence[Made], profiles: Sequence[portfolio.Profiles], request: ReportRequest, *, store: Path, out: Path, retries: int = 0,
+) -> render.Result | None:  # fmt: skip
     """The page that compares the practices; None where no practice could be read."""
     if not profiles:
         return None
     told = portfolio.together(profiles)
     told = portfolio.Profiles(told.cases, told.figures, told.changes, pd.DataFrame([vars(one) for one in made]))
     notebook = render.portfolio_notebook()
-    known = run.parameters_of(notebook)
+    known = set(run.parameters_of(notebook)) - {"months"}
+    request = replace(
+        request, months=min(request.months, MOST_MONTHS), notebooks=(notebook,), provenance={"practices": f"{len(made):,}"},
+        parameters={key: value for key, value in request.parameters.items() if key in known},
+        facts={"practices": [one.practice for one in made], **request.facts},
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="rcm-") as folder, portfolio.handed(told, Path(folder)) as environment:
-        return render.render(
-            practice=portfolio.ALL, period=ask.period, as_of=ask.as_of, store=ask.store, out=ask.out, notebooks=[notebook],
-            months=ask.compared_months, retries=ask.retries, variant=name, deidentified=ask.deidentified, as_pdf=ask.as_pdf,
-            extra_parameters={key: value for key, value in ask.parameters.items() if key in known and key != "months"},
-            provenance={"practices": f"{len(made):,}"}, facts={"practices": [one.practice for one in made], **(facts or {})},
-            environment=environment,
-        )  # fmt: skip
+        return render.render(request, store=store, out=out, retries=retries, environment=environment)
 
 
 def name_of(practices: Sequence[str]) -> str:

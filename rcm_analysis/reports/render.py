@@ -33,6 +33,7 @@ from rcm_analysis.errors import RcmError
 from rcm_analysis.pages import blocks
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import pdf, run
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.reports.run import Status
 from rcm_analysis.store import engine, kept
 from rcm_analysis.store.practice import Practice
@@ -62,11 +63,6 @@ class Result:
     @property
     def ok(self) -> bool:
         return all(status.ok for status in self.statuses)
-
-
-def folder_of(out: Path, practice: str, period: str, variant: str = "", *, deidentified: bool = False) -> Path:
-    """Where a report appears: PERIOD, and after it the names of what sets it apart."""
-    return out / practice / ".".join(part for part in (period, variant, "deidentified" if deidentified else "") if part)
 
 
 def notebooks(only: list[str]) -> list[Path]:
@@ -101,58 +97,60 @@ def provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
     files = [row for row in place.files().to_pylist() if row["status"] != "rejected"]
     seen = [row for row in files if row["first_known_on"] and row["first_known_on"] <= as_of]
     if not seen:
-        return {"batches": ", ".join(place.batches())}
+        return {"batches": ", ".join(place.batches())} if place.exists() else {}
     last = min(max(row["last_known_on"] for row in seen), as_of)
     return {"files": f"{len(seen):,}", "dates": f"{min(row['first_known_on'] for row in seen)} to {last}",
             "batches": ", ".join(place.batches())}  # fmt: skip
 
 
 def render(
-    *, practice: str, period: str, as_of: date, store: Path, out: Path, notebooks: list[Path], months: int = 24, jobs: int = 1,
-    provenance: dict[str, Any] | None = None, progress: Callable[[str, bool], None] | None = None,
-    extra_parameters: dict[str, Any] | None = None,
-    retries: int = 0, facts: dict[str, Any] | None = None, variant: str = "",
-    deidentified: bool = False, as_pdf: bool = False, environment: dict[str, str] | None = None,
+    request: ReportRequest, *, store: Path, out: Path, jobs: int = 1, retries: int = 0,
+    progress: Callable[[str, bool], None] | None = None, environment: dict[str, str] | None = None,
 ) -> Result:  # fmt: skip
-    """Runs the notebooks and publishes the report of `period` (YYYY-MM) under `out`.
+    """Runs the notebooks, `jobs` at a time, and publishes the report under `out`.
 
-    `provenance` (batches, files, dates covered) is printed at the foot of every page and kept in the manifest, `facts`
-    in the manifest alone. A notebook that fails is tried `retries` times more. `variant` names a report of its own
-    beside the period's usual one. `deidentified` leaves out what could name a person (see `disclosure`) and the
-    executed notebooks, and names the variant so. `as_pdf` makes report.pdf besides, and needs WeasyPrint. `environment`
-    is added to that of the notebooks' kernels.
+    A notebook that fails is tried `retries` times more. `environment` is added to that of the notebooks' kernels.
     Raises NotebookError for unknown parameters, before anything is run.
     """
-    parameters = {"practice": practice, "as_of": as_of.isoformat(), "months": months, "store": str(store.resolve()),
-                  **(extra_parameters or {})}  # fmt: skip
-    run.check_parameters(notebooks, parameters)
-    if as_pdf:
+    books = list(request.notebooks) if request.notebooks is not None else notebooks([])
+    parameters = {"practice": request.practice, "as_of": request.as_of.isoformat(), "months": request.months,
+                  "store": str(store.resolve()), **request.parameters}  # fmt: skip
+    run.check_parameters(books, parameters)
+    if request.pdf:
         pdf.check()
     # once and here: while notebooks run, another thread may change the folder that the whole process is in
-    final = folder_of(out.resolve(), practice, period, variant, deidentified=deidentified)
+    final = request.folder(out.resolve())
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_files(), lock(final.parent):
         _clear_up(final)
         work = final.with_name(f".{final.name}.building-{os.getpid()}")
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
-        with _shared_tables(practice, as_of, store, work, worth_it=len(notebooks) > 1) as shared:
+        with _shared_tables(request.practice, request.as_of, store, work, worth_it=len(books) > 1) as shared:
             kernels = {**shared, **(environment or {})}
-            kernels |= {release.VARIABLE: secrets.token_hex(16)} if deidentified else {}
-            statuses = run.run_all(notebooks, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
+            kernels |= {release.VARIABLE: secrets.token_hex(16)} if request.deidentified else {}
+            statuses = run.run_all(books, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=kernels, retries=retries)  # fmt: skip
-        context = {"practice": practice, "period": period, "as_of": as_of, "provenance": provenance or {},
-                   "facts": facts or {}, "deidentified": deidentified}  # fmt: skip
-        if deidentified:
+        context = _context(request, store)
+        if request.deidentified:
             parameters, context = _coarse(parameters), _coarse(context)
-        _write_pages(work, notebooks, statuses, parameters, context)
-        if as_pdf:
+        _write_pages(work, books, statuses, parameters, context)
+        if request.pdf:
             written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
-            title = f"Denials at {words.called(practice)}, {words.month_name(period)}"
+            title = f"Denials at {words.called(request.practice)}, {words.month_name(request.period)}"
             pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
-        if deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
+        if request.deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
         return _publish(work, final, statuses)
+
+
+def _context(request: ReportRequest, store: Path) -> dict[str, Any]:
+    """What every page and the manifest say of the whole report."""
+    rests_on = request.provenance
+    if rests_on is None:
+        rests_on = provenance(request.practice, store, request.as_of)
+    return {"practice": request.practice, "period": request.period, "as_of": request.as_of, "provenance": dict(rests_on),
+            "facts": dict(request.facts), "deidentified": request.deidentified}  # fmt: skip
 
 
 def _coarse(told: Any) -> Any:

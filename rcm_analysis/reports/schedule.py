@@ -32,10 +32,11 @@ from typing import Any
 from rcm_analysis import errors
 from rcm_analysis.compare.portfolio import ALL
 from rcm_analysis.errors import RcmError
-from rcm_analysis.months import window
+from rcm_analysis.months import MONTHS, window
 from rcm_analysis.reports import all_practices, deliver, render
 from rcm_analysis.reports import cron as reports_cron
 from rcm_analysis.reports import run as reports_run
+from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store import practice as store_
 
 MAX_TRIES = 3  # calls that try a failing report before it is given up
@@ -97,9 +98,17 @@ class Due:
         return self.definition.name if chosen or self.definition.notebooks or self.definition.parameters else ""
 
     def folder(self, out: Path) -> Path:
-        return render.folder_of(
-            out, self.practice, self.period, self.variant, deidentified=self.definition.deidentified
-        )
+        return self.request().folder(out)
+
+    def request(self, **facts: Any) -> ReportRequest:
+        """The report that is asked for; `facts` go into its manifest."""
+        told = dict(self.definition.parameters)
+        chosen = list(self.definition.notebooks)
+        return ReportRequest(
+            self.practice, self.period, self.as_of, told.pop("months", MONTHS), tuple(render.notebooks(chosen)) if chosen else None,
+            variant=self.variant, deidentified=self.definition.deidentified, pdf="pdf" in self.definition.formats,
+            parameters=told, facts=facts,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -360,13 +369,8 @@ def _one(one: Due, store: Path, out: Path, jobs: int) -> Outcome:
 def _render(one: Due, store: Path, out: Path, jobs: int) -> render.Result:
     if not store_.Practice(store, one.practice).exists():
         raise RcmError(f"there is nothing of {one.practice}; ingest its files first")
-    told = dict(one.definition.parameters)
-    return render.render(
-        practice=one.practice, period=one.period, as_of=one.as_of, store=store, out=out, months=told.pop("months", 24),
-        notebooks=render.notebooks(list(one.definition.notebooks)), extra_parameters=told, retries=1,
-        provenance=render.provenance(one.practice, store, one.as_of), facts={"schedule": one.mark}, variant=one.variant,
-        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats, environment=reports_run.fair_shares(jobs, long_queue=True),
-    )  # fmt: skip
+    shares = reports_run.fair_shares(jobs, long_queue=True)
+    return render.render(one.request(schedule=one.mark), store=store, out=out, retries=1, environment=shares)
 
 
 def _page(one: Due, store: Path, out: Path, before: Sequence[Outcome], jobs: int) -> Outcome | None:
@@ -410,12 +414,9 @@ def _why_missing(one: Due, out: Path, before: Sequence[Outcome]) -> str:
 
 
 def _compared(one: Due, store: Path, out: Path, missing: dict[str, str], mark: str, jobs: int) -> render.Result:
-    told = dict(one.definition.parameters)
-    usual = replace(one, practice="").variant
-    ask = all_practices.Ask(one.period, one.as_of, store, out, months=told.pop("months", 24), retries=1, variant=usual, parameters=told,
-                        deidentified=one.definition.deidentified, as_pdf="pdf" in one.definition.formats)  # fmt: skip
+    each = replace(replace(one, practice="").request(schedule=mark), notebooks=())  # whose reports are there already
     made = all_practices.render_all(
-        one.definition.of(store), ask, jobs=jobs, name=one.variant, missing=missing, facts={"schedule": mark}
+        one.definition.of(store), each, store=store, out=out, jobs=jobs, retries=1, name=one.variant, missing=missing
     )
     if made.page is None:
         raise RcmError("none of the practices could be read")
