@@ -106,7 +106,7 @@ def test_a_forked_kernel_starts_fresh_and_with_what_it_is_told(tmp_path):
 
 SCRIPT = """
 import sys, pathlib
-from rcm_analysis import runs
+from rcm_analysis.reports import run as reports_run
 print("main", flush=True)
 reports_run.run(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), {})
 """

@@ -22,10 +22,10 @@ from rcm_analysis.store.practice import Practice
 KILLS = 50
 INGEST = """
 import time
-from rcm_analysis import intake
-from rcm_analysis.store import Practice
+from rcm_analysis.intake import ingest
+from rcm_analysis.store.practice import Practice
 ready.set()
-intake.ingest(Practice(store, "clinic"), [inbox], jobs=1, waiting=lambda: None)
+ingest.ingest(Practice(store, "clinic"), [inbox], jobs=1, waiting=lambda: None)
 time.sleep(0.03)  # some are killed when the batch is there
 """
 # processes forked from one that has imported everything and done nothing: they begin at once, as killing fifty asks for
