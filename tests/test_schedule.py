@@ -24,6 +24,7 @@ from rcm_analysis.errors import RcmError
 from rcm_analysis.reports import cron as reports_cron
 from rcm_analysis.reports import deliver, render, schedule, scheduler_entries
 from rcm_analysis.reports import run as reports_run
+from rcm_analysis.store import folders
 
 NOW = datetime(2026, 11, 3, 6, 0)
 
@@ -285,7 +286,7 @@ def test_a_report_set_aside_by_a_killed_run_comes_back(place):
     final = place / "out/riverbend/2026-10"
     final.rename(final.with_name(".2026-10.old-1"))
     (final.parent / ".2026-10.building-1").mkdir()
-    render._clear_up(final)
+    folders.recover(final)
     assert sorted(p.name for p in final.parent.iterdir() if p.is_dir()) == ["2026-10"]
 
 
@@ -435,10 +436,10 @@ def test_a_damaged_state_stops_no_other_practice(place):
 def test_an_error_that_nobody_foresaw_stops_no_other(place, monkeypatch):
     whole = render.render
 
-    def failing(**more):
-        if more["practice"] == "riverbend":
+    def failing(request, **more):
+        if request.practice == "riverbend":
             raise KeyError("QUILLFEATHER")
-        return whole(**more)
+        return whole(request, **more)
 
     monkeypatch.setattr(render, "render", failing)
     (place / "out").mkdir()

@@ -7,7 +7,6 @@ Only what was learned from the newest ingest is kept; nothing in these files run
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ import pandas as pd
 from rcm_analysis.prevention import chance, features
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
+from rcm_analysis.store import folders
 from rcm_analysis.store.practice import Practice
 
 if TYPE_CHECKING:
@@ -33,18 +33,28 @@ class Learned(NamedTuple):
 
 
 def of_practice(view: View, practice: Practice) -> Learned:
-    """What the practice's batches teach as of the day: as kept since it was last learned from them, else learned now."""
+    """What the practice's batches teach as of the day: as kept since it was last learned from them, else learned now.
+
+    Of two that ask at once the second waits for what the first learns.
+    """
     batch = (practice.batches() or ["none"])[-1]
     folder = practice.folder / "rules" / f"{batch}-{view.as_of.isoformat()}-{VERSION}"
-    if folder.is_dir():
-        chances = chance.load(folder) if (folder / "denial.model").exists() else None
-        return Learned(pd.read_parquet(folder / "rules.parquet"), chances)
-    learned = learn(view)
-    _keep(learned, folder)
-    for old in folder.parent.iterdir():
-        if not old.name.startswith((batch, ".")):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-    return learned
+    if not folder.is_dir():
+        with folders.lock(folder.with_name(".lock"), wait=lambda: None):
+            if not folder.is_dir():
+                _sweep(folder.parent, batch)
+                learned = learn(view)
+                _keep(learned, folder)
+                return learned
+    chances = chance.load(folder) if (folder / "denial.model").exists() else None
+    return Learned(pd.read_parquet(folder / "rules.parquet"), chances)
+
+
+def _sweep(place: Path, batch: str) -> None:
+    """Removes what was learned from earlier ingests, and what a killed process had begun."""
+    for old in place.iterdir():
+        if old.is_dir() and not old.name.startswith(batch):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def learn(view: View) -> Learned:
@@ -60,14 +70,9 @@ def rules_of(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def _keep(learned: Learned, folder: Path) -> None:
-    """Written beside its place and renamed, so that nobody reads half of it; of two that learn at once the first stays."""
-    new = folder.with_name(f".{folder.name}-{os.getpid()}")
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
-    new.mkdir(mode=0o700, exist_ok=True)
-    learned.rules.to_parquet(new / "rules.parquet")
+    work = folders.building(folder)
+    work.mkdir(mode=0o700)
+    learned.rules.to_parquet(work / "rules.parquet")
     if learned.chances:
-        learned.chances.save(new)
-    if folder.is_dir():
-        shutil.rmtree(new)
-    else:
-        new.rename(folder)
+        learned.chances.save(work)
+    folders.publish(work, folder)

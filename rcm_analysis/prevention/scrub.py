@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -34,6 +33,7 @@ from rcm_analysis.prevention import cache, edits, features, holds, search, wordi
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.prevention.holds import Places
+from rcm_analysis.store import folders
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.words import csv_text
 
@@ -323,7 +323,7 @@ def annotate(checked: Sequence[Checked], folder: Path) -> list[list[Path]]:
         contents |= dict(zip(places[-1], parts, strict=True))
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_whole(contents)
+        folders.write(contents)
     except OSError as error:
         raise FailedError(f"the checked claims could not be written ({error.strerror or error}); send none of them: "
                           "mend that, and give the same command again") from error  # fmt: skip
@@ -349,19 +349,3 @@ def _free_places(folder: Path, stem: str, taken: Collection[Path]) -> tuple[Path
         both = folder / f"{name}.clean.837", folder / f"{name}.held.837"
         if not any(str(path.resolve()).casefold() in used for path in both):
             return both
-
-
-def _write_whole(contents: Mapping[Path, bytes]) -> None:
-    """Every file as a whole, its owner's alone, once all of them are on the disk; a path without content is removed."""
-    work = {path: path.with_name(f".{path.name}-{os.getpid()}") for path, data in contents.items() if data}
-    try:
-        for path, new in work.items():
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(contents[path])
-                file.flush()
-                os.fsync(file.fileno())
-        for path in contents:
-            work[path].replace(path) if path in work else path.unlink(missing_ok=True)
-    finally:
-        for new in work.values():
-            new.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from rcm_analysis.errors import RcmError
+from rcm_analysis.store import folders
 from rcm_analysis.words import called, month_name
 
 TIMEOUT_S = 60
@@ -36,14 +37,10 @@ class Mail:
 def to_folder(report: Path, folder: Path) -> Path:
     """Copies the report to FOLDER/PRACTICE/PERIOD, whole or not at all, replacing an older one."""
     target = folder / report.parent.name / report.name
-    work, aside = (target.with_name(f".{report.name}.{word}") for word in ("arriving", "old"))
-    for left in (work, aside):
-        shutil.rmtree(left, ignore_errors=True)
+    folders.recover(target)
+    work = folders.building(target)
     shutil.copytree(report, work)
-    if target.exists():
-        target.rename(aside)
-    work.rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    folders.publish(work, target)
     return target
 
 

@@ -20,7 +20,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
@@ -35,7 +35,7 @@ from rcm_analysis.privacy import release
 from rcm_analysis.reports import pdf, run
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.reports.run import Status
-from rcm_analysis.store import engine, kept
+from rcm_analysis.store import engine, folders, kept
 from rcm_analysis.store.practice import Practice
 
 START = "00_start"  # for JupyterLab, no page of a report unless asked for
@@ -122,8 +122,8 @@ def render(
     final = request.folder(out.resolve())
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_files(), lock(final.parent):
-        _clear_up(final)
-        work = final.with_name(f".{final.name}.building-{os.getpid()}")
+        folders.recover(final)
+        work = folders.building(final)
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
         with _shared_tables(request.practice, request.as_of, store, work, worth_it=len(books) > 1) as shared:
@@ -199,40 +199,16 @@ def _publish(work: Path, final: Path, statuses: list[Status]) -> Result:
     failed = final.with_name(f"{final.name}.failed")
     shutil.rmtree(failed, ignore_errors=True)
     if not all(status.ok for status in statuses):
-        work.rename(failed)
+        folders.publish(work, failed)
         return Result(failed, None, statuses)
-    aside = final.with_name(f".{final.name}.old-{os.getpid()}")
-    if final.exists():
-        final.rename(aside)
-    work.rename(final)
-    shutil.rmtree(aside, ignore_errors=True)
+    folders.publish(work, final)
     return Result(final, final / "index.html", statuses)
 
 
-@contextmanager
-def lock(folder: Path, name: str = ".lock") -> Iterator[None]:
+def lock(folder: Path, name: str = ".lock") -> AbstractContextManager[None]:
     """Keeps others out of a practice's reports. Raises Busy when somebody is in there."""
-    with open(folder / name, "w") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows has no fcntl; the rename still publishes whole folders
-            pass
-        except OSError:
-            raise Busy(f"another report of {folder.name} is being rendered; wait until it has ended") from None
-        yield
-
-
-def _clear_up(final: Path) -> None:
-    """Puts a report back that a killed run had set aside, and removes what it had begun."""
-    for aside in sorted(final.parent.glob(f".{final.name}.old-*")):
-        if final.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.rename(final)
-    for begun in final.parent.glob(f".{final.name}.building-*"):
-        shutil.rmtree(begun, ignore_errors=True)
+    busy = Busy(f"another report of {folder.name} is being rendered; wait until it has ended")
+    return folders.lock(folder / name, error=busy)
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------

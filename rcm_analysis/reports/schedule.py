@@ -37,6 +37,7 @@ from rcm_analysis.reports import all_practices, deliver, render
 from rcm_analysis.reports import cron as reports_cron
 from rcm_analysis.reports import run as reports_run
 from rcm_analysis.reports.request import ReportRequest
+from rcm_analysis.store import folders
 from rcm_analysis.store import practice as store_
 
 MAX_TRIES = 3  # calls that try a failing report before it is given up
@@ -250,15 +251,10 @@ def _state(out: Path, practice: str) -> dict[str, dict[str, Any]]:
 def _remember(out: Path, one: Due, **facts: Any) -> None:
     """Writes what is known of a definition at a practice, whole or not at all."""
     path = out / one.practice / STATE
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folders.make_private(path.parent)
     state = _state(out, one.practice)
     state[one.definition.name] = {**state.get(one.definition.name, {}), **facts}
-    work = path.with_name(f"{STATE}.{os.getpid()}")
-    with open(work, "w", encoding="utf-8") as file:
-        json.dump(state, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(work, path)
+    folders.write({path: json.dumps(state, indent=1).encode()})
 
 
 def _is_made(one: Due, out: Path) -> bool:

@@ -16,22 +16,21 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rcm_analysis.errors import FailedError, RcmError
-from rcm_analysis.store import schema
+from rcm_analysis.store import folders, schema
 
 if TYPE_CHECKING:
     import duckdb
 
-DEFAULT = Path("data/store")
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
 MEMORY_VARIABLE = "RCM_MEMORY_LIMIT"
@@ -74,8 +73,8 @@ class Practice:
         if not path.exists():
             if self.exists():
                 raise StoreError(f"the key of {self.name} is missing ({path}); restore it from a backup of the store")
-            _make_folder(self.folder)
-            _write_once(path, secrets.token_bytes(KEY_BYTES))
+            folders.make_private(self.folder)
+            folders.write_once(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
             raise StoreError(f"the key of {self.name} is damaged ({path}); restore it from a backup of the store")
@@ -138,15 +137,13 @@ class Practice:
         for left in (*place.glob(".new-*"), *self.root.glob(f"{FORGOTTEN}*")):
             shutil.rmtree(left, ignore_errors=True)
         work = place / f".new-{os.getpid()}"
-        _make_folder(work)
+        folders.make_private(work)
         batch = Batch(work, f"{self._last_number() + 1:05d}")
         try:
             yield batch
             batch.close()
             if batch.rows.get("files"):
-                _to_disk(*work.iterdir(), work)
-                work.rename(place / f"{batch.number}-{batch.fingerprint()}")
-                _to_disk(place)
+                folders.publish(work, place / f"{batch.number}-{batch.fingerprint()}")
         finally:
             batch.discard()
             shutil.rmtree(work, ignore_errors=True)
@@ -154,20 +151,9 @@ class Practice:
     def _last_number(self) -> int:
         return max((int(name.split("-")[0]) for name in self.batches()), default=0)
 
-    @contextmanager
-    def _lock(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-        path = self.folder / ".lock"
-        while True:
-            _make_folder(self.folder / "batches")
-            with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-                if not _locked(file):
-                    if waiting is None:
-                        raise StoreError(f"another ingest into {self.name} is running; wait until it has ended")
-                    waiting()
-                    _locked(file, wait=True)
-                if _same_file(path, file):  # else the practice was forgotten meanwhile, and the lock with it
-                    yield
-                    return
+    def _lock(self, waiting: Callable[[], None] | None = None) -> AbstractContextManager[None]:
+        running = StoreError(f"another ingest into {self.name} is running; wait until it has ended")
+        return folders.lock(self.folder / ".lock", wait=waiting, error=running)
 
     def connect(self, *, as_of: date | None = None, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection in which every fact table is a view of what was known on `as_of` (all of it if None).
@@ -365,66 +351,6 @@ def undeleted(folder: Path) -> str:
         count = sum(path.is_file() for path in folder.rglob("*"))
         return f"{count:,} file{'s' * (count != 1)} in {folder} ({error.strerror or error})"
     return ""
-
-
-def _make_folder(path: Path) -> None:
-    """The folder and those above it, private to the user where they are new."""
-    for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
-        folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """The file with this content, whole or not at all, and never in the place of one that is there already."""
-    new = path.with_name(f".{path.name}-{os.getpid()}")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(new, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without hard links
-        new.replace(path)
-    new.unlink(missing_ok=True)
-    _to_disk(path.parent)
-
-
-def _to_disk(*paths: Path) -> None:
-    """Waits until the files and folders have reached the disk (Windows keeps its folders itself)."""
-    for path in paths:
-        if os.name == "nt" and path.is_dir():
-            continue
-        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _locked(file: IO[bytes], *, wait: bool = False) -> bool:
-    """Takes the lock on an open file, which ends with the process at the latest; false if another holds it."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        if wait:
-            raise
-        return False
-    return True
-
-
-def _same_file(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 def _quoted(path: Path) -> str:
