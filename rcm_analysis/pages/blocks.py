@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rcm_analysis.pages.columns import Column, named
 from rcm_analysis.privacy import release
-from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still
+from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -111,31 +112,29 @@ def tiles(figures: Sequence[Sequence[str]]) -> str:
 
 
 @dataclass(frozen=True)
-class Column:
-    """How a column is shown: its heading, its unit (a key of `FORMATS`) and a definition for the tooltip."""
-
-    label: str
-    unit: str = "text"
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Table:
     """A table: the first `rows` rows on the page, 500 behind its search, all of them in `tables/<name>.csv`.
 
+    `columns` are names of `pages.columns`, or names with a `Column` each; without them all of the frame's are shown.
     `links` names a column that is not shown: the relative address to which a row's first cell leads, empty for none.
+
+    Table(frame, "denied_by_payer", columns="payer_name denied denied_amount")
     """
 
     frame: pd.DataFrame
     name: str
-    title: str
-    columns: dict[str, Column]
+    title: str = ""
+    columns: Any = ""  # dict[str, Column] | str
     rows: int = 15
     note: str = ""
     links: str = ""
     empty: str = "None."
 
     def __post_init__(self) -> None:
+        if isinstance(self.columns, str):
+            object.__setattr__(self, "columns", named(self.columns or " ".join(self.frame)))
+        if not self.title:
+            object.__setattr__(self, "title", words(self.name).capitalize())
         missing = (set(self.columns) | ({self.links} if self.links else set())) - set(self.frame.columns)
         if missing:
             raise KeyError(f"table {self.name} has no column {', '.join(sorted(missing))}")

@@ -1,0 +1,39 @@
+"""What pages say: one heading for a column, and what a table shows by the names of its columns."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from rcm_analysis.pages.blocks import Table
+from rcm_analysis.pages.columns import COLUMNS, Column, named
+from rcm_analysis.words import FORMATS
+
+PAYERS = pd.DataFrame({"payer_name": ["UNISON", "ATLAS"], "denied": [81, 7], "denied_amount": [40102.0, 350.5]})
+
+
+def test_names_say_which_columns_a_table_shows():
+    table = Table(PAYERS, "denied_by_payer", columns="payer_name denied_amount")
+    assert table.columns == {"payer_name": COLUMNS["payer_name"], "denied_amount": COLUMNS["denied_amount"]}
+    assert "<caption>Denied by payer</caption>" in table.html() and "81" not in table.html()
+
+
+def test_without_names_a_table_shows_all_of_its_columns():
+    assert list(Table(PAYERS, "payers").columns) == list(PAYERS)
+
+
+def test_a_page_may_call_a_column_otherwise():
+    shown = named("denied_amount lower", denied_amount="USD", lower=Column("from", "points"))
+    assert shown == {"denied_amount": Column("USD", "usd0"), "lower": Column("from", "points")}
+
+
+def test_a_column_without_a_heading_is_named():
+    with pytest.raises(KeyError, match="no column denide is known"):
+        named("payer_name denide")
+    with pytest.raises(KeyError, match="heading for denied, which is not among the columns"):
+        named("payer_name", denied="USD")
+
+
+def test_every_column_has_a_heading_and_a_unit():
+    assert all(column.label and column.unit in FORMATS for column in COLUMNS.values())
+    assert list(COLUMNS) == sorted(COLUMNS)
