@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rcm_analysis.errors import RcmError
     from rcm_analysis.measures.measures import MEASURES
-    from rcm_analysis.view import PracticeView, demo, ingest, open_practice, practices, report, scrub
+    from rcm_analysis.view import PracticeView, demo, ingest, open_practice, practices, report, scrub, show
 
 __version__ = "0.2.0"
 __all__ = [
@@ -34,11 +34,12 @@ __all__ = [
     "practices",
     "report",
     "scrub",
+    "show",
 ]
 
 # Public names and their rooms, which are imported when a name is used
 _PUBLIC = {"MEASURES": "measures.measures", "RcmError": "errors"} | dict.fromkeys(
-    ("PracticeView", "demo", "ingest", "open_practice", "practices", "report", "scrub"), "view"
+    ("PracticeView", "demo", "ingest", "open_practice", "practices", "report", "scrub", "show"), "view"
 )
 # Modules of release 0.1 and where they are now
 _MOVED = {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rcm_analysis.intake.ingest import Outcome
+    from rcm_analysis.pages.blocks import Figure, Table
     from rcm_analysis.reports.render import Result
 
 STORE = Path("data/store")
@@ -59,12 +60,37 @@ class PracticeView(View):
 
         return export.frame(self, name)
 
+    def files(self) -> pd.DataFrame:
+        """What was ingested: files, claims and dollars by kind and status."""
+        from rcm_analysis.measures import by_month
+
+        return by_month.files_by_kind(self)
+
+    def overview(self) -> pd.DataFrame:
+        """Every measure in its latest complete month, written in its unit."""
+        from rcm_analysis.measures import measures
+        from rcm_analysis.pages import explore
+
+        return explore.overview(measures.measure(self), as_of=self.as_of)
+
     def measures(self, *names: str, by: str = "all") -> pd.DataFrame:
         """KPIs by month, of the whole practice or by a dimension such as payer_name; all measures without names."""
         from rcm_analysis.measures import measures
 
         table = measures.measure(self, names=tuple(names))
         return table[table["dimension"] == by].reset_index(drop=True)
+
+    def chart(self, measure: str = "initial_denial_rate") -> Figure:
+        """A measure of the whole practice as a line over the view's months. Raises KeyError for one that there is not."""
+        from rcm_analysis.pages import explore
+
+        return explore.chart(self, measure)
+
+    def reasons(self) -> pd.DataFrame:
+        """First denials of the view's months by reason, most claims first, with the reason's owner and fix."""
+        from rcm_analysis.measures import by_month
+
+        return by_month.denial_reasons(self)
 
     def denials(self, **where: Any) -> pd.DataFrame:
         """Denied service lines of the view's months, largest first; `where` names columns and values: carc="197"."""
@@ -84,17 +110,37 @@ class PracticeView(View):
 
         return signals.practice_signals(self)
 
-    def clusters(self) -> pd.DataFrame:
-        """Denials grouped by common cause, largest first."""
+    def clusters(self, *, months: int | None = None) -> pd.DataFrame:
+        """Denials grouped by common cause, largest first, of the view's months or of more."""
         from rcm_analysis.clusters import grouping
 
-        return grouping.of_practice(self, months=self.months)[1]
+        return grouping.of_practice(self, months=months or self.months)[1]
+
+    def cluster(self, cluster_id: str, *, among: pd.DataFrame | None = None) -> pd.DataFrame:
+        """What makes one cluster, strongest first; `among` as from `clusters`, where they are at hand.
+
+        Raises KeyError for an id that there is not.
+        """
+        from rcm_analysis.clusters import grouping
+
+        return grouping.explore(self.clusters() if among is None else among, cluster_id)
 
     def worklist(self) -> pd.DataFrame:
         """Open denials in the order in which they should be worked."""
         from rcm_analysis.risk import worklist
 
         return worklist.risk(self)
+
+    def write_worklist(self, path: Path | str, *, ranked: pd.DataFrame | None = None) -> int:
+        """Writes the worklist as a workbook with filters, readable by its owner alone; gives the number of claims.
+
+        `ranked` as from `worklist`, where it is at hand.
+        """
+        from rcm_analysis.risk import workbook
+
+        table = self.worklist() if ranked is None else ranked
+        workbook.write(table, _in_private(path), note=f"{self.practice}, as of {self.as_of}")
+        return len(table)
 
     def rules(self) -> pd.DataFrame:
         """Prevention rules learned by this day and proven on later months."""
@@ -108,7 +154,13 @@ class PracticeView(View):
         """Writes a table to .parquet, .csv or .xlsx; gives the number of rows."""
         from rcm_analysis import export
 
-        return export.write(self, table, Path(path))
+        return export.write(self, table, _in_private(path))
+
+
+def _in_private(path: Path | str) -> Path:
+    """The path of a file to write, in a folder that is made for its owner alone."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(path)
 
 
 def open_practice(
@@ -145,9 +197,9 @@ def report(view: View, *, only: Iterable[str] = (), out: Path | str = OUT, jobs:
 
 
 def scrub(*paths: Path | str, practice: str, store: Path | str = STORE, as_of: date | str) -> pd.DataFrame:
-    """Findings on claims of 837 files that were not sent yet, opened as `ingest` opens them.
+    """Findings on claims that were not sent yet: file, claim_number, severity, rule_id, finding, evidence, p_denial.
 
-    claim_number, severity, rule_id, finding, evidence, p_denial, expected_loss_usd
+    Empty without files.
     """
     import pandas as pd
 
@@ -155,7 +207,16 @@ def scrub(*paths: Path | str, practice: str, store: Path | str = STORE, as_of: d
     from rcm_analysis.prevention import scrub
 
     checked = scrub.check([Path(path) for path in paths], store=Path(store), practice=practice, as_of=day_of(as_of))
-    return pd.concat([file.findings for file in checked], ignore_index=True)
+    columns = ["file", *scrub.COLUMNS]
+    found = [file.findings.assign(file=file.path.name) for file in checked]
+    return pd.concat(found, ignore_index=True).reindex(columns=columns) if found else pd.DataFrame(columns=columns)
+
+
+def show(table: pd.DataFrame, title: str = "", *, rows: int = 10) -> Table:
+    """Any table as the pages show one: sorted by a click on a heading, searched by typing, units told from the names."""
+    from rcm_analysis.pages import explore
+
+    return explore.show(table, title, rows=rows)
 
 
 def practices(store: Path | str = STORE) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from conftest import AS_OF, ROOT
 from typer.testing import CliRunner
 
+import rcm_analysis as rcm
 from rcm_analysis import cli, export
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import measures
@@ -99,6 +100,31 @@ def test_the_overview_is_that_of_the_page(demo_con, demo_report):
     )
 
 
+def test_a_measure_is_a_line_and_one_that_is_no_share_is_named(demo_con):
+    figure = explore.chart(demo_con, "initial_denial_rate")
+    assert figure.data["month"].iloc[-1] == "2026-10" and figure.svg.startswith("<svg")
+    assert figure.alt.startswith("Line of Initial denial rate by month, ") and figure.alt.endswith(" in October 2026")
+    with pytest.raises(KeyError, match="no line for days_in_ar; there is one for initial_denial_rate"):
+        explore.chart(demo_con, "days_in_ar")
+
+
+def test_the_view_writes_and_shows_what_the_rooms_give(demo_store, tmp_path):
+    p = rcm.open_practice(demo_store, "riverbend", as_of=AS_OF, months=12)
+    assert p.month == "2026-10" and {"kind", "status", "files"} <= set(p.files())
+    decided = p.measures("initial_denial_rate").query("basis == 'decision_month' and '2025-11' <= month <= '2026-10'")
+    assert p.reasons()["claims"].sum() == decided["numerator"].sum() > 0
+    todo = p.worklist()
+    assert p.write_worklist(tmp_path / "own/worklist.xlsx", ranked=todo) == len(todo)
+    assert len(pd.read_excel(tmp_path / "own/worklist.xlsx")) == len(todo)
+    assert os.name == "nt" or os.stat(tmp_path / "own").st_mode & 0o077 == 0
+    assert "all in tables/explore_todo.csv" in rcm.show(todo, "Todo", rows=3).html()
+
+
+def test_nothing_to_scrub_is_an_empty_table(demo_store):
+    found = rcm.scrub(practice="riverbend", store=demo_store, as_of=AS_OF)
+    assert not len(found) and {"file", "claim_number", "severity", "finding"} <= set(found)
+
+
 def test_a_group_that_there_is_not_is_empty_and_a_column_is_named(demo_con):
     assert not len(explore.drill(demo_con, **YEAR, carc="no such code"))
     with pytest.raises(KeyError, match="no carcc; they have claim_number"):
@@ -117,7 +143,7 @@ def test_a_table_brings_the_script_along_only_where_somebody_looks(monkeypatch):
     table = explore.show(pd.DataFrame({"a": range(20)}), "T")
     assert "<script" not in table.html() and "all in tables/explore_t.csv" in table.html()
     monkeypatch.setenv("JPY_SESSION_NAME", "start.ipynb")
-    script = (ROOT / "rcm_analysis/templates/tables.js").read_text()
+    script = (ROOT / "rcm_analysis/pages/templates/tables.js").read_text()
     assert f"<script>{script}</script>" in table.html() and "tables/" not in table.html().split("<style>")[0]
     assert "</script" not in script
 

@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
+import rcm_analysis
 from rcm_analysis import cli
 from rcm_analysis.claims import postings
 from rcm_analysis.reference import codes
@@ -28,7 +29,7 @@ ROOMS = {
     "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference edi",
     "intake": "store privacy edi spreadsheets", "claims": "store reference",
-    "pages": "store privacy measures", "risk": "store models reference pages",
+    "pages": "store privacy charts measures trends clusters", "risk": "store models reference pages",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
     "reports": "store privacy claims measures pages compare", "synthetic": "",
 }  # fmt: skip
@@ -157,6 +158,13 @@ def test_notebooks_are_thin_and_carry_no_outputs(path):
     lines = "".join(parameters["source"]).split("\n")
     assert [line.split(":")[0] for line in lines][:4] == ["practice", "as_of", "months", "store"]
     assert all("  # " in line for line in lines)
+
+
+def test_the_start_notebook_needs_only_the_package_and_its_view():
+    cells = json.loads((ROOT / "notebooks/00_start.ipynb").read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert re.findall(r"^(?:from|import) .*", code, re.M) == ["from pathlib import Path", "import rcm_analysis as rcm"]
+    assert set(re.findall(r"\brcm\.(\w+)", code)) <= set(rcm_analysis.__all__)
 
 
 def test_no_module_reads_the_clock_or_swallows_errors():

@@ -1,7 +1,7 @@
 """What an analyst calls in JupyterLab between the ready-made tables: look at any table, drill into any group of denials.
 
-con = claims.open_practice("../data/store", "riverbend", as_of=day)
-explore.show(explore.denied_lines(con, as_of=day, months=12, carc="197"))
+p = rcm.open_practice("../data/store", "riverbend", as_of="2026-10-31", months=12)
+rcm.show(p.denials(carc="197"), "Lines denied with code 197")
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from rcm_analysis import words
-from rcm_analysis.measures.by_month import measures_of_month
+from rcm_analysis.measures import measures
+from rcm_analysis.measures.by_month import by_month, measures_of_month
 from rcm_analysis.months import last_month
-from rcm_analysis.pages.blocks import Column, Table
+from rcm_analysis.pages.blocks import Column, Figure, Table
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -62,6 +63,27 @@ def overview(measured: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     return table[["label", "value", "basis", "month", "cases"]]
 
 
+def chart(view: View, name: str) -> Figure:
+    """A share of the whole practice by month of decision as a line with its interval, over the view's months.
+
+    Raises KeyError that names the measures which are one.
+    """
+    from rcm_analysis.charts import common  # matplotlib, which only a picture needs
+
+    labels = {m.name: m.label for m in measures.MEASURES if m.unit == "share" and "decision_month" in m.bases}
+    if name not in labels:
+        raise KeyError(f"no line for {name}; there is one for {', '.join(labels)}")
+    table = by_month(measures.measure(view, names=(name,)), name, as_of=view.as_of, months=view.months)
+    last, month = table.iloc[-1], words.month_name(table["month"].iloc[-1])
+    return Figure(
+        common.rate_by_month(table, title=labels[name]),
+        name=f"explore_{name}",
+        alt=f"Line of {labels[name]} by month, {words.share(last['value'])} in {month}",
+        caption=f"{labels[name]} by month of decision, {view.months} months to {month}.",
+        data=table,
+    )
+
+
 def denied_lines(view: View, *, months: int | None = None, **where: str) -> pd.DataFrame:
     """Denied service lines decided in the last `months` whole months, largest first; `where` names columns and values.
 
@@ -89,7 +111,7 @@ def drill(view: View, *, months: int | None = None, **where: str) -> pd.DataFram
     what        value   denials  denied_amount  share  usual_share  times_usual
     payer name  UNISON  81       40102.00       .62    .21          3.0
 
-    `drill(con, as_of=day, months=12, carc="197")`; the group is named as for `denied_lines`.
+    `drill(view, carc="197")`; the group is named as for `denied_lines`.
     """
     everything = denied_lines(view, months=months)
     part = denied_lines(view, months=months, **where)

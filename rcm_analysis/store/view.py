@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from rcm_analysis.months import window
+from rcm_analysis.months import last_month, window
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class View:
     months: int
     store: Path
     con: Any = field(repr=False, compare=False)
+
+    @property
+    def month(self) -> str:
+        """The last whole month known on the day, as 2026-10."""
+        return last_month(self.as_of)
 
     def window(self, months: int | None = None) -> tuple[date, date]:
         """First and last day of the last whole months, the view's own number of them if none is given."""
