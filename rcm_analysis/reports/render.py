@@ -39,6 +39,7 @@ from rcm_analysis.store import engine, folders, kept
 from rcm_analysis.store.practice import Practice
 
 START = "00_start"  # for JupyterLab, no page of a report unless asked for
+FOR_ANALYSTS = "analyst"  # tag of cells that speak to who opens the notebook, not to who reads the report
 MOST_FINDINGS = 4  # under each heading of the index
 PORTFOLIO = "10_portfolio"  # compares practices, and so is no page of one practice's report
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
@@ -260,6 +261,7 @@ def _version(name: str) -> str:
 def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
     """Writes one page and its tables; gives title, answer, picture, findings and key figures for the index."""
     content = json.loads((work / "executed" / notebook.name).read_text("utf-8"))
+    content["cells"] = [cell for cell in content["cells"] if FOR_ANALYSTS not in cell["metadata"].get("tags", [])]
     if context["deidentified"]:
         content = _ours_only(content)
     collected = _collect(content)
