@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcm_analysis import words
-from rcm_analysis.measures import by_month
+from rcm_analysis.pages import denial_overview
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import render
 from rcm_analysis.reports.request import ReportRequest
@@ -255,7 +255,7 @@ def test_the_headline_keeps_its_numbers(denied, others, usual):
     )
     rate["value"] = rate["numerator"] / rate["denominator"]
     rate["lower"], rate["upper"] = wilson(rate["numerator"], rate["denominator"])
-    said = by_month.rate_now(rate)
+    said = denial_overview.rate_sentence(rate)
     assert release.text(said) == said
     now = rate.iloc[-1]
     tile = (f"Denied at first · {words.share(now['value'])} · {denied} of {denied + others}; interval {words.share(now['lower'])} to "

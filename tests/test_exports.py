@@ -19,6 +19,7 @@ from rcm_analysis import cli
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import by_month
+from rcm_analysis.pages import phrases
 from rcm_analysis.spreadsheets import cells, exports, listings, mappings, sheets
 from rcm_analysis.store.practice import Practice
 
@@ -535,7 +536,7 @@ def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
     def said(name, *files):
         (tmp_path / name).mkdir()
         con = ingested(tmp_path / name, *files)
-        return by_month.one_sided(by_month.decisions_told(con, months=12))
+        return phrases.one_sided(by_month.decisions_told(con, months=12))
 
     head, day = "Claim ID,Denial Date,Payer,Charge,Denied Amount,CARC\n", "03/15/2026"
     listed = head + "".join(f"L{i},{day},Acme,90.00,90.00,CO-197\n" for i in range(10))

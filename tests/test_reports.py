@@ -18,8 +18,7 @@ from conftest import AS_OF, GOOD, ROOT, notebook, printed
 from rcm_analysis import stats, words
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
-from rcm_analysis.measures import by_month
-from rcm_analysis.pages import blocks
+from rcm_analysis.pages import blocks, denial_overview
 from rcm_analysis.reports import render as reports_render
 from rcm_analysis.reports import run as reports_run
 from rcm_analysis.reports.request import ReportRequest
@@ -144,7 +143,7 @@ def test_a_rate_is_said_of_the_months_that_have_one(months, sentence):
     rate = pd.DataFrame(months, columns=["numerator", "denominator"]).assign(month=names)
     lower, upper = stats.wilson(rate["numerator"], rate["denominator"])
     rate = rate.assign(value=rate["numerator"] / rate["denominator"], lower=lower, upper=upper)
-    assert by_month.rate_now(rate) == sentence
+    assert denial_overview.rate_sentence(rate) == sentence
 
 
 def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):

@@ -25,6 +25,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.compare import audit, equal_mix
 from rcm_analysis.measures import by_month as measures_by_month
 from rcm_analysis.months import window
+from rcm_analysis.pages import phrases
 from rcm_analysis.store import practice as store_
 from rcm_analysis.trends import signals
 
@@ -149,7 +150,7 @@ def _quality(view: View, *, months: int | None = None) -> dict[str, float]:
     return {
         **files.iloc[0].to_dict(),
         **counts,
-        "one_sided": bool(measures_by_month.one_sided(measures_by_month.decisions_told(view, months=months))),
+        "one_sided": bool(phrases.one_sided(measures_by_month.decisions_told(view, months=months))),
         "items": int(level["items"]),
         "unbalanced": int(level["items"] - level["balanced"]),
     }

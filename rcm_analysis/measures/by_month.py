@@ -1,4 +1,4 @@
-"""The tables and sentences behind the first three notebooks: can the data be trusted, what is denied, what is given up.
+"""The tables behind the first three notebooks: can the data be trusted, what is denied, what is given up.
 
 Every function takes a connection on which `claims.derive` has run and gives a small pandas table; money becomes a
 float here, at the border, after exact sums.
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rcm_analysis import words
 from rcm_analysis.measures.measures import MEASURES
 from rcm_analysis.months import window
 from rcm_analysis.stats import wilson
@@ -19,7 +18,6 @@ from rcm_analysis.stats import wilson
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
 
 
@@ -38,19 +36,6 @@ def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.
     return rows.assign(measure=name, complete=rows["complete"].fillna(True).astype(bool))
 
 
-def rate_now(rate: pd.DataFrame) -> str:
-    """The denial rate of the last month against the twelve before it, in a sentence; `rate` as from `by_month`."""
-    now, before = rate.iloc[-1], rate.iloc[-13:-1]
-    month, earlier = words.month_name(now["month"]), before["denominator"].sum()
-    usual = words.share(before["numerator"].sum() / earlier) if earlier else None
-    if not now["denominator"]:
-        return (f"No claim was decided in {month}; of the claims decided in the twelve months before, {usual} were denied at first." if earlier else
-                f"No claim was decided in {month} or the twelve months before, so there is no denial rate; the payers' remittances (835) tell decisions.")  # fmt: skip
-    said = (f"In {month} {words.count(now['numerator'])} of {words.count(now['denominator'])} decided claims were denied at first: "
-            f"{words.share(now['value'])} (95% interval {words.share(now['lower'])} to {words.share(now['upper'])})")  # fmt: skip
-    return f"{said}, against {usual} in the twelve months before." if earlier else f"{said}."
-
-
 def measures_of_month(table: pd.DataFrame, *, month: str) -> pd.DataFrame:
     """Every measure of the whole practice in its latest complete month up to `month`, a row per measure and basis.
 
@@ -66,12 +51,16 @@ def measures_of_month(table: pd.DataFrame, *, month: str) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def biggest(table: pd.DataFrame, name: str) -> dict:
-    """The first row of a ranked table; where it is empty, `name` reads "none" and the numbers are 0."""
-    if len(table):
-        return table.iloc[0].to_dict()
-    zero = {column: 0.0 if pd.api.types.is_numeric_dtype(table[column]) else "nobody" for column in table}
-    return zero | {name: "none", "fix": "Nothing to do."}
+def over_months(view: View, table: pd.DataFrame, *, months: int) -> pd.Series:
+    """The measures of a table as from `measures.measure` over the last `months` whole months together, by name.
+
+    net_collection_rate       .953
+    denial_write_off_share    .021
+    """
+    first, last = (f"{day:%Y-%m}" for day in view.window(months))
+    rows = table[table["month"].between(first, last) & (table["dimension"] == "all")]
+    sums = rows.groupby("measure")[["numerator", "denominator"]].sum().reindex([m.name for m in MEASURES])
+    return sums["numerator"] / sums["denominator"]
 
 
 def _between(column: str, view: View, months: int | None) -> str:
@@ -191,25 +180,6 @@ def decisions_told(view: View, *, months: int | None = None) -> pd.DataFrame:
             count(*) FILTER (WHERE initially_denied) AS denied
         FROM claims JOIN (SELECT claim_number, count(payment_id) AS electronic FROM decisions WHERE counts GROUP BY claim_number) USING (claim_number)
         WHERE {_between("first_decided_on", view, months)} GROUP BY 1 ORDER BY 1""")  # fmt: skip
-
-
-def one_sided(told: pd.DataFrame) -> str:
-    """Says that paid claims are missing from the decisions, so that denial rates are too high; else empty.
-
-    `told` as from `decisions_told`. Payers pay most claims at first, so that decisions which are mostly denials, beyond
-    chance, are a listing of denials or a selection of remittances.
-    """
-    sums = told.groupby("told_by")[["denied", "decided"]].sum().reindex(["exports", "835"], fill_value=0)
-    sums.loc["all"] = sums.sum()
-    mostly = wilson(sums["denied"], sums["decided"])[0] > 0.5
-    counts = sums.map(words.count)
-    if mostly["exports"] and sums.loc["exports", "denied"] >= MATERIAL_SHARE * sums.loc["all", "denied"]:
-        return (f"{counts.loc['exports', 'denied']} of {counts.loc['all', 'denied']} claims denied at first are known only from a listing of denials, which leaves out what was paid: "
-                "denial rates are too high. Give the payers' 835 files, or a listing of claims with what was paid.")  # fmt: skip
-    if mostly["all"]:
-        return (f"{counts.loc['all', 'denied']} of {counts.loc['all', 'decided']} decided claims were denied at first. Payers pay most claims, so paid ones are missing from the "
-                "files and denial rates are too high. Give all 835 files, not a selection.")  # fmt: skip
-    return ""
 
 
 def rejects(view: View) -> pd.DataFrame:

@@ -1,0 +1,157 @@
+"""What did we give up, and what of it was unnecessary? What page 03 says of write-offs by leaf, month and payer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rcm_analysis import words
+from rcm_analysis.charts import common
+from rcm_analysis.measures.measures import MEASURES
+from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
+from rcm_analysis.pages.columns import named
+from rcm_analysis.pages.phrases import biggest
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
+
+BY_RULE = ("contractual", "regulatory")  # leaves that no practice gives up by itself
+
+
+def own(leaves: pd.DataFrame) -> pd.DataFrame:
+    """Write-offs beyond contracts and law; `leaves` as from `by_month.write_offs_by_leaf`."""
+    return leaves[~leaves["leaf"].isin(BY_RULE)].reset_index(drop=True)
+
+
+def avoidable(leaves: pd.DataFrame) -> pd.DataFrame:
+    """The leaves that were unnecessary, largest first."""
+    return leaves[leaves["root"] == "unnecessary"].reset_index(drop=True)
+
+
+def given_up(view: View, leaves: pd.DataFrame) -> Finding:
+    """What was written off beyond contracts and law, and how much of it was avoidable."""
+    total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
+    month = words.month_name(view.month)
+    if total:
+        said = (
+            f"In the twelve months to {month} the practice wrote off {words.usd(total)} beyond contracts and law; "
+            f"{words.usd(lost)} of it, {words.share(lost / total)}, was avoidable."
+        )
+    elif len(leaves):
+        said = f"Nothing was written off beyond contracts and law in the twelve months to {month}."
+    else:
+        said = (
+            f"No write-off is known in the twelve months to {month}; "
+            "write-offs are told by the practice's posting export (its ledger)."
+        )
+    return Finding(said, rank=3, amount_usd=float(lost))
+
+
+def largest_loss(leaves: pd.DataFrame) -> Finding | None:
+    """The leaf with the most avoidable dollars, its owner and its fix."""
+    worst = biggest(avoidable(leaves), "label")
+    if not worst["amount"] > 0:
+        return None
+    return Finding(
+        f"The largest avoidable loss is “{worst['label']}”: {words.usd(worst['amount'])} on {words.count(worst['claims'])} claims. "
+        f"Owner: {worst['owner']}. {worst['fix']}",
+        rank=5,
+        kind="action",
+        amount_usd=float(worst["amount"]),
+    )
+
+
+def hidden_losses(hidden: pd.DataFrame) -> Finding | None:
+    """Denials that the ledger calls contractual; `hidden` as from `by_month.mismatches`."""
+    if not len(hidden):
+        return None
+    amount = hidden["amount"].sum()
+    return Finding(
+        f"{words.usd(amount)} on {words.count(hidden['claim_number'].nunique())} denied claims were posted as contractual; "
+        "they are counted under their true reason here.",
+        rank=6,
+        kind="caution",
+        amount_usd=float(amount),
+    )
+
+
+def key_figures(view: View, leaves: pd.DataFrame, rates: pd.Series) -> Numbers:
+    """Written off, avoidable, and two rates; `rates` as from `by_month.over_months`."""
+    total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
+    part = f"{words.share(lost / total)} of {words.usd(total)}, 12 months" if total else "12 months"
+    return Numbers(
+        [
+            ("Written off, beyond contract and law", words.usd(total), f"twelve months to {view.month}"),
+            ("Avoidable write-offs", words.usd(lost), part),
+            (
+                "Net collection rate",
+                words.share(rates["net_collection_rate"]),
+                "payments over charges less allowances",
+            ),
+            (
+                "Denials written off",
+                words.share(rates["denial_write_off_share"]),
+                "of net revenue, bad debt left out",
+            ),
+        ],
+        headline=(1,),
+    )
+
+
+def by_month(view: View, table: pd.DataFrame) -> Figure:
+    """Dollars written off by month and root."""
+    return Figure(
+        common.stacked_by_month(table, title=f"Write-offs at {view.practice} by root"),
+        name="write_offs_by_month",
+        alt="Stacked bars of monthly write-offs by root",
+        caption="Dollars written off by posting month, without contractual and regulatory allowances, "
+        f"{view.months} months to {view.month}.",
+        data=table,
+    )
+
+
+def avoidable_chart(view: View, leaves: pd.DataFrame) -> Figure:
+    """The twelve largest avoidable leaves as bars."""
+    lost = avoidable(leaves)
+    bars = lost.head(12).assign(words=lost["amount"].map(words.usd))
+    return Figure(
+        common.bars(
+            bars, label="label", value="amount", text="words", title="Avoidable write-offs", unit="USD written off"
+        ),
+        name="avoidable_by_leaf",
+        alt="Bars of avoidable write-offs by leaf",
+        caption=f"Unnecessary write-offs by leaf, twelve months to {view.month}.",
+    )
+
+
+def by_leaf(view: View, leaves: pd.DataFrame) -> Table:
+    """Every leaf, allowances included."""
+    columns = named("label root postings claims amount share owner fix", label="Leaf")
+    title = f"All write-offs, twelve months to {view.month}"
+    note = "Contractual and regulatory allowances included."
+    return Table(leaves, "write_offs_by_leaf", title, columns, rows=40, note=note)
+
+
+def by_payer(view: View, table: pd.DataFrame) -> Table:
+    """Unnecessary and other write-offs of each payer."""
+    columns = named("payer_name unnecessary other share", share="Unnecessary share")
+    return Table(table, "write_offs_by_payer", f"By payer, twelve months to {view.month}", columns)
+
+
+def posted_as_contractual(hidden: pd.DataFrame) -> Table:
+    """Each denial that the ledger calls contractual."""
+    columns = named("claim_number payer_name posted_on amount reason remit_category leaf", reason="Practice's words")
+    return Table(hidden, "posted_as_contractual", "Denials posted as contractual", columns)
+
+
+def words_not_understood(table: pd.DataFrame) -> Table:
+    """The practice's words that tell no leaf."""
+    columns = named("code reason postings amount unclassified", reason="Practice's words", amount="Posted")
+    return Table(table, "words_not_understood", "Words that were not understood", columns)
+
+
+def definitions() -> Definitions:
+    """The measures of this page."""
+    shown = [m for m in MEASURES if "write_off" in m.name or m.name == "net_collection_rate"]
+    return Definitions([(m.label, m.definition, m.cited) for m in shown])
