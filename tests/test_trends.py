@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
+from rcm_analysis.pages import denial_trends
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
 from rcm_analysis.trends import forecast, maturity, mix, redefinitions, scan, search, tables
@@ -380,8 +381,8 @@ def test_a_rate_that_stands_still_is_said_to_stand_still():
     def parts(*totals):
         return pd.DataFrame({"payer_name": ["ACME", "UNITED"], "total": totals, "mix": 0.0, "rate": totals})
 
-    assert trends_signals.movement(parts(0.0, 0.0), months=6).endswith("and no payer moved it.")
-    assert "ACME contributed most, +2.0 points" in trends_signals.movement(parts(0.02, -0.02), months=6)
+    assert denial_trends.movement_sentence(parts(0.0, 0.0), months=6).endswith("and no payer moved it.")
+    assert "ACME contributed most, +2.0 points" in denial_trends.movement_sentence(parts(0.02, -0.02), months=6)
 
 
 def test_a_practice_without_events_has_no_signal(tmp_path):

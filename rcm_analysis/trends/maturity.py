@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis import words
 from rcm_analysis.stats import Z95
 
 if TYPE_CHECKING:
@@ -188,12 +187,3 @@ def total(completed: pd.DataFrame) -> pd.DataFrame:
         complete=t["maturity"] >= DONE,
     )
     return t.drop(columns=["final", "variance"])
-
-
-def sentence(cohorts: pd.DataFrame) -> str:
-    """How far the latest month of submissions is decided and where its rate will end."""
-    if not len(cohorts) or pd.isna(cohorts["final_rate"].iloc[-1]):
-        return "Without both claims as sent (837) and decisions (835), months of submission cannot be completed; rates are by month of decision."
-    last = cohorts.iloc[-1]
-    return (f"Of the claims sent in {words.month_name(last['cohort'])} {words.share(min(last['maturity'], 1))} are decided. Their denial rate stands at "
-            f"{words.share(last['rate'])} and is expected to end at {words.share(last['final_rate'])} ({words.share(last['lower'])} to {words.share(last['upper'])}).")  # fmt: skip

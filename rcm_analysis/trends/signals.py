@@ -330,7 +330,7 @@ def _said(name: str, value: str) -> str:
     return words.get(name, value)
 
 
-# --- the sentences of the page ---------------------------------------------------------------------------------------
+# --- changes together ------------------------------------------------------------------------------------------------
 
 
 def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
@@ -347,28 +347,6 @@ def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
 def excess_of(found: pd.DataFrame) -> float:
     """Charges denied beyond the level before, all rises together, in USD."""
     return float(found.loc[found["excess_count"] > 0, "excess_amount_usd"].sum()) if len(found) else 0.0
-
-
-def answer(found: pd.DataFrame, *, months: int, decided: int) -> str:
-    """The page's first sentence; `decided` claims of the last year say whether there is anything to judge."""
-    if not decided:
-        return "There are no decided claims in these months, so that no change can be told."
-    if not len(found):
-        return f"No denial rate changed in {months} months by more than chance explains, for any payer, reason, procedure, provider or location."
-    many = "1 change stands" if len(found) == 1 else f"{len(found)} changes stand"
-    return f"{many} out from chance in {months} months, {int(found['ongoing'].sum())} still going on. The largest: {found['headline'].iloc[0]}"
-
-
-def movement(parts: pd.DataFrame, *, months: int) -> str:
-    """Why the total moved, in a sentence."""
-    if not len(parts):
-        return "There are too few months with decisions to say why the denial rate moved."
-    change, mix, rate = (plain_words.points(parts[name].sum()) for name in ("total", "mix", "rate"))
-    top = parts.iloc[0]
-    if change == "0.0" and (parts["total"].abs() < 0.0005).all():
-        return f"The denial rate of the last {months} months is that of the {months} before, and no payer moved it."
-    return (f"The denial rate moved by {change} points in the last {months} months against the {months} before: {rate} by rates and {mix} "
-            f"by the mix of payers. {top['payer_name']} contributed most, {plain_words.points(top['total'])} points.")  # fmt: skip
 
 
 def places(signals: pd.DataFrame) -> list[str]:
