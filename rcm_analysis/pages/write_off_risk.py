@@ -1,0 +1,166 @@
+"""Which claims will be written off, and where is an hour best spent? What page 06 says of the worklist and its chances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rcm_analysis import words
+from rcm_analysis.charts import risk as charts
+from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
+from rcm_analysis.pages.columns import Column, named
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
+
+SOON_DAYS = 30  # from which on a deadline presses
+
+
+def first_hours(said: str, open_claims: pd.DataFrame) -> Finding:
+    """Where the first hours go; `said` as from `card.first_answer`."""
+    return Finding(said, rank=5, kind="action", amount_usd=float(open_claims["expected_loss_usd"].sum()))
+
+
+def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
+    """What is expected to be written off in three months; `soon` as from `worklist.expected_write_offs`."""
+    if not soon["claims"]:
+        return None
+    return Finding(
+        f"Of {words.usd(soon['open_usd'])} refused and open in {words.count(soon['claims'])} claims, {words.usd(soon['expected_usd'])} is expected to be written off "
+        f"in the coming three months (95% interval {words.usd(soon['lower_usd'])} to {words.usd(soon['upper_usd'])}).",
+        rank=6,
+        amount_usd=soon["expected_usd"],
+    )
+
+
+def trust(said: str) -> Finding:
+    """How far to trust the chances; `said` as from `card.honesty`."""
+    return Finding(said, rank=40, kind="caution")
+
+
+def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon_days: int) -> Numbers:
+    """What is open, expected to be lost, and urgent."""
+    urgent = open_claims[open_claims["days_left"].between(0, SOON_DAYS)]
+    return Numbers(
+        [
+            (
+                "Refused and open",
+                words.usd(open_claims["at_stake_usd"].sum()),
+                f"{words.count(len(open_claims))} denied claims",
+            ),
+            (
+                "Expected loss",
+                words.usd(open_claims["expected_loss_usd"].sum()),
+                f"within {horizon_days} days, by the usual handling",
+            ),
+            (
+                f"Deadline within {SOON_DAYS} days",
+                words.usd(urgent["at_stake_usd"].sum()),
+                f"{words.count(len(urgent))} claims",
+            ),
+            (
+                "Written off in three months",
+                words.usd(soon["expected_usd"]),
+                f"{words.usd(soon['lower_usd'])} to {words.usd(soon['upper_usd'])}",
+            ),
+        ],
+        headline=(1, 2),
+    )
+
+
+def worklist(open_claims: pd.DataFrame) -> Table:
+    """Open denials in the order of dollars that one touch is expected to bring."""
+    ranges = open_claims["lower"].map(words.share) + " to " + open_claims["upper"].map(words.share)
+    columns = named(
+        "claim_number payer_name category usd_per_touch at_stake_usd p_write_off range days_left next_step reasons"
+    )
+    return Table(open_claims.assign(range=ranges), "worklist", "Open denials, best hour first", columns, rows=20)
+
+
+def workbook_note(view: View, *, horizon_days: int) -> str:
+    """What stands in the workbook's second sheet."""
+    return (
+        f"{view.practice}, as of {view.as_of}. Chance: write-off within {horizon_days} days by the usual handling. "
+        "Deadlines: usual ones of the payer's kind."
+    )
+
+
+def calibration(table: pd.DataFrame) -> Figure:
+    """Chances told and rates observed."""
+    return Figure(
+        charts.calibration(table, title="Do the chances come true?"),
+        name="risk_calibration",
+        alt=f"Observed write-off rate against the chance told, {len(table)} groups",
+        caption="Share written off in groups of equal size by chance, later cases only; "
+        f"n = {words.count(table['cases'].sum())}.",
+        data=table,
+    )
+
+
+def scores(table: pd.DataFrame) -> Table:
+    """The scores on later claims."""
+    columns = named(
+        "label shown low high meaning",
+        label="Score",
+        low=Column("from", "text", "lower end of the 95% interval"),
+        meaning="What it says",
+    )
+    return Table(table, "risk_scores", "Scores on later claims, on the day of their denial", columns)
+
+
+def models(table: pd.DataFrame) -> Table:
+    """The models that were compared."""
+    title = "Models compared on later cases, all days of their lives"
+    return Table(table, "risk_models", title, "model loss squared auroc taken")
+
+
+def captured(table: pd.DataFrame, *, capacity: float) -> Figure:
+    """Dollars later written off in the top of the list, by how it is ordered."""
+    return Figure(
+        charts.captured(table, title=f"Working the top {capacity:.0%} of new denials"),
+        name="risk_captured",
+        alt="Bars: share of the later written-off dollars in the top of the list, by the order of the list",
+        caption="Share of the dollars later written off that lie in the top of the list; later cases at their denial.",
+        data=table,
+    )
+
+
+def decision_curve(table: pd.DataFrame) -> Figure:
+    """Whether choosing pays, by threshold."""
+    return Figure(
+        charts.decision_curve(table, title="When does choosing pay?"),
+        name="risk_decision_curve",
+        alt="Net benefit of working claims above a threshold against working all or none",
+        caption="Net benefit per case: losses worked, less claims worked in vain at the odds of the threshold (Vickers and Elkin 2006).",
+        data=table,
+    )
+
+
+def by_payer(table: pd.DataFrame) -> Table:
+    """Chances told and observed by payer."""
+    columns = named("segment cases told observed auroc", segment="Payer", cases="Cases")
+    return Table(table, "risk_by_payer", "By payer", columns)
+
+
+def by_reason(table: pd.DataFrame) -> Table:
+    """The same by reason."""
+    reason = Column("Reason", "words")
+    columns = named("segment cases told observed auroc", segment=reason, cases="Cases")
+    return Table(table, "risk_by_category", "By reason", columns)
+
+
+def drift(said: str, *, alarm: bool) -> Finding:
+    """Whether the newest claims end as the older did."""
+    return Finding(said, rank=60, kind="caution" if alarm else "answer")
+
+
+def model_card(table: pd.DataFrame) -> Table:
+    """What the model is, learned from and may not do."""
+    return Table(table, "risk_model_card", "Model card", "item text", rows=20)
+
+
+def definitions(labels: Iterable[tuple[str, str]]) -> Definitions:
+    """The scores by name; `labels` as the values of `card.LABELS`."""
+    return Definitions([(label, meaning, "METHODS: proper scores") for label, meaning in labels])
