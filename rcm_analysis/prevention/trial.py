@@ -1,0 +1,78 @@
+"""Had we held claims last quarter: what was known then, tried on the claims sent since.
+
+trial = last_quarter(features.sent(view), as_of=view.as_of)
+trial.cut               2026-07-31
+trial.curve()           threshold  rules  holds  avoided  avoided_usd  false_alarms
+                        .87        1      110    93       4100.00      17
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import pandas as pd
+
+from rcm_analysis.prevention import chance, features, holds, rules, wording
+from rcm_analysis.prevention.chance import Chances
+
+QUARTER = timedelta(days=91)
+COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount"}
+LEARNING = {**COLUMNS, "date": "sent_on", "features": features.FEATURES}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Rules and chances known on a day, and the service lines and claims sent since."""
+
+    cut: date
+    rules: pd.DataFrame
+    chances: Chances | None
+    lines: pd.DataFrame
+    claims: pd.DataFrame
+
+    @property
+    def weekdays(self) -> int:
+        """Days on which claims were sent."""
+        return len(self.lines["sent_on"].dt.date.unique())
+
+    def curve(self) -> pd.DataFrame:
+        """What holding by ever more rules would have met, a row per threshold."""
+        return rules.simulate(self.rules, self.lines, date="sent_on", **COLUMNS)
+
+    def kept(self) -> pd.DataFrame:
+        """Each rule with what became of it."""
+        return wording.described(self.rules).merge(rules.record(self.rules, self.lines, **COLUMNS), on="rule_id")
+
+    @cached_property
+    def orders(self) -> dict[str, pd.Series]:
+        """Ways to choose holds; none where no chance could be learned."""
+        if not self.chances:
+            return {}
+        best = rules.best_precision(self.rules, self.lines, case="submission_id")
+        ids = self.claims["submission_id"]
+        return holds.orders(self.chances.of_claims(self.claims), best.reindex(ids).reset_index(drop=True))
+
+    def choices(self, shares: Sequence[float] = holds.CURVE_SHARES) -> pd.DataFrame:
+        """What as many holds would have met, a row per order and share of claims held."""
+        return holds.curve(self.claims, self.orders, weekdays=self.weekdays, shares=shares)
+
+    def within(self, holds_per_day: float) -> pd.DataFrame:
+        """The same with so many holds a weekday, a row per order."""
+        return self.choices((holds_per_day * self.weekdays / max(len(self.claims), 1),))
+
+    def record(self) -> pd.DataFrame:
+        """Whether the chances came true."""
+        return chance.record(self.chances, self.claims) if self.chances else chance.NO_RECORD
+
+
+def last_quarter(lines: pd.DataFrame, *, as_of: date) -> Trial:
+    """What was known a quarter before the newest claim, and the claims since; `lines` as from `features.sent`."""
+    newest = lines["sent_on"].max().date() if len(lines) else as_of
+    cut = newest - QUARTER
+    then, since = features.as_known(lines, as_of=cut), lines[lines["sent_on"] > str(cut)]
+    return Trial(
+        cut, rules.learn_rules(then, **LEARNING), chance.learn(then, as_of=cut), since, chance.claim_rows(since)
+    )
