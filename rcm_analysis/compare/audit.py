@@ -61,6 +61,16 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
     )
 
 
+def by_kind(evidence: pd.DataFrame) -> pd.Series:
+    """Dollars by kind, always all three: lost, open after denial, rejected and not sent again.
+
+    lost                       18201.50
+    open after denial          40102.00
+    rejected, not sent again       0.00
+    """
+    return evidence.groupby("kind")["amount"].sum().reindex([LOST, AT_STAKE, REJECTED], fill_value=0.0)
+
+
 def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
     """The largest findings by dollars from `evidence`, numbered from 1.
 

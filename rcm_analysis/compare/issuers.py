@@ -21,7 +21,6 @@ from rcm_analysis.stats import wilson
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-HOW = "an issuer's own report to CMS: marketplace claims of all its providers, by their last decision in the year"
 YEARS_LATER = 2  # from the claims to the plan year of the publication
 ROWS_TO_HEADER = 12
 NEAR = 0.01  # KFF's published share, rounded to whole percents, and ours may differ by this

@@ -1,0 +1,122 @@
+"""If we audit this practice in one day: what are the ten findings? What page 09 says of them and of published figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from rcm_analysis import words
+from rcm_analysis.charts import common
+from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Heading, Numbers, Table
+from rcm_analysis.pages.columns import Column, named
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
+
+
+def answer(view: View, found: pd.DataFrame, evidence: pd.DataFrame) -> Finding:
+    """What the ten findings hold, and the largest; `found` as from `audit.findings`."""
+    amount = found["amount"].sum()
+    if not len(found):
+        none = "Nothing lost and nothing open after a denial is known; ingest remittances and the ledger."
+        return Finding(none, rank=9, amount_usd=float(amount))
+    top = found.iloc[0]
+    return Finding(
+        f"The ten largest findings hold {words.usd(amount)} of {words.usd(evidence['amount'].sum())} lost in {view.months} months or still open; the largest is "
+        f"“{top['label']}” ({top['kind']}): {words.usd(top['amount'])} on {words.count(top['claims'])} claims. "
+        f"Owner: {top['owner']}. {top['fix']}",
+        rank=9,
+        amount_usd=float(amount),
+    )
+
+
+def key_figures(view: View, sums: pd.Series) -> Numbers:
+    """Lost, open and rejected dollars; `sums` as from `audit.by_kind`, in its order."""
+    lost, at_stake, rejected = (words.usd(value) for value in sums)
+    return Numbers(
+        [
+            ("Lost", lost, f"avoidable write-offs, {view.months} months to {view.month}"),
+            ("Open after denial", at_stake, f"can still be saved, on {view.as_of}"),
+            ("Rejected, not sent again", rejected, "never in the payer's system"),
+        ]
+    )
+
+
+def chart(view: View, found: pd.DataFrame) -> Figure:
+    """The findings as bars."""
+    bars = found.assign(name=found["label"] + " (" + found["kind"] + ")", words=found["amount"].map(words.usd))
+    return Figure(
+        common.bars(
+            bars, label="name", value="amount", text="words", title="Ten findings by dollars", unit="USD lost or open"
+        ),
+        name="audit_chart",
+        alt=f"Bars of the {len(found)} largest findings by dollars",
+        caption=f"Avoidable write-offs of {view.months} months to {view.month}, and balances open on {view.as_of}.",
+    )
+
+
+def findings(found: pd.DataFrame) -> Table:
+    """Each finding with its owner, its fix and how sure it is."""
+    columns = named(
+        "number label kind claims amount mostly owner fix confidence why_sure", kind="Money is", amount="Dollars"
+    )
+    return Table(found, "audit_findings", "Ten findings by dollars", columns)
+
+
+def evidence_of(row: Any, evidence: pd.DataFrame) -> list[Heading | Table]:
+    """A finding's section: its largest claims; `row` of the findings."""
+    part = evidence[(evidence["kind"] == row.kind) & (evidence["cause"] == row.cause)]
+    title = f"Evidence for {row.number}: the largest of {words.count(row.claims)} claims"
+    columns = named(
+        "claim_number payer_name location carc amount on sure",
+        carc=Column("Code", "text", "the claim's driving code"),
+        amount="Dollars",
+        on=Column("Date", "date", "posted, denied or rejected on"),
+    )
+    label = row.label[:1].upper() + row.label[1:]
+    return [
+        Heading(f"{row.number}. {label} ({row.kind}): {words.usd(row.amount)}", row.number, own_page=False),
+        Table(part, f"audit_{row.number:02}_evidence", title, columns, rows=5),
+    ]
+
+
+def comparisons(found: pd.DataFrame) -> Table:
+    """The findings beside published figures; `found` as from `audit.with_benchmarks`."""
+    title = "The findings beside published figures"
+    return Table(found, "audit_comparisons", title, "number label benchmark source")
+
+
+def benchmarks(view: View, beside: pd.DataFrame) -> Table:
+    """Denial rates beside published ones; `beside` as from `audit.comparisons`."""
+    columns = "what denied decided value lower upper published verdict fit who method source"
+    title = f"Denial rates by class of payer, {view.months} months to {view.month}"
+    return Table(beside, "audit_benchmarks", title, columns)
+
+
+def issuers_answer(said: str) -> Finding:
+    """How payers stand beside their own reports; `said` as from `issuers.answer`."""
+    return Finding(said, rank=50)
+
+
+def issuers(own: pd.DataFrame) -> Table:
+    """Each payer beside its own report; `own` as from `issuers.beside`."""
+    columns = "payer_name year denied decided value lower upper issuer issuer_rate verdict fit how"
+    return Table(own, "audit_issuers", "Payers beside their own reports", columns)
+
+
+def definitions() -> Definitions:
+    """Terms of the page."""
+    lost = "Unnecessary write-offs by leaf and posting month, as on the page on write-offs; bad debt included."
+    at_stake = "Balances of denied claims that are open or were sent again, by the reason of the denial."
+    sure = (
+        "High: ledger and remittance agree, or an open denial's own code. Medium: one of them alone. "
+        "Low: inferred from a passed deadline. Never high with fewer than five claims."
+    )
+    return Definitions(
+        [
+            ("Lost", lost, "DOMAIN.md 4.1"),
+            ("Open after denial", at_stake, "DOMAIN.md 3.3"),
+            ("Confidence", sure, "this suite"),
+        ]
+    )
