@@ -1,0 +1,155 @@
+"""Which practice first, and where do they differ? What page 10 says of several practices beside one another."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from rcm_analysis import words
+from rcm_analysis.charts import portfolio as charts
+from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
+from rcm_analysis.pages.columns import Column, named
+
+DRAWN = (
+    "practice",
+    "lost",
+    "open",
+    "rejected",
+    "money",
+    "decided",
+    "denied",
+    "rate",
+    "adjusted",
+    "lower",
+    "upper",
+    "verdict",
+)
+
+
+def first_to_visit(said: str, ranked: pd.DataFrame) -> Finding:
+    """Where to begin; `said` as from `portfolio.first_to_visit`, `ranked` from `portfolio.ranking`."""
+    return Finding(said, rank=1, kind="action", amount_usd=float(ranked["money"].iloc[0]))
+
+
+def outliers(said: str, ranked: pd.DataFrame) -> Finding:
+    """Who denies more at equal mix; `said` as from `portfolio.outliers`."""
+    return Finding(said, rank=2, kind="change", amount_usd=float(ranked["excess_usd"].clip(lower=0).sum()))
+
+
+def latest(said: str, rising: pd.DataFrame) -> Finding:
+    """The dearest change; `said` as from `portfolio.latest`, `rising` from `portfolio.rising`."""
+    return Finding(said, rank=3, kind="change", amount_usd=float(rising["excess_amount_usd"].sum()))
+
+
+def trust(said: str) -> Finding:
+    """Whose numbers need care; `said` as from `portfolio.trust`."""
+    return Finding(said, rank=4, kind="caution")
+
+
+def key_figures(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) -> Numbers:
+    """Practices, dollars lost and open, and the rate of all."""
+    decided = ranked["decided"].sum()
+    rate = ranked["denied"].sum() / max(decided, 1)
+    still_open = ranked["open"].sum() + ranked["rejected"].sum()
+    return Numbers(
+        [
+            (
+                "Practices",
+                words.count(len(ranked)),
+                f"{words.count(decided)} claims decided in {months} months to {month}",
+            ),
+            ("Lost", words.usd(ranked["lost"].sum()), f"avoidable write-offs, {months} months"),
+            ("Still open", words.usd(still_open), f"denied or rejected, on {as_of}"),
+            ("Denied at first", words.share(rate), "of all practices' claims"),
+        ],
+        headline=(0, 1, 2, 3),
+    )
+
+
+def overview(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) -> Figure:
+    """Money and rates of each practice."""
+    return Figure(
+        charts.money_and_rates(ranked, title="Money and denial rates, most money first"),
+        name="portfolio_overview",
+        alt=f"Bars of dollars lost and open for {len(ranked)} practices, most in {ranked['practice'].iloc[0]}; "
+        "beside them each one's denial rate at equal mix with its interval",
+        caption=f"Avoidable write-offs of {months} months to {month} and balances open on {as_of}. "
+        "Hollow: claims denied at first over claims decided; filled: the same at the mix of payers and settings of all practices, with 95% interval.",
+        data=ranked[list(DRAWN)],
+    )
+
+
+def practices(ranked: pd.DataFrame, reports: pd.DataFrame, *, months: int, month: str) -> Table:
+    """Each practice, leading to its report."""
+    columns = named(
+        "practice money lost open lost_per_1000 necessary decided denied rate adjusted verdict recent changes",
+        practice=Column("Practice", "text", "leads to its report"),
+        rate=Column("Rate", "share", "claims denied at first, as it is"),
+        verdict="Which is",
+    )
+    reached = ranked.merge(reports[["practice", "href"]], on="practice", how="left")
+    title = f"The practices, {months} months to {month}"
+    return Table(reached, "portfolio", title, columns, rows=30, links="href")
+
+
+def trends(by_month: pd.DataFrame, *, practices: int, months: int, month: str) -> Figure:
+    """Each practice's rate by month over that of the others; `by_month` as from `portfolio.by_month`."""
+    return Figure(
+        charts.small_multiples(by_month, title="Initial denial rate by month of decision"),
+        name="portfolio_trends",
+        alt=f"{min(practices, charts.MOST)} small line charts of monthly denial rates, one per practice, over the rate of the others",
+        caption=f"Claims denied at first over claims decided, {2 * months} months to {month}; n = {words.count(by_month['decided'].sum())}.",
+        data=by_month,
+    )
+
+
+def changes(rising: pd.DataFrame) -> Table:
+    """Changes for the worse that are still going on."""
+    columns = named(
+        "practice headline first_month excess_amount_usd",
+        headline="What changed",
+        excess_amount_usd=Column("Charges so far", "usd0", "denied beyond the level before"),
+    )
+    title = "Changes for the worse that are still going on, dearest first"
+    return Table(rising, "portfolio_changes", title, columns, rows=15)
+
+
+def adjusted(ranked: pd.DataFrame) -> Table:
+    """Denial rates at equal mix."""
+    columns = named(
+        "practice decided denied rate rate_lower rate_upper adjusted lower upper verdict q_value excess_usd compared",
+        verdict="Which is",
+        q_value=Column("q", "small", "share of false ones to expect among those at least this different"),
+    )
+    return Table(ranked, "portfolio_adjusted", "Denial rates at equal mix", columns, rows=30)
+
+
+def mix(table: pd.DataFrame) -> Table:
+    """Payers and settings of each practice; `table` as from `equal_mix.cells_beside`."""
+    columns = "practice payer_class setting decided denied rate others_rate"
+    return Table(table, "portfolio_mix", "Payers and settings", columns, rows=15)
+
+
+def states(table: pd.DataFrame) -> Table:
+    """Each practice's data and report; `table` as from `portfolio.states`."""
+    columns = "practice data files claims first_decision last_decision report"
+    return Table(table, "portfolio_data", "Data and reports", columns, rows=30)
+
+
+def definitions(*, level: float) -> Definitions:
+    """Terms of the page; `level` of false ones among those called different."""
+    lost = "Unnecessary write-offs by posting month, bad debt included, as on each practice's pages."
+    equal = (
+        "Denials over those expected at the other practices' rates in the same class of payer and setting, times the rate of all "
+        "(indirect standardization). Interval: own chance and that of the yardstick. Two practices adjusted this way are each "
+        "compared with the others, not quite with one another."
+    )
+    called = f"Called where chance alone would give such a difference to at most {words.share(level)} of the practices called."
+    changed = "As on each practice's page on trends: what chance, mix and season don't explain."
+    return Definitions(
+        [
+            ("Lost", lost, "DOMAIN.md 4.1"),
+            ("At equal mix", equal, "Breslow and Day 1987; Zou and Donner 2008"),
+            ("Above, below", called, "Benjamini and Hochberg 1995"),
+            ("Changes", changed, "docs/trends.md"),
+        ]
+    )
