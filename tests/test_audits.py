@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from datetime import date
 from decimal import Decimal
@@ -145,14 +146,21 @@ def test_an_empty_practice_has_no_findings(empty_con):
     assert not len(scorecard.scorecard(empty_con, **YEAR)) and not len(scorecard.reasons(empty_con, **YEAR))
 
 
+def page_of(notebook) -> str:
+    """The module that says what a notebook shows, and the cells that name tables themselves."""
+    module = ROOT / f"rcm_analysis/pages/{notebook.stem[3:]}.py"
+    cells = json.loads(notebook.read_text())["cells"]
+    return "\n".join([module.read_text() if module.exists() else "", *("".join(cell["source"]) for cell in cells)])
+
+
 def test_every_question_of_the_docs_has_an_existing_place():
     text = (ROOT / "docs/questions.md").read_text()
     rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", text, re.M)
     assert [int(number) for number, _ in rows] == list(range(1, 26))
-    books = {path.stem[:2]: path.read_text() for path in (ROOT / "notebooks").glob("*.ipynb")}
+    books = {path.stem[:2]: page_of(path) for path in (ROOT / "notebooks").glob("*.ipynb")}
     for number, place in rows:
         named = re.findall(r"(\d\d)((?: `\w+`,?)+)", place)
         assert named or "Not answered" in place, number
         for page, tables in named:
             for table in re.findall(r"`(\w+)`", tables):
-                assert f'\\"{table}\\"' in books[page], (number, page, table)
+                assert f'"{table}"' in books[page], (number, page, table)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from rcm_analysis.pages.blocks import Table
 from rcm_analysis.pages.columns import COLUMNS, Column, named
@@ -37,3 +40,10 @@ def test_a_column_without_a_heading_is_named():
 def test_every_column_has_a_heading_and_a_unit():
     assert all(column.label and column.unit in FORMATS for column in COLUMNS.values())
     assert list(COLUMNS) == sorted(COLUMNS)
+
+
+def test_the_registry_holds_what_pages_show_and_no_more():
+    modules = [path for path in (ROOT / "rcm_analysis/pages").glob("*.py") if path.stem != "columns"]
+    nodes = [node for path in modules for node in ast.walk(ast.parse(path.read_text()))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert not set(COLUMNS) - {name for text in texts for name in text.split()}

@@ -152,8 +152,14 @@ def test_notebooks_are_thin_and_carry_no_outputs(path):
     assert content["metadata"]["kernelspec"] == {"display_name": "Python 3", "language": "python", "name": "python3"}
     sources = ["".join(cell["source"]) for cell in code]
     assert max(len(source.split("\n")) for source in sources) <= 15
+    assert max(len(line) for source in sources for line in source.split("\n")) <= 100
     assert sum(len([line for line in source.split("\n") if line.strip()]) for source in sources) <= 110
     assert not any(re.search(r"^\s*def |^\s*class ", source, re.M) for source in sources)
+    assert not any(re.search(r"\b(Finding|Numbers|Table|Figure|Column)\(", source) for source in sources), (
+        "a page's words"
+    )
+    said = [cell for cell in content["cells"] if "analyst" in cell["metadata"].get("tags", [])]
+    assert said or path.stem == "00_start", "what may an analyst change?"
     parameters = next(cell for cell in code if "parameters" in cell["metadata"].get("tags", []))
     lines = "".join(parameters["source"]).split("\n")
     assert [line.split(":")[0] for line in lines][:4] == ["practice", "as_of", "months", "store"]

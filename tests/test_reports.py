@@ -146,6 +146,15 @@ def test_a_rate_is_said_of_the_months_that_have_one(months, sentence):
     assert denial_overview.rate_sentence(rate) == sentence
 
 
+def test_a_report_leaves_out_what_is_said_to_analysts(tmp_path):
+    book = notebook(tmp_path / "01_x.ipynb", GOOD)
+    content = json.loads(book.read_text())
+    told = {"cell_type": "markdown", "id": "a", "metadata": {"tags": ["analyst"]}, "source": "Change `months`."}
+    book.write_text(json.dumps(content | {"cells": [*content["cells"], told]}))
+    text = (render(tmp_path, book).folder / "01_x.html").read_text()
+    assert "12 of 100 claims" in text and "Change" not in text
+
+
 def test_a_failing_notebook_leaves_the_last_good_report(tmp_path):
     book = notebook(tmp_path / "01_x.ipynb", GOOD)
     assert render(tmp_path, book).ok

@@ -1,4 +1,4 @@
-"""What a page says: blocks, columns, sentences. Computes no figure."""
+"""What a page says: blocks, columns, and a module of sentences and layouts for each notebook. Computes no figure."""
 
 from rcm_analysis import moved
 
