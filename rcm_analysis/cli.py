@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rcm_analysis import errors
+from rcm_analysis import errors, settings
 from rcm_analysis.errors import RcmError
 from rcm_analysis.months import MONTHS
 
@@ -229,7 +229,7 @@ def report(
     if engine and not cluster:
         from rcm_analysis.store import engine as store_engine
 
-        os.environ[store_engine.VARIABLE] = store_engine.named(store, engine)  # the notebooks' kernels inherit it
+        settings.hand_on(settings.ENGINE, store_engine.named(store, engine))  # the notebooks' kernels inherit it
     if issuers and not issuers.is_file():
         typer.echo(f"rcm: there is no {issuers}", err=True)
         raise typer.Exit(USAGE)
@@ -599,8 +599,8 @@ def lab(
         typer.echo("rcm: the notebooks are not installed; run rcm lab from a checkout made with make env", err=True)
         raise typer.Exit(USAGE)
     # its own settings: no question about news and no look for updates, so that nothing here asks the network
-    settings = [str(Path(__file__).parent / "pages" / "templates"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
+    folders = [str(Path(__file__).parent / "pages" / "templates"), settings.JUPYTER_CONFIG.value]
+    environment = settings.environment({settings.JUPYTER_CONFIG.name: os.pathsep.join(filter(None, folders))})
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", f"--port={port}",
                "--LabApp.default_url=/lab/tree/00_start.ipynb", *([] if browser else ["--no-browser"])]  # fmt: skip
     if os.name != "nt":

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, export
+from rcm_analysis import cli, export, settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.store import kept
@@ -132,7 +132,7 @@ def test_the_oldest_use_goes_first(tmp_path, monkeypatch):
     sizes = {one.as_of: one.size for one in kept.kept(own)}
     kept.shrink(own, limit_mb=(sizes[str(days[2])] + sizes[str(days[1])]) / 1e6)
     assert {one.as_of for one in kept.kept(own)} == {str(days[1]), str(days[2])}
-    monkeypatch.setenv(kept.LIMIT_VARIABLE, "0")
+    monkeypatch.setenv(settings.CACHE_LIMIT_MB.name, "0")
     tables(own, days[0])  # what was just made stays
     assert [one.as_of for one in kept.kept(own)] == [str(days[0])]
 

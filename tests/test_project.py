@@ -16,7 +16,7 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 import rcm_analysis
-from rcm_analysis import cli
+from rcm_analysis import cli, settings
 from rcm_analysis.claims import postings
 from rcm_analysis.reference import codes
 from rcm_analysis.store import dictionary, schema
@@ -178,6 +178,19 @@ def test_no_module_reads_the_clock_or_swallows_errors():
         text = path.read_text()
         assert not re.search(r"date\.today\(|datetime\.now\(|utcnow\(|Timestamp\.now\(|current_date", text), path.name
         assert not re.search(r"except( Exception| BaseException)?:\s*\n\s*(pass|continue)\b", text), path.name
+
+
+def test_the_environment_is_touched_in_one_place():
+    for path in PACKAGE.rglob("*.py"):
+        touched = re.search(r"\benviron\b|\b(get|put|unset)env\b", path.read_text())
+        assert not touched or path.name == "settings.py", path.name
+
+
+def test_every_environment_variable_is_in_the_documents():
+    assert settings.markdown() in (ROOT / "docs/settings.md").read_text()
+    listed = {setting.name for setting in (*settings.OF_USERS, *settings.OF_PROCESSES)}
+    named = {name for path in PACKAGE.rglob("*.py") for name in re.findall(r"\bRCM_[A-Z_]+\b", path.read_text())}
+    assert named <= listed
 
 
 def test_the_data_dictionary_is_the_schema():

@@ -10,7 +10,6 @@ A practice's numbers are computed once, where its report is rendered, and handed
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis import settings
 from rcm_analysis import words as plain_words
 from rcm_analysis.claims import derive
 from rcm_analysis.compare import audit, equal_mix
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 ALL = "all"  # stands for every practice where a practice's name is asked for
-VARIABLE = "RCM_PORTFOLIO"
 STRATA = ("payer_class", "setting")
 SETTINGS = {
     "ambulance": ("41", "42"),
@@ -96,12 +95,12 @@ def handed(told: Profiles, folder: Path) -> Iterator[dict[str, str]]:
     """Writes the profiles into `folder`; gives the variable by which the notebook finds them meanwhile."""
     for one in fields(Profiles):
         getattr(told, one.name).to_parquet(folder / f"{one.name}.parquet", index=False)
-    yield {VARIABLE: str(folder.resolve())}
+    yield {settings.PORTFOLIO.name: str(folder.resolve())}
 
 
 def profiles(store: Path | str, practice: str, *, as_of: date, months: int) -> Profiles:
     """The profiles handed over by `handed`, else computed here, one practice after another."""
-    folder = os.environ.get(VARIABLE)
+    folder = settings.PORTFOLIO.value
     if folder:
         return Profiles(*(pd.read_parquet(Path(folder, f"{one.name}.parquet")) for one in fields(Profiles)))
     return together([profile(store, name, as_of=as_of, months=months) for name in names(store, practice)])

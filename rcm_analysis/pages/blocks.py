@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rcm_analysis import settings
 from rcm_analysis.pages.columns import Column, named
 from rcm_analysis.privacy import release
 from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still, words
@@ -199,7 +199,7 @@ class Table:
 
 def live() -> bool:
     """Whether somebody looks at the notebook itself: Jupyter's server names it to the kernels that it starts."""
-    return bool(os.environ.get("JPY_SESSION_NAME"))
+    return bool(settings.LIVE.value)
 
 
 def _live_script() -> str:

@@ -8,14 +8,13 @@ not zero. This is not Safe Harbor: months of service stay.
 
 from __future__ import annotations
 
-import os
 import re
 
 import pandas as pd
 
+from rcm_analysis import settings
 from rcm_analysis.store import schema
 
-VARIABLE = "RCM_DEIDENTIFIED"
 SMALLEST = 11  # CMS: no cell from 1 to 10, nothing from which one can be derived
 SHOWN = f"fewer than {SMALLEST}"
 IDENTIFIERS = schema.named(schema.IDENTIFIER)
@@ -48,7 +47,7 @@ FEWEST_ROWS = 3  # that show one count to be a part of another
 
 
 def active() -> bool:
-    return bool(os.environ.get(VARIABLE))
+    return bool(settings.DEIDENTIFIED.value)
 
 
 def text(words: str) -> str:

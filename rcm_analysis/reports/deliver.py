@@ -5,7 +5,6 @@ The mail names the period, the key figures and where the report lies; it holds n
 
 from __future__ import annotations
 
-import os
 import shutil
 import smtplib
 import ssl
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
+from rcm_analysis import settings
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import folders
 from rcm_analysis.words import called, month_name
@@ -30,7 +30,7 @@ class Mail:
     server: str = "localhost:25"
     security: str = "starttls"  # one of SECURITIES
     user: str = ""
-    password_variable: str = "RCM_SMTP_PASSWORD"
+    password_variable: str = settings.SMTP_PASSWORD.name
     link: str = ""  # address under which readers find the folder of reports
 
 
@@ -87,7 +87,7 @@ def send(mail: Mail, made: EmailMessage) -> str:
     Raises RcmError where it reached none, without the server's words, which may quote addresses.
     """
     host, _, port = mail.server.partition(":")
-    password = os.environ.get(mail.password_variable, "")
+    password = settings.secret(mail.password_variable)
     if mail.user and not password:
         raise RcmError(f"no password for the mail server: set the variable {mail.password_variable}")
     if mail.user and mail.security == "none":

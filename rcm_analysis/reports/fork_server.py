@@ -16,17 +16,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rcm_analysis import settings
+
 # Not matplotlib_inline.backend_inline: loaded before the kernel is there, it turns figures into text silently.
 PRELOAD = ("pandas", "duckdb", "pyarrow.parquet", "matplotlib.pyplot", "matplotlib.backends.backend_svg", "seaborn",
            "ipykernel.kernelapp", "ipykernel.zmqshell", "rcm_analysis.charts.common", "rcm_analysis.measures.by_month", "rcm_analysis.reports.fork_server")  # fmt: skip
-ENVIRONMENT = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as ipykernel sets it, before the imports
-PLAIN = "RCM_PLAIN_KERNELS"  # set it to anything to do without forks
+ENVIRONMENT = {
+    settings.BACKEND.name: "module://matplotlib_inline.backend_inline"
+}  # as ipykernel sets it, before the imports
 _STARTING = threading.Lock()
 
 
 def possible() -> bool:
     """Whether kernels can be forked here (not on Windows) and nobody forbade it."""
-    return "forkserver" in multiprocessing.get_all_start_methods() and not os.environ.get(PLAIN)
+    return "forkserver" in multiprocessing.get_all_start_methods() and not settings.PLAIN_KERNELS.value
 
 
 def warm_up() -> None:
@@ -35,15 +38,9 @@ def warm_up() -> None:
         return
     from multiprocessing import forkserver
 
-    with _STARTING:
+    with _STARTING, settings.meanwhile(ENVIRONMENT):  # the server's imports must see it
         _context()
-        before = {name: os.environ.get(name) for name in ENVIRONMENT}
-        os.environ.update(ENVIRONMENT)  # the server's imports must see it
-        try:
-            forkserver.ensure_running()
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        forkserver.ensure_running()
 
 
 def _context() -> Any:
@@ -113,8 +110,7 @@ def run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
     os.umask(0o077)
     os.setsid()  # signals for the kernel's group must not reach the server
     multiprocessing.current_process().daemon = False  # else the notebook could have no processes of its own
-    os.environ.clear()
-    os.environ.update(ENVIRONMENT | environment)
+    settings.become(ENVIRONMENT | environment)
     os.chdir(folder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -24,6 +24,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Bool, Dict
 from traitlets.config import Config
 
+from rcm_analysis import settings
 from rcm_analysis.reports import fork_server
 
 
@@ -74,7 +75,7 @@ class Manager(AsyncKernelManager):
     fork = Bool(True, help="Whether kernels may be forked.").tag(config=True)
 
     async def _async_pre_start_kernel(self, **options: Any) -> Any:
-        options["env"] = {**(options.get("env") or os.environ), **self.environment}
+        options["env"] = {**(options.get("env") or settings.environment()), **self.environment}
         if self.provisioner is None and self.fork and fork_server.possible():
             self.kernel_id = self.kernel_id or os.urandom(16).hex()
             self.provisioner = Provisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)

@@ -15,7 +15,6 @@ import importlib.metadata
 import json
 import os
 import re
-import secrets
 import shutil
 import sys
 import threading
@@ -27,7 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import words
+from rcm_analysis import settings, words
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
 from rcm_analysis.pages import blocks
@@ -129,7 +128,7 @@ def render(
         (work / "tables").mkdir()
         with _shared_tables(request.practice, request.as_of, store, work, worth_it=len(books) > 1) as shared:
             kernels = {**shared, **(environment or {})}
-            kernels |= {release.VARIABLE: secrets.token_hex(16)} if request.deidentified else {}
+            kernels |= {settings.DEIDENTIFIED.name: "yes"} if request.deidentified else {}
             statuses = run.run_all(books, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=kernels, retries=retries)  # fmt: skip
         context = _context(request, store)

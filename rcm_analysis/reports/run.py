@@ -20,12 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rcm_analysis import errors
+from rcm_analysis import errors, settings
 from rcm_analysis.errors import RcmError
 from rcm_analysis.reports import fork_server
-from rcm_analysis.store.practice import MEMORY_VARIABLE
 
-CELL_TIMEOUT_S = int(os.environ.get("RCM_CELL_TIMEOUT_S", "600"))  # practices of millions of claims take longer
 MAX_OUTPUT_BYTES = 50_000_000
 Progress = Callable[[str, bool], None]
 
@@ -78,9 +76,10 @@ def fair_shares(at_a_time: int, *, long_queue: bool = False) -> dict[str, str]:
     if at_a_time <= 1:
         return {}
     cores = str(max(1, (os.cpu_count() or 1) // at_a_time))
-    shares = {"OMP_NUM_THREADS": cores, MEMORY_VARIABLE: f"{80 // at_a_time}%"}
-    shares |= {"LOKY_MAX_CPU_COUNT": cores} if long_queue else {}
-    return {name: os.environ.get(name, share) for name, share in shares.items()}
+    shares = {settings.THREADS.name: cores, settings.MEMORY_LIMIT.name: f"{80 // at_a_time}%"}
+    shares |= {settings.CORES.name: cores} if long_queue else {}
+    own = settings.environment()
+    return {name: own.get(name, share) for name, share in shares.items()}
 
 
 def warm_up() -> None:
@@ -156,7 +155,7 @@ def run(
     try:
         papermill.execute_notebook(
             str(notebook), str(output), parameters=parameters, kernel_name="python3", engine_name="rcm",
-            progress_bar=False, log_output=False, execution_timeout=CELL_TIMEOUT_S, environment=environment, fork=fork,
+            progress_bar=False, log_output=False, execution_timeout=settings.CELL_TIMEOUT_S.number, environment=environment, fork=fork,
         )  # fmt: skip
     except Exception as error:
         message = _told(error)
@@ -171,7 +170,7 @@ def _told(error: Exception) -> str:
     if isinstance(error, DeadKernelError):
         return "the kernel died; is there enough memory?"
     if isinstance(error, CellTimeoutError):
-        return f"a cell ran longer than {CELL_TIMEOUT_S} seconds"
+        return f"a cell ran longer than {settings.CELL_TIMEOUT_S.number} seconds"
     if isinstance(error, OSError):
         return f"the notebook could not be written: {os.strerror(error.errno) if error.errno else type(error).__name__}"
     name = getattr(error, "ename", type(error).__name__)

@@ -26,6 +26,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rcm_analysis import settings
 from rcm_analysis.errors import RcmError
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Practice, connection, without
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-VARIABLE = "RCM_ENGINE"
 SETTINGS = "engine.toml"
 _SET = re.compile(r"SET VARIABLE (\w+) = (.*)", re.S)
 _CREATE = re.compile(r"\s*CREATE (?:OR REPLACE )?(?:TEMP )?(TABLE|VIEW) (\w+) AS (.*)", re.S)
@@ -46,7 +46,7 @@ def named(store: Path, engine: str | None = None) -> str:
 
     Raises RcmError when the file is not understood or the name is no engine.
     """
-    chosen = engine or os.environ.get(VARIABLE) or _from_settings(store / SETTINGS) or "duckdb"
+    chosen = engine or settings.ENGINE.value or _from_settings(store / SETTINGS) or "duckdb"
     if chosen != "duckdb" and not re.match(r"spark$|spark://|sc://|yarn$|k8s://|local(\[|$)", chosen):
         raise RcmError(f"no engine is called {chosen}: use duckdb, spark, or a Spark address such as spark://host:7077")
     return chosen
@@ -270,7 +270,7 @@ def _session(address: str) -> Any:
         raise RcmError("Spark is not installed here; install it with: pip install 'rcm-analysis[spark]'") from None
     if address.startswith("sc://"):
         return SparkSession.builder.remote(address).create()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    settings.hand_on(settings.PYSPARK_PYTHON, settings.PYSPARK_PYTHON.value or sys.executable)
     local = address == "spark" or address.startswith("local")
     builder = SparkSession.builder.master("local[*]" if address == "spark" else address).appName("rcm-analysis")
     for key, value in {"spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.log.level": "ERROR",
@@ -279,6 +279,6 @@ def _session(address: str) -> Any:
         builder = builder.config(key, value)
     if local:
         builder = builder.config("spark.sql.shuffle.partitions", str(os.cpu_count() or 2)).config(
-            "spark.driver.memory", os.environ.get("RCM_SPARK_MEMORY", "4g")
+            "spark.driver.memory", settings.SPARK_MEMORY.value
         )
     return builder.getOrCreate().newSession()

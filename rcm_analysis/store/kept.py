@@ -23,13 +23,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rcm_analysis import settings
 from rcm_analysis.store.practice import Practice
 
 FOLDER = "derived"
 TABLES, ABOUT = "tables.duckdb", "about.json"
-LIMIT_VARIABLE = "RCM_CACHE_LIMIT_MB"
-LIMIT_MB = 2048
-BESIDE_VARIABLE = "RCM_KEPT_TABLES"  # of kernels: a folder to look into besides the store's own
 PACKAGE = Path(__file__).resolve().parent.parent
 OWN_TABLES = ("*.csv", "*.toml")  # what users keep beside their facts
 
@@ -75,7 +73,7 @@ def package_fingerprint() -> str:
 
 def attach(con: Any, practice: Practice, as_of: date) -> bool:
     """Makes the kept tables of the day visible on a DuckDB connection; False where there are none that are whole."""
-    name, beside = key(practice, as_of), os.environ.get(BESIDE_VARIABLE)
+    name, beside = key(practice, as_of), settings.KEPT_TABLES.value
     places = [practice.folder / FOLDER / name, *([Path(beside) / name] if beside else [])]
     folder = next((place for place in places if _is_whole(place)), None)
     if folder is None:
@@ -133,7 +131,7 @@ def for_kernels(con: Any, practice: Practice, as_of: date) -> Iterator[dict[str,
         return
     with tempfile.TemporaryDirectory(prefix="rcm-tables-") as place:  # the system's: a store that can't be written
         keep(con, practice, as_of, beside=Path(place))
-        yield {BESIDE_VARIABLE: place}
+        yield {settings.KEPT_TABLES.name: place}
 
 
 def _write(con: Any, path: Path) -> None:
@@ -184,7 +182,7 @@ def _all(practice: Practice) -> Iterator[Kept]:
 
 def shrink(practice: Practice, *, limit_mb: float | None = None, keeping: Path | None = None) -> int:
     """Deletes what was not used for longest until the rest fits; gives the bytes freed. `keeping` stays whatever its size."""
-    limit = (limit_mb if limit_mb is not None else float(os.environ.get(LIMIT_VARIABLE, LIMIT_MB))) * 1e6
+    limit = (limit_mb if limit_mb is not None else settings.CACHE_LIMIT_MB.number) * 1e6
     freed, total = 0, 0.0
     for one in kept(practice):
         total += one.size

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rcm_analysis import settings
 from rcm_analysis.errors import FailedError, RcmError
 from rcm_analysis.store import folders, schema
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
-MEMORY_VARIABLE = "RCM_MEMORY_LIMIT"
 FORGOTTEN = ".forgotten."  # begins the name of a folder that is being deleted; no practice has such a name
 
 
@@ -170,12 +170,14 @@ class Practice:
         con.execute("SET preserve_insertion_order = false")
         # a folder for each process: two that spill into one would overwrite each other
         con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
-        limit = memory_limit or os.environ.get(MEMORY_VARIABLE)
+        limit = memory_limit or settings.MEMORY_LIMIT.value
         if limit:
             try:
                 con.execute("SET memory_limit = $1", [limit])
             except duckdb.Error:
-                raise StoreError(f"a memory limit is written as 8GB or 40%, not {limit} ({MEMORY_VARIABLE})") from None
+                raise StoreError(
+                    f"a memory limit is written as 8GB or 40%, not {limit} ({settings.MEMORY_LIMIT.name})"
+                ) from None
         for table in schema.FACTS:
             con.execute(f'CREATE VIEW "{table.name}" AS {self._select(con, table, as_of)}')
         return con

@@ -1,0 +1,145 @@
+"""Every environment variable that the package reads, sets or hands on; nothing else touches the environment.
+
+    settings.MEMORY_LIMIT.value       "" or "8GB"
+    settings.CELL_TIMEOUT_S.number    600
+
+docs/settings.md lists them. What one process hands to another goes by a variable too, since a notebook's kernel has no
+other arguments than the parameters that a reader sees; these are of no use outside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rcm_analysis.errors import RcmError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A variable: its name, what counts where it is not set, and what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+    @property
+    def value(self) -> str:
+        """What it is set to now."""
+        return os.environ.get(self.name) or self.default
+
+    @property
+    def number(self) -> int:
+        """The same as a whole number. Raises RcmError where it is none."""
+        try:
+            return int(self.value)
+        except ValueError:
+            raise RcmError(f"{self.name} is a whole number, not {self.value}") from None
+
+
+ENGINE = Setting(
+    "RCM_ENGINE", "", "where tables are computed: duckdb, spark or a Spark address; before `engine.toml` of the store"
+)
+MEMORY_LIMIT = Setting(
+    "RCM_MEMORY_LIMIT",
+    "",
+    "memory that the engine may fill, 8GB or 40%; what does not fit lies on disk. Unset: 80% of the machine's",
+)
+SPARK_MEMORY = Setting("RCM_SPARK_MEMORY", "4g", "memory of a Spark that runs on this machine")
+CELL_TIMEOUT_S = Setting(
+    "RCM_CELL_TIMEOUT_S",
+    "600",
+    "seconds that one cell of a notebook may take; practices of millions of claims take longer",
+)
+PLAIN_KERNELS = Setting(
+    "RCM_PLAIN_KERNELS", "", "set to anything: notebooks run in kernels that are started, not forked"
+)
+SMTP_PASSWORD = Setting(
+    "RCM_SMTP_PASSWORD", "", "the mail server's password, unless a report definition names another variable for it"
+)
+CORES = Setting(
+    "LOKY_MAX_CPU_COUNT",
+    "",
+    "cores that searches for rules and validations of models may take; all where it is not set",
+)
+THREADS = Setting(
+    "OMP_NUM_THREADS", "", "threads that one fit of boosted trees may take; all cores where it is not set"
+)
+CACHE_LIMIT_MB = Setting(
+    "RCM_CACHE_LIMIT_MB", "2048", "megabytes that a practice's kept derived tables may take; oldest use goes first"
+)
+OF_USERS = (
+    ENGINE,
+    MEMORY_LIMIT,
+    SPARK_MEMORY,
+    CELL_TIMEOUT_S,
+    PLAIN_KERNELS,
+    SMTP_PASSWORD,
+    CORES,
+    THREADS,
+    CACHE_LIMIT_MB,
+)
+
+KEPT_TABLES = Setting(
+    "RCM_KEPT_TABLES", "", "folder with a day's derived tables, where the store itself can't be written"
+)
+PORTFOLIO = Setting(
+    "RCM_PORTFOLIO", "", "folder of the practices' numbers that the page of their comparison is made of"
+)
+DEIDENTIFIED = Setting(
+    "RCM_DEIDENTIFIED", "", "set while a report asks for the de-identified variant: what a notebook shows is stripped"
+)
+LIVE = Setting("JPY_SESSION_NAME", "", "set by Jupyter where somebody looks at the notebook itself")
+JUPYTER_CONFIG = Setting("JUPYTER_CONFIG_PATH", "", "folders of Jupyter's settings; `rcm lab` puts its own before them")
+PYSPARK_PYTHON = Setting("PYSPARK_PYTHON", "", "the Python of Spark's workers; the one that runs where it is not set")
+BACKEND = Setting("MPLBACKEND", "", "how matplotlib draws; that of notebooks while the server of kernels imports it")
+OF_PROCESSES = (KEPT_TABLES, PORTFOLIO, DEIDENTIFIED, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
+
+
+def secret(name: str) -> str:
+    """A variable whose name a user chose, such as that of a password; empty where it is not set."""
+    return os.environ.get(name, "")
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """All variables for a process that is started, with others besides."""
+    return {**os.environ, **(more or {})}
+
+
+def hand_on(setting: Setting, value: str) -> None:
+    """Sets a variable for this process and those that it starts."""
+    os.environ[setting.name] = value
+
+
+def become(variables: Mapping[str, str]) -> None:
+    """Gives a process that was forked the variables that it was meant to have, and no other."""
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+@contextmanager
+def meanwhile(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables for what is started meanwhile, and puts back what was."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def markdown() -> str:
+    """The tables of docs/settings.md."""
+    heads = {"## For you to set": OF_USERS, "## What processes tell each other": OF_PROCESSES}
+    parts = [
+        "\n".join([head, "", "| variable | default | meaning |", "|---|---|---|", *map(_row, settings), ""])
+        for head, settings in heads.items()
+    ]
+    return "\n".join(parts)
+
+
+def _row(setting: Setting) -> str:
+    return f"| `{setting.name}` | {setting.default or '–'} | {setting.meaning} |"
