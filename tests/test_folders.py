@@ -102,6 +102,7 @@ def test_what_a_killed_run_left_is_put_right_and_nothing_else(tmp_path):
     final = tmp_path / "2026-10"
     filled(tmp_path / ".2026-10.old-1", "old"), filled(tmp_path / ".2026-10.old-2", "older")
     filled(tmp_path / ".2026-10.building-3", "new"), filled(tmp_path / ".2026-10.pdf.building-3", "other")
+    (tmp_path / ".2026-10.building-4").write_text("a file")
     folders.recover(final)
     assert names(tmp_path) == [".2026-10.pdf.building-3", "2026-10"] and texts(final) == {"old"}
 

@@ -336,6 +336,7 @@ def _made(
     folder = out / practice
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with render.lock(folder, ".schedule.lock"):
+        folders.recover(folder / STATE)
         for one in waiting:
             if not _state(out, practice).get(one.definition.name):  # so that it stays due if it fails
                 _remember(out, one, done=(one.at - timedelta(minutes=1)).isoformat())

@@ -95,7 +95,7 @@ def recover(final: Path) -> None:
         if path.name.startswith(f".{final.name}.old-") and not final.exists():
             path.rename(final)
         elif path.name.startswith((f".{final.name}.old-", f".{final.name}.building-")):
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write(contents: Mapping[Path, bytes]) -> None:
