@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcm_analysis import words
-from rcm_analysis.pages import denial_overview
+from rcm_analysis.pages import blocks, denial_overview
 from rcm_analysis.privacy import release
 from rcm_analysis.reports import render
 from rcm_analysis.reports.request import ReportRequest
+from rcm_analysis.risk.workbook import Worklist
 from rcm_analysis.stats import wilson
 
 DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
@@ -274,6 +275,41 @@ def test_what_a_cell_prints_is_left_out(tmp_path):
     folder = render.render(request, store=tmp_path, out=tmp_path / "out").folder
     assert not any("QZ-77001" in text for text in files(folder).values())
     assert "12 of 100 claims" in (folder / "01_x.html").read_text()
+
+
+BLOCKS = {
+    "a sentence": blocks.Finding("8 of 1,211 claims of 2026-03-04 were denied: 0.7%."),
+    "key figures": blocks.Numbers([("Denied", "8", "of 1,211 until 2026-03-04")], headline=(0,)),
+    "a table": blocks.Table(pd.DataFrame({"payer": list("ABC"), "claims": [8, 30, 40], "to": "x/y.html"}), "t", "Until 2026-03-04",
+                            {"payer": blocks.Column("Payer"), "claims": blocks.Column("Claims", "count")}, links="to"),
+    "a list of claims": blocks.Table(pd.DataFrame({"claim_number": ["QZ-8"]}), "t", "t", {"claim_number": blocks.Column("Claim")}),
+    "a worklist": Worklist(pd.DataFrame({"claim_number": ["QZ-8"]}), "riverbend"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_is_stripped_where_it_becomes_output_and_stays_itself(name, monkeypatch):
+    block, before = BLOCKS[name], repr(BLOCKS[name])
+    stripped = blocks.deidentified(block).bundle()
+    assert not re.search(r"\b8\b|-04\b|QZ", json.dumps(stripped)), stripped
+    assert repr(block) == before and blocks.deidentified(blocks.deidentified(block)).bundle() == stripped
+    monkeypatch.setenv("RCM_DEIDENTIFIED", "yes")
+    assert block._repr_mimebundle_() == stripped
+    monkeypatch.delenv("RCM_DEIDENTIFIED")
+    assert name == "a worklist" or block._repr_mimebundle_() == block.bundle() != stripped
+
+
+def test_a_picture_leaves_with_its_table_or_not_at_all():
+    import matplotlib.pyplot as plt
+
+    def picture(counts: list[int]) -> blocks.Figure:
+        data = pd.DataFrame({"payer": list("ABCD"), "claims": counts})
+        return blocks.Figure(plt.figure(), name="f", alt="until 2026-03-04", caption="c", data=data)
+
+    large, small = picture([11, 20, 30, 40]), picture([8, 20, 30, 40])
+    assert blocks.deidentified(large).svg == large.svg != "" and blocks.deidentified(large).alt == "until 2026-03"
+    assert blocks.deidentified(small).svg == "" and "left out" in blocks.deidentified(small).caption
+    assert small.svg and small.data["claims"].tolist() == [8, 20, 30, 40]
 
 
 def test_pairs_of_small_cells_that_add_up_to_little_are_covered():

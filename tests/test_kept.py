@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import AS_OF, remittance
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -95,7 +96,7 @@ def test_what_is_damaged_is_made_anew(tmp_path, damage):
     assert kept.kept(own)[0].folder == one.folder and tables(own) == whole
 
 
-@settings(max_examples=8)
+@examples(max_examples=8)
 @given(st.lists(st.sampled_from(["A1", "A2", "A3", "earlier", "damage", "clear"]), min_size=2, max_size=6))
 def test_any_order_of_ingests_days_and_damages_gives_the_same(tmp_path_factory, moves):
     folder = tmp_path_factory.mktemp("kept")

@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,71 @@ LIVE_STYLE = (".jp-RenderedHTMLCommon .table :is(th, td, caption) { text-align: 
               ".table thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }")  # fmt: skip
 
 
+class Block:
+    """What a notebook shows. A block stays what it was given; what may leave is settled here, where it becomes output."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return (deidentified(self) if settings.DEIDENTIFIED.value else self).bundle()
+
+    def bundle(self) -> dict[str, Any]:
+        """The block as output: its content by media type."""
+        raise NotImplementedError
+
+
+def deidentified(block: Block) -> Block:
+    """The block as it may leave in the de-identified variant (see `privacy.release`); one of another kind does not.
+
+    >>> deidentified(Finding("8 of 1,211 claims were denied until 2026-10-31.")).sentence
+    'fewer than 11 of 1,211 claims were denied until 2026-10.'
+    """
+    if isinstance(block, Finding):
+        return replace(block, sentence=release.text(block.sentence))
+    if isinstance(block, Numbers):
+        return replace(block, figures=[_figure_without(*figure) for figure in block.figures])
+    if isinstance(block, Table):
+        return _table_without(block)
+    if isinstance(block, Figure):
+        return _picture_without(block)
+    return block if isinstance(block, Heading | Definitions) else LeftOut()
+
+
+def _figure_without(*parts: str) -> tuple[str, ...]:
+    return tuple(release.text(" · ".join(parts)).split(" · "))
+
+
+def _table_without(table: Table) -> Table:
+    frame = table.frame[list(table.columns)]
+    left = release.table(frame, table.counts)
+    if table.links:
+        left = left.assign(**{table.links: table.frame[table.links].reset_index(drop=True).reindex(left.index)})
+    return replace(
+        table, frame=left, columns={name: column for name, column in table.columns.items() if name in left},
+        title=release.text(table.title), note=release.text(table.note),
+        empty="A list of single claims is left out here." if release.lists_cases(frame) else table.empty,
+    )  # fmt: skip
+
+
+def _picture_without(figure: Figure) -> Figure:
+    """A picture stays only if the table behind it is known and loses nothing; its text goes through as any other."""
+    before = figure.data
+    left = None if before is None else release.table(before, release.count_columns(before))
+    whole = left is not None and set(left) == set(before) and left.isna().sum().sum() <= before.isna().sum().sum()
+    caption = release.text(figure.caption)
+    if not whole:
+        caption = f"{caption} The picture is left out: it would show small counts."
+    return replace(figure, alt=release.text(figure.alt), caption=caption, data=left, svg=figure.svg if whole else "")
+
+
 @dataclass(frozen=True)
-class Finding:
+class LeftOut(Block):
+    """In the place of what may not leave at all."""
+
+    def bundle(self) -> dict[str, Any]:
+        return {"text/plain": "left out"}
+
+
+@dataclass(frozen=True)
+class Finding(Block):
     """One sentence with numbers in it. `rank` orders the index (1 first); `amount_usd` breaks ties."""
 
     sentence: str
@@ -54,26 +117,28 @@ class Finding:
     amount_usd: float | None = None
 
     def __post_init__(self) -> None:
-        said = release.text(self.sentence) if release.active() else self.sentence
-        object.__setattr__(self, "sentence", still(said))
         if self.kind not in KINDS:
             raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        content = {"sentence": self.sentence, "rank": self.rank, "kind": self.kind, "amount_usd": self.amount_usd}
-        return {"text/html": f'<p class="finding {self.kind}">{escape(self.sentence)}</p>',
-                "text/plain": self.sentence, FINDING_MIME: content}  # fmt: skip
+    def bundle(self) -> dict[str, Any]:
+        said = still(self.sentence)
+        content = {"sentence": said, "rank": self.rank, "kind": self.kind, "amount_usd": self.amount_usd}
+        return {
+            "text/html": f'<p class="finding {self.kind}">{escape(said)}</p>',
+            "text/plain": said,
+            FINDING_MIME: content,
+        }
 
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(Block):
     """A section that data names, such as a payer's; `number` keeps the ids apart; `own_page` begins a page in print."""
 
     text: str
     number: int
     own_page: bool = True
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         return {
             "text/html": f'<h2 class="part{" own-page" * self.own_page}" id="part-{self.number}">{escape(_cut(self.text))}</h2>',
             "text/plain": self.text,
@@ -81,18 +146,13 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(Block):
     """Three to five key figures in a row: (label, value as text, note). `headline` are those the index shows too."""
 
     figures: Sequence[tuple[str, str, str]]
     headline: tuple[int, ...] = ()
 
-    def __post_init__(self) -> None:
-        if release.active():
-            scrubbed = [tuple(release.text(" · ".join(figure)).split(" · ")) for figure in self.figures]
-            object.__setattr__(self, "figures", scrubbed)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         content = {"numbers": [list(self.figures[i]) for i in self.headline]} if self.headline else {}
         bundle = {
             "text/html": tiles(self.figures),
@@ -112,7 +172,7 @@ def tiles(figures: Sequence[Sequence[str]]) -> str:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A table: the first `rows` rows on the page, 500 behind its search, all of them in `tables/<name>.csv`.
 
     `columns` are names of `pages.columns`, or names with a `Column` each; without them all of the frame's are shown.
@@ -138,26 +198,15 @@ class Table:
         missing = (set(self.columns) | ({self.links} if self.links else set())) - set(self.frame.columns)
         if missing:
             raise KeyError(f"table {self.name} has no column {', '.join(sorted(missing))}")
-        if release.active():
-            self._deidentify()
 
-    def _counts(self) -> list[str]:
+    @property
+    def counts(self) -> list[str]:
         """The columns that count cases."""
         return [name for name, column in self.columns.items() if column.unit == "count"]
 
-    def _deidentify(self) -> None:
-        if release.lists_cases(self.frame[list(self.columns)]):
-            object.__setattr__(self, "empty", "A list of single claims is left out here.")
-        left = release.table(self.frame[list(self.columns)], self._counts())
-        if self.links:
-            left = left.assign(**{self.links: self.frame[self.links].reset_index(drop=True).reindex(left.index)})
-        for name, value in (("frame", left), ("columns", {n: c for n, c in self.columns.items() if n in left}),
-                            ("title", release.text(self.title)), ("note", release.text(self.note))):  # fmt: skip
-            object.__setattr__(self, name, value)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         return {"text/html": self.html(), "text/plain": f"{self.title}: {len(self.frame)} rows",
-                TABLE_MIME: {"name": self.name, "title": self.title, "counts": self._counts(),
+                TABLE_MIME: {"name": self.name, "title": self.title, "counts": self.counts,
                              "csv": csv_text(self.frame[list(self.columns)])}}  # fmt: skip
 
     def html(self) -> str:
@@ -222,8 +271,8 @@ def _head(column: Column) -> str:
     return f'<th scope="col"{number}>{label}</th>'
 
 
-@dataclass
-class Figure:
+@dataclass(frozen=True)
+class Figure(Block):
     """A matplotlib figure as inline SVG with alternative text and caption; `data` is the table behind it."""
 
     fig: MatplotlibFigure
@@ -231,25 +280,17 @@ class Figure:
     alt: str
     caption: str
     data: pd.DataFrame | None = None
-    svg: str = field(init=False, default="")
+    svg: str | None = None  # drawn from `fig`
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
             raise ValueError(f"figure {self.name} needs a text that says what it shows")
-        self.svg = _svg(self.fig, self.name)
-        if release.active():
-            self._deidentify()
+        if self.svg is None:
+            object.__setattr__(
+                self, "svg", _svg(self.fig, self.name)
+            )  # at once: the figure is closed, or Jupyter shows it too
 
-    def _deidentify(self) -> None:
-        """A picture stays only if the table behind it is known and loses nothing; its text goes through as any other."""
-        self.alt, self.caption = release.text(self.alt), release.text(self.caption)
-        before = self.data
-        if before is not None:
-            self.data = release.table(before, release.count_columns(before))
-        if before is None or set(self.data) != set(before) or self.data.isna().sum().sum() > before.isna().sum().sum():
-            self.svg, self.caption = "", f"{self.caption} The picture is left out: it would show small counts."
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         figure = (f'<figure role="img" aria-label="{escape(self.alt)}">{self.svg}'
                   f"<figcaption>{escape(self.caption)}</figcaption></figure>")  # fmt: skip
         bundle = {"text/html": figure, "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
@@ -284,12 +325,12 @@ def _svg(fig: MatplotlibFigure, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Definitions:
+class Definitions(Block):
     """Terms at the end of a page: (term, definition, source)."""
 
     terms: Sequence[tuple[str, str, str]]
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         items = "".join(
             f"<dt>{escape(term)}</dt><dd>{escape(text)} <cite>{escape(source)}</cite></dd>"
             for term, text, source in self.terms

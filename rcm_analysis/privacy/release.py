@@ -1,7 +1,7 @@
 """What leaves in the de-identified variant: no single claim, no day, no count from 1 to 10, no free text.
 
-On while the variable RCM_DEIDENTIFIED is set, which `rcm report --deidentified` does for its notebooks. A list of single
-claims is left out whole: its rows could be counted. A row with a small count, or with a rate and a count that make one
+Asked for by `rcm report --deidentified`; `pages.blocks.deidentified` applies it where a block becomes output. A list of
+single claims is left out whole: its rows could be counted. A row with a small count, or with a rate and a count that make one
 (10.7% of 28), loses all its numbers; and so many rows more that no total gives it back. What is suppressed is missing,
 not zero. This is not Safe Harbor: months of service stay.
 """
@@ -12,7 +12,6 @@ import re
 
 import pandas as pd
 
-from rcm_analysis import settings
 from rcm_analysis.store import schema
 
 SMALLEST = 11  # CMS: no cell from 1 to 10, nothing from which one can be derived
@@ -44,10 +43,6 @@ _PART = re.compile(r"(?<![\w.$,−–-])(\d[\d,]*) of (\d[\d,]*)\b")
 _PERCENT = re.compile(r"\d[\d.]*%")
 WRITTEN_ERROR = 0.0005  # of a share written with one place
 FEWEST_ROWS = 3  # that show one count to be a part of another
-
-
-def active() -> bool:
-    return bool(settings.DEIDENTIFIED.value)
 
 
 def text(words: str) -> str:

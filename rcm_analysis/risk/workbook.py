@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
-from rcm_analysis.pages.blocks import WORKBOOK_MIME
+from rcm_analysis.pages.blocks import WORKBOOK_MIME, Block
 from rcm_analysis.words import defused
 
 MONEY, DAY, SHARE, NUMBER, TEXT = "money", "day", "share", "number", "text"
@@ -34,13 +34,13 @@ FORMATS = {MONEY: "$#,##0.00", DAY: "yyyy-mm-dd", SHARE: "0%", NUMBER: "0", TEXT
 
 
 @dataclass(frozen=True)
-class Worklist:
+class Worklist(Block):
     """The workbook in a notebook's output; a report puts it beside its pages as `worklist.xlsx`."""
 
     table: pd.DataFrame
     note: str
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         held = io.BytesIO()
         write(self.table, held, note=self.note)
         text = f"{len(self.table):,} open denials, best hour first: worklist.xlsx"
