@@ -58,7 +58,7 @@ def main() -> None:
         group="claim_number",
         rate_keys=("payer_name", "category"),
     )
-    model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of="2026-01-01")
+    model = model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of="2026-01-01")
     learned = time.perf_counter()
     model.predict(table)
     done = time.perf_counter()

@@ -72,7 +72,7 @@ def test_later_claims_come_out_as_told(past, lines):
     rate, spread = rows["refused"].mean(), np.sqrt(rows["refused"].mean() / len(rows))
     assert abs(told["p_denial"].mean() - rate) < 4 * spread
     loss = lambda p: -np.mean(np.log(np.where(rows["refused"].eq(1), p, 1 - p)))  # noqa: E731
-    assert loss(told["p_denial"]) < loss(np.full(len(rows), chances.denial.about["base_rate"]))
+    assert loss(told["p_denial"]) < loss(np.full(len(rows), chances.denial.card["base_rate"]))
     assert (told["p_loss"] <= told["p_denial"]).all() and (told["lower"] <= told["upper"]).all()
     assert np.allclose(told["expected_loss_usd"], told["p_loss"] * told["charge_usd"] * chances.lost_share)
 

@@ -19,10 +19,12 @@ from rcm_analysis import stats
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.models import calibration, learners
+from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models import scores as models_scores
-from rcm_analysis.risk import card, workbook, worklist
+from rcm_analysis.models.outcome import FittedModel
+from rcm_analysis.risk import OutcomeModel, card, workbook, worklist
 from rcm_analysis.risk import features as risk_features
-from rcm_analysis.risk.worklist import DriftWarning, LeakError, LeakWarning, OutcomeModel
+from rcm_analysis.risk.worklist import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.store.practice import Practice
 
 EARLIER, LATER = date(2026, 3, 31), date(2026, 9, 30)
@@ -52,7 +54,7 @@ def known_on(table: pd.DataFrame, day: str) -> pd.DataFrame:
     return seen
 
 
-def fitted(table: pd.DataFrame, **more) -> OutcomeModel:
+def fitted(table: pd.DataFrame, **more) -> FittedModel:
     options = {"features": ["payer", "codes", "usd"], "horizon_days": 180, "group": "case", "candidates": QUICK} | more
     return OutcomeModel(**options).fit(
         table, index_date="filed", outcome="lost", outcome_date="ended" if "ended" in table else None
@@ -182,8 +184,10 @@ def test_the_level_of_earlier_models_is_not_corrected_where_ends_are_censored():
     assert slope == 0.6 and abs(shift) > 0.05
     assert np.average(told, weights=weight) == pytest.approx(np.average(chance, weights=weight), abs=1e-6)
     model = fitted(known_on(simulated(), "2025-06-30"))
-    held = model._held[model._held["origin"] == model._held["origin"].max()]  # the newest origin sets the slope
-    raw = stats.sigmoid((stats.log_odds(held["chance"]) - model._line[0]) / model._line[1])
+    held = model.validation[
+        model.validation["origin"] == model.validation["origin"].max()
+    ]  # the newest origin sets the slope
+    raw = stats.sigmoid((stats.log_odds(held["chance"]) - model.line[0]) / model.line[1])
     means = [np.average(chance, weights=held["weight"]) for chance in (raw, held["chance"])]
     assert means[0] == pytest.approx(means[1], abs=1e-6)
 
@@ -215,7 +219,7 @@ def test_a_split_at_random_flatters_where_the_rate_moves():
     table["week"] = table["filed"].dt.strftime("%Y-%W")
     model = fitted(table.drop(columns="ended"), features=["payer", "week"], rate_keys=("week",))
     mixed = model.split_at_random(table.assign(ended=pd.NaT).drop(columns="ended"))
-    assert mixed["log_loss"] < 0.6 < model.about["metrics"]["log_loss"]
+    assert mixed["log_loss"] < 0.6 < model.card["metrics"]["log_loss"]
 
 
 def test_trees_do_not_tell_apart_what_few_cases_share():
@@ -240,7 +244,7 @@ def test_shuffled_outcomes_give_no_skill():
 
 def test_too_few_cases_give_rates_and_say_so():
     model = fitted(simulated(150), candidates=("base_rate", "rates", "logistic", "boosting", "blend"))
-    assert model.about["too_few"] and model.chosen in ("base_rate", "rates")
+    assert model.card["too_few"] and model.chosen in ("base_rate", "rates")
     assert set(model.comparison["model"]) <= {"base_rate", "rates"}
 
 
@@ -304,10 +308,10 @@ def test_a_saved_model_tells_the_same(kind, tmp_path):
 def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
     model = fitted(known_on(simulated(), "2025-06-30"))
     model.save(tmp_path / "m.zip")
-    again = OutcomeModel.load(tmp_path / "m.zip")
+    again = models_outcome.load(tmp_path / "m.zip")
     table = simulated(200, seed=4)
     pd.testing.assert_frame_equal(again.predict(table), model.predict(table))
-    assert {"learned_from", "learned_to", "versions", "metrics", "cases"} <= set(again.about)
+    assert {"learned_from", "learned_to", "versions", "metrics", "cases"} <= set(again.card)
 
     class Bomb:
         def __reduce__(self):
@@ -321,7 +325,7 @@ def test_a_model_file_carries_its_card_and_runs_nothing(tmp_path):
         bad.writestr("arrays.npz", held.getvalue())
     for name in ("bare.zip", "inside.zip"):
         with pytest.raises(learners.ModelFileError):
-            OutcomeModel.load(tmp_path / name)
+            models_outcome.load(tmp_path / name)
 
 
 # --- judgement -----------------------------------------------------------------------------------------------------
@@ -434,8 +438,9 @@ def test_part_d_appeals_reach_the_published_figures(shared):
     table = pd.read_parquet(shared / "realdata/medicare_ire_appeals_2015_2019.parquet")
     table = table[table["source_file"] == "partD_2017_2019"].assign(
         won=lambda t: (t["appeal_disposition"] != "Unfavorable").astype(int), day=lambda t: pd.to_datetime(t["appeal_end_date"]))  # fmt: skip
-    model = OutcomeModel(features=["medicare_part", "appeal_type", "drug_name"], candidates=QUICK)
-    model.fit(table[table["day"] < "2019-01-01"], index_date="day", outcome="won")
+    model = OutcomeModel(features=["medicare_part", "appeal_type", "drug_name"], candidates=QUICK).fit(
+        table[table["day"] < "2019-01-01"], index_date="day", outcome="won"
+    )
     with pytest.warns(DriftWarning):  # 17.5 % won before 2019, 12.8 % in it
         scores = model.evaluate(table[table["day"] >= "2019-01-01"]).set_index("metric")["value"]
     assert 0.755 <= scores["auroc"] <= 0.80 and scores["brier"] <= 0.1015

@@ -158,8 +158,10 @@ def test_rules_and_risk_learned_by_dask_workers_are_the_same(demo_con):
         model = OutcomeModel(
             features=["payer_name", "procedure", "claim_charge"], horizon_days=365, group="claim_number"
         )
-        model.fit(claims_sent, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=AS_OF)
-        return rules, model.comparison
+        fitted = model.fit(
+            claims_sent, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=AS_OF
+        )
+        return rules, fitted.comparison
 
     here = learned()
     with (distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,

@@ -9,7 +9,7 @@ written off because of it: p_denial times the chance of that once refused. `lift
 of refusals. The loss is p_loss times the charge times the share of the charge that such losses took. Money is USD,
 chances are shares 0-1.
 
-Both models are `OutcomeModel`s (METHODS.md section 6): base rate, payer and procedure table, logistic regression and
+Both come from an `OutcomeModel` (METHODS.md section 6): base rate, payer and procedure table, logistic regression and
 boosted trees are fitted at earlier days and judged on later claims; the lowest log loss is taken. Where answers are
 too few, only rates are given, and `enough` says so.
 """
@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models import scores as models_scores
-from rcm_analysis.models.outcome import OutcomeModel
+from rcm_analysis.models.outcome import FittedModel, OutcomeModel
 from rcm_analysis.prevention import features as prevention_features
 from rcm_analysis.risk import features as risk_features
 
@@ -132,8 +133,8 @@ def _sets(ordered: pd.DataFrame, name: str) -> pd.Series:
 class Chances:
     """The two models and the share of a charge that such losses took. Calling it on lines gives the table above."""
 
-    denial: OutcomeModel
-    loss: OutcomeModel | None  # None where no refused claim has come to its end yet
+    denial: FittedModel
+    loss: FittedModel | None  # None where no refused claim has come to its end yet
     lost_share: float
 
     def __call__(self, lines: pd.DataFrame) -> pd.DataFrame:
@@ -146,13 +147,13 @@ class Chances:
         charge = rows["claim_charge"].astype(float)
         p_loss = told["p_denial"] * once_refused
         return rows[["submission_id", "claim_number"]].assign(
-            **told, lift=told["p_denial"] / self.denial.about["base_rate"], p_loss=p_loss, charge_usd=charge,
+            **told, lift=told["p_denial"] / self.denial.card["base_rate"], p_loss=p_loss, charge_usd=charge,
             expected_loss_usd=p_loss * charge * self.lost_share)[list(COLUMNS)]  # fmt: skip
 
     @property
     def enough(self) -> bool:
         """Whether there is a model of denial, and not only rates."""
-        return not self.denial.about["too_few"]
+        return not self.denial.too_few
 
     def reasons(self, lines: pd.DataFrame, *, count: int = 3) -> list[tuple[int, str]]:
         """submission_id and what moves its chance of denial most, in words."""
@@ -173,17 +174,16 @@ class Chances:
         """Files without pickle: the models, and typical claims, without which a model can't give its reasons."""
         for name, model in (("denial", self.denial), ("loss", self.loss)):
             if model:
-                model.about["lost_share"] = self.lost_share
-                model.save(folder / f"{name}.model")
+                model.save(folder / f"{name}.model", lost_share=self.lost_share)
         self.denial.typical.to_parquet(folder / "typical.parquet")
 
 
 def load(folder: Path) -> Chances:
     """What `save` wrote. Raises risk_models.ModelFileError for other files."""
     paths = {name: folder / f"{name}.model" for name in ("denial", "loss")}
-    denial, loss = (OutcomeModel.load(path) if path.exists() else None for path in paths.values())
-    denial.typical = pd.read_parquet(folder / "typical.parquet")
-    return Chances(denial, loss, denial.about["lost_share"])
+    denial = models_outcome.load(paths["denial"], typical=pd.read_parquet(folder / "typical.parquet"))
+    loss = models_outcome.load(paths["loss"]) if paths["loss"].exists() else None
+    return Chances(denial, loss, denial.card["lost_share"])
 
 
 def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None) -> Chances | None:
@@ -196,14 +196,14 @@ def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None)
         return None
     model = OutcomeModel(features=FEATURES, horizon_days=HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
                          rate_keys=("payer_name", "procedure"))  # fmt: skip
-    model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)
+    denial = model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)
     if ends is None:
-        return Chances(model, None, 1.0)
+        return Chances(denial, None, 1.0)
     refused = _refused(rows, ends)
-    return Chances(model, _loss(refused, as_of=as_of), _lost_share(refused))
+    return Chances(denial, _loss(refused, as_of=as_of), _lost_share(refused))
 
 
-def learn_loss(lines: pd.DataFrame, ends: pd.DataFrame, *, as_of: date) -> OutcomeModel | None:
+def learn_loss(lines: pd.DataFrame, ends: pd.DataFrame, *, as_of: date) -> FittedModel | None:
     """The second model of `learn` alone: the chance that a refused claim ends written off; None where none has ended."""
     return _loss(_refused(_newest(lines), ends), as_of=as_of)
 
@@ -219,7 +219,7 @@ def _refused(rows: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
     return refused.merge(ends, on="claim_number", how="left", validate="m:1")
 
 
-def _loss(refused: pd.DataFrame, *, as_of: date) -> OutcomeModel | None:
+def _loss(refused: pd.DataFrame, *, as_of: date) -> FittedModel | None:
     if not refused["lost"].notna().any():
         return None
     model = OutcomeModel(features=LOSS_FEATURES, horizon_days=LOSS_HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
@@ -242,7 +242,7 @@ def record(chances: Chances, rows: pd.DataFrame) -> pd.DataFrame:
     return models_scores.calibration(rows["refused"].to_numpy(), told, np.ones(len(rows)))
 
 
-def choice(denial: OutcomeModel | None, loss: OutcomeModel | None) -> pd.DataFrame:
+def choice(denial: FittedModel | None, loss: FittedModel | None) -> pd.DataFrame:
     """The models compared on later claims: predicts, model, log_loss, brier, auroc, taken."""
     models = {"a denial": denial, "the loss of a denied claim": loss}
     parts = [

@@ -53,9 +53,9 @@ class Term(NamedTuple):
         if self.operation == "in":
             return column.isin(list(self.values)).to_numpy(bool)
         places, sets = _distinct_sets(column)
-        return self._of_sets(sets)[places]
+        return self.of_sets(sets)[places]
 
-    def _of_sets(self, sets: Sequence[Sequence]) -> np.ndarray:
+    def of_sets(self, sets: Sequence[Sequence]) -> np.ndarray:
         """A mask over different sets."""
         wanted = set(self.values)
         found = np.fromiter((not wanted.isdisjoint(members) for members in sets), bool, len(sets))
@@ -280,7 +280,7 @@ class Columns:
     def _holds(self, term: Term, rows: np.ndarray) -> np.ndarray:
         if term.feature in self.sets:
             sets = self.sets[term.feature]
-            return term._of_sets(sets.distinct)[sets.place[rows]]
+            return term.of_sets(sets.distinct)[sets.place[rows]]
         kind, places = (float, self.numbers) if term.feature in self.numbers else (object, self.codes)
         place, values = places[term.feature]
         return np.append(term.holds(pd.Series(values, dtype=kind)), term.operation == "missing")[place[rows]]

@@ -54,7 +54,7 @@ def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
     if trained is None:
         return Judgement(*[pd.DataFrame(columns=c) for c in _EMPTY], pd.DataFrame(columns=_COMPARED),
                          pd.DataFrame(columns=["item", "text"]), "No claim has been denied, so there is nothing to learn from.")  # fmt: skip
-    held = trained.model._held.astype({"row": int})
+    held = trained.model.validation.astype({"row": int})
     cases = trained.table.iloc[held["row"]].reset_index(drop=True)
     outcome, chance, weight = (held[name].to_numpy(float) for name in ("outcome", "chance", "weight"))
     comparison = _compared(trained.model.comparison)
@@ -131,7 +131,7 @@ def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
 def honesty(judged: Judgement, trained: Trained | None) -> str:
     """How far to trust the chances, in one sentence."""
     if trained is None or not trained.enough:
-        known = trained.model.about["known"] if trained else 0
+        known = trained.model.card["known"] if trained else 0
         return (f"Too few denials are settled for a model ({known:,} looks at settled claims, at least 200 and 30 of each outcome needed): "
                 "the chances are rates by payer and reason, drawn to the practice's own rate.")  # fmt: skip
     scores = judged.scores.set_index("metric")["value"] if len(judged.scores) else pd.Series(dtype=float)
@@ -165,10 +165,10 @@ def _segments(cases: pd.DataFrame, held: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def _card(trained: Trained) -> pd.DataFrame:
-    about, first = trained.model.about, trained.table["age_days"] == 0
+    about, first = trained.model.card, trained.table["age_days"] == 0
     open_share = float(trained.table.loc[first, "outcome"].isna().mean())
     rows = [
-        ("Question", f"Is an open denial written off within {trained.model.horizon_days} days from the day it is looked at?"),
+        ("Question", f"Is an open denial written off within {trained.model.model.horizon_days} days from the day it is looked at?"),
         ("Model", f"{NAMES[about['chosen']]}, chosen by log loss on later cases than it learned from"),
         ("Learned from", f"{first.sum():,} denied claims, {about['learned_from']} to {about['learned_to']}, each on up to {len(AGES)} days of its life"),
         ("Split at random", _at_random(trained)),
@@ -185,7 +185,7 @@ def _card(trained: Trained) -> pd.DataFrame:
 
 def _at_random(trained: Trained) -> str:
     """What mixing earlier and later cases would have boasted, beside the figures on later cases."""
-    mixed, later = trained.model.split_at_random(trained.table), trained.model.about["metrics"]
+    mixed, later = trained.model.split_at_random(trained.table), trained.model.card["metrics"]
     if not mixed:
         return "too few cases to compare"
     return (
@@ -196,10 +196,10 @@ def _at_random(trained: Trained) -> str:
 
 def _drift(trained: Trained) -> tuple[str, bool]:
     """Whether the newest held-out cases end as the older did, in words, and whether that is an alarm."""
-    held = trained.model._held.astype({"row": int})
+    held = trained.model.validation.astype({"row": int})
     cases = trained.table.iloc[held["row"]].reset_index(drop=True)
     # On their first day and followed long enough: of the newest, only quick payments are known
-    followed = (pd.Timestamp(trained.model.about["as_of"]) - cases["known_on"]).dt.days
+    followed = (pd.Timestamp(trained.model.card["as_of"]) - cases["known_on"]).dt.days
     kept = ((cases["age_days"] == 0) & (followed >= DRIFT_FOLLOWED_DAYS)).to_numpy()
     held, days = held[kept].assign(weight=1.0), cases["known_on"][kept]
     if len(held) < 4 * MIN_SEGMENT_LOST:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.models.outcome import DriftWarning, LeakError, LeakWarning, OutcomeModel
+from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
+from rcm_analysis.models.outcome import FittedModel, OutcomeModel
 from rcm_analysis.reference import codes
 from rcm_analysis.risk import features
 
@@ -60,11 +61,11 @@ GROUPS = {
 }  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True)
 class Trained:
-    """A model of the practice and the cases it learned from; `model.about` and `model.comparison` tell the rest."""
+    """A model of the practice and the cases it learned from; `model.card` and `model.comparison` tell the rest."""
 
-    model: OutcomeModel
+    model: FittedModel
     cases: pd.DataFrame
     table: pd.DataFrame
     basis: str  # posted by the practice, inferred where there is no ledger, or none
@@ -72,7 +73,7 @@ class Trained:
     @property
     def enough(self) -> bool:
         """Whether there is a model, and not only rates."""
-        return not self.model.about["too_few"]
+        return not self.model.too_few
 
 
 def learn(view: View, *, horizon_days: int = HORIZON_DAYS, candidates: tuple[str, ...] | None = None) -> Trained | None:
@@ -104,9 +105,9 @@ def _trained(
         kind="age_days",
         **chosen,
     )
-    model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of=as_of)
+    fitted = model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of=as_of)
     bases = set(cases["basis"].dropna())
-    return Trained(model, cases, table, "none" if not bases else "inferred" if "inferred" in bases else "posted")
+    return Trained(fitted, cases, table, "none" if not bases else "inferred" if "inferred" in bases else "posted")
 
 
 def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
@@ -267,7 +268,7 @@ def expected_write_offs(view: View, *, days: int = SOON_DAYS, trained: Trained |
 
 def _monthly_miss(trained: Trained) -> float:
     """How far, in log odds, the rate of a whole month of later cases lay from its prediction."""
-    held = trained.model._held
+    held = trained.model.validation
     if not len(held):
         return 0.5
     month = trained.table["known_on"].dt.strftime("%Y-%m").to_numpy()[held["row"].astype(int)]

@@ -1,0 +1,194 @@
+"""The choice among candidates: each predicts later cases than it learned from, the lowest log loss is taken.
+
+    model      log_loss  brier  auroc  chosen
+    rates      .541      .182   .688   False
+    logistic   .498      .165   .741   True
+    boosting   .499      .165   .743   False
+
+Between near equals the simpler is taken. The chosen one's chances are set straight by what came of those later cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rcm_analysis import parallel, stats
+from rcm_analysis.models import calibration, learners, scores
+from rcm_analysis.models.cases import Cases, drawn
+
+if TYPE_CHECKING:
+    from rcm_analysis.models.outcome import OutcomeModel
+
+MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
+ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
+TUNE_ROWS = 20_000
+CALIBRATION_PULL, CENSORED_PULL = (
+    10.0,
+    200.0,
+)  # cases that draw slope and intercept to 1 and 0; earlier models saw fewer ends
+HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
+SIMPLEST_FIRST = ("base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend")
+FIGURES = ("log_loss", "brier", "auroc", "average_precision", "calibration_error")
+VALIDATION = ("chance", "outcome", "weight", "row", "origin")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The candidates' figures, one of them chosen; its line in log odds, its band, and its chances of later cases."""
+
+    comparison: pd.DataFrame
+    line: tuple[float, float]
+    band: pd.DataFrame
+    validation: pd.DataFrame
+    too_few: bool
+
+    @property
+    def chosen(self) -> pd.Series:
+        """The row of the model that was taken."""
+        return self.comparison.loc[self.comparison["chosen"]].iloc[0]
+
+
+def choose(model: OutcomeModel, table: pd.DataFrame, cases: Cases) -> Choice:
+    """Every candidate tried on later cases, at several origins."""
+    known = cases.weight > 0
+    few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
+    tried = _validate(model, table, cases, _names(model, table, few=bool(few)))
+    if not tried:
+        return _untried(model, too_few=bool(few))
+    comparison = _compared(tried)
+    chance, outcome, weight, row, origin = tried[comparison.loc[comparison["chosen"], "model"].iat[0]]
+    newest = origin == origin.max() if cases.settled is not None else None
+    line = _line(chance, outcome, weight, newest)
+    chance = straight(chance, line)
+    validation = pd.DataFrame(dict(zip(VALIDATION, (chance, outcome, weight, row, origin), strict=True)))
+    return Choice(comparison, line, calibration.band(chance, outcome, weight), validation, bool(few))
+
+
+def straight(chance: np.ndarray, line: tuple[float, float]) -> np.ndarray:
+    """Chances moved along a line in log odds."""
+    shift, slope = line
+    return stats.sigmoid(shift + slope * stats.log_odds(chance))
+
+
+def kinds(features: list[str], table: pd.DataFrame) -> learners.Encoding:
+    """Which features are categories, numbers or sets of codes, and what values they take here."""
+    sets, numbers, categories = [], [], []
+    for name in features:
+        column = table[name]
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            numbers.append(name)
+        elif column.dropna().head(50).map(lambda v: isinstance(v, (set, frozenset, list, tuple, np.ndarray))).any():
+            sets.append(name)
+        else:
+            categories.append(name)
+    return learners.Encoding(categories, numbers, sets).learn(table)
+
+
+def make(model: OutcomeModel, name: str, encoding: learners.Encoding) -> Any:
+    """A candidate that has learned nothing yet."""
+    made: dict[str, Callable[[], Any]] = {
+        "base_rate": lambda: learners.BaseRate(encoding), "rates": lambda: learners.Rates(encoding, list(model.rate_keys)),
+        "logistic": lambda: learners.Logistic(encoding), "boosting": lambda: learners.Boosting(encoding),
+        "boosting_by_kind": lambda: learners.ByKind(encoding, str(model.kind)), "blend": lambda: learners.Blend(encoding)}  # fmt: skip
+    return made[name]()
+
+
+def _names(model: OutcomeModel, table: pd.DataFrame, *, few: bool) -> list[str]:
+    names = [n for n in model.candidates if n in ("base_rate", "rates")] if few else list(model.candidates)
+    names = [n for n in names if n != "rates" or model.rate_keys]
+    return [n for n in names if n != "boosting_by_kind" or (model.kind and table[model.kind].nunique() > 1)]
+
+
+def _validate(model: OutcomeModel, table: pd.DataFrame, cases: Cases, names: list[str]) -> dict[str, tuple]:
+    """Each candidate's chance, outcome, weight, row and origin for later cases than it learned from, all origins."""
+    origins = list(_origins(model, table, cases))
+    fits = [(names, table.iloc[learn], outcome[learn], weight[learn], table.iloc[test])
+            for learn, weight, outcome, test, _ in origins]  # fmt: skip
+    rows = sum(len(learn) + len(test) for learn, _, _, test, _ in origins)
+    told = parallel.each(partial(_fitted, model), fits, rows=rows)
+    pooled: dict[str, list] = {name: [] for name in names}
+    for origin, ((*_, test, later), fitted) in enumerate(zip(origins, told, strict=True)):
+        for name in names:
+            pooled[name].append((fitted[name], cases.outcome[test], later[test], test, np.full(len(test), origin)))
+    return {
+        name: tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        for name, parts in pooled.items()
+        if parts
+    }
+
+
+def _fitted(
+    model: OutcomeModel, names: list[str], earlier: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray, later: pd.DataFrame
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Each candidate's chance for later cases, learned from the earlier ones."""
+    chances: dict[str, np.ndarray] = {}
+    grown: dict[str, Any] = {}
+    encoding = kinds(list(model.features), earlier)
+    for name in (n for n in names if n != "blend"):
+        more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
+        grown[name] = make(model, name, encoding).fit(earlier, outcome, weight, **more)
+        chances[name] = grown[name].chance(later)
+    if "blend" in names:
+        both = (stats.log_odds(chances["logistic"]) + stats.log_odds(chances["boosting"])) / 2
+        chances["blend"] = stats.sigmoid(both)
+    return chances
+
+
+def _origins(model: OutcomeModel, table: pd.DataFrame, cases: Cases) -> Iterator[tuple[np.ndarray, ...]]:
+    """(rows to learn from with weights and outcomes as known at the origin, later rows), once per origin."""
+    last = cases.last_judged(model.horizon_days)
+    days = np.sort(cases.start[cases.start <= last].to_numpy())
+    cuts = sorted({pd.Timestamp(days[int(len(days) * share)]) for share in ORIGINS}) if len(days) else []
+    later = cases.between(cuts[0], last, model.horizon_days) if cuts else cases.weight
+    for i, cut in enumerate(cuts):
+        end = cuts[i + 1] if i + 1 < len(cuts) else last + pd.Timedelta(days=1)
+        outcome, weight = cases.as_known(cut, model.horizon_days)
+        learn = np.flatnonzero((cases.start < cut).to_numpy() & (weight > 0))
+        test = np.flatnonzero(((cases.start >= cut) & (cases.start < end)).to_numpy() & (later > 0))
+        if model.group:
+            test = test[~table[model.group].iloc[test].isin(table[model.group].iloc[learn]).to_numpy()]
+        learn, test = drawn(learn, TUNE_ROWS), drawn(test, TUNE_ROWS)
+        if len(learn) >= MIN_EACH and len(test) >= MIN_EACH and 0 < outcome[learn].sum() < len(learn):
+            yield learn, weight, outcome, test, later
+
+
+def _compared(tried: dict[str, tuple]) -> pd.DataFrame:
+    """The lowest log loss after its own calibration is chosen; between near equals the simpler."""
+    rows = []
+    for name, (chance, outcome, weight, *_) in tried.items():
+        told = scores.figures(outcome, chance, weight)
+        rows.append({"model": name, **{figure: told[figure] for figure in FIGURES}})
+    order = {name: i for i, name in enumerate(SIMPLEST_FIRST)}
+    table = pd.DataFrame(rows).sort_values("model", key=lambda s: s.map(order), ignore_index=True)
+    best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
+    return table.assign(chosen=table.index == best)
+
+
+def _untried(model: OutcomeModel, *, too_few: bool) -> Choice:
+    """Where no origin has enough cases on both sides: rates, of which nothing is promised."""
+    name = "rates" if model.rate_keys and "rates" in model.candidates else "base_rate"
+    nothing = {"log_loss": np.nan, "brier": np.nan, "auroc": np.nan}
+    band = pd.DataFrame({"chance": [0.0, 1.0], "below": [1.0, 1.0], "above": [1.0, 1.0]})
+    comparison = pd.DataFrame([{"model": name, **nothing, "chosen": True}])
+    return Choice(comparison, (0.0, 1.0), band, pd.DataFrame(columns=list(VALIDATION)), too_few)
+
+
+def _line(
+    chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, newest: np.ndarray | None
+) -> tuple[float, float]:
+    """Shift and slope; where ends are censored, the slope alone, by the newest origin.
+
+    The fewer cases a model has seen the surer it is of itself, and models of earlier days had seen few ends: their
+    slopes would make the last one too shy.
+    """
+    if newest is None:
+        return calibration.straightened(chance, outcome, weight, pull=CALIBRATION_PULL)
+    chance, outcome, weight = chance[newest], outcome[newest], weight[newest]
+    slope = calibration.straightened(chance, outcome, weight, pull=CENSORED_PULL)[1]
+    return calibration.level_kept(chance, weight, slope=slope)
