@@ -786,6 +786,8 @@ def check(name: str, found: pa.Schema) -> None:
 
 def _kind(type_: pa.DataType) -> str:
     """What engines agree on: DuckDB sums money to DECIMAL(38,2), Spark to DECIMAL(24,2)."""
+    if pa.types.is_dictionary(type_):
+        return _kind(type_.value_type)
     if pa.types.is_decimal(type_):
         return f"decimal of {type_.scale} places"
     return "integer" if pa.types.is_integer(type_) else str(type_)

@@ -1,0 +1,17 @@
+SELECT l.submission_id, l.line_number, c.claim_number, c.sent_on, c.is_new, c.payer_name, c.payer_order,
+    c.filing_code, c.rendering_npi, c.location, c.frequency, c.age, c.sex, c.lines, c.patient_key, l.line_control,
+    CAST(c.charge AS DOUBLE) AS claim_charge, CAST(l.charge AS DOUBLE) AS charge, CAST(l.units AS DOUBLE) AS units,
+    coalesce(l.place_of_service, c.place_of_service) AS place_of_service,
+    l.procedure, left(l.procedure, 3) AS procedure_family, l.modifiers AS modifier_text,
+    list_filter(string_split(l.modifiers, ' '), lambda m: m <> '') AS modifiers,
+    CASE WHEN c.prior_authorization IS NULL THEN 'no' ELSE 'yes' END AS authorization,
+    CASE WHEN c.referral IS NULL THEN 'no' ELSE 'yes' END AS referral,
+    coalesce(l.service_date, c.service_date) AS served_on,
+    date_diff('day', coalesce(l.service_date, c.service_date), c.sent_on) AS days_since_service,
+    list_filter(list_transform(string_split(coalesce(l.diagnosis_pointers, '1'), ' '),
+        lambda p: string_split(c.diagnoses, ' ')[TRY_CAST(p AS INTEGER)]), lambda d: d IS NOT NULL) AS diagnoses,
+    CASE WHEN l.procedure LIKE 'A0%' THEN
+        regexp_extract(l.modifiers, '\b([DEGHIJNPRSX])([DEGHIJNPRSX])\b', 1) END AS origin,
+    CASE WHEN l.procedure LIKE 'A0%' THEN
+        regexp_extract(l.modifiers, '\b([DEGHIJNPRSX])([DEGHIJNPRSX])\b', 2) END AS destination
+FROM sent_lines l JOIN sent_claims c USING (submission_id)
