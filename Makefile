@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help env demo test test-all test-spark test-browser test-pdf format lab bench lock clean
+.PHONY: help env demo test test-all test-spark test-browser test-pdf docs format lab bench lock clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -71,6 +71,16 @@ test-pdf: $(READY) .venv-pdf/.ready  ## Compare the PDF of a report with its pag
 	@.venv-pdf/bin/python -m pip install -q --disable-pip-version-check -r tests/pdf-requirements.txt
 	@touch $@
 
+docs: $(READY) .venv-docs/.ready  ## Write the API reference, one page a room, to docs/out
+	@PYTHONPATH=$$(.venv-docs/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/out
+	@echo "file://$(CURDIR)/docs/out/index.html"
+
+.venv-docs/.ready: docs/requirements.txt
+	@$(BIN)/python -m venv --clear .venv-docs
+	@.venv-docs/bin/python -m pip install -q --disable-pip-version-check -r docs/requirements.txt
+	@touch $@
+
 format: $(READY)  ## Put the code into shape
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
@@ -85,4 +95,4 @@ lock:  ## Compile requirements.lock from pyproject.toml (needs uv)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean:  ## Remove the environment, caches and rendered reports
-	rm -rf .venv .venv-spark .venv-browser .venv-pdf .pytest_cache .ruff_cache .mypy_cache .hypothesis reports/out data/demo data/store
+	rm -rf .venv .venv-spark .venv-browser .venv-pdf .venv-docs .pytest_cache .ruff_cache .mypy_cache .hypothesis reports/out docs/out docs/reference data/demo data/store
