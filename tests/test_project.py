@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
@@ -205,6 +206,50 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_the_architecture_names_what_is_there():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert text.count("```mermaid") == 1
+    for room in ROOMS:
+        assert re.search(rf"\b{room}\b", text), f"{room} is not in ARCHITECTURE.md"
+    for name in re.findall(r"`([\w/]+/\w+\.py|[\w/]+/\w+\.csv)`", text):
+        inside = PACKAGE if name.split("/")[0] in ROOMS else ROOT
+        assert name.startswith("tests/test_ROOM") or (inside / name).exists(), name
+
+
+def test_what_an_analyst_types_first_works(demo_store, tmp_path, monkeypatch):
+    """The lines of the README, as they stand there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/store").symlink_to(demo_store, target_is_directory=True)
+    source = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    *_, last = lines = source.strip().splitlines()
+    assert len(lines) == 5 and lines[0] == "import rcm_analysis as rcm"
+    names: dict = {}
+    exec("\n".join(lines[:2]), names)
+    assert all(len(eval(line, names)) for line in lines[2:-1])
+    assert eval(last, names) == len(pd.read_excel(tmp_path / "denials.xlsx"))
+
+
+def test_the_changelog_has_dated_sections():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    heads = re.findall(r"^## (.*)$", text, re.M)
+    assert heads[0] == "[Unreleased]" and len(heads) > 1
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
+    assert set(re.findall(r"^### (.*)$", text, re.M)) <= {
+        "Added",
+        "Changed",
+        "Deprecated",
+        "Removed",
+        "Fixed",
+        "Security",
+    }
+
+
+def test_the_reference_needs_what_the_extra_docs_says():
+    lines = (ROOT / "docs/requirements.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == PROJECT["optional-dependencies"]["docs"]
 
 
 def documented_commands() -> list[str]:
