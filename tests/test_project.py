@@ -224,7 +224,7 @@ def test_what_an_analyst_types_first_works(demo_store, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/store").symlink_to(demo_store, target_is_directory=True)
     source = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
-    *_, last = lines = source.strip().splitlines()
+    *_, last = lines = [line for line in source.splitlines() if line]
     assert len(lines) == 5 and lines[0] == "import rcm_analysis as rcm"
     names: dict = {}
     exec("\n".join(lines[:2]), names)
