@@ -514,6 +514,26 @@ def cache(
 
 
 @app.command()
+def deadlines(
+    practice: PracticeOption,
+    as_of: Annotated[str | None, typer.Option(help="Terms as of this day, YYYY-MM-DD; the newest by default.")] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Show which deadlines are assumed for each payer, with their source; contracts.csv replaces them.
+
+    A deadline that no contract confirms sorts and warns; it never makes a dollar lost.
+
+    Example: rcm deadlines --practice riverbend
+    """
+    from rcm_analysis.claims import derive
+
+    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    table = derive.deadlines_of(derive.open_practice(store, practice, as_of=day))
+    rows = table.astype(object).where(table.notna(), "").astype(str).to_numpy().tolist()
+    _print(list(table.columns), rows, f"no payer of {practice} is known yet")
+
+
+@app.command()
 def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
            yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:  # fmt: skip
     """Delete everything of a practice, its reports included."""

@@ -46,6 +46,7 @@ ALLOWED = {
     ("write_off_leaves", "owner"): OWNERS,
     ("posting_codes", "type_hint"): {"adjustment", "write_off"},
     ("deadlines", "clock"): {"initial_filing", "corrected_claim", "appeal_level_1", "appeal_level_2", "records_request"},
+    ("deadlines", "unit"): {"day", "year"},
     ("deadlines", "counted_from"): {"service_date", "first_decision", "request"},
     ("deadlines", "confidence"): {"primary", "secondary", "default"},
     ("benchmarks", "kind"): {"physician", "hospital", "payer", "survey", "guidance", "folklore"},
@@ -166,7 +167,8 @@ def test_statuses_that_are_no_decision_and_acknowledgments_that_reject():
 
 def test_clocks_are_dated_and_sourced():
     rows = codes.table("deadlines")
-    assert rows["days"].astype(int).between(30, 400).all()
+    by_day = rows["unit"] == "day"
+    assert rows.loc[by_day, "days"].astype(int).between(30, 400).all() and set(rows.loc[~by_day, "days"]) == {"1"}
     assert pd.to_datetime(rows["valid_from"], format="%Y-%m-%d").notna().all()
     assert rows["source"].str.startswith("https://").all()
     assert rows.loc[rows["confidence"] == "default", "note"].str.contains("shorter|short one is assumed").all()

@@ -701,3 +701,43 @@ def test_the_documented_example_works(tmp_path):
         ("V-1001", "charge", D(900)), ("V-1001", "write_off", D(-900)), ("V-1002", "charge", D(150)), ("V-1002", "payment", D(-90))]  # fmt: skip
     assert rows(con, "SELECT claim_number, decided_on, denied_amount, carc, reason_text FROM denials") == [
         ("V-1001", date(2026, 3, 4), D(900), "197", "no auth on file")]  # fmt: skip
+
+
+# --- contracts -----------------------------------------------------------------------------------------------------
+
+CONTRACTS = """payer,plan,payer_class,valid_from,valid_to,filing_days,corrected_days,appeal_days,dispute_days,prompt_pay_days,interest_rate,source
+ACME HEALTH,,,2025-01-01,,120,150,200,,30,0.12,contract of 2024
+ACME HEALTH,,,2026-09-01,,,,240,,30,0.12,amendment of 2026
+OTHER PLAN,,,,,ninety,,,,30,12,letter
+"""
+
+
+def test_a_contract_replaces_the_usual_deadline_from_its_day_on(tmp_path):
+    denied = remittance("CLP*A1*1*100*0**CI*X1", "SVC*HC:99213*100*0", "CAS*CO*197*100")
+    for day, appeal in ((date(2026, 8, 31), (200, True)), (AS_OF, (240, True))):
+        con = ingested(tmp_path / str(day), denied, CONTRACTS, as_of=day)
+        found = {clock: (days, confirmed) for clock, days, confirmed in rows(
+            con, "SELECT clock, days, confirmed FROM payer_deadlines WHERE payer_name = 'ACME HEALTH' AND payer_class = 'commercial'"
+        )}  # fmt: skip
+        assert (found["appeal_level_1"], found["initial_filing"]) == (appeal, (120, True))
+        assert found["records_request"][1] is False  # the contract is silent: the usual one, unconfirmed
+    told = derive.deadlines_of(con).set_index("deadline")
+    assert told.loc["appeal_level_1", ["length", "confirmed", "source"]].tolist() == [
+        "240 days",
+        "yes",
+        "amendment of 2026",
+    ]
+
+
+def test_what_a_contract_cannot_mean_is_listed_and_not_known(tmp_path):
+    con = ingested(tmp_path, CONTRACTS, remittance("CLP*A1*1*100*0**CI*X1", "SVC*HC:99213*100*0", "CAS*CO*197*100"))
+    assert rows(
+        con, "SELECT filing_days, interest_rate, prompt_pay_days FROM contracts WHERE payer = 'OTHER PLAN'"
+    ) == [(None, None, 30)]
+    assert rows(con, "SELECT place, reason FROM rejects ORDER BY place") == [
+        ("row 4, filing_days", "is not a number of days"), ("row 4, interest_rate", "is not a share from 0 to 1")]  # fmt: skip
+    assert rows(con, "SELECT status, first_known_on FROM files WHERE kind = 'contracts'") == [("partly", None)]
+
+
+def test_a_listing_with_a_payer_is_no_contract():
+    assert read(CLAIMS).kind == "claims" and read(LEDGER).kind == "ledger"

@@ -66,6 +66,7 @@ def test_a_filing_limit_is_that_of_the_payer_where_a_row_names_it(monkeypatch):
         "payer_pattern": "acme|apex",
         "clock": "initial_filing",
         "days": "30",
+        "unit": "day",
         "confidence": "primary",
     }
     known = codes.table("deadlines")
@@ -75,9 +76,19 @@ def test_a_filing_limit_is_that_of_the_payer_where_a_row_names_it(monkeypatch):
     claims_ = pd.DataFrame(
         {"filing_code": ["CI", "CI", "MB", None], "payer_name": ["ACME HEALTH", "OTHER", "ACME MEDICARE", None]}
     )
-    days, sure = edits._filing_limits(claims_)
-    assert days.tolist()[:3] == [30, 90, 365] and days.isna().tolist() == [False, False, False, True]
-    assert sure.tolist() == [True, False, True, False]
+    limits = edits._filing_limits(claims_)
+    assert limits["number"].tolist()[:3] == [30, 90, 1] and limits["number"].isna().tolist() == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert limits["unit"].tolist()[:3] == ["day", "day", "year"] and limits["sure"].tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

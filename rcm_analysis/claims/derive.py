@@ -118,3 +118,20 @@ def open_practice(
         if keeps:
             kept.keep(con, own, as_of)
     return View(practice, as_of, months, Path(store), con)
+
+
+def deadlines_of(view: View) -> pd.DataFrame:
+    """The deadlines assumed for each payer with claims: payer, class, deadline, length, confirmed, confidence, source.
+
+    payer        class       deadline        length           confirmed  confidence  source
+    ACME HEALTH  commercial  appeal_level_1  180 days         yes        contract    contract of 2025-11-03
+    ACME HEALTH  commercial  initial_filing  90 days          no         default     https://...
+    MEDICARE B   medicare    initial_filing  1 calendar year  no         primary     https://...
+    """
+    return view.execute("""
+        SELECT d.payer_name AS payer, d.payer_class AS class, d.clock AS deadline,
+            CASE WHEN d.years IS NULL THEN d.days || ' days' ELSE d.years || ' calendar year' END AS length,
+            CASE WHEN d.confirmed THEN 'yes' ELSE 'no' END AS confirmed, d.confidence, d.source
+        FROM payer_deadlines d
+        JOIN (SELECT DISTINCT payer_name, payer_class FROM claims) c USING (payer_name, payer_class)
+        ORDER BY 1, 2, 3""").df()

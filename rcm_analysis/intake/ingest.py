@@ -45,7 +45,7 @@ from rcm_analysis.intake.file_log import (
     words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
-from rcm_analysis.spreadsheets import exports
+from rcm_analysis.spreadsheets import exports, terms
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Batch, Practice
@@ -300,7 +300,8 @@ def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batc
         ids = pa.DictionaryArray.from_arrays(pa.nulls(table.num_rows, pa.int32()).fill_null(0), [tally.file_id])
         batch.add(name, table.set_column(0, schema.TABLES[name].arrow().field(0), ids))
         tally.counts["rows"] += table.num_rows
-        tally.days += _day_range(table)
+        if name != terms.TABLE:  # terms hold from a day on; nothing happened on it
+            tally.days += _day_range(table)
 
 
 def tables_among(paths: Iterable[Path]) -> Iterator[tuple[bytes, bytes]]:

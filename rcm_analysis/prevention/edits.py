@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.edi.envelopes import Piece
-from rcm_analysis.reference import codes
+from rcm_analysis.reference import codes, deadlines
 
 WARN_DAYS = 14  # a filing deadline this near is named
 MAX_UNITS = 999
@@ -197,11 +197,18 @@ def amounts(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
 def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     late = claims["service_date"] > claims["known_on"]
     yield Found(late, "hold", "future-service", "The service lies after the day of submission.", "DTP*472")
-    limit, sure = _filing_limits(claims)
-    left = limit - (claims["known_on"] - claims["service_date"]).dt.days
+    limit = _filing_limits(claims)
+    sure = limit["sure"]
+    last = deadlines.deadline(claims["service_date"], limit["number"], limit["unit"])
+    left = (last - pd.to_datetime(claims["known_on"])).dt.days
     text = left.map(lambda days: "" if pd.isna(days) else f"{abs(days):.0f} days {'left' if days >= 0 else 'past'}")
     first = claims["frequency"].eq("1") & claims["payer_order"].eq("P")  # other claims follow other clocks
-    evidence = text + " by the usual limit of " + limit.map(lambda days: "" if pd.isna(days) else f"{days:.0f} days")
+    told = (
+        limit["number"].map("{:.0f}".format)
+        + " "
+        + limit["unit"].map({deadlines.YEAR: "calendar year", deadlines.DAY: "days"}).fillna("")
+    )
+    evidence = text + " by the usual limit of " + told.where(limit["number"].notna(), "")
     yield Found(first & sure & left.lt(0), "hold", "filing-deadline", "The filing limit is past.", evidence)
     yield Found(
         first & ~sure & left.lt(0),
@@ -219,18 +226,19 @@ def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     )
 
 
-def _filing_limits(claims: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Days from service to the limit of the payer or its class, and whether a law says so rather than a cautious guess."""
+def _filing_limits(claims: pd.DataFrame) -> pd.DataFrame:
+    """The limit of the payer or its class: number, unit (day, year), and whether a law says so rather than a guess."""
     rows = codes.table("deadlines").query("clock == 'initial_filing'").sort_values("valid_from", kind="stable")
     usual = rows[rows["payer_pattern"] == ""].drop_duplicates("payer_class", keep="last").set_index("payer_class")
     classes = claims["filing_code"].map(codes.table("filing_indicators").set_index("filing_code")["payer_class"])
-    days, sure = classes.map(usual["days"]).astype(float), classes.map(usual["confidence"]).eq("primary")
+    found = pd.DataFrame({"number": classes.map(usual["days"]).astype(float), "unit": classes.map(usual["unit"]),
+                          "sure": classes.map(usual["confidence"]).eq("primary")})  # fmt: skip
     for row in rows[rows["payer_pattern"] != ""].itertuples():
         named = classes.eq(row.payer_class) & claims["payer_name"].fillna("").str.contains(
             row.payer_pattern, case=False
         )
-        days, sure = days.mask(named, float(row.days)), sure.mask(named, row.confidence == "primary")
-    return days, sure
+        found.loc[named, ["number", "unit", "sure"]] = [float(row.days), row.unit, row.confidence == "primary"]
+    return found
 
 
 def addresses(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:

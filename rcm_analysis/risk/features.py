@@ -113,7 +113,8 @@ _KNOWN = """
             ON s.number = m.claim_number AND s.day <= m.known_on GROUP BY ALL),
     clocks AS (
         SELECT payer_class, payer_name, max(days) FILTER (WHERE clock = 'corrected_claim') AS correct,
-            max(days) FILTER (WHERE clock = 'appeal_level_1') AS appeal, max(days) FILTER (WHERE clock = 'initial_filing') AS filing
+            max(days) FILTER (WHERE clock = 'appeal_level_1') AS appeal, max(days) FILTER (WHERE clock = 'initial_filing') AS filing,
+            max(years) FILTER (WHERE clock = 'initial_filing') AS filing_years
         FROM payer_deadlines GROUP BY payer_class, payer_name)
     SELECT s.claim_number, s.known_on, f.first_decided_on AS denied_on, s.last_denied_on, d.payer_name, d.payer_id, d.payer_order,
         coalesce(i.payer_class, 'other') AS payer_class, t.location, d.rendering_npi, d.place_of_service, s.category, s.group_code,
@@ -125,7 +126,10 @@ _KNOWN = """
         f.first_decided_on - d.service_date AS days_since_service, s.known_on - f.first_decided_on AS age_days,
         s.known_on - s.last_denied_on AS days_since_denial,
         coalesce(t.times, 1) - 1 AS sent_again, CAST(coalesce(t.last_submitted_on > p.last_decided_on, false) AS INTEGER) AS awaiting_answer,
-        CASE WHEN s.unprocessable THEN d.service_date + c.filing ELSE s.last_denied_on + c.correct END AS correct_by,
+        CASE WHEN s.unprocessable THEN CASE WHEN c.filing_years IS NULL THEN d.service_date + c.filing
+                ELSE make_date(year(d.service_date) + c.filing_years, month(d.service_date),
+                    CASE WHEN month(d.service_date) = 2 THEN least(day(d.service_date), 28) ELSE day(d.service_date) END) END
+            ELSE s.last_denied_on + c.correct END AS correct_by,
         CASE WHEN s.unprocessable THEN NULL ELSE s.last_denied_on + c.appeal END AS appeal_by
     FROM standing s JOIN first_decisions f ON f.claim_number = s.claim_number
     JOIN decisions d ON d.remittance_id = f.remittance_id

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from rcm_analysis.edi.envelopes import Note
-from rcm_analysis.spreadsheets import ledgers, listings, sheets
+from rcm_analysis.spreadsheets import ledgers, listings, sheets, terms
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
 from rcm_analysis.spreadsheets.mappings import (
     DAYS,
@@ -83,6 +83,8 @@ def read(
     mapping = mapping or Mapping()
     try:
         pages = sheets.read(data, raw=raw)
+        if terms.understood(pages):
+            return _terms(pages[0])
         found, left_out = _understood(pages, mapping)
         people = frozenset().union(*(_people(page, layout) for page, layout in found))
         for page in pages:
@@ -107,6 +109,14 @@ def read(
         first = result.notes[0] if result.notes else Note(0, "file", "file", "it has no row below its header", "")
         return _refused(f"no row could be read; {first.place} {first.reason}", NAME_COLUMN, names=people)
     return result
+
+
+def _terms(page: Sheet) -> Read:
+    """A list of contracts, which is no export."""
+    table, notes = terms.read(page)
+    if not table.num_rows:
+        return _refused("it holds no contract below its header", terms.MEND)
+    return Read({terms.TABLE: table}, terms.TABLE, notes)
 
 
 def _understood(pages: list[Sheet], mapping: Mapping) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]]]:

@@ -366,5 +366,5 @@ def _pattern(path: Path) -> str:
 
 def _sql_type(type_: pa.DataType) -> str:
     names = {schema.MONEY: "DECIMAL(14,2)", schema.QUANTITY: "DECIMAL(15,3)", schema.DAY: "DATE",
-             schema.COUNT: "INTEGER", schema.KEY: "BIGINT", schema.FLAG: "BOOLEAN"}  # fmt: skip
+             schema.COUNT: "INTEGER", schema.RATE: "DOUBLE", schema.KEY: "BIGINT", schema.FLAG: "BOOLEAN"}  # fmt: skip
     return names.get(type_, "VARCHAR")

@@ -30,6 +30,7 @@ TEXT = pa.string()
 DAY = pa.date32()
 COUNT = pa.int32()
 KEY = pa.int64()
+RATE = pa.float64()
 FLAG = pa.bool_()
 NUMBER = pa.float64()  # of an analysis: money is exact up to there
 SCORE = pa.float32()
@@ -42,6 +43,7 @@ UNITS = {
     DAY: "date",
     COUNT: "count",
     KEY: "key",
+    RATE: "share",
     FLAG: "true or false",
     TEXT: "text",
     NUMBER: "number",
@@ -391,6 +393,25 @@ FACTS = (
             ("reason_code", TEXT, "WO overpayment recovery, FB forward balance, L6 interest, ..."),
             ("reference", TEXT, "identifier given with the reason, with member numbers removed", IDENTIFIER),
             ("amount", MONEY, "positive lowers the payment"),
+        ),
+    ),
+    Table(
+        "contracts",
+        "payer and plan of the practice's own list of contracts, dated; a blank cell is not known",
+        _columns(
+            *_SOURCE,
+            ("payer", TEXT, "payer as the files name it"),
+            ("plan", TEXT, "plan or product"),
+            ("payer_class", TEXT, "class as in filing_indicators: medicare, commercial, ..."),
+            ("valid_from", DAY, "first day of the terms"),
+            ("valid_to", DAY, "last day of the terms"),
+            ("filing_days", COUNT, "days from service to the first claim"),
+            ("corrected_days", COUNT, "days from the decision to a corrected claim"),
+            ("appeal_days", COUNT, "days from the decision to an appeal"),
+            ("dispute_days", COUNT, "days to dispute a price or a take-back"),
+            ("prompt_pay_days", COUNT, "days within which a clean claim is paid"),
+            ("interest_rate", RATE, "yearly interest on what is paid later, share 0-1"),
+            ("source", TEXT, "where the terms stand"),
         ),
     ),
     Table(

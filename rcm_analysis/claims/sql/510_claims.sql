@@ -48,7 +48,7 @@ joined AS (
 windows AS (
     SELECT payer_class, payer_name, max(days) AS days FROM payer_deadlines
     WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class, payer_name),
-limits AS (SELECT payer_class, payer_name, days FROM payer_deadlines WHERE clock = 'initial_filing'),
+limits AS (SELECT payer_class, payer_name, days, years FROM payer_deadlines WHERE clock = 'initial_filing'),
 balanced AS (
     -- What no payer, contract or law has settled, the patient does not owe and nobody has written off. What patients
     -- paid and what was given up for their reasons counts against their share first, beyond it against the rest.
@@ -58,7 +58,11 @@ balanced AS (
                 - greatest(j.by_patient - j.patient_share, 0),
             CASE WHEN j.ledger_charge >= j.charge AND j.last_posted_on >= coalesce(j.last_decided_on, j.last_posted_on)
                 THEN j.balance ELSE j.charge END)) AS owed,
-        w.days AS window_days, j.service_date + l.days AS filing_deadline
+        w.days AS window_days, -- a calendar year ends on the same day of the next; 28 February where that has no 29th
+        CASE WHEN l.years IS NULL THEN j.service_date + l.days
+            ELSE make_date(year(j.service_date) + l.years, month(j.service_date),
+                CASE WHEN month(j.service_date) = 2 THEN least(day(j.service_date), 28) ELSE day(j.service_date) END)
+            END AS filing_deadline
     FROM joined j LEFT JOIN windows w ON w.payer_class = j.payer_class AND w.payer_name = coalesce(j.payer_name, '')
     LEFT JOIN limits l ON l.payer_class = j.payer_class AND l.payer_name = coalesce(j.payer_name, '')),
 stated AS (
