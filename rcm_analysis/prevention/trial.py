@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ from rcm_analysis.prevention.chance import Chances
 
 QUARTER = timedelta(days=91)
 COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount"}
-LEARNING = {**COLUMNS, "date": "sent_on", "features": features.FEATURES}
+LEARNING: dict[str, Any] = {**COLUMNS, "date": "sent_on", "features": features.FEATURES}
 
 
 @dataclass(frozen=True)
