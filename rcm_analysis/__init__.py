@@ -50,7 +50,7 @@ _MOVED = {
     "conformance": "edi.conformance", "crontab": "reports.cron", "decisions": "claims.decisions",
     "decomposition": "trends.mix", "delivery": "reports.deliver", "demo": "synthetic.practice",
     "demo_edi": "synthetic.edi", "denial_chance": "prevention.chance", "development": "trends.maturity",
-    "disclosure": "privacy.release", "engines": "store.engine", "envelopes": "edi.envelopes",
+    "disclosure": "pages.release", "engines": "store.engine", "envelopes": "edi.envelopes",
     "episodes": "claims.episodes", "explore": "pages.explore", "exports": "spreadsheets.exports",
     "forecast": "trends.forecast", "forked": "reports.fork_server", "grids": "spreadsheets.tables",
     "holds": "prevention.holds", "issuers": "compare.issuers", "kernels": "reports.kernels",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rcm_analysis.privacy.release import IDENTIFIERS
+from rcm_analysis.pages.release import IDENTIFIERS
 
 LEAST_TOTAL = 60  # smaller sums agree by chance
 Cell = tuple[str, str, int]

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcm_analysis import words
-from rcm_analysis.pages import blocks, denial_overview
-from rcm_analysis.privacy import release
+from rcm_analysis.pages import blocks, denial_overview, release
 from rcm_analysis.reports import render
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.risk.workbook import Worklist

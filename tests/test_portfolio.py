@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from rcm_analysis import cli
 from rcm_analysis.compare import equal_mix, portfolio
-from rcm_analysis.pages import blocks
-from rcm_analysis.privacy import release
+from rcm_analysis.pages import blocks, release
 from rcm_analysis.reports import all_practices, render
 from rcm_analysis.reports.request import ReportRequest
 

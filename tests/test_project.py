@@ -26,13 +26,13 @@ PACKAGE = ROOT / "rcm_analysis"
 # What a room may import besides the ground floor; nothing goes up, and the command line may import all of them.
 GROUND = {"errors", "words", "months", "stats", "parallel", "settings"}
 ROOMS = {
-    "reference": "", "privacy": "store", "models": "", "store": "",
+    "reference": "", "privacy": "", "models": "", "store": "",
     "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference edi",
     "intake": "store privacy edi spreadsheets", "claims": "store reference",
-    "pages": "store privacy charts measures trends clusters", "risk": "store models reference pages",
+    "pages": "store charts measures trends clusters", "risk": "store models reference pages",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
-    "reports": "store privacy claims measures pages compare", "synthetic": "",
+    "reports": "store claims measures pages compare", "synthetic": "",
 }  # fmt: skip
 DOORS = {"cli", "export", "view", "__init__", "__main__"}  # what opens all rooms
 CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}

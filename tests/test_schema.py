@@ -10,7 +10,7 @@ import pytest
 
 from rcm_analysis import export
 from rcm_analysis.claims import derive
-from rcm_analysis.privacy import release
+from rcm_analysis.pages import release
 from rcm_analysis.store import engine, kept, schema
 from rcm_analysis.store.practice import Practice
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rcm_analysis import settings
+from rcm_analysis.pages import release
 from rcm_analysis.pages.columns import Column, named
-from rcm_analysis.privacy import release
 from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still, words
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Block:
 
 
 def deidentified(block: Block) -> Block:
-    """The block as it may leave in the de-identified variant (see `privacy.release`); one of another kind does not.
+    """The block as it may leave in the de-identified variant (see `pages.release`); one of another kind does not.
 
     >>> deidentified(Finding("8 of 1,211 claims were denied until 2026-10-31.")).sentence
     'fewer than 11 of 1,211 claims were denied until 2026-10.'

@@ -1,4 +1,4 @@
-"""Who may be seen: pseudonyms at the door, and what leaves in a de-identified report. Stores and shows nothing itself."""
+"""Who may be seen: pseudonyms at the door, names out of free text. What leaves in a de-identified page is `pages.release`."""
 
 from rcm_analysis import moved
 

@@ -29,8 +29,7 @@ from typing import Any
 from rcm_analysis import settings, words
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
-from rcm_analysis.pages import blocks
-from rcm_analysis.privacy import release
+from rcm_analysis.pages import blocks, release
 from rcm_analysis.reports import pdf, run
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.reports.run import Status

@@ -26,7 +26,7 @@ class ReportRequest:
     months: int = MONTHS  # looked back
     notebooks: tuple[Path, ...] | None = None  # None for the practice's usual ones
     variant: str = ""  # names a report of its own beside the period's usual one
-    deidentified: bool = False  # leaves out what could name a person (`privacy.release`), and the executed notebooks
+    deidentified: bool = False  # leaves out what could name a person (`pages.release`), and the executed notebooks
     pdf: bool = False  # report.pdf besides; needs WeasyPrint
     parameters: Mapping[str, Any] = field(default_factory=dict)  # further ones, for the notebooks that have them
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the manifest alone

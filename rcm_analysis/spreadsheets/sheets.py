@@ -132,7 +132,7 @@ def _unquoted(line: str) -> str:
 def _workbook(raw: bytes) -> list[Sheet]:
     read_apart = f"from {__name__} import write_sheets; write_sheets()"
     # the modules that this process has, and none of the folder that it happens to stand in
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = settings.environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
     command = [sys.executable, "-P", "-c", read_apart]
     done = subprocess.run(command, input=raw, capture_output=True, check=False, env=environment)
     if done.returncode or not done.stdout:
