@@ -23,6 +23,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from rcm_analysis import settings
+
 SEPARATORS = ",\t;|"
 SAMPLE_CHARACTERS = 20_000
 SAMPLE_LINES = 30
