@@ -466,6 +466,21 @@ def practices(store: StoreOption = STORE) -> None:
 
 
 @app.command()
+def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in the worklist.")], practice: PracticeOption,
+            store: StoreOption = STORE, as_of: Annotated[str | None, typer.Option(help="The day of the question; the newest by default.")] = None) -> None:  # fmt: skip
+    """Say which rows, dates and amounts decided what became of a claim.
+
+    Example: rcm explain 2401 --practice riverbend
+    """
+    from rcm_analysis.claims import derive
+    from rcm_analysis.claims import explain as reasons
+
+    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    for line in reasons.explained(derive.open_practice(store, practice, as_of=day), claim):
+        typer.echo(line)
+
+
+@app.command()
 def files(practice: PracticeOption, store: StoreOption = STORE,
           rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False,
           again: Annotated[bool, typer.Option(help="Only files worth giving again: an earlier release read them.")] = False) -> None:  # fmt: skip

@@ -45,7 +45,7 @@ DENIED = [
 @pytest.mark.parametrize(("segments", "category", "carc"), DENIED)
 def test_a_line_is_denied_by_what_carries_the_unpaid_part(tmp_path, segments, category, carc):
     con = derived(tmp_path, line(*segments))
-    got = con.execute("SELECT initially_denied, denied_amount, category, carc FROM claims").fetchall()
+    got = con.execute("SELECT initially_denied, denied_charge, category, carc FROM claims").fetchall()
     assert got == [(True, D(100), category, carc)]
 
 
@@ -386,18 +386,12 @@ def test_a_payer_that_is_named_has_clocks_of_its_own(tmp_path, payer, filing_cod
     assert clocks.iloc[0].dt.days.tolist() == [90, appeal]
 
 
-def test_write_offs_are_inferred_where_no_ledger_tells_them(tmp_path):
-    denied = line("CAS*CO*197*100")
-    con = derived(tmp_path, paid_837("A1"), denied, as_of=date(2027, 6, 1))
-    rows = con.execute("SELECT claim_number, posted_on, amount, leaf, root, basis FROM write_offs").fetchall()
-    days = con.execute("SELECT max(CAST(days AS INTEGER)) FROM deadlines WHERE payer_class = 'commercial' AND payer_pattern = '' "
-                       "AND clock IN ('corrected_claim', 'appeal_level_1')").fetchall()[0][0]  # fmt: skip
-    assert rows == [("A1", date(2026, 3, 6) + timedelta(days=days), D(100), "authorization", "unnecessary", "inferred")]
-    assert con.execute("SELECT state, written_off, open_balance, write_off_basis FROM claims").fetchall() == [
-        ("open_past_window", D(100), D(0), "inferred")
-    ]
-    con = derived(tmp_path, paid_837("A1"), denied, as_of=date(2026, 4, 1))
+def test_a_usual_deadline_that_passed_gives_up_nothing(tmp_path):
+    con = derived(tmp_path, paid_837("A1"), line("CAS*CO*197*100"), as_of=date(2027, 6, 1))
     assert con.execute("SELECT count(*) FROM write_offs").fetchall() == [(0,)]
+    assert con.execute("SELECT state, written_off, open_balance, write_off_basis FROM claims").fetchall() == [
+        ("open_past_window", D(0), D(100), None)
+    ]
 
 
 def test_no_write_off_is_inferred_beside_a_ledger(tmp_path):

@@ -5,16 +5,18 @@ import re
 import pandas as pd
 import pytest
 
+from rcm_analysis.claims import situations
 from rcm_analysis.reference import codes
 
 CATEGORIES = set(codes.PRECEDENCE)
 OWNERS = {
-    "front desk", "authorization desk", "coder", "biller", "enrollment", "clinician", "crew", "payer contracting", "none",
+    "front desk", "authorization desk", "coder", "biller", "enrollment", "clinician", "crew", "payer contracting", "administrator",
+    "none",
 }  # fmt: skip
 ALLOWED = {
     ("carc", "class"): {
         "denial", "duplicate", "bundling", "coordination", "patient_share", "contract", "regulatory", "incentive",
-        "prior_payer", "information", "appeal_outcome",
+        "prior_payer", "information", "pending", "appeal_outcome",
     },
     ("carc", "denial"): {"yes", "no"},
     ("carc", "category"): CATEGORIES | {"none"},
@@ -22,10 +24,7 @@ ALLOWED = {
     ("carc", "owner"): OWNERS,
     ("carc", "preventable"): {"yes", "partly", "no"},
     ("carc", "recoverable"): {"yes", "partly", "no"},
-    ("carc", "route"): {
-        "correct_and_resubmit", "new_claim", "appeal", "send_records", "bill_other_payer", "bill_patient",
-        "retro_authorization", "retro_enrollment", "write_off", "none",
-    },
+    ("carc", "route"): situations.ROUTES,
     ("carc", "core_scenario"): {"", "1", "2", "3", "4"},
     ("carc", "active"): {"yes", "no"},
     ("rarc", "alert"): {"yes", "no"},
@@ -36,6 +35,14 @@ ALLOWED = {
     ("claim_status_codes", "payer_order"): {"P", "S", "T", ""},
     ("claim_status_codes", "forwarded"): {"yes", "no"},
     ("claim_status_codes", "counts_as_decision"): {"yes", "no"},
+    ("claim_status_codes", "pended"): {"yes", "no"},
+    ("situations", "refuses"): {"yes", "no", ""},
+    ("situations", "category"): CATEGORIES | {""},
+    ("situations", "owner"): OWNERS | {""},
+    ("situations", "route"): situations.ROUTES | {""},
+    ("situations", "recoverable"): {"yes", "partly", "no", ""},
+    ("situations", "fact"): {"", "capitated", "whole_charge", "paid_elsewhere", "other_trip", "authorization_sent",
+                             "received_in_time", "taken_back", "unprocessable"},
     ("frequency_codes", "resubmission"): {"yes", "no"},
     ("acknowledgment_categories", "rejected"): {"yes", "no"},
     ("claim_status_reasons", "category"): CATEGORIES | {"none"},
@@ -64,7 +71,8 @@ def test_only_allowed_words(name, column):
 def test_one_row_per_code_and_each_row_explains_itself(name):
     rows = codes.table(name)
     assert not rows.duplicated(KEYS.get(name, [rows.columns[0]])).any()
-    for column in {"label", "why", "fix"} & set(rows.columns):
+    # a row of situations may decide the route alone and leave the fix to the row before it
+    for column in {"label", "why", "fix"} & set(rows.columns) - ({"fix"} if name == "situations" else set()):
         assert (rows[column].str.strip() != "").all(), column
     if "label" in rows:
         assert rows["label"].str.len().max() <= 60  # own short words, never an official text
@@ -79,23 +87,25 @@ NOT_DENIALS = {
     "regulatory": "253 237 223 137 105 235",
     "incentive": "144 161 143 225",
     "prior_payer": "23 209",
-    "information": "94 101 130 121 192 246 133",
+    "information": "94 101 130 121 192 246",
+    "pending": "133 257 221 P11",
     "appeal_outcome": "193",
 }
 # DOMAIN 4.4 and the classes of their own in 4.3
 DENIALS = {
     "eligibility": "26 27 31 32 33 34 177 200 166 238",
-    "coordination_of_benefits": "22 19 20 21 109 136 201 B11 B9",
+    "coordination_of_benefits": "22 19 20 21 109 136 201 B11 B9 190 60 258",
+    "contract": "147",
     "authorization": "15 39 197 198 210 243 284 288 296",
     "claim_data": "16 206 207 208 129 140",
-    "credentialing": "B7 170 171 172 183 184 185 8 147",
+    "credentialing": "B7 170 171 172 183 184 185 8",
     "coding": "4 5 6 7 9 10 11 12 146 181 182 189 199",
     "bundling": "97 231 234 236 B10 B15",
-    "medical_necessity": "50 54 55 56 58 150 151 152 153 186 B8",
+    "medical_necessity": "50 54 55 56 58 150 151 152 153 167 186 B8",
     "documentation": "163 164 226 227 250 251 252 148 B12",
     "timely_filing": "29 B4",
     "duplicate": "18 B13",
-    "non_covered": "96 204 49 51 60 167 202 256 258",
+    "non_covered": "96 204 49 51 202 256",
     "benefit_maximum": "119 35 149 222 273 272",
     "network": "242 279",
     "ambulance": "117",
@@ -137,15 +147,18 @@ def test_the_list_of_reasons_is_full(carc):
 
 def test_precedence_covers_every_denial_category_in_the_fixed_order(carc):
     order = codes.driving_precedence()
-    assert len(order) == len(set(order)) and set(order) == set(carc.loc[carc["denial"] == "yes", "category"])
+    # a take-back is told by its reversal, by no code
+    assert len(order) == len(set(order)) and set(order) - {"take_back"} == set(
+        carc.loc[carc["denial"] == "yes", "category"]
+    )
     fixed = "timely_filing credentialing eligibility coordination_of_benefits authorization medical_necessity coding claim_data duplicate"
     assert [category for category in order if category in fixed.split()] == fixed.split()
 
 
 REMARKS = {
-    "MA130": "claim_data", "N290": "credentialing", "N382": "claim_data", "M51": "coding", "M76": "coding", "N706": "documentation",
+    "MA130": "claim_data", "N290": "claim_data", "N382": "claim_data", "M51": "coding", "M76": "coding", "N706": "documentation",
     "MA04": "coordination_of_benefits", "MA92": "coordination_of_benefits", "N130": "non_covered", "N115": "medical_necessity",
-    "N362": "benefit_maximum", "N522": "duplicate", "N20": "bundling", "N30": "eligibility", "M62": "authorization", "N570": "credentialing",
+    "N362": "coding", "N522": "duplicate", "N20": "bundling", "N30": "eligibility", "M62": "authorization", "N570": "credentialing",
 }  # fmt: skip
 
 
@@ -192,12 +205,13 @@ def test_benchmarks_are_ranges_with_a_source():
 
 ROOTS = {
     "necessary": "contractual regulatory charity small_balance payer_small_balance prompt_pay courtesy capitation "
-    "bundled_by_rule true_duplicate benefit_limit_noticed",
+    "bundled_by_rule true_duplicate benefit_limit_noticed uncollectible_by_law dry_run subscription state_rate_cap "
+    "assistant_at_surgery global_period",
     "unnecessary": "timely_filing appeal_deadline credentialing authorization eligibility registration cob wrong_payer "
     "coding_modifier documentation medical_necessity noncovered_no_notice bundling_not_fought duplicate_rebill ems_signature "
     "ems_pcs ems_origin_destination ems_mileage ems_level_of_service ems_medical_necessity rejected_not_resubmitted bad_debt "
-    "administrative",
-    "payer": "underpaid downcoded take_back",
+    "administrative bad_debt_uninsured program_penalty claim_data lost_at_payer",
+    "payer": "underpaid downcoded take_back rate_not_loaded",
     "unclassified": "unclassified",
 }
 
@@ -223,6 +237,15 @@ def test_no_pattern_matches_an_empty_reason(text):
 
 
 PHRASES = {
+    "global_period": "global surgical",
+    "uncollectible_by_law": "deceased no estate | bankrupt ch 7 | bk ch 13 | expired - no estate | statute of limitations | chapter 7 discharge",
+    "program_penalty": "MIPS adj",
+    "dry_run": "dry run | no transport | pt refused transport",
+    "subscription": "resident subscription | ems membership",
+    "state_rate_cap": "state ground ambulance balance bill cap",
+    "lost_at_payer": "no response from payer | claim lost by payer",
+    "rate_not_loaded": "rate not loaded",
+    "bad_debt_uninsured": "uninsured bad debt",
     "timely_filing": "TFL expired | past filing limit | claim untimley | beyond 90 days filing | past TFL | billed too late | tmly filing den | ins denied - filed after 90 day limit | claim was received outside of filing guidelines | denied - time limit",
     "appeal_deadline": "appeal untimely | appeal deadline passed | appeal rights exhausted | missed the appeal deadline | reconsideration untimely | appeal TF | 120 day redetermination missed | dispute not filed within 60 days | appeal period lapsed | did not appeal timely",
     "rejected_not_resubmitted": "not on file w/ payer | EDI rejection not worked | rejected at CH, past TF | batch rejected, not resent | no record of claim at payer | front-end edit rejection not corrected | claim never accepted by payer | clm never recvd by ins | 999 reject not worked | payer never got claim",
@@ -236,7 +259,7 @@ PHRASES = {
     "noncovered_no_notice": "non covered | no waiver signed | max benefits | cosmetic | noncovered charges | invalid ABN | noncovered service | not covered by ins | service excluded | benefits exhausted",
     "benefit_limit_noticed": "non covered - ABN on file | exclusion known, notice on file | benefit max - notice given | pt signed waiver",
     "documentation": "records not rcvd | records request past due | documentation insufficient | need med recs | missing notes | itemized bill not sent | medical recs never sent | incomplete chart | payer req records - not sent | failed to send medical records",
-    "bundled_by_rule": "bundled | NCCI edit | inclusive to another procedure | mutually exclusive | incidental to procedure | bundling denial | bundled service | global surgical | CCI | component code",
+    "bundled_by_rule": "bundled | NCCI edit | inclusive to another procedure | mutually exclusive | incidental to procedure | bundling denial | bundled service | CCI | component code",
     "bundling_not_fought": "bundled - should have been paid | incorrectly bundled",
     "coding_modifier": "wrong code | modifier 25 missing | wrong modifier | unspecified dx | dx does not match procedure | NDC missing | incorrect modifier | ICD10 invalid | invalid mod | procedure/modifier mismatch",
     "true_duplicate": "already paid on | duplicate claim | posted twice | charge entered in error | charge correction | duplicate billing | dup chg | double posted | duplicate of acct | charged twice",
@@ -252,8 +275,8 @@ PHRASES = {
     "charity": "FAP | financial hardship | sliding fee | indigent care | sliding scale adj | finanical hardship | indigent pt | charity w/o | sliding scale | assistance program",
     "prompt_pay": "prompt pay discount | same day pay discount | prompt payment adj | PIF | prepay discount | quick pay disc",
     "courtesy": "prof courtesy | self-pay discount | uninsured discount | physician courtesy | employee discount | admin courtesy | self-pay disc | cash discount | self pay rate adj | discount per Dr",
-    "bad_debt": "collections | deceased no estate | sent to collections | bankrupt ch 7 | turned to agency | patient refuses to pay | agency placement | bk ch 13 | expired - no estate | turned over to collections",
-    "regulatory": "sequestration | medicare sequestration adj | SEQUESTRATION REDUCTION | seq adj | MIPS adj | gov't mandated reduction",
+    "bad_debt": "collections | sent to collections | turned to agency | patient refuses to pay | agency placement | turned over to collections",
+    "regulatory": "sequestration | medicare sequestration adj | SEQUESTRATION REDUCTION | seq adj | gov't mandated reduction",
     "capitation": "capitation | capitated plan w/o | capitation w/o | capitated services",
     "contractual": "CA | network discount | insurance contractual | PPO discount | BCBS contractual | contr adj | ins disc | contractual obligation | PPO adj | managed care w/o",
     "underpaid": "short paid | underpayment not pursued | paid less than contract",

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import rcm_analysis
 from rcm_analysis import cli, settings
-from rcm_analysis.claims import postings
+from rcm_analysis.claims import situations
 from rcm_analysis.reference import codes
 from rcm_analysis.store import dictionary, schema
 
@@ -361,7 +361,7 @@ def test_reasons_are_sorted_as_the_field_sorts_them():
     assert carc.loc[list(DENIALS), "category"].to_dict() == DENIALS
     assert (carc.loc[list(DENIALS), "denial"] == "yes").all()
     categories = set(carc.loc[carc["denial"] == "yes", "category"])
-    assert categories <= set(codes.PRECEDENCE) and categories <= set(postings.LEAF_OF_CATEGORY)
+    assert categories <= set(codes.PRECEDENCE) and categories <= set(situations.LEAF_OF_CATEGORY)
 
 
 @pytest.mark.parametrize("name", codes.names())
@@ -378,7 +378,7 @@ def test_every_reference_row_is_whole(name):
 def test_leaves_and_deadlines_are_sound():
     leaves = codes.table("write_off_leaves").set_index("leaf")
     assert set(leaves["root"]) == {"necessary", "unnecessary", "payer", "unclassified"}
-    assert set(postings.LEAF_OF_CATEGORY.values()) <= set(leaves.index)
+    assert set(situations.LEAF_OF_CATEGORY.values()) <= set(leaves.index)
     assert set(codes.table("write_off_phrases")["leaf"]) <= {*leaves.index, ""}
     assert (codes.table("deadlines")["source"].str.contains("://")).all()
     assert len(codes.table("rarc")) >= 300

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rcm_analysis.claims import overlaps, postings
+from rcm_analysis.claims import overlaps, postings, situations
 from rcm_analysis.months import MONTHS, day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SQL = Path(__file__).parent / "sql"
 DERIVED = tuple(table.name for table in schema.DERIVED)
+_ANSWERS_READ = "229"  # steps before this number gather what payers answered; what it means is told between
 # What the steps ask for by `getvariable`, besides the day
 VALUES = {
     # Generic CARCs, whose remark code says what was wrong (DOMAIN.md 4.4)
@@ -43,7 +44,18 @@ VALUES = {
     "unprocessable": "MA130",  # a rejection delivered by remittance: no appeal, send a new claim (DOMAIN.md 5.2)
     "upheld": "193",  # an appeal lost: what it carries remains denied (DOMAIN.md 4.3)
     "mismatch_usd": Decimal("1.00"),  # smaller differences between ledger and remittance are rounding
-    "patient_leaves": ["charity", "small_balance", "prompt_pay", "courtesy", "bad_debt"],  # of a patient's share
+    # Reasons for which a patient's share is written off
+    "patient_leaves": [
+        "charity",
+        "small_balance",
+        "prompt_pay",
+        "courtesy",
+        "bad_debt",
+        "bad_debt_uninsured",
+        "uncollectible_by_law",
+        "subscription",
+        "dry_run",
+    ],
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
 }
 _REFERENCE = (
@@ -58,22 +70,30 @@ _REFERENCE = (
 
 
 def derive(
-    con: duckdb.DuckDBPyConnection, *, as_of: date, extra_phrases: pd.DataFrame | None = None
+    con: duckdb.DuckDBPyConnection,
+    *,
+    as_of: date,
+    extra_phrases: pd.DataFrame | None = None,
+    own_situations: pd.DataFrame | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Makes the tables of the steps in `sql/` on the connection, which then holds `claims`, `denials` and `write_offs`.
 
     Raises StepError naming the file of a step that fails, and SchemaError naming the table and column that is not as
-    declared. `extra_phrases` (columns pattern, leaf) are the practice's own words for write-offs and come before ours.
+    declared. `extra_phrases` (columns pattern, leaf) are the practice's own words for write-offs, `own_situations` its
+    own rows of `situations`; they come before ours.
     """
     for name in _REFERENCE:
         _table(con, name, codes.table(name))
     _table(con, "precedence", pd.DataFrame({"category": codes.driving_precedence()}).reset_index(names="rank"))
-    _table(con, "category_leaves", pd.DataFrame(postings.LEAF_OF_CATEGORY.items(), columns=["category", "leaf"]))
-    _table(con, "category_habits", _category_habits())
+    _table(con, "category_leaves", pd.DataFrame(situations.LEAF_OF_CATEGORY.items(), columns=["category", "leaf"]))
     overlaps.count_once(con)
     _table(con, "posting_reasons", postings.reasons_of(con, extra_phrases))
     _table(con, "word_categories", postings.categories_of_words(con, extra_phrases))
-    steps.run(con, steps.steps(SQL), {**VALUES, "as_of": as_of})
+    situations.prepare(con, own_situations)
+    every, values = steps.steps(SQL), {**VALUES, "as_of": as_of}
+    steps.run(con, [step for step in every if step.file < _ANSWERS_READ], values)
+    situations.resolve(con, own_situations)
+    steps.run(con, [step for step in every if step.file >= _ANSWERS_READ], values)
     for name in DERIVED:
         schema.check(name, store_engine.columns(con, name))
     return con
@@ -82,13 +102,6 @@ def derive(
 def _offer(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
     """Makes views of the tables that one page or none needs; they are derived when somebody asks."""
     steps.run(con, [step for step in steps.steps(SQL) if step.is_view], {**VALUES, "as_of": as_of})
-
-
-def _category_habits() -> pd.DataFrame:
-    """Per denial category the stage, owner, ... that most of its codes have."""
-    carc = codes.table("carc")
-    columns = ["stage", "owner", "preventable", "recoverable", "fix"]
-    return carc[carc["denial"] == "yes"].groupby("category")[columns].agg(lambda values: values.mode()[0]).reset_index()
 
 
 def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
@@ -114,7 +127,12 @@ def open_practice(
     if keeps and kept.attach(con, own, as_of):
         _offer(con, as_of)
     else:
-        derive(con, as_of=as_of, extra_phrases=phrases)
+        derive(
+            con,
+            as_of=as_of,
+            extra_phrases=phrases,
+            own_situations=situations.own_rows(own.own_tables("situations")),
+        )
         if keeps:
             kept.keep(con, own, as_of)
     return View(practice, as_of, months, Path(store), con)

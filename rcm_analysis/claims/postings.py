@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis.claims.situations import LEAF_OF_CATEGORY
 from rcm_analysis.errors import RcmError
 from rcm_analysis.reference import codes
 
@@ -24,21 +25,12 @@ if TYPE_CHECKING:
     import duckdb
 
 
-# Where a denial ends when it is given up, by category of the remittance
-LEAF_OF_CATEGORY = {
-    "eligibility": "eligibility", "coordination_of_benefits": "cob", "authorization": "authorization",
-    "claim_data": "registration", "credentialing": "credentialing", "coding": "coding_modifier",
-    "bundling": "bundled_by_rule", "medical_necessity": "medical_necessity", "documentation": "documentation",
-    "timely_filing": "timely_filing", "duplicate": "true_duplicate", "non_covered": "noncovered_no_notice",
-    "benefit_maximum": "noncovered_no_notice", "network": "administrative", "ambulance": "ems_medical_necessity",
-    "liability": "wrong_payer", "other": "administrative",
-}  # fmt: skip
-
 # Leaves that say why a denial came about, beside those of LEAF_OF_CATEGORY
 CATEGORY_OF_LEAF = {
     "appeal_deadline": "timely_filing", "bundling_not_fought": "bundling", "duplicate_rebill": "duplicate",
     "ems_signature": "ambulance", "ems_pcs": "ambulance", "ems_origin_destination": "ambulance",
     "ems_mileage": "ambulance", "ems_level_of_service": "ambulance", "benefit_limit_noticed": "benefit_maximum",
+    "registration": "claim_data", "true_duplicate": "duplicate",
     **{leaf: category for category, leaf in reversed(LEAF_OF_CATEGORY.items()) if leaf != "administrative"},
 }  # fmt: skip
 

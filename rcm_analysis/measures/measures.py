@@ -69,7 +69,7 @@ MEASURES = (
             "Duplicates, bundling and other-payer refusals are included. Claims without a decision are in neither.",
             "task force metrics by claim, DOMAIN.md 3.1 [9][13]"),
     Measure("initial_denial_rate_amount", "Initial denial rate, dollars", "share", CLAIMS,
-            "denied_amount", "CASE WHEN first_decided_on IS NOT NULL THEN charge ELSE 0 END",
+            "denied_charge", "CASE WHEN first_decided_on IS NOT NULL THEN charge ELSE 0 END",
             ("decision_month", "submission_month", "service_month"), CLAIM_DIMENSIONS, "down",
             "Charges of the lines denied in the first decision, over the charges of claims with a first decision.",
             "task force metrics by dollars, DOMAIN.md 3.1 [9]", counts=False),

@@ -178,6 +178,10 @@ def frequency(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     again, unnamed = claims["frequency"].isin(["7", "8", "Q"]), claims["original_reference"].isna()
     yield Found(again & unnamed, "hold", "frequency-reference", "A replacement, void or reopening must name the payer's claim number.",
                 "CLM05-3 = " + claims["frequency"].fillna("") + ", no REF*F8")  # fmt: skip
+    part_b = claims["filing_code"].eq("MB") & ~claims["kind"].eq("837I")
+    yield Found(claims["frequency"].isin(["7", "8"]) & part_b, "hold", "frequency-part-b",
+                "A Part B contractor takes no replacement: ask for a reopening of a clerical error, or appeal; what was called "
+                "unprocessable (MA130) is sent as a new claim.", "CLM05-3 = " + claims["frequency"].fillna("") + ", SBR09 = MB")  # fmt: skip
     yield Found(claims["frequency"].eq("1") & ~unnamed, "warn", "frequency-reference",
                 "An original claim names an earlier payer claim number: is it a replacement (7)?", "CLM05-3 = 1 with REF*F8")  # fmt: skip
 

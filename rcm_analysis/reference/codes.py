@@ -31,8 +31,8 @@ UNCLASSIFIED = "unclassified"
 # 4.4: what can't be won back first, what is only a symptom last).
 PRECEDENCE = (
     "timely_filing", "credentialing", "eligibility", "coordination_of_benefits", "authorization", "medical_necessity",
-    "ambulance", "non_covered", "benefit_maximum", "documentation", "coding", "claim_data", "network", "bundling",
-    "duplicate", "other",
+    "ambulance", "take_back", "contract", "non_covered", "benefit_maximum", "documentation", "coding", "claim_data",
+    "network", "bundling", "duplicate", "other",
 )  # fmt: skip
 
 MIN_LETTERS_TO_RESPELL = 6  # shorter words have too many neighbors: "cover" and "covet", "care" and "card"

@@ -1,6 +1,6 @@
 """Denied claims as they stood on a day: what became of them, and what was known of them on that day and no later.
 
-`cases(con)` says what became of each claim denied in its first decision; a claim that is still open has no outcome:
+`cases(con)` says what became of each claim with a refused or taken-back line; a claim that is still open has no outcome:
 
     claim_number  denied_on   outcome      settled_on  basis
     A1            2026-03-02  written_off  2026-06-30  posted
@@ -31,6 +31,11 @@ NOT_OF_A_DENIAL = (
     "courtesy",
     "capitation",
     "bad_debt",
+    "bad_debt_uninsured",
+    "uncollectible_by_law",
+    "subscription",
+    "dry_run",
+    "state_rate_cap",
 )
 CENTS_OF_A_TRANSFER = "0.50"  # a transfer that moves the refused amount to the patient, up to rounding
 MATURE_DAYS = (
@@ -71,36 +76,41 @@ _CASES = f"""
         WHERE w.leaf NOT IN {NOT_OF_A_DENIAL} AND w.amount > 0 AND w.posted_on >= c.first_decided_on GROUP BY w.claim_number),
     moved AS (
         SELECT c.claim_number, max(l.known_on) AS on_day FROM claims c JOIN posting_classes l USING (claim_number)
-        JOIN (SELECT claim_number, sum(denied_amount) AS refused FROM refused_lines WHERE NOT is_partial
+        JOIN (SELECT claim_number, sum(denied_amount) AS refused FROM troubled_lines WHERE NOT is_partial
               GROUP BY claim_number, decided_on QUALIFY row_number() OVER (PARTITION BY claim_number ORDER BY decided_on DESC) = 1)
             USING (claim_number)
         WHERE l.kind = 'transfer' AND l.known_on >= c.last_denied_on
-        GROUP BY c.claim_number, refused HAVING abs(sum(l.amount)) >= refused - {CENTS_OF_A_TRANSFER})
-    SELECT c.claim_number, c.first_decided_on AS denied_on,
-        CASE WHEN w.on_day IS NOT NULL THEN 'written_off' WHEN NOT x.denied_now THEN 'paid'
-            WHEN m.on_day IS NOT NULL OR (c.state = 'patient' AND c.in_ledger) THEN 'patient' END AS outcome,
-        CASE WHEN w.on_day IS NOT NULL THEN w.on_day WHEN NOT x.denied_now THEN c.last_decided_on
-            WHEN m.on_day IS NOT NULL THEN m.on_day WHEN c.state = 'patient' AND c.in_ledger THEN c.closed_on END AS settled_on,
-        CASE WHEN w.on_day IS NOT NULL THEN w.basis WHEN NOT x.denied_now OR c.in_ledger THEN 'posted' END AS basis
-    FROM claims c JOIN denial_summary x USING (claim_number)
+        GROUP BY c.claim_number, refused HAVING abs(sum(l.amount)) >= refused - {CENTS_OF_A_TRANSFER}),
+    lines AS (
+        SELECT claim_number, bool_or(outcome IN ('open', 'open_past_window')) AS is_open, bool_or(outcome = 'recovered') AS is_recovered,
+            max(outcome_on) AS settled_on FROM denied_line_outcomes GROUP BY claim_number),
+    refused AS (SELECT claim_number, min(decided_on) AS denied_on FROM troubled_lines WHERE NOT is_partial GROUP BY claim_number)
+    SELECT c.claim_number, r.denied_on,
+        CASE WHEN m.on_day IS NULL AND x.is_open THEN NULL WHEN w.on_day IS NOT NULL THEN 'written_off' WHEN x.is_recovered THEN 'paid'
+            ELSE 'patient' END AS outcome,
+        CASE WHEN m.on_day IS NULL AND x.is_open THEN NULL WHEN w.on_day IS NOT NULL THEN w.on_day
+            ELSE greatest(coalesce(x.settled_on, m.on_day, c.last_decided_on), r.denied_on) END AS settled_on,
+        CASE WHEN w.on_day IS NOT NULL THEN w.basis WHEN NOT x.is_open OR c.in_ledger THEN 'posted' END AS basis
+    FROM refused r JOIN claims c USING (claim_number) JOIN lines x USING (claim_number)
     LEFT JOIN lost w USING (claim_number) LEFT JOIN moved m USING (claim_number)
-    WHERE c.initially_denied ORDER BY c.first_decided_on, c.claim_number
+    WHERE c.state NOT IN ('voided', 'pending', 'forwarded') ORDER BY r.denied_on, c.claim_number
 """
 
 # The denial that stands on the day: the latest decision that refused, its costliest line
 _KNOWN = """
     WITH seen AS (
-        SELECT m.claim_number, m.known_on, r.*, max(r.decided_on) OVER (PARTITION BY m.claim_number, m.known_on) AS latest
-        FROM moments m JOIN (SELECT * EXCLUDE (claim_number), claim_number AS number FROM refused_lines) r
+        SELECT m.claim_number, m.known_on, r.*, min(r.decided_on) OVER (PARTITION BY m.claim_number, m.known_on) AS first_denied_on, max(r.decided_on) OVER (PARTITION BY m.claim_number, m.known_on) AS latest
+        FROM moments m JOIN (SELECT * EXCLUDE (claim_number), claim_number AS number FROM troubled_lines) r
             ON r.number = m.claim_number AND r.decided_on <= m.known_on),
     standing AS (
         SELECT claim_number, known_on, sum(denied_amount) FILTER (WHERE decided_on = latest) AS refused,
             count(*) FILTER (WHERE decided_on = latest) AS lines_refused, count(DISTINCT decided_on) AS denials_so_far,
-            max(latest) AS last_denied_on, max_by(category, weight) AS category, max_by(group_code, weight) AS group_code,
-            max_by(carc, weight) AS carc, max_by(coalesce(rarc, ''), weight) AS rarc,
+            max(latest) AS last_denied_on, min(first_denied_on) AS first_denied_on, max_by(category, weight) AS category,
+            max_by(coalesce(owner, ''), weight) AS owner, max_by(coalesce(route, ''), weight) AS route, max_by(coalesce(fix, ''), weight) AS fix, max_by(coalesce(group_code, ''), weight) AS group_code,
+            max_by(coalesce(carc, ''), weight) AS carc, max_by(coalesce(rarc, ''), weight) AS rarc,
             max_by(coalesce(procedure, ''), weight) AS procedure, bool_or(unprocessable AND decided_on = latest) AS unprocessable,
-            string_agg(DISTINCT carc, ' ') || ' ' || coalesce(string_agg(DISTINCT rarcs, ' '), '') AS codes
-        FROM (SELECT *, (decided_on = latest, NOT is_partial, carc <> '193', denied_amount, -line_number) AS weight FROM seen)
+            coalesce(string_agg(DISTINCT carc, ' '), '') || ' ' || coalesce(string_agg(DISTINCT rarcs, ' '), '') AS codes
+        FROM (SELECT *, (decided_on = latest, NOT is_partial, coalesce(carc, '') <> '193', denied_amount, -line_number) AS weight FROM seen)
         GROUP BY claim_number, known_on),
     paid AS (
         SELECT m.claim_number, m.known_on, sum(d.paid) AS paid, max(d.known_on) AS last_decided_on
@@ -116,21 +126,21 @@ _KNOWN = """
             max(days) FILTER (WHERE clock = 'appeal_level_1') AS appeal, max(days) FILTER (WHERE clock = 'initial_filing') AS filing,
             max(years) FILTER (WHERE clock = 'initial_filing') AS filing_years
         FROM payer_deadlines GROUP BY payer_class, payer_name)
-    SELECT s.claim_number, s.known_on, f.first_decided_on AS denied_on, s.last_denied_on, d.payer_name, d.payer_id, d.payer_order,
+    SELECT s.claim_number, s.known_on, s.first_denied_on AS denied_on, s.last_denied_on, s.owner, s.route, s.fix, d.payer_name, d.payer_id, d.payer_order,
         coalesce(i.payer_class, 'other') AS payer_class, t.location, d.rendering_npi, d.place_of_service, s.category, s.group_code,
         s.carc, s.rarc, s.procedure, left(s.procedure, 3) AS procedure_family, s.codes, s.unprocessable,
         CAST(s.refused AS DOUBLE) AS refused_usd, CAST(d.charge AS DOUBLE) AS charge_usd,
         CAST(s.refused AS DOUBLE) / nullif(CAST(d.charge AS DOUBLE), 0) AS refused_share,
         CAST(p.paid AS DOUBLE) / nullif(CAST(d.charge AS DOUBLE), 0) AS paid_share, s.lines_refused, s.denials_so_far,
         t.submitted_on - d.service_date AS days_to_submit, f.first_decided_on - t.submitted_on AS days_to_decide,
-        f.first_decided_on - d.service_date AS days_since_service, s.known_on - f.first_decided_on AS age_days,
+        f.first_decided_on - d.service_date AS days_since_service, s.known_on - s.first_denied_on AS age_days,
         s.known_on - s.last_denied_on AS days_since_denial,
         coalesce(t.times, 1) - 1 AS sent_again, CAST(coalesce(t.last_submitted_on > p.last_decided_on, false) AS INTEGER) AS awaiting_answer,
         CASE WHEN s.unprocessable THEN CASE WHEN c.filing_years IS NULL THEN d.service_date + c.filing
                 ELSE make_date(year(d.service_date) + c.filing_years, month(d.service_date),
                     CASE WHEN month(d.service_date) = 2 THEN least(day(d.service_date), 28) ELSE day(d.service_date) END) END
             ELSE s.last_denied_on + c.correct END AS correct_by,
-        CASE WHEN s.unprocessable THEN NULL ELSE s.last_denied_on + c.appeal END AS appeal_by
+        CASE WHEN s.unprocessable OR s.route IN ('new_claim', 'exception_request', 'none', 'write_off') THEN NULL ELSE s.last_denied_on + c.appeal END AS appeal_by
     FROM standing s JOIN first_decisions f ON f.claim_number = s.claim_number
     JOIN decisions d ON d.remittance_id = f.remittance_id
     LEFT JOIN paid p ON p.claim_number = s.claim_number AND p.known_on = s.known_on
@@ -142,10 +152,10 @@ _KNOWN = """
 
 
 def cases(view: View) -> pd.DataFrame:
-    """What became of each claim denied in its first decision, from a connection on which `claims.derive` has run.
+    """What became of each claim with a refused or taken-back line, from a connection on which `claims.derive` has run.
 
-    written_off: a write-off that the denial explains was posted (or is inferred, where there is no ledger).
-    paid: a later decision no longer refuses. patient: what was refused was moved to the patient. Otherwise open.
+    written_off: a write-off that the denial explains was posted. paid: a line was paid after all. patient: what was
+    refused was moved to the patient. Open while one of its lines is.
     """
     found = view.execute(_CASES).df()
     for day in ("denied_on", "settled_on"):
@@ -183,10 +193,10 @@ def features(view: View, moments: pd.DataFrame) -> pd.DataFrame:
 def _standing_at_denial(view: View, past: pd.DataFrame) -> pd.DataFrame:
     """Each past case with the keys that history is kept by, as its first denial showed them."""
     keys = view.execute("""
-        SELECT r.claim_number, max_by(r.category, r.denied_amount) AS category, max_by(r.carc, r.denied_amount) AS carc,
+        SELECT r.claim_number, max_by(r.category, r.denied_amount) AS category, max_by(coalesce(r.carc, 'none'), r.denied_amount) AS carc,
             any_value(d.payer_name) AS payer_name, any_value(d.rendering_npi) AS rendering_npi,
             any_value(s.location) AS location
-        FROM refused_lines r JOIN first_decisions f USING (remittance_id) JOIN decisions d USING (remittance_id)
+        FROM troubled_lines r JOIN decisions d USING (remittance_id)
         LEFT JOIN submission_summary s ON s.claim_number = r.claim_number GROUP BY r.claim_number
     """).df()
     joined = past.merge(keys, on="claim_number", how="left", validate="one_to_one")

@@ -20,7 +20,6 @@ import pandas as pd
 
 from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
-from rcm_analysis.reference import codes
 from rcm_analysis.risk import features
 
 if TYPE_CHECKING:
@@ -44,10 +43,20 @@ AGES = (0, 15, 30, 60, 90, 150)  # days after the denial on which past cases are
 PRIOR_CASES = 10.0
 REASONED_ROWS = 300  # the foot of a longer list is not read
 DRAWS = 2000
+NO_APPEAL = (
+    "new_claim",
+    "exception_request",
+    "ask_payer",
+    "invoice_facility",
+    "bill_other_payer",
+    "bill_patient",
+    "none",
+    "write_off",
+)
 COLUMNS = ["claim_number", "as_of", "p_write_off", "lower", "upper", "open_balance", "at_stake_usd", "expected_loss_usd",
            "expected_recoverable_usd", "touches", "usd_per_touch", "days_left", "next_deadline", "correction_days_left",
            "appeal_days_left", "rank", "reasons", "next_step", "owner", "payer_name", "location", "category", "carc", "rarc",
-           "denied_on", "basis"]  # fmt: skip
+           "route", "denied_on", "basis"]  # fmt: skip
 GROUPS = {
     "payer": ["payer_name", "payer_class", "payer_order"],
     "reason": ["category", "carc", "codes", "group_code"],
@@ -162,11 +171,8 @@ def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
     )
     found["rank"] = np.arange(1, len(found) + 1)
     found["reasons"] = reasons(found, trained)
-    actions = codes.table("carc").set_index("carc")
-    found["owner"] = found["carc"].map(actions["owner"]).fillna("biller")
-    found["next_step"] = [
-        _next_step(row, str(actions["fix"].get(row.carc, "Ask the payer why."))) for row in found.itertuples()
-    ]
+    found["owner"] = found["owner"].replace({"": "biller", "none": "biller"})
+    found["next_step"] = [_next_step(row, row.fix or "Ask the payer why.") for row in found.itertuples()]
     return found
 
 
@@ -231,6 +237,8 @@ def _next_step(row, fix: str) -> str:
         return "All usual clocks have run out: look for proof of timely filing or a contract that allows more, else record why."
     if row.unprocessable:
         return f"Send a new claim, not a correction: the payer could not process it. {fix}"
+    if row.route in NO_APPEAL:
+        return fix
     if row.denials_so_far > 1 and pd.notna(row.appeal_days_left) and row.appeal_days_left >= 0:
         return f"Refused {row.denials_so_far} times: appeal with records. {fix}"
     if pd.notna(row.correction_days_left) and row.correction_days_left < 0:

@@ -23,11 +23,20 @@ placed_of_day AS (
         ORDER BY payer_id IS NULL, remittance_id) AS place
     FROM of_day),
 repeated AS (
-    SELECT remittance_id FROM placed WHERE place > 1 UNION ALL SELECT remittance_id FROM placed_of_day WHERE place > 1)
+    SELECT remittance_id FROM placed WHERE place > 1 UNION ALL SELECT remittance_id FROM placed_of_day WHERE place > 1),
+-- an answer that leaves the whole charge in work decides nothing
+pended AS (
+    SELECT a.remittance_id FROM adjustments a JOIN carc c USING (carc) JOIN remittances r USING (remittance_id)
+    WHERE c.class = 'pending' AND r.paid = 0
+    GROUP BY a.remittance_id HAVING sum(a.amount) >= max(r.charge) AND max(r.charge) > 0)
 -- A status that is missing or none of the guide's hides no payment: amounts tell, and a negative charge is a reversal
 SELECT r.* REPLACE (coalesce(k.claim_number, r.claim_number) AS claim_number), r.claim_number AS own_number,
-    s.payer_order, coalesce(s.counts_as_decision = 'yes', r.charge >= 0, true) AS counts,
-    coalesce(r.status_code = '22', false) OR (s.status_code IS NULL AND r.charge < 0) AS reversal
+    nullif(s.payer_order, '') AS payer_order,
+    coalesce(s.counts_as_decision = 'yes', r.charge >= 0, true) AND p.remittance_id IS NULL AS counts,
+    coalesce(r.status_code = '22', false) OR (s.status_code IS NULL AND r.charge < 0) AS reversal,
+    coalesce(s.forwarded = 'yes' AND s.counts_as_decision = 'no', false) AS not_ours,
+    p.remittance_id IS NOT NULL OR coalesce(s.pended = 'yes', false) AS pended
 FROM remittances r ANTI JOIN repeated USING (remittance_id)
+LEFT JOIN pended p ON p.remittance_id = r.remittance_id
 LEFT JOIN claim_links k ON k.own_number = r.claim_number
 LEFT JOIN claim_status_codes s ON s.status_code = r.status_code

@@ -1,5 +1,5 @@
--- Driving
-SELECT remittance_id, line_number, group_code, carc, class, category FROM (
+-- The reason that a refused line is known by: the most dollars, then the fixed order of categories
+SELECT remittance_id, line_number, group_code, carc, class, category, leaf, owner, route, recoverable, fix, situation FROM (
     SELECT a.*, row_number() OVER (
         PARTITION BY a.remittance_id, a.line_number
         ORDER BY a.carc = getvariable('upheld'), a.amount DESC, p.rank, a.carc) AS place

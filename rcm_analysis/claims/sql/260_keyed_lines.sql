@@ -1,5 +1,12 @@
--- Charge and payment of each line, and of the claim itself as line 0; a line that is decided again is known by its key
-SELECT l.remittance_id, l.line_number, l.charge, l.paid, l.allowed,
-    coalesce(l.line_control, l.procedure || coalesce(l.modifiers, ''), CAST(l.line_number AS VARCHAR)) AS line_key
-FROM remittance_lines l JOIN decisions d ON d.remittance_id = l.remittance_id
-UNION ALL SELECT remittance_id, 0, charge, paid, NULL, '' FROM decisions
+-- Charge and payment of each line, and of the claim itself as line 0. A line that is decided again is known by its own
+-- number where every answer of the claim gives one, else as the first, second, ... line of its procedure: a correction may
+-- change the modifiers.
+WITH lines AS (
+    SELECT l.remittance_id, l.line_number, l.charge, l.paid, l.allowed, l.procedure, l.service_date, l.line_control,
+        coalesce(l.billed_procedure, l.procedure) AS billed, bool_and(l.line_control IS NOT NULL) OVER (PARTITION BY d.claim_number) AS numbered
+    FROM remittance_lines l JOIN decisions d ON d.remittance_id = l.remittance_id)
+SELECT remittance_id, line_number, charge, paid, allowed, procedure, service_date,
+    CASE WHEN numbered THEN line_control ELSE coalesce(billed || ' ' || CAST(row_number() OVER (
+        PARTITION BY remittance_id, billed ORDER BY line_number) AS VARCHAR), CAST(line_number AS VARCHAR)) END AS line_key
+FROM lines
+UNION ALL SELECT remittance_id, 0, charge, paid, NULL, NULL, service_date, '' FROM decisions

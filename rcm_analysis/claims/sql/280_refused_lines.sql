@@ -1,19 +1,22 @@
--- Denied: nothing paid, and refusals outweigh what the patient owes. Partial: refusals beside a payment.
+-- Denied: nothing paid, and refusals outweigh what the patient owes. Partial: refusals beside a payment. The words of a
+-- listing tell the category where it gives no code, or one that says nothing by itself.
 SELECT d.claim_number, d.remittance_id, l.line_number, d.known_on AS decided_on, d.payer_id, d.payer_name,
-    d.payer_order, l.procedure, l.modifiers, d.rendering_npi, l.charge,
-    coalesce(l.line_control, l.procedure, CAST(l.line_number AS VARCHAR)) AS line_key,
+    d.payer_order, p.payer_class, l.procedure, l.modifiers, d.rendering_npi, l.charge, k.line_key,
     a.refused AS denied_amount, g.group_code, g.carc, g.class,
     coalesce(m.rarc, n.rarc) AS rarc, coalesce(m.rarcs, n.rarcs) AS rarcs,
-    CASE WHEN list_contains(getvariable('generic_carcs'), g.carc)
-            AND coalesce(m.category, n.category, '') <> '' THEN coalesce(m.category, n.category)
-        WHEN g.carc IS NULL OR list_contains(getvariable('generic_carcs'), g.carc) THEN coalesce(w.category, g.category)
-        ELSE g.category END AS category, w.reason_text,
+    CASE WHEN g.carc IS NULL OR (list_contains(getvariable('generic_carcs'), g.carc) AND coalesce(m.telling, n.telling, '') = '')
+        THEN coalesce(w.category, g.category) ELSE g.category END AS category, w.reason_text,
+    coalesce(w.category IS NOT NULL AND (g.carc IS NULL OR (list_contains(getvariable('generic_carcs'), g.carc)
+        AND coalesce(m.telling, n.telling, '') = '')) AND w.category <> g.category, false) AS told_by_words,
+    g.leaf, g.owner, g.route, g.recoverable, g.fix, g.situation,
     coalesce(m.unprocessable, false) OR coalesce(n.unprocessable, false) AS unprocessable,
     NOT (l.paid <= 0 AND a.refused > a.patient_share) AS is_partial
 FROM decided_lines l
 JOIN decisions d USING (remittance_id)
+JOIN decision_payers p USING (remittance_id)
 JOIN line_amounts a ON a.remittance_id = l.remittance_id AND a.line_number = l.line_number
 JOIN driving g ON g.remittance_id = l.remittance_id AND g.line_number = l.line_number
+JOIN keyed_lines k ON k.remittance_id = l.remittance_id AND k.line_number = l.line_number
 LEFT JOIN line_remarks m ON m.remittance_id = l.remittance_id AND m.line_number = l.line_number
 LEFT JOIN line_remarks n ON n.remittance_id = l.remittance_id AND n.line_number = 0
 LEFT JOIN listed_reasons w ON w.remittance_id = l.remittance_id AND w.line_number = l.line_number

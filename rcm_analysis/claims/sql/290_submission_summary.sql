@@ -9,12 +9,12 @@ placed AS (
     FROM sent s JOIN again USING (claim_number))
 SELECT claim_number, CAST(1 AS BIGINT) AS submissions, known_on AS submitted_on, known_on AS last_submitted_on,
     payer_id, payer_name, payer_order, filing_code, billing_npi, rendering_npi, location, place_of_service,
-    service_date, charge, patient_key
+    service_date, charge, patient_key, frequency AS last_frequency
 FROM sent ANTI JOIN again USING (claim_number)
 UNION ALL
 SELECT claim_number, count(*), min(known_on), max(known_on),
     min_by(payer_id, place), min_by(payer_name, place), min_by(payer_order, place), min_by(filing_code, place),
     min_by(billing_npi, place), min_by(rendering_npi, place), min_by(location, place),
     min_by(place_of_service, place), min_by(service_date, place), min_by(charge, place),
-    min_by(patient_key, place)
+    min_by(patient_key, place), max_by(frequency, place)
 FROM placed GROUP BY claim_number

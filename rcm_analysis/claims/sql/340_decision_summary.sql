@@ -2,12 +2,16 @@
 SELECT d.claim_number, sum(d.paid) AS paid,
     sum(CASE WHEN t.in_first THEN d.paid END) AS paid_first,
     sum(CASE WHEN d.payer_id IS NOT DISTINCT FROM o.payer_id AND NOT t.in_first THEN d.paid ELSE 0 END) AS paid_later,
-    max(CASE WHEN d.counts THEN coalesce(d.charge, 0) END) AS charge,
+    coalesce(max(CASE WHEN d.counts THEN coalesce(d.charge, 0) END), max(CASE WHEN NOT d.reversal THEN d.charge END)) AS charge,
     min_by(d.payer_id, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_id,
     min_by(d.payer_name, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_name,
     min_by(d.payer_order, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS payer_order,
     min_by(d.filing_code, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS filing_code,
     min_by(d.rendering_npi, d.remittance_id) FILTER (WHERE d.remittance_id = f.remittance_id) AS rendering_npi,
+    min_by(d.payer_id, d.remittance_id) AS any_payer_id, min_by(d.payer_name, d.remittance_id) AS any_payer_name,
+    min_by(d.filing_code, d.remittance_id) AS any_filing_code,
+    bool_or(d.pended AND d.known_on >= coalesce(f.last_decided_on, d.known_on)) AS pended,
+    bool_or(d.not_ours AND d.known_on >= coalesce(f.last_decided_on, d.known_on)) AS not_ours, max(d.known_on) AS last_answered_on,
     min(d.service_date) AS service_date, min(d.place_of_service) AS place_of_service,
     min(d.patient_key) AS patient_key
 FROM decisions d LEFT JOIN first_decisions f USING (claim_number)

@@ -1,8 +1,9 @@
 -- Current amounts
 WITH per_payer AS (
-    SELECT l.claim_number, l.payer_order, sum(coalesce(a.patient_share, 0)) AS patient_share,
-        sum(coalesce(a.prior_payer, 0)) AS prior_payer
-    FROM standing_lines l LEFT JOIN line_amounts a ON a.remittance_id = l.remittance_id AND a.line_number = l.line_number
+    SELECT l.claim_number, l.payer_order, sum(coalesce(a.prior_payer, 0)) AS prior_payer,
+        -- CLP05 where it is more than the PR amounts, in the decision that alone stands
+        greatest(sum(coalesce(a.patient_owes, 0)), CASE WHEN count(DISTINCT l.remittance_id) = 1 THEN coalesce(max(d.patient_share), 0) ELSE 0 END) AS patient_share
+    FROM standing_lines l JOIN decisions d ON d.remittance_id = l.remittance_id LEFT JOIN line_amounts a ON a.remittance_id = l.remittance_id AND a.line_number = l.line_number
     GROUP BY l.claim_number, l.payer_order),
 allowed AS (
     SELECT claim_number, sum(allowed) AS allowed FROM standing_lines WHERE payer_order = 'P' GROUP BY claim_number),
@@ -10,7 +11,7 @@ allowed AS (
 cuts AS (
     SELECT d.claim_number, coalesce(d.payer_order, 'P') AS payer_order, l.line_key, t.remittance_id AS part,
         max(a.contractual) AS contractual,
-        max(CASE WHEN a.contractual >= l.charge AND l.paid <= 0 THEN 0 ELSE a.contractual END) AS agreed
+        max(CASE WHEN a.contractual >= l.charge AND l.paid <= 0 THEN 0 ELSE a.contractual END) + max(a.capitated) AS agreed
     FROM decisions d JOIN line_amounts a USING (remittance_id)
     LEFT JOIN (SELECT remittance_id FROM decision_parts WHERE is_part) t ON t.remittance_id = d.remittance_id
     JOIN keyed_lines l ON l.remittance_id = a.remittance_id AND l.line_number = a.line_number

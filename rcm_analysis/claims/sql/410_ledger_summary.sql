@@ -3,9 +3,13 @@ SELECT claim_number,
     sum(CASE WHEN kind = 'charge' THEN amount ELSE 0 END) AS charge,
     sum(CASE WHEN kind = 'transfer' THEN 0 ELSE amount END) AS balance,
     -sum(CASE WHEN kind = 'payment' AND posted_by = 'insurance' THEN amount ELSE 0 END) AS insurance_paid,
+    sum(CASE WHEN kind = 'refund' AND coalesce(posted_by, '') <> 'patient' AND NOT regexp_matches(lower(coalesce(payer_name, '')), '^(self.?pay|patient|)$')
+        THEN amount ELSE 0 END) AS insurance_refunded,
     -sum(CASE WHEN kind = 'payment' AND coalesce(posted_by, '') <> 'insurance' THEN amount ELSE 0 END) AS patient_paid,
-    sum(CASE WHEN kind = 'transfer' THEN amount ELSE 0 END) AS transferred,
+    max(CASE WHEN kind = 'transfer' OR (kind = 'payment' AND coalesce(posted_by, '') <> 'insurance') THEN known_on END) AS moved_on,
     max(known_on) AS last_posted_on, min(service_date) AS service_date, min(location) AS location,
     min_by(payer_name, (payer_name = 'PATIENT', row, payer_name)) AS payer_name,
-    -sum(CASE WHEN kind IN ('adjustment', 'write_off') AND told_leaf = 'contractual' THEN amount ELSE 0 END) AS contractual
+    -sum(CASE WHEN kind IN ('adjustment', 'write_off') AND told_leaf = 'contractual' THEN amount ELSE 0 END) AS contractual,
+    -sum(CASE WHEN kind IN ('adjustment', 'write_off') AND told_leaf NOT IN ('contractual', 'regulatory') AND NOT list_contains(getvariable('patient_leaves'), told_leaf)
+        THEN amount ELSE 0 END) AS given_up
 FROM posting_classes GROUP BY claim_number

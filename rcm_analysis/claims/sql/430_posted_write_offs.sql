@@ -1,19 +1,29 @@
--- Postings as write-offs. What was posted as contractual beyond what the payers cut by contract, on a claim with a
+-- Postings as write-offs. The practice's words tell the leaf, unless the answers contradict them: bundled, duplicate or
+-- capitated is necessary only where the payer says so too. What was posted as contractual beyond what the payers cut by contract, on a claim with a
 -- denial, is a denial written off under another name: the latest such postings, up to the excess.
 WITH posted AS (
     SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.row,
-        d.last_category AS remit_category, d.last_procedure,
-        CASE WHEN p.told_leaf = 'contractual' AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.last_rejected
-                AND l.insurance_paid <= 0))
-            THEN l.contractual - coalesce(c.contractual, 0) ELSE 0 END AS excess,
+        coalesce(m.category, d.last_category) AS remit_category, coalesce(m.leaf, d.last_leaf) AS remit_leaf, d.ever_denied, m.line_key,
+        q.claim_number IS NOT NULL AS is_qmb, coalesce(c.patient_share, 0) AS patient_share, f.claim_number IS NULL AND coalesce(a.statuses, 0) > 0 AND l.insurance_paid <= 0 AS unanswered,
+        f.claim_number IS NULL AND s.claim_number IS NULL AND a.claim_number IS NULL AND l.insurance_paid <= 0
+            AND regexp_matches(lower(coalesce(l.payer_name, 'self pay')), '^(self.?pay|patient|private pay|uninsured|no insurance|none|cash|sp)$') AS uninsured,
+        CASE WHEN p.told_leaf = 'contractual' AND l.insurance_paid - l.insurance_refunded <= coalesce(y.paid, 0) + getvariable('mismatch_usd') AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.claim_number IS NOT NULL
+                AND l.insurance_paid <= 0 AND (a.last_rejected OR l.contractual >= 0.5 * l.charge)))
+            -- no more than the answers leave: an export may lack the row that takes a cut back
+            THEN least(l.contractual - coalesce(c.contractual, 0), coalesce(y.charge, l.charge) - coalesce(y.paid, 0)
+                - CASE WHEN d.group_code = 'PR' THEN 0 ELSE coalesce(c.patient_share, 0) END - coalesce(c.contractual, 0) - l.given_up) ELSE 0 END AS excess,
         f.claim_number IS NULL AND coalesce(a.last_rejected, false) AND l.insurance_paid <= 0 AS forgotten
     FROM posting_classes p
     JOIN ledger_summary l USING (claim_number)
     LEFT JOIN denial_summary d USING (claim_number)
+    LEFT JOIN posting_lines m ON m.claim_number = p.claim_number AND m.row = p.row AND m.known_on = p.known_on
+    LEFT JOIN qmb_claims q ON q.claim_number = p.claim_number
+    LEFT JOIN submission_summary s ON s.claim_number = p.claim_number
     -- a listing tells no contract cut: there the ledger's own is believed once the claim was paid
     LEFT JOIN (SELECT DISTINCT claim_number FROM decisions WHERE payment_id IS NOT NULL
         AND claim_number IN (SELECT claim_number FROM denial_summary WHERE ever_denied)) e USING (claim_number)
     LEFT JOIN current_amounts c USING (claim_number)
+    LEFT JOIN decision_summary y USING (claim_number)
     LEFT JOIN first_decisions f USING (claim_number)
     LEFT JOIN acknowledgment_summary a USING (claim_number)
     WHERE p.kind IN ('adjustment', 'write_off') AND p.amount <> 0),
@@ -28,11 +38,18 @@ judged AS (
 leaved AS (
     SELECT *, CASE
         WHEN forgotten AND (mismatch OR told_leaf = 'unclassified') THEN 'rejected_not_resubmitted'
-        WHEN mismatch OR (told_leaf = 'unclassified' AND remit_category IS NOT NULL) THEN
-            CASE WHEN remit_category = 'medical_necessity' AND last_procedure LIKE 'A04%' THEN 'ems_medical_necessity'
-                ELSE coalesce(k.leaf, 'administrative') END
+        WHEN is_qmb AND told_leaf IN ('bad_debt', 'bad_debt_uninsured') THEN 'regulatory'
+        WHEN uninsured AND told_leaf = 'bad_debt' THEN 'bad_debt_uninsured'
+        WHEN mismatch AND unanswered THEN 'lost_at_payer'
+        WHEN mismatch OR (told_leaf = 'unclassified' AND remit_category IS NOT NULL) THEN coalesce(remit_leaf, 'administrative')
+        WHEN told_leaf = 'true_duplicate' AND remit_category = 'duplicate' THEN remit_leaf
+        WHEN told_leaf IN ('bundled_by_rule', 'true_duplicate', 'capitation') AND ever_denied
+            AND remit_category <> CASE told_leaf WHEN 'bundled_by_rule' THEN 'bundling' WHEN 'true_duplicate' THEN 'duplicate' ELSE '' END THEN remit_leaf
+        WHEN unanswered AND told_leaf = 'unclassified' THEN 'lost_at_payer'
+        -- no reason told, and no more than the patient's share: a patient's balance given up
+        WHEN told_leaf = 'unclassified' AND patient_share > 0 AND amount BETWEEN 0.01 AND patient_share THEN CASE WHEN is_qmb THEN 'regulatory' ELSE 'bad_debt' END
         ELSE told_leaf END AS final_leaf
-    FROM judged LEFT JOIN category_leaves k ON k.category = remit_category)
+    FROM judged)
 SELECT claim_number, posted_on, amount, code, reason, final_leaf AS leaf, w.root,
-    'posted' AS basis, remit_category, mismatch
+    'posted' AS basis, remit_category, mismatch, line_key
 FROM leaved JOIN write_off_leaves w ON w.leaf = final_leaf

@@ -1,111 +1,46 @@
--- Claims
-WITH numbers AS (
-    SELECT claim_number FROM submission_summary UNION SELECT claim_number FROM decision_summary
-    UNION SELECT claim_number FROM ledger_summary UNION SELECT claim_number FROM acknowledgment_summary),
-joined AS (
-    SELECT n.claim_number,
-        coalesce(s.payer_id, d.payer_id, k.payer_id) AS payer_id,
-        coalesce(s.payer_name, d.payer_name, k.payer_name, l.payer_name) AS payer_name,
-        coalesce(s.payer_order, d.payer_order, 'P') AS payer_order,
-        coalesce(i.payer_class, 'other') AS payer_class,
-        s.billing_npi, coalesce(s.rendering_npi, d.rendering_npi) AS rendering_npi,
-        coalesce(s.location, l.location) AS location,
-        coalesce(s.place_of_service, d.place_of_service) AS place_of_service,
-        coalesce(s.service_date, d.service_date, l.service_date) AS service_date,
-        coalesce(s.patient_key, d.patient_key) AS patient_key,
-        s.submitted_on, f.first_decided_on, f.last_decided_on, s.last_submitted_on,
-        coalesce(s.charge, d.charge, l.charge) AS charge, c.allowed,
-        coalesce(d.paid, l.insurance_paid, 0.00) AS paid,
-        coalesce(d.paid_later > 0 OR (d.paid_first = 0 AND d.paid > 0), false) AS paid_after_first,
-        coalesce(c.patient_share, 0.00) AS patient_share,
-        CASE WHEN d.claim_number IS NULL THEN greatest(coalesce(l.contractual, 0), 0) ELSE coalesce(c.settled, 0) END AS settled,
-        coalesce(w.given_up, 0.00) AS given_up,
-        coalesce(w.given_up_of_patient, 0.00) + coalesce(l.patient_paid, 0.00) AS by_patient, l.charge AS ledger_charge,
-        coalesce(a.ever_rejected, false) AS rejected, a.last_rejected, a.last_rejected_on, a.statuses,
-        coalesce(x.initially_denied, false) AS initially_denied, coalesce(x.ever_denied, false) AS ever_denied,
-        coalesce(x.denied_now, false) AS denied_now,
-        coalesce(x.denied_amount, 0.00) AS denied_amount, x.last_denied_on,
-        CASE WHEN x.ever_denied THEN x.category END AS category,
-        CASE WHEN x.ever_denied THEN x.group_code END AS group_code,
-        CASE WHEN x.ever_denied THEN x.carc END AS carc, CASE WHEN x.ever_denied THEN x.rarc END AS rarc,
-        coalesce(s.submissions, 0) AS submissions,
-        l.claim_number IS NOT NULL AS in_ledger, l.insurance_paid, l.balance, l.last_posted_on,
-        coalesce(w.written_off, 0.00) AS written_off, w.leaf AS write_off_leaf, w.root AS write_off_root,
-        coalesce(w.lost, 0.00) AS lost, x.last_category, x.last_procedure, x.unprocessable,
-        x.unprocessable_now, a.last_acknowledged_on, e.link_rule
-    FROM numbers n
-    LEFT JOIN submission_summary s USING (claim_number)
-    LEFT JOIN decision_summary d USING (claim_number)
-    LEFT JOIN first_decisions f USING (claim_number)
-    LEFT JOIN acknowledgment_summary a USING (claim_number)
-    LEFT JOIN denial_summary x USING (claim_number)
-    LEFT JOIN current_amounts c USING (claim_number)
-    LEFT JOIN ledger_summary l USING (claim_number)
-    LEFT JOIN posted_summary w USING (claim_number)
-    LEFT JOIN (SELECT claim_number, min(rule) AS link_rule FROM claim_links GROUP BY claim_number) e USING (claim_number)
-    LEFT JOIN payer_links k ON k.ledger_name = l.payer_name
-    LEFT JOIN filing_indicators i ON i.filing_code = coalesce(s.filing_code, d.filing_code)),
-windows AS (
-    SELECT payer_class, payer_name, max(days) AS days FROM payer_deadlines
-    WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class, payer_name),
-limits AS (SELECT payer_class, payer_name, days, years FROM payer_deadlines WHERE clock = 'initial_filing'),
-balanced AS (
-    -- What no payer, contract or law has settled, the patient does not owe and nobody has written off. What patients
-    -- paid and what was given up for their reasons counts against their share first, beyond it against the rest.
-    -- A ledger that was posted to after the last decision and holds the whole charge may know of more payments.
-    SELECT j.*, greatest(0, least(
-            coalesce(j.charge, 0) - j.paid - j.patient_share - j.settled - j.given_up
-                - greatest(j.by_patient - j.patient_share, 0),
-            CASE WHEN j.ledger_charge >= j.charge AND j.last_posted_on >= coalesce(j.last_decided_on, j.last_posted_on)
-                THEN j.balance ELSE j.charge END)) AS owed,
-        w.days AS window_days, -- a calendar year ends on the same day of the next; 28 February where that has no 29th
-        CASE WHEN l.years IS NULL THEN j.service_date + l.days
-            ELSE make_date(year(j.service_date) + l.years, month(j.service_date),
-                CASE WHEN month(j.service_date) = 2 THEN least(day(j.service_date), 28) ELSE day(j.service_date) END)
-            END AS filing_deadline
-    FROM joined j LEFT JOIN windows w ON w.payer_class = j.payer_class AND w.payer_name = coalesce(j.payer_name, '')
-    LEFT JOIN limits l ON l.payer_class = j.payer_class AND l.payer_name = coalesce(j.payer_name, '')),
+-- Claims. A claim has the first state that fits: withdrawn, without a payer, never sent, turned away, without an answer, in work,
+-- passed on, refused and open, owed by the patient, written off, paid.
+WITH refusals AS (
+    SELECT claim_number, bool_or(outcome IN ('open', 'open_past_window')) AS is_open,
+        bool_or(outcome = 'open_past_window') AS is_past, bool_or(outcome IN ('open', 'open_past_window') AND kind = 'taken_back') AS is_taken_back,
+        bool_or(outcome IN ('open', 'open_past_window') AND kind = 'unexplained') AS is_unexplained,
+        bool_or(outcome IN ('open', 'open_past_window') AND kind = 'refused') AS is_refused, bool_or(outcome = 'lost') AS is_lost
+    FROM denied_line_outcomes GROUP BY claim_number),
 stated AS (
-    SELECT *, CASE
-        WHEN first_decided_on IS NULL AND coalesce(insurance_paid, 0) <= 0 AND submissions + coalesce(statuses, 0) > 0 THEN
+    SELECT f.*, CASE
+        WHEN last_frequency = '8' AND last_submitted_on >= coalesce(last_decided_on, last_submitted_on) OR v.claim_number IS NOT NULL THEN 'voided'
+        WHEN first_decided_on IS NULL AND submissions = 0 AND statuses IS NULL AND last_answered_on IS NULL AND coalesce(insurance_paid, 0) <= 0 THEN
+            CASE WHEN coalesce(ledger_payer, '') = '' OR regexp_matches(lower(ledger_payer), '^(self.?pay|patient|private pay|uninsured|no insurance|none|cash|sp)$') THEN 'self_pay'
+                WHEN written_off > 0 AND owed <= 0 THEN 'written_off'
+                WHEN owed <= 0 THEN 'paid'
+                WHEN (SELECT count(*) FROM submission_summary) > 0 THEN 'unbilled' ELSE 'submitted' END
+        WHEN first_decided_on IS NULL AND last_answered_on IS NULL AND coalesce(insurance_paid, 0) <= 0 THEN
             CASE WHEN coalesce(last_rejected, false) AND coalesce(last_submitted_on <= last_rejected_on, true) THEN 'rejected'
                 WHEN written_off > 0 AND owed <= 0 THEN 'written_off'
-                WHEN rejected THEN 'resubmitted'
-                WHEN statuses > 0 THEN 'accepted' ELSE 'submitted' END
-        WHEN first_decided_on IS NULL AND coalesce(insurance_paid, 0) <= 0 THEN
-            CASE WHEN written_off > 0 AND owed <= 0 THEN 'written_off' ELSE 'patient' END
-        WHEN lost > 0 AND owed <= 0 THEN 'written_off'
-        WHEN denied_now AND (owed > 0 OR NOT in_ledger) THEN
+                WHEN statuses > 0 AND NOT coalesce(last_rejected, false) THEN 'accepted' ELSE 'submitted' END
+        WHEN pended AND paid <= 0 THEN 'pending'
+        WHEN not_ours AND paid <= 0 THEN 'forwarded'
+        WHEN r.is_open THEN
             CASE WHEN last_submitted_on > last_decided_on THEN 'resubmitted'
-                WHEN paid > 0 THEN 'partially_paid'
-                WHEN date_diff('day', last_denied_on, getvariable('as_of')) > window_days THEN 'open_past_window'
+                WHEN r.is_taken_back AND NOT r.is_refused THEN 'taken_back'
+                WHEN r.is_unexplained AND NOT r.is_refused THEN 'unpaid_no_reason'
+                WHEN r.is_past THEN 'open_past_window'
                 ELSE 'denied_open' END
-        WHEN paid > 0 AND denied_now THEN 'partially_paid'
-        WHEN paid > 0 THEN 'paid'
-        ELSE 'patient' END AS state
-    FROM balanced),
--- Without a ledger nobody says what was given up: a balance past its last deadline is taken as given up
-inferred AS (
-    SELECT s.*, CASE WHEN owed <= 0 OR (SELECT count(*) FROM ledger_summary) > 0 THEN NULL
-        WHEN state = 'open_past_window' THEN last_denied_on + window_days + 1
-        WHEN state = 'rejected' AND filing_deadline < getvariable('as_of') THEN filing_deadline + 1 END AS given_up_on,
-        CASE WHEN state = 'rejected' THEN 'rejected_not_resubmitted'
-            WHEN last_category = 'medical_necessity' AND last_procedure LIKE 'A04%' THEN 'ems_medical_necessity'
-            ELSE coalesce(k.leaf, 'administrative') END AS likely_leaf
-    FROM stated s LEFT JOIN category_leaves k ON k.category = last_category)
+        WHEN patient_share > 0 AND NOT is_qmb AND CASE WHEN in_ledger THEN balance > 0 AND patient_share > by_patient ELSE true END THEN 'patient'
+        WHEN r.is_lost OR (ever_denied AND write_off_leaf = 'dry_run' AND owed <= 0) THEN CASE WHEN paid > 0 THEN 'partially_paid' ELSE 'written_off' END
+        ELSE 'paid' END AS state
+    FROM claim_facts f LEFT JOIN refusals r USING (claim_number) LEFT JOIN voided_claims v USING (claim_number))
 SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi, rendering_npi, location,
     place_of_service, service_date, submitted_on, first_decided_on, charge, allowed, paid, patient_share,
     rejected, initially_denied, denied_amount, category, group_code, carc, rarc,
     CAST(submissions AS INTEGER) AS submissions, state,
-    CASE WHEN state NOT IN ('submitted', 'accepted', 'resubmitted', 'denied_open', 'open_past_window', 'rejected')
-        AND owed <= 0 THEN greatest(coalesce(last_decided_on, DATE '1900-01-01'), coalesce(last_posted_on, DATE '1900-01-01'))
-        END AS closed_on,
-    CASE WHEN given_up_on IS NULL THEN owed ELSE 0.00 END AS open_balance,
-    CASE WHEN given_up_on IS NULL THEN written_off ELSE owed END AS written_off,
-    CASE WHEN given_up_on IS NULL THEN write_off_leaf ELSE likely_leaf END AS write_off_leaf,
-    CASE WHEN given_up_on IS NULL THEN write_off_root ELSE r.root END AS write_off_root, coalesce(link_rule, 'same_claim_number') AS link_rule,
+    CASE WHEN state IN ('paid', 'patient', 'partially_paid', 'written_off', 'voided', 'self_pay') AND owed <= 0
+        AND coalesce(last_decided_on, last_posted_on) IS NOT NULL
+        THEN greatest(coalesce(last_decided_on, DATE '1900-01-01'), coalesce(last_posted_on, DATE '1900-01-01')) END AS closed_on,
+    CASE WHEN state = 'voided' THEN 0.00 ELSE owed END AS open_balance, written_off, write_off_leaf, write_off_root,
+    coalesce(link_rule, 'same_claim_number') AS link_rule,
     paid_after_first, patient_key, ever_denied, last_denied_on, last_decided_on, statuses > 0 AS acknowledged, in_ledger,
-    CASE WHEN given_up_on IS NOT NULL THEN 'inferred' WHEN written_off <> 0 THEN 'posted' END AS write_off_basis,
-    given_up_on, coalesce(unprocessable, false) AS unprocessable, coalesce(unprocessable_now, false) AS unprocessable_now,
-    filing_deadline, last_submitted_on, last_category
-FROM inferred LEFT JOIN write_off_leaves r ON r.leaf = likely_leaf
+    CASE WHEN written_off <> 0 THEN 'posted' END AS write_off_basis,
+    coalesce(unprocessable, false) AS unprocessable, coalesce(unprocessable_now, false) AS unprocessable_now,
+    filing_deadline, last_submitted_on, last_category, denied_charge, is_qmb
+FROM stated

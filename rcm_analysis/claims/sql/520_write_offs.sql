@@ -1,5 +1,2 @@
--- Write offs
+-- Write-offs. Only what the practice posted is one: a usual deadline warns, it never gives up a dollar
 SELECT claim_number, posted_on, amount, code, reason, leaf, root, basis, remit_category, mismatch FROM posted_write_offs
-UNION ALL
-SELECT claim_number, given_up_on, written_off, NULL, NULL, write_off_leaf, write_off_root, 'inferred', last_category, false
-FROM claims WHERE given_up_on IS NOT NULL

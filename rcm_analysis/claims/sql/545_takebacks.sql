@@ -1,0 +1,50 @@
+-- Payments taken back: reversed by the payer, or withheld by PLB WO with the payer's number of the claim
+WITH withheld AS (
+    SELECT p.reference, min(p.known_on) AS recouped_on, sum(p.amount) AS amount FROM provider_adjustments p
+    WHERE p.reason_code IN ('WO', '72') AND p.reference IS NOT NULL AND p.amount > 0 GROUP BY p.reference),
+numbers AS (
+    SELECT payer_claim_number, max(claim_number) AS claim_number, max_by(payer_name, known_on) AS payer_name, min(known_on) AS paid_on
+    FROM decisions WHERE paid > 0 AND payer_claim_number IS NOT NULL GROUP BY payer_claim_number HAVING count(DISTINCT claim_number) = 1),
+reasons_told AS (
+    SELECT d.remittance_id, max_by(a.category, a.amount) AS category FROM decisions d JOIN classified_adjustments a USING (remittance_id)
+    WHERE a.refuses AND a.amount > 0 GROUP BY d.remittance_id),
+meant AS (
+    SELECT t.*, c.class AS told_class, coalesce(x.category, '') AS carc_category
+    FROM take_back_pairs t
+    LEFT JOIN (SELECT remittance_id, max_by(carc, amount) AS carc FROM adjustment_classes
+        WHERE class IN ('denial', 'coordination', 'bundling', 'duplicate') AND amount > 0 GROUP BY remittance_id) n ON n.remittance_id = t.new_remittance_id
+    LEFT JOIN carc c ON c.carc = n.carc LEFT JOIN carc x ON x.carc = n.carc),
+taken AS (
+    SELECT m.claim_number, m.payer, m.payer_name, m.paid_on, m.taken_back_on, m.amount, CASE
+            WHEN m.paid_less THEN 'rate_correction'
+            WHEN m.carc_category = 'eligibility' THEN 'retroactive_termination'
+            WHEN m.carc_category = 'coordination_of_benefits' THEN 'other_payer_primary'
+            WHEN m.carc_category <> '' THEN 'review'
+            WHEN regexp_matches(coalesce(m.rarcs, ''), 'N687|N698') THEN 'retroactive_termination'
+            WHEN regexp_matches(coalesce(m.rarcs, ''), 'N696') THEN 'other_payer_primary'
+            WHEN regexp_matches(coalesce(m.rarcs, ''), 'N689|N692|N697') THEN 'rate_correction'
+            ELSE 'review' END AS kind,
+        w.reference AS plb_reference, coalesce(w.recouped_on, m.taken_back_on) AS recouped_on
+    FROM meant m LEFT JOIN withheld w ON w.reference = m.payer_claim_number AND w.recouped_on >= m.taken_back_on
+    UNION ALL
+    SELECT n.claim_number, NULL, n.payer_name, n.paid_on, w.recouped_on, w.amount, 'review', w.reference, w.recouped_on
+    FROM withheld w JOIN numbers n ON n.payer_claim_number = w.reference
+    ANTI JOIN take_back_pairs t ON t.claim_number = n.claim_number),
+later AS (
+    SELECT t.claim_number, t.taken_back_on,
+        sum(CASE WHEN coalesce(d.payer_id, d.payer_name, '') = coalesce(t.payer, '') THEN d.paid ELSE 0 END) AS by_payer,
+        sum(CASE WHEN coalesce(d.payer_id, d.payer_name, '') <> coalesce(t.payer, '') THEN d.paid ELSE 0 END) AS by_other, max(d.known_on) AS known_on
+    FROM taken t JOIN decisions d ON d.claim_number = t.claim_number AND d.known_on > t.taken_back_on AND d.counts AND d.paid > 0
+    GROUP BY 1, 2),
+posted AS (
+    SELECT t.claim_number, t.taken_back_on, max(w.posted_on) AS posted_on FROM taken t JOIN posted_write_offs w ON w.claim_number = t.claim_number
+        AND w.posted_on >= t.taken_back_on AND w.leaf NOT IN ('contractual', 'regulatory') AND NOT list_contains(getvariable('patient_leaves'), w.leaf) GROUP BY 1, 2),
+patients AS (
+    SELECT t.claim_number, t.taken_back_on, max(p.known_on) AS posted_on FROM taken t JOIN posting_classes p ON p.claim_number = t.claim_number
+        AND p.known_on >= t.taken_back_on AND p.kind = 'payment' AND coalesce(p.posted_by, '') <> 'insurance' GROUP BY 1, 2)
+SELECT t.claim_number, t.payer_name, t.paid_on, t.taken_back_on, t.amount, t.kind, t.plb_reference, t.recouped_on, CAST(NULL AS DATE) AS dispute_until,
+    CASE WHEN t.kind = 'rate_correction' THEN 'price lowered' WHEN l.by_payer > 0 THEN 'repaid' WHEN l.by_other > 0 THEN 'paid by other payer'
+        WHEN w.posted_on IS NOT NULL THEN 'lost' WHEN p.posted_on IS NOT NULL THEN 'patient paid' ELSE 'open' END AS outcome,
+    CASE WHEN t.kind = 'rate_correction' THEN NULL WHEN l.known_on IS NOT NULL THEN l.known_on WHEN w.posted_on IS NOT NULL THEN w.posted_on ELSE p.posted_on END AS outcome_on,
+    CAST(CASE WHEN t.kind = 'rate_correction' THEN 0 ELSE coalesce(l.by_payer + l.by_other, 0) END AS DECIMAL(14, 2)) AS repaid
+FROM taken t LEFT JOIN later l USING (claim_number, taken_back_on) LEFT JOIN posted w USING (claim_number, taken_back_on) LEFT JOIN patients p USING (claim_number, taken_back_on)

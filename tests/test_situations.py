@@ -1,0 +1,142 @@
+"""What answers mean: rows of situations, the most specific one first, and what they make of a denied line."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal as D
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from test_claims import derived, line
+
+from rcm_analysis.claims import explain, situations
+from rcm_analysis.reference import codes
+
+
+def meant(own=None, **told) -> dict:
+    key = {name: told.get(name, "") for name in situations.KEYS}
+    return situations.resolved(pd.DataFrame([key]), own).iloc[0].to_dict()
+
+
+MEANT = [
+    # a Medicare contractor's 24 is another plan's patient; a plan that pays per member is paid already
+    ({"payer_class": "medicare", "group_code": "CO", "carc": "24"}, {"refuses": "yes", "category": "coordination_of_benefits", "route": "bill_other_payer"}),
+    ({"payer_class": "commercial", "group_code": "CO", "carc": "24", "facts": "capitated"}, {"refuses": "no", "leaf": "capitation"}),
+    # the same remark belongs to the crew on a trip and to the desk in an office
+    ({"carc": "16", "rarcs": "MA75", "families": "ambulance ambulance_emergency"}, {"owner": "crew", "leaf": "ems_signature"}),
+    ({"carc": "16", "rarcs": "MA75", "families": "visit"}, {"owner": "front desk", "category": "documentation"}),
+    # units are the coder's, whatever the reason beside them
+    ({"carc": "151", "rarcs": "N362"}, {"category": "coding", "owner": "coder"}),
+    ({"carc": "96", "rarcs": "N362"}, {"category": "coding", "owner": "coder"}),
+    # a number on the claim is no enrollment
+    ({"carc": "16", "rarcs": "N290"}, {"category": "claim_data", "owner": "biller"}),
+    ({"carc": "B7"}, {"category": "credentialing", "owner": "enrollment", "route": "retro_enrollment"}),
+    # the same error is reopened at Part B, corrected elsewhere, and sent anew where it was unprocessable
+    ({"payer_class": "medicare", "carc": "16", "rarcs": "N290"}, {"route": "reopening"}),
+    ({"payer_class": "commercial", "carc": "16", "rarcs": "N290"}, {"route": "correct_and_resubmit"}),
+    ({"payer_class": "medicare", "carc": "16", "rarcs": "MA130 N265", "facts": "unprocessable"}, {"route": "new_claim", "owner": "biller"}),
+    # a late claim has no appeal at Medicare; proof of receipt makes one elsewhere
+    ({"payer_class": "medicare", "carc": "29"}, {"route": "exception_request", "recoverable": "no"}),
+    ({"payer_class": "commercial", "carc": "29", "facts": "received_in_time"}, {"route": "appeal", "recoverable": "yes"}),
+    # a copy of what was paid is nothing to work; a copy of nothing is
+    ({"group_code": "OA", "carc": "18"}, {"leaf": "duplicate_rebill", "recoverable": "partly"}),
+    ({"group_code": "OA", "carc": "18", "facts": "paid_elsewhere"}, {"leaf": "true_duplicate", "route": "none"}),
+    # nobody checks a card at the scene
+    ({"carc": "27", "families": "ambulance"}, {"owner": "biller"}),
+    ({"carc": "27", "families": "visit"}, {"owner": "front desk"}),
+    # the group says who owes
+    ({"group_code": "PR", "carc": "96"}, {"route": "bill_patient"}),
+    ({"group_code": "CO", "carc": "96"}, {"route": "write_off"}),
+    # what was paid before is a take-back, whatever the reason
+    ({"carc": "27", "facts": "taken_back"}, {"category": "take_back", "owner": "payer contracting", "route": "bill_other_payer"}),
+    # an informational remark overrides no reason
+    ({"carc": "50", "rarcs": "N115"}, {"category": "medical_necessity", "owner": "clinician"}),
+    ({"carc": "197", "rarcs": "M51"}, {"category": "authorization"}),
+    # a code that no list holds is asked for, not guessed
+    ({"carc": "999"}, {"category": "other", "route": "ask_payer", "refuses": "yes"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "wanted"), MEANT)
+def test_the_most_specific_row_decides(told, wanted):
+    got = meant(**told)
+    assert {name: got[name] for name in wanted} == wanted
+
+
+def test_a_practices_own_row_outranks_ours(tmp_path):
+    (tmp_path / "situations.csv").write_text("situation,carc,owner,route\nour_hmo,24,biller,ask_payer\n")
+    own = situations.own_rows([tmp_path / "situations.csv"])
+    got = meant(own, payer_class="medicare", carc="24")
+    assert (got["situation"], got["owner"], got["route"]) == ("our_hmo", "biller", "ask_payer")
+    assert got["category"] == "coordination_of_benefits"  # what it leaves blank is ours
+
+
+def test_own_rows_that_cannot_be_used_are_refused_by_name(tmp_path):
+    (tmp_path / "situations.csv").write_text("situation,carc,route,colour\nx,24,phone,red\n")
+    with pytest.raises(situations.SituationsError, match="no column colour; no route phone"):
+        situations.own_rows([tmp_path / "situations.csv"])
+
+
+def test_every_row_says_when_why_and_where_else():
+    rows = codes.table("situations")
+    assert rows["situation"].is_unique and (rows[["why", "source", "second_case"]] != "").all(axis=None)
+    assert (rows[[*situations.WEIGHTS]] != "").any(axis=1).all()
+    roots = codes.table("write_off_leaves").set_index("leaf")["root"]
+    assert rows.loc[rows["leaf"] != "", "root"].tolist() == rows.loc[rows["leaf"] != "", "leaf"].map(roots).tolist()
+    known = set(codes.table("procedure_families")["procedure_family"])
+    assert {word for cell in rows["procedure_family"] for word in cell.split()} <= known
+    for name, listed in (("carc", codes.table("carc")["carc"]), ("rarc", codes.table("rarc")["rarc"])):
+        assert {word for cell in rows[name] for word in cell.split()} <= set(listed), name
+
+
+def test_the_page_of_situations_is_the_table():
+    assert (ROOT / "docs/situations.md").read_text() == situations.as_page()
+
+
+# --- what becomes of lines and claims ------------------------------------------------------------------------------
+
+
+def states(tmp_path, *segments, as_of=date(2026, 4, 1), **values) -> tuple:
+    con = derived(tmp_path, line(*segments, **values), as_of=as_of)
+    return con.execute("SELECT state, open_balance, patient_share FROM claims").fetchall()[0]
+
+
+@pytest.mark.parametrize(("segments", "values", "wanted"), [
+    (("CAS*CO*133*100",), {}, ("pending", D(100), D(0))),
+    (("CAS*CO*45*100",), {}, ("unpaid_no_reason", D(100), D(0))),  # a contract may not take the whole charge
+    (("CAS*CO*45*100", "LQ*HE*N448"), {}, ("denied_open", D(100), D(0))),  # the remark says that no rate is there
+    ((), {"status": "4"}, ("unpaid_no_reason", D(100), D(0))),
+    (("CAS*PR*96*100",), {}, ("patient", D(0), D(100))),
+    (("CAS*PR*45*40",), {"paid": "60"}, ("patient", D(0), D(40))),  # PR says who owes, whatever the reason
+    (("CAS*OA*109*100",), {"status": "23"}, ("forwarded", D(100), D(0))),
+    (("CAS*CO*45*50**197*50",), {}, ("denied_open", D(50), D(0))),
+    (("CAS*CO*45*20",), {"paid": "80"}, ("paid", D(0), D(0))),
+])  # fmt: skip
+def test_a_claim_has_the_state_that_its_amounts_tell(tmp_path, segments, values, wanted):
+    assert states(tmp_path, *segments, **values) == wanted
+
+
+LEDGER = "claim_number,posting_date,transaction_type,amount,reason,procedure\nA1,2026-01-10,charge,100.00,,99213\n"
+
+
+def test_a_denied_line_is_lost_by_the_practices_own_posting(tmp_path):
+    ledger = LEDGER + "A1,2026-06-10,write-off,-100.00,no authorization,99213\n"
+    con = derived(tmp_path, line("CAS*CO*197*100"), ledger.encode(), as_of=date(2026, 7, 1))
+    assert con.execute("SELECT outcome, outcome_on FROM denials").fetchall() == [("lost", date(2026, 6, 10))]
+    assert con.execute("SELECT state, open_balance FROM claims").fetchall() == [("written_off", D(0))]
+
+
+def test_a_usual_deadline_leaves_the_line_open(tmp_path):
+    con = derived(tmp_path, line("CAS*CO*197*100"), as_of=date(2027, 6, 1))
+    assert con.execute("SELECT outcome FROM denials").fetchall() == [("open_past_window",)]
+    assert con.execute("SELECT outcome FROM line_outcomes").fetchall() == [("open",)]
+
+
+def test_explain_names_the_row_that_decided(tmp_path):
+    con = derived(tmp_path, line("CAS*CO*24*100"), as_of=date(2026, 4, 1))
+    said = "\n".join(explain.explained(con, "A1"))
+    assert "claim A1: denied_open, 100.00 open" in said
+    assert "row managed_care_patient (ours): nothing says that this practice is paid per member" in said
+    with pytest.raises(explain.NoClaimError, match="no claim B9"):
+        explain.explained(con, "B9")
