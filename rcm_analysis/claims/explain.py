@@ -29,7 +29,7 @@ def explained(view: View, claim_number: str) -> list[str]:
     parts = _rows(view, "SELECT * FROM claim_facts WHERE claim_number = ?", claim_number)
     said = [*_standing(claims[0], parts), *_steps(view, claim_number)]
     for row in _rows(
-        con, "SELECT * FROM denials WHERE claim_number = ? ORDER BY decided_on, line_number", claim_number
+        view, "SELECT * FROM denials WHERE claim_number = ? ORDER BY decided_on, line_number", claim_number
     ):
         said += _refusal(view, row)
     for row in _rows(view, "SELECT * FROM write_offs WHERE claim_number = ? ORDER BY posted_on, amount", claim_number):
