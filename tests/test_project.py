@@ -28,7 +28,7 @@ GROUND = {"errors", "words", "months", "stats", "parallel", "settings"}
 ROOMS = {
     "reference": "", "privacy": "", "models": "", "store": "",
     "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
-    "edi": "store privacy reference", "spreadsheets": "store privacy reference edi",
+    "edi": "store privacy reference", "spreadsheets": "store privacy reference",
     "intake": "store privacy edi spreadsheets", "claims": "store reference",
     "pages": "store charts measures trends clusters", "risk": "store models reference pages",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",

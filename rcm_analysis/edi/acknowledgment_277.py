@@ -21,9 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rcm_analysis.edi import x12
-from rcm_analysis.edi.envelopes import Note, Piece, group_day, labels
+from rcm_analysis.edi.envelopes import Piece, group_day, labels
 from rcm_analysis.reference import codes
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import Note
 
 KIND = "277CA"
 TABLES = ("acknowledgments", "batch_acknowledgments")

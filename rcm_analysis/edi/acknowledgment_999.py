@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rcm_analysis.edi import x12
-from rcm_analysis.edi.envelopes import Note, Piece, group_day, labels
+from rcm_analysis.edi.envelopes import Piece, group_day, labels
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import Note
 
 KINDS = ("999", "997")
 TABLES = ("batch_acknowledgments",)

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.edi.reasons_835 import Reasons
+from rcm_analysis.store.rows import Note
 
 _COMPARE = "compare it with the payer's statement; ask for a corrected remittance"
 LATER_RELEASE = re.compile(r"00[6-9]\d{3}X")  # than those that every element was compared with

@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rcm_analysis.edi import x12
-from rcm_analysis.edi.envelopes import Note, Piece, Transaction, group_day, labels
+from rcm_analysis.edi.envelopes import Piece, Transaction, group_day, labels
 from rcm_analysis.edi.remittance_835 import beyond, joined, money_totals, procedures
 from rcm_analysis.privacy.pseudonyms import ages, pseudonyms
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import Note
 
 KINDS = ("837P", "837I", "837D")
 TABLES = ("submissions", "submission_lines")

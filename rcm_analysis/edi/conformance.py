@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow.compute as pc
 
-from rcm_analysis.edi.envelopes import Note, Piece
+from rcm_analysis.edi.envelopes import Piece
+from rcm_analysis.store.rows import Note
 
 Contradiction = tuple[int, str, str, str]  # segment, kind of note, what, advice
 GROUPS = {"835": "HP", "837": "HC", "277": "HN", "999": "FA", "997": "FA"}

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from rcm_analysis.edi import x12
+from rcm_analysis.store.rows import Note
 
 KINDS_837 = {"X222": "837P", "X098": "837P", "X223": "837I", "X096": "837I", "X224": "837D", "X097": "837D"}
 KINDS_277 = {
@@ -63,21 +64,6 @@ class Part(NamedTuple):
     group: Group
 
 
-class Note(NamedTuple):
-    """Something not accepted, or accepted with a remark.
-
-    `level` notice or warning means that nothing was left out; a warning is for somebody to act on, as of a remittance
-    that does not balance or a batch that was refused.
-    """
-
-    source: int
-    level: str
-    place: str
-    reason: str
-    advice: str
-
-
-REMARKS = ("notice", "warning")  # levels of notes that leave nothing out
 Control = tuple[
     int, int, str, str | None, int
 ]  # source, number, tag, value, place among the segments that are not blank
@@ -290,15 +276,6 @@ def group_day(text: str) -> int:
         return int(np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:8]}", "D").astype(int))
     except ValueError:
         return 0
-
-
-def file_keys(file_ids: list[str]) -> np.ndarray:
-    """The first 62 bits of each file's SHA-256, to which a segment's number is added for a row's key.
-
-    Keys depend on content only, so that any number of machines give the same ones. With 100,000 files of 10,000
-    segments two ranges meet with a chance of 2 in 100,000.
-    """
-    return np.array([int(file_id[:16], 16) >> 2 for file_id in file_ids], np.int64)
 
 
 def labels(values: list[str], index: np.ndarray) -> pa.Array:

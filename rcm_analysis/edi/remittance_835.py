@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rcm_analysis.edi import balance_835, reasons_835, x12
-from rcm_analysis.edi.envelopes import Note, Piece, Transaction, group_day, labels
+from rcm_analysis.edi.envelopes import Piece, Transaction, group_day, labels
 from rcm_analysis.privacy.pseudonyms import pseudonyms
 from rcm_analysis.reference import codes
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import BEYOND, MOST_CENTS, Note, decimals
 
 KIND = "835"
 TABLES = ("payments", "remittances", "remittance_lines", "adjustments", "remarks", "provider_adjustments")
@@ -80,7 +81,7 @@ def read(
 ) -> tuple[dict[str, pa.Table], list[Note]]:
     """The fact tables of every 835 in the piece, and what was not taken over.
 
-    `keys` are `envelopes.file_keys` of `file_ids`; `key` is the practice's secret for pseudonyms. Raises nothing for
+    `keys` are `rows.file_keys` of `file_ids`; `key` is the practice's secret for pseudonyms. Raises nothing for
     bad content: a bad amount is null and noted, a claim cut off by the end of the file is left out and noted, and so
     is a transaction of a later release that does not add up. `refused` are first segments of such transactions.
     """
@@ -336,7 +337,7 @@ def _adjustments(index: _Index, file_ids: list[str], known: np.ndarray, rows: re
         "position": pa.array(rows.position.astype(np.int32)),
         "group_code": rows.group,
         "carc": rows.carc,
-        "amount": x12.decimals(rows.cents, rows.there),
+        "amount": decimals(rows.cents, rows.there),
         "quantity": rows.quantity,
     }
     return schema.conform("adjustments", columns)
@@ -353,15 +354,15 @@ def _totals(index: _Index, owners: np.ndarray, groups: np.ndarray, cents: np.nda
 def money_totals(groups: np.ndarray, cents: np.ndarray, size: int) -> tuple[pa.Array, np.ndarray]:
     """Cents added up by group as a column of money, and a mask of the sums that it can't hold: they are null."""
     total = x12.sums(groups, cents, size)
-    over = np.abs(total) > x12.MOST_CENTS
-    return x12.decimals(np.where(over, 0, total).astype(np.int64), ~over), over
+    over = np.abs(total) > MOST_CENTS
+    return decimals(np.where(over, 0, total).astype(np.int64), ~over), over
 
 
 def beyond(piece: Piece, found: list[tuple[np.ndarray, str]], advice: str) -> list[Note]:
     """Segments whose totals are beyond a column of money; they cost the file, since no sum of it could be believed."""
     return [
         Note(int(piece.source[i]), "file", f"segment {piece.number[i]} ({piece.segments.tag(i)})",
-             f"{what} add up to {x12.BEYOND}", advice)
+             f"{what} add up to {BEYOND}", advice)
         for segments, what in found for i in segments
     ]  # fmt: skip
 

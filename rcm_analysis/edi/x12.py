@@ -24,6 +24,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rcm_analysis.store.rows import decimals
+
 # Control characters that stand for the delimiters after `normalize`. Element and segment differ in one bit only, so
 # one comparison finds both.
 COMPONENT, REPEAT, ELEMENT, SEGMENT = b"\x1c", b"\x1d", b"\x1e", b"\x1f"
@@ -46,9 +48,6 @@ _SAMPLE_BYTES = 100_000
 
 _ZEROS, _SIXES, _HIGH = 0x3030303030303030, 0x7676767676767676, 0x8080808080808080
 NO_DAY = -1_000_000  # days since 1970 where there is no date; no day of a file lies so far back
-_MONEY_TYPE = pa.decimal128(14, 2)
-MOST_CENTS = 10**14 - 1  # that a column of money holds
-BEYOND = f"more than {MOST_CENTS / 100:,.2f}, the most that is kept"
 
 
 class Delimiters(NamedTuple):
@@ -467,14 +466,6 @@ def _eight_digits(word: np.ndarray) -> np.ndarray:
 
 _FIRST_DAYS = np.arange("1900-01", "2200-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
 _MONTH_START, _MONTH_LENGTH = _FIRST_DAYS[:-1], np.diff(_FIRST_DAYS)
-
-
-def decimals(scaled: np.ndarray, there: np.ndarray, type_: pa.DataType = _MONEY_TYPE) -> pa.Array:
-    """Whole numbers of the smallest unit (cents) as an Arrow decimal array, null where not `there`."""
-    words = np.empty((len(scaled), 2), np.int64)
-    words[:, 0], words[:, 1] = scaled, scaled >> 63
-    valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
-    return pa.Array.from_buffers(type_, len(scaled), [valid, pa.py_buffer(words)])
 
 
 def sums(groups: np.ndarray, cents: np.ndarray, size: int) -> np.ndarray:

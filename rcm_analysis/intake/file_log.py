@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835, x12
-from rcm_analysis.edi.envelopes import Note
+from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835
 from rcm_analysis.intake import versions
+from rcm_analysis.store.rows import BEYOND, MOST_CENTS, REMARKS, Note
 
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
 MAX_NOTES = 10_000  # of one file; more tell nobody more
@@ -84,8 +84,8 @@ def beyond(tally: Tally) -> list[Note]:
     """What the file's totals are that no column of money holds."""
     names = {"charge": "the charges", "paid": "the payments", "adjusted": "the adjustments"}
     return [
-        Note(0, "file", "file", f"{words} of the file add up to {x12.BEYOND}", AGAIN)
-        for name, words in names.items() if abs(tally.cents[name]) > x12.MOST_CENTS
+        Note(0, "file", "file", f"{words} of the file add up to {BEYOND}", AGAIN)
+        for name, words in names.items() if abs(tally.cents[name]) > MOST_CENTS
     ]  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def _verdict(tally: Tally) -> tuple[str, str | None]:
     fatal = [note for note in tally.notes if note.level == "file"]
     if fatal:
         return "rejected", f"{fatal[0].reason}; {fatal[0].advice}"
-    left_out = [note for note in tally.notes if note.level not in envelopes.REMARKS]
+    left_out = [note for note in tally.notes if note.level not in REMARKS]
     if left_out:
         return "partly", _summary([*left_out, *(note for note in tally.notes if note.level == "warning")])
     return "accepted", _summary(sorted(tally.notes, key=_urgency)) if tally.notes else None
@@ -182,7 +182,7 @@ def _urgency(note: Note) -> bool:
 
 def _without_rows(tally: Tally) -> tuple[str, str] | None:
     """Why nothing was taken from a file of X12; None when it holds other, well-known transactions."""
-    left_out = [note for note in tally.notes if note.level not in envelopes.REMARKS]
+    left_out = [note for note in tally.notes if note.level not in REMARKS]
     if left_out:
         return f"nothing could be taken over: {left_out[0].place}: {left_out[0].reason}", left_out[0].advice
     if not tally.kinds:

@@ -32,7 +32,7 @@ from rcm_analysis.edi import (
     remittance_835,
     x12,
 )
-from rcm_analysis.edi.envelopes import Note, Part, Piece
+from rcm_analysis.edi.envelopes import Part, Piece
 from rcm_analysis.intake import sources, versions
 from rcm_analysis.intake.file_log import (
     Payment,
@@ -49,6 +49,7 @@ from rcm_analysis.spreadsheets import exports, terms
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Batch, Practice
+from rcm_analysis.store.rows import Note, file_keys
 
 READERS = (remittance_835, claim_837, acknowledgment_277, acknowledgment_999)
 MAX_EXPORT_BYTES = 1_000_000_000  # tables are read at once
@@ -337,7 +338,7 @@ def read_piece(
     `words` are those of each file's name; the ones that are a person's name in the file come back.
     """
     piece = Piece(held)
-    keys = envelopes.file_keys(file_ids)
+    keys = file_keys(file_ids)
     tables: dict[str, pa.Table] = {}
     notes: list[Note] = []
     for reader in READERS:

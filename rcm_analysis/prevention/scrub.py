@@ -35,6 +35,7 @@ from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.prevention.holds import Places
 from rcm_analysis.store import folders
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.store.rows import file_keys
 from rcm_analysis.words import csv_text
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_text(text: sources.Text, key: bytes) -> Offered:
     parts = envelopes.parts(0, data, x12.interchanges(data))
     for group in envelopes.gather(parts):
         piece = envelopes.Piece(group)
-        tables, notes = claim_837.read(piece, [file_id], envelopes.file_keys([file_id]), key)
+        tables, notes = claim_837.read(piece, [file_id], file_keys([file_id]), key)
         for name, table in tables.items():
             held[name].append(table)
         facts.append(edits.segment_facts(piece))

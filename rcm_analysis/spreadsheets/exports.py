@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.spreadsheets import ledgers, listings, sheets, terms
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
 from rcm_analysis.spreadsheets.mappings import (
@@ -34,6 +33,7 @@ from rcm_analysis.spreadsheets.mappings import (
 )
 from rcm_analysis.spreadsheets.sheets import MAX_SHEETS, Sheet, SheetError, is_workbook
 from rcm_analysis.spreadsheets.tables import Grid, GridError, grids
+from rcm_analysis.store.rows import Note
 
 __all__ = [
     "KINDS",

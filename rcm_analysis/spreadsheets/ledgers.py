@@ -15,12 +15,12 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
-from rcm_analysis.edi import x12
 from rcm_analysis.privacy.pseudonyms import without_names
 from rcm_analysis.reference import codes
 from rcm_analysis.spreadsheets.mappings import AMOUNTS, CREDITS, DEBITS, Mapping, bare
 from rcm_analysis.spreadsheets.tables import Grid, texts
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import decimals
 
 # a posting type or code as the practice words it -> our kind; the first that fits
 _KIND_WORDS = (
@@ -194,7 +194,7 @@ def _table(postings: dict[str, list], grid: Grid) -> pa.Table:
         "claim_number": pa.array(claims, pa.string()),
         "kind": pa.array(postings["kind"], pa.string()),
         "posted_by": pa.array(_posted_by(postings), pa.string()),
-        "amount": x12.decimals(np.array(postings["cents"], np.int64), np.ones(rows, bool)),
+        "amount": decimals(np.array(postings["cents"], np.int64), np.ones(rows, bool)),
         "code": texts(without_names(postings["code"], claims, grid.people, vocabulary)),
         "reason": texts(without_names(postings["reason"], claims, grid.people, vocabulary)),
         "payer_name": texts(payers(postings["payer_name"], patient)),

@@ -24,13 +24,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from rcm_analysis.edi import x12
-from rcm_analysis.edi.envelopes import file_keys
 from rcm_analysis.privacy.pseudonyms import pseudonyms, without_names
 from rcm_analysis.reference import codes
 from rcm_analysis.spreadsheets.ledgers import payers
 from rcm_analysis.spreadsheets.tables import MEND, Grid, GridError, texts
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import BEYOND, MOST_CENTS, decimals, file_keys
 
 KIND = "listing"  # of its submissions, where an 837 has 837P, 837I or 837D
 CONTRACTUAL, PATIENT_SHARE = ("CO", "45"), ("PR", "2")
@@ -348,10 +347,10 @@ class _Columns:
         if column.type == schema.FILE:
             return pa.nulls(len(values), schema.FILE)
         if column.type == schema.MONEY:
-            if any(abs(value or 0) > x12.MOST_CENTS for value in values):
-                raise GridError(f"the amounts of a claim add up to {x12.BEYOND}", MEND)
+            if any(abs(value or 0) > MOST_CENTS for value in values):
+                raise GridError(f"the amounts of a claim add up to {BEYOND}", MEND)
             there = np.array([value is not None for value in values], bool)
-            return x12.decimals(np.array([value or 0 for value in values], np.int64), there)
+            return decimals(np.array([value or 0 for value in values], np.int64), there)
         if column.type == schema.TEXT:
             return texts(values)
         return pa.array(values, column.type)

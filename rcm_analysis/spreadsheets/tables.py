@@ -14,10 +14,10 @@ from datetime import date
 
 import pyarrow as pa
 
-from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.spreadsheets import cells
 from rcm_analysis.spreadsheets.mappings import DAYS, KEEP, Layout, Mapping
 from rcm_analysis.spreadsheets.sheets import Sheet
+from rcm_analysis.store.rows import Note
 from rcm_analysis.store.schema import SHEET_ROWS
 
 MEND = "correct the row in the export and ingest it again"

@@ -12,9 +12,9 @@ from datetime import date
 
 import pyarrow as pa
 
-from rcm_analysis.edi.envelopes import Note
 from rcm_analysis.spreadsheets.sheets import Sheet
 from rcm_analysis.store import schema
+from rcm_analysis.store.rows import Note
 
 TABLE = "contracts"
 ALWAYS = date(1900, 1, 1)  # terms without a first day hold whatever day is asked for
