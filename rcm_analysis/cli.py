@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -603,7 +602,7 @@ def schedule(
     if not definitions:
         raise typer.Exit(USAGE)
     try:
-        moment = datetime.fromisoformat(now) if now else datetime.fromtimestamp(time.time())
+        moment = datetime.fromisoformat(now) if now else datetime.now()
     except ValueError:
         _say("rcm: times are written 2026-11-03T06:00")
         raise typer.Exit(USAGE) from None

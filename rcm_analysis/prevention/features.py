@@ -44,15 +44,6 @@ FEATURES = (
     "place_of_service", "payer_order", "frequency", "origin", "destination", "diagnoses", "diagnosis_chapters",
     "rendering_npi", "age", "sex",
 )  # fmt: skip
-# A score may use more: rates that move from month to month and make no readable condition.
-SCORE_FEATURES = (
-    *FEATURES,
-    "charge",
-    "lines",
-    "provider_credentialing_share",
-    "procedure_denied_share",
-    "location_denied_share",
-)
 
 # Text that few values fill: kept as categories, a million lines take 0.15 GB instead of half a GB
 _REPEATED = ("payer_name", "filing_code", "payer_order", "procedure", "procedure_family", "place_of_service", "location",

@@ -21,7 +21,6 @@ AGE_CAP = 90
 KEPT_PSEUDONYMS = 200_000  # in memory, some 40 MB
 MIN_CLAIMS_PER_WORD = 5  # a word on fewer claims than this could be somebody's name
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\S")
 
 
 def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
