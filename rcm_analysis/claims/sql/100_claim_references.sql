@@ -1,3 +1,9 @@
+-- One row per pair of claim numbers that a payer's number joins
+-- claim_number  earlier_number  reference  rule                 ambiguous
+-- A2            A1              PCN77      payer_claim_number   false
+-- X9            B7              PCN81      acknowledged_number  false
+-- C5            C1              PCN90      payer_claim_number   true
+--
 -- Claim numbers of one episode. A correction names the payer's number of what it corrects (REF F8); an acknowledgment
 -- gives the payer's number (REF 1K) under which the remittance may come back with another claim number. A remittance with
 -- a number that was never sent (cut, or none at all) belongs to the one unanswered claim of the same member, day and

@@ -1,4 +1,8 @@
--- Claim links
+-- One row per claim number that belongs to an episode under another
+-- own_number  claim_number  rule
+-- A2          A1            payer_claim_number
+-- A3          A1            payer_claim_number
+-- X9          B7            acknowledged_number
 WITH RECURSIVE parents AS (
     SELECT claim_number, min(earlier_number) AS earlier_number, min(rule) AS rule FROM claim_references
     WHERE NOT ambiguous GROUP BY claim_number HAVING count(DISTINCT earlier_number) = 1),

@@ -1,3 +1,9 @@
+-- One row per payer that claims or answers give a filing code
+-- payer   payer_class
+-- 77001   commercial
+-- 15202   medicare
+-- UNISON  medicaid
+--
 -- The class of each payer by the filing codes that claims and answers name most for it: a fallback for those that name none
 WITH named AS (
     SELECT payer_id, payer_name, filing_code FROM submissions WHERE filing_code IS NOT NULL

@@ -1,3 +1,9 @@
+-- One row per decision of a payer, repetitions left out, under the number of its episode
+-- remittance_id  claim_number  own_number  status_code  paid    counts  reversal
+-- 11             A1            A1          4            0.00    true    false
+-- 12             A1            A2          1            180.00  true    false
+-- 13             B7            B7          22           -60.00  false   true
+--
 -- The same claim payment in two files (sent again, cut off and sent whole, from the payer and from the clearinghouse)
 -- counts once; payments that are alike within one file are different ones. Routes pad and punctuate the trace number,
 -- and some leave the payer's number out; one that gives a trace number of its own is told by the day and the payer's

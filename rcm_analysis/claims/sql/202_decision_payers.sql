@@ -1,3 +1,9 @@
+-- One row per decision
+-- remittance_id  payer_class  capitated
+-- 11             commercial   false
+-- 12             commercial   true
+-- 14             medicare     false
+--
 -- Class of the payer of each decision: what the claim said (SBR09), else the answer (CLP06), else what this payer usually is
 WITH sent AS (
     SELECT coalesce(k.claim_number, t.claim_number) AS claim_number, coalesce(t.payer_id, t.payer_name, '') AS payer,

@@ -1,3 +1,9 @@
+-- One row per payment that the payer reversed, with what it paid in its place
+-- claim_number  paid_remittance_id  reversal_id  new_remittance_id  taken_back_on  amount  paid_less
+-- A1            12                  18           NULL               2026-07-01     180.00  false
+-- B7            14                  19           20                 2026-07-03     15.00   true
+-- C2            15                  21           NULL               2026-08-09     60.00   false
+--
 -- A payment that the payer reversed, with what it paid in its place at once. What the practice itself caused (a voided or
 -- replaced claim, an appeal) and what was paid no less is a correction and not in here.
 WITH payments AS (

@@ -1,3 +1,9 @@
+-- One row per adjustment of a decision, with what its reason means by itself
+-- remittance_id  line_number  group_code  carc  amount  class          category
+-- 11             1            CO          197   200.00  denial         authorization
+-- 11             1            CO          45    50.00   contract       none
+-- 12             1            PR          2     20.00   patient_share  none
+--
 -- Each adjustment of a decision with what its reason means by itself. Adjustments of the claim that only repeat those of its
 -- lines, which balance alone, count once.
 WITH repeated AS (

@@ -1,3 +1,9 @@
+-- One row per line of a decision with remark codes; line 0 is the claim itself
+-- remittance_id  line_number  rarc   rarcs      telling  unprocessable
+-- 11             1            N706   N706       N706     false
+-- 12             0            MA130  MA130      MA130    true
+-- 12             1            N382   N382 N657  N382     false
+--
 -- Remarks of a line; the one that names a cause comes first
 SELECT m.remittance_id, m.line_number,
     min_by(m.rarc, (CASE WHEN coalesce(r.category, '') = '' THEN 1000000 ELSE 0 END) + m.segment) AS rarc,

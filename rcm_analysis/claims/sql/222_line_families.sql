@@ -1,3 +1,9 @@
+-- One row per line of a decision, line 0 among them
+-- remittance_id  line_number  procedure  is_mileage  families                     base_line
+-- 11             0            NULL       false       imaging                      NULL
+-- 15             1            A0429      false       ambulance                    NULL
+-- 15             2            A0425      true        ambulance_mileage ambulance  1
+--
 -- Procedure families of each line; mileage belongs to those of its base too, the claim itself to those of its largest line
 WITH lines AS (
     SELECT l.remittance_id, l.line_number, l.procedure, l.modifiers, l.service_date, l.charge, l.paid, coalesce(f.families, '') AS families

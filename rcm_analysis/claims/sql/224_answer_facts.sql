@@ -1,3 +1,9 @@
+-- One row per line of a decision, line 0 among them
+-- remittance_id  line_number  facts
+-- 11             1            authorized
+-- 12             0            ''
+-- 15             1            unprocessable
+--
 -- What the practice's other files tell of an answered line: words that situations ask for
 WITH refused AS (
     SELECT remittance_id, line_number,

@@ -1,3 +1,9 @@
+-- One row per adjustment of a decision, with the combination that tells its meaning
+-- remittance_id  line_number  group_code  carc  amount  payer_class  meant_carc  rarcs  families           place
+-- 11             1            CO          197   200.00  commercial   197         ''     imaging            11
+-- 15             1            CO          50    780.00  medicare     50          N115   ambulance          41
+-- 15             2            CO          B15   90.00   medicare     50          N115   ambulance_mileage  41
+--
 -- Each adjustment of a decision with the combination that tells what it means. Mileage that falls with its base (B15, or any
 -- refusal as a part of it) means what the base's refusal means.
 WITH keyed AS (

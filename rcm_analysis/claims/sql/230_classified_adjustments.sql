@@ -1,3 +1,9 @@
+-- One row per adjustment of a decision, with what its code means
+-- remittance_id  line_number  group_code  carc  amount  class          category       refuses
+-- 11             1            CO          197   200.00  denial         authorization  true
+-- 11             1            CO          45    50.00   contract       other          false
+-- 12             1            PR          2     20.00   patient_share  other          false
+--
 -- Adjustments with what they mean here. Bundling that the payer lifted on another line of the claim (94 against 97) cancels
 -- itself and refuses nothing.
 WITH lifted AS (

@@ -1,3 +1,9 @@
+-- One row per line of a decision with adjustments; line 0 is the claim itself
+-- remittance_id  line_number  refused  patient_share  contractual  prior_payer
+-- 11             1            200.00   0.00           50.00        0.00
+-- 12             1            0.00     20.00          50.00        0.00
+-- 12             2            0.00     0.00           30.00        60.00
+--
 -- What refuses, what the patient owes and what is in work, per line; line 0 is the claim itself. PR says that the patient
 -- owes, whatever the reason; a refusal under PR is both.
 SELECT remittance_id, line_number,

@@ -1,3 +1,9 @@
+-- One row per service line of a decision that counts
+-- remittance_id  line_number  procedure  charge  paid   allowed
+-- 11             1            70553      250.00  0.00   NULL
+-- 12             1            99213      120.00  80.00  100.00
+-- 15             0            NULL       300.00  0.00   NULL
+--
 -- One row per service line of a decision; a claim without lines, or refused as a whole, is its line 0
 SELECT d.remittance_id, l.line_number, l.procedure, l.modifiers, l.line_control, l.service_date,
     l.charge, l.paid, l.allowed

@@ -1,3 +1,9 @@
+-- One row per line of a decision, with the key by which it is known when it is decided again
+-- remittance_id  line_number  charge  paid   line_key
+-- 11             0            250.00  0.00   ''
+-- 11             1            250.00  0.00   L1
+-- 12             1            120.00  80.00  9921325
+--
 -- Charge and payment of each line, and of the claim itself as line 0. A line that is decided again is known by its own
 -- number where every answer of the claim gives one, else as the first, second, ... line of its procedure: a correction may
 -- change the modifiers.

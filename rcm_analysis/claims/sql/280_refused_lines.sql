@@ -1,3 +1,9 @@
+-- One row per service line that a decision refused, wholly or in part
+-- claim_number  remittance_id  line_number  carc  category       denied_amount  is_partial
+-- A1            11             1            197   authorization  200.00         false
+-- B7            14             2            97    bundling       35.00          true
+-- C2            15             0            29    timely_filing  300.00         false
+--
 -- Denied: nothing paid, and refusals outweigh what the patient owes. Partial: refusals beside a payment. The words of a
 -- listing tell the category where it gives no code, or one that says nothing by itself.
 SELECT d.claim_number, d.remittance_id, l.line_number, d.known_on AS decided_on, d.payer_id, d.payer_name,

@@ -1,3 +1,9 @@
+-- One row per line of an answer that paid nothing and told no reason
+-- claim_number  remittance_id  line_number  charge  decided_on  amount
+-- A1            11             2            160.00  2026-02-01  160.00
+-- B7            14             1            80.00   2026-02-03  60.00
+-- D4            31             0            90.00   2026-03-07  90.00
+--
 -- Lines of an electronic answer that were paid nothing and whose charge no reason explains: no adjustment at all, or a
 -- "contract cut" of the whole charge. Somebody has to ask the payer.
 SELECT d.claim_number, d.remittance_id, l.line_number, k.line_key, l.procedure, l.modifiers, l.charge, d.known_on AS decided_on,

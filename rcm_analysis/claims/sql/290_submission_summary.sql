@@ -1,3 +1,9 @@
+-- One row per claim that was sent
+-- claim_number  submissions  submitted_on  last_submitted_on  payer_name  charge
+-- A1            2            2026-01-10    2026-02-02         ACME        250.00
+-- B7            1            2026-01-12    2026-01-12         UNISON      90.00
+-- C2            1            2026-01-15    2026-01-15         ACME        300.00
+--
 -- Most claims are sent once, and are what was sent; of the others each column is the first that was told
 WITH sent AS (
     SELECT t.* REPLACE (coalesce(k.claim_number, t.claim_number) AS claim_number) FROM submissions t

@@ -1,3 +1,9 @@
+-- One row per decision of a claim, with its place among them
+-- claim_number  remittance_id  is_part  in_first  in_last
+-- A1            11             false    true      false
+-- A1            12             false    false     true
+-- D4            31             true     true      true
+--
 -- A claim that the payer split comes back in parts under numbers of their own; together they are one decision when
 -- their charges add up to what was submitted.
 WITH running AS (

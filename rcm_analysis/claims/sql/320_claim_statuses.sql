@@ -1,3 +1,9 @@
+-- One row per status that an acknowledgment gives a claim
+-- claim_number  known_on    source         category  status_code  rejected
+-- A1            2026-01-11  clearinghouse  A1        19           false
+-- A1            2026-01-12  payer          A7        164          true
+-- B7            2026-01-13  payer          A2        20           false
+--
 -- Statuses of claims, and of whole files or providers whose claims were turned away without being named. How far such
 -- a rejection reaches is told by its counts and amounts: where the claims not named are more than it counts, nobody
 -- says which of them it means, and none is taken as rejected.

@@ -1,3 +1,9 @@
+-- One row per claim that was acknowledged
+-- claim_number  ever_rejected  statuses  last_rejected  last_rejected_on
+-- A1            true           2         true           2026-01-12
+-- B7            false          1         false          NULL
+-- C2            true           3         false          2026-01-16
+--
 -- Of each submission the payer's last status counts, the clearinghouse's where the payer said nothing
 WITH rounds AS (
     SELECT a.claim_number, a.known_on, max(s.known_on) AS sent_on

@@ -1,4 +1,8 @@
--- Decision summary
+-- One row per claim that was decided, all payers together
+-- claim_number  paid    paid_first  paid_later  charge  payer_name
+-- A1            180.00  0.00        180.00      250.00  ACME
+-- B7            60.00   60.00       0.00        90.00   UNISON
+-- C2            0.00    0.00        0.00        300.00  ACME
 SELECT d.claim_number, sum(d.paid) AS paid,
     sum(CASE WHEN t.in_first THEN d.paid END) AS paid_first,
     sum(CASE WHEN d.payer_id IS NOT DISTINCT FROM o.payer_id AND NOT t.in_first THEN d.paid ELSE 0 END) AS paid_later,

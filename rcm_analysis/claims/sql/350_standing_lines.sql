@@ -1,3 +1,9 @@
+-- One row per line as its latest decision left it
+-- claim_number  payer_order  remittance_id  line_number  allowed
+-- A1            P            12             1            200.00
+-- A1            P            11             2            40.00
+-- A1            S            16             1            NULL
+--
 -- Patient share and allowed as the latest decision of each line left them: a decision of a part of the lines leaves
 -- the others as they were, and one that only refuses a copy leaves all. Contractual cuts by line, the largest of its
 -- decisions, since a line denied and sent again is cut once.

@@ -1,4 +1,8 @@
--- Current amounts
+-- One row per claim that was decided
+-- claim_number  allowed  patient_share  contractual  settled
+-- A1            200.00   20.00          50.00        50.00
+-- B7            75.00    15.00          15.00        15.00
+-- C2            NULL     0.00           0.00         0.00
 WITH per_payer AS (
     SELECT l.claim_number, l.payer_order, sum(coalesce(a.prior_payer, 0)) AS prior_payer,
         -- CLP05 where it is more than the PR amounts, in the decision that alone stands

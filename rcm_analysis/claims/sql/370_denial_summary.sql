@@ -1,4 +1,8 @@
--- Denial summary
+-- One row per claim with a refused line
+-- claim_number  initially_denied  denied_now  denied_amount  category       last_denied_on
+-- A1            true              false       250.00         authorization  2026-02-01
+-- B7            false             false       0.00           bundling       2026-02-03
+-- C2            true              true        300.00         timely_filing  2026-02-09
 SELECT r.claim_number,
     bool_or(NOT r.is_partial AND t.in_first) AS initially_denied,
     sum(CASE WHEN NOT r.is_partial AND t.in_first THEN least(r.denied_amount, r.charge) ELSE 0 END) AS denied_amount,

@@ -1,3 +1,9 @@
+-- One row per claim that the practice itself withdrew
+-- claim_number
+-- B7
+-- E1
+-- F3
+--
 -- Claims that the practice itself withdrew: reversed with N693 and not answered anew
 WITH withdrawn AS (
     SELECT d.claim_number, max(d.known_on) AS known_on, max(d.remittance_id) AS remittance_id FROM decisions d JOIN line_remarks m USING (remittance_id)

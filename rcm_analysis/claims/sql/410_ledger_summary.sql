@@ -1,4 +1,8 @@
--- Ledger summary
+-- One row per claim that the ledger knows
+-- claim_number  charge  balance  insurance_paid  patient_paid  contractual
+-- A1            250.00  0.00     180.00          20.00         50.00
+-- B7            90.00   15.00    60.00           0.00          15.00
+-- C2            300.00  0.00     0.00            0.00          0.00
 SELECT claim_number,
     sum(CASE WHEN kind = 'charge' THEN amount ELSE 0 END) AS charge,
     sum(CASE WHEN kind = 'transfer' THEN 0 ELSE amount END) AS balance,

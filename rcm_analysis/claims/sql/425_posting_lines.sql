@@ -1,3 +1,9 @@
+-- One row per posting that gives up a refused line
+-- claim_number  row   known_on    line_key  category       leaf
+-- A1            2198  2026-05-02  L1        authorization  authorization
+-- B7            6863  2026-05-03  L2        bundling       bundled_by_rule
+-- C2            7001  2026-05-02  ''        timely_filing  timely_filing
+--
 -- The refused line that a posting gives up: of its procedure, else of its amount; the last refusal of each line counts
 WITH latest AS (
     SELECT claim_number, line_key, max_by(procedure, decided_on) AS procedure, max_by(denied_amount, decided_on) AS denied_amount,

@@ -1,3 +1,9 @@
+-- One row per posted write-off
+-- claim_number  posted_on   amount  reason       leaf             root         mismatch
+-- A1            2026-03-10  50.00   contractual  contractual      necessary    false
+-- C2            2026-05-02  300.00  per manager  timely_filing    unnecessary  false
+-- D4            2026-05-09  90.00   contractual  bundled_by_rule  necessary    true
+--
 -- Postings as write-offs. The practice's words tell the leaf, unless the answers contradict them: bundled, duplicate or
 -- capitated is necessary only where the payer says so too. What was posted as contractual beyond what the payers cut by contract, on a claim with a
 -- denial, is a denial written off under another name: the latest such postings, up to the excess.

@@ -1,3 +1,9 @@
+-- One row per claim with write-offs beyond contract and regulation
+-- claim_number  written_off  leaf             root         lost    given_up
+-- C2            300.00       timely_filing    unnecessary  300.00  300.00
+-- D4            90.00        bundled_by_rule  necessary    NULL    90.00
+-- E1            12.50        small_balance    necessary    NULL    0.00
+--
 -- Write-offs of each claim beyond what contract and law take, those of the patient's share apart
 SELECT claim_number,
     sum(amount) AS written_off, max_by(leaf, (amount, leaf)) AS leaf, max_by(root, (amount, leaf)) AS root,

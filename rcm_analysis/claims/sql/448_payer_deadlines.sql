@@ -1,3 +1,9 @@
+-- One row per payer, class of payer and clock
+-- payer_name       payer_class  clock           days
+-- ACME             commercial   initial_filing  180
+-- ACME             commercial   appeal_level_1  180
+-- MEDICARE PART B  medicare     initial_filing  365
+--
 -- Days of each deadline: the practice's contract with the payer, else the row that names the payer where the claim is of
 -- that row's class, else the class's usual ones. Confirmed are only contracts: the others sort and warn.
 -- Grain: payer as named in any file x payer class x deadline.

@@ -1,3 +1,9 @@
+-- One row per claim that any file names
+-- claim_number  charge  paid    patient_share  settled  written_off  owed   filing_deadline
+-- A1            250.00  180.00  20.00          50.00    0.00         0.00   2026-07-04
+-- B7            90.00   0.00    0.00           0.00     0.00         90.00  2026-07-06
+-- C2            300.00  0.00    0.00           0.00     300.00       0.00   NULL
+--
 -- What the files tell of each claim together: who, when, what was charged, paid, owed by whom, and what is still open
 WITH numbers AS (
     SELECT claim_number FROM submission_summary UNION SELECT claim_number FROM decision_summary

@@ -1,3 +1,9 @@
+-- One row per answered line of a claim, all its answers together
+-- claim_number  line_key  charge  paid    first_on    last_on     was_refused  is_refused  stands_reversed
+-- A1            L1        250.00  180.00  2026-02-01  2026-03-04  true         false       false
+-- B7            L2        35.00   0.00    2026-02-03  2026-02-03  true         true        false
+-- E1            L1        60.00   0.00    2026-01-20  2026-07-01  false        false       true
+--
 -- Each answered line of a claim: what it was paid in all, and what its latest answer says. A later answer that only refuses a
 -- copy says nothing of the line.
 WITH copies AS (

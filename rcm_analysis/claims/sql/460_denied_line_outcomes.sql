@@ -1,3 +1,9 @@
+-- One row per line that was refused, left unexplained or taken back
+-- claim_number  line_key  kind         amount  paid    outcome    outcome_on
+-- A1            L1        refused      250.00  180.00  recovered  2026-03-04
+-- B7            L2        unexplained  35.00   0.00    open       NULL
+-- E1            L1        taken_back   60.00   0.00    patient    2026-08-02
+--
 -- What became of each line that was refused, left unexplained or taken back: recovered, moved to the patient, given up by the
 -- practice's own posting, or open. A write-off belongs to the line of its procedure or amount, to all lines where it
 -- covers them. Past the usual deadline an open line stays open.

@@ -1,3 +1,9 @@
+-- One row per answer of a line that somebody has to work
+-- claim_number  line_number  decided_on  denied_amount  carc  category       owner              route
+-- A1            1            2026-02-01  200.00         197   authorization  biller             appeal
+-- B7            2            2026-02-03  35.00          NULL  other          biller             ask_payer
+-- E1            1            2026-07-01  60.00          NULL  take_back      payer contracting  appeal
+--
 -- Lines that somebody has to work, one row each time they were answered so: refused, left without a reason, or taken back
 -- without a new answer
 SELECT claim_number, remittance_id, line_number, line_key, decided_on, payer_id, payer_name, payer_order, procedure, charge, denied_amount,

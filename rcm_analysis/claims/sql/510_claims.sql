@@ -1,3 +1,9 @@
+-- One row per claim episode: first submission, rejections, resubmissions, decisions and postings together
+-- claim_number  submitted_on  first_decided_on  charge  paid    initially_denied  state        open_balance
+-- A1            2026-01-10    2026-02-01        250.00  180.00  true              paid         0.00
+-- B7            2026-01-12    NULL              90.00   0.00    false             accepted     90.00
+-- C2            2026-01-15    2026-02-09        300.00  0.00    true              written_off  0.00
+--
 -- Claims. A claim has the first state that fits: withdrawn, without a payer, never sent, turned away, without an answer, in work,
 -- passed on, refused and open, owed by the patient, written off, paid.
 WITH refusals AS (

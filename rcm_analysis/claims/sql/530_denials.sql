@@ -1,3 +1,9 @@
+-- One row per service line refused in one decision
+-- claim_number  line_number  decided_on  carc  category       denied_amount  is_first  is_partial
+-- A1            1            2026-02-01  197   authorization  200.00         true      false
+-- A1            1            2026-03-04  197   authorization  200.00         false     false
+-- B7            2            2026-02-03  97    bundling       35.00          true      true
+--
 -- Refused lines of each decision, with what they mean, who works them and what became of the line
 SELECT r.claim_number, r.line_number, r.decided_on, r.payer_id, r.payer_name, r.procedure, r.modifiers,
     coalesce(r.rendering_npi, c.rendering_npi) AS rendering_npi, c.location, r.charge, r.denied_amount,

@@ -1,3 +1,9 @@
+-- One row per line of a submitted or answered claim
+-- claim_number  line_number  procedure  charge  outcome    outcome_on
+-- A1            1            70553      250.00  recovered  2026-03-04
+-- B7            1            99213      90.00   paid       2026-02-03
+-- Z1            1            99213      120.00  undecided  NULL
+--
 -- What became of each line of a submitted claim
 WITH sent AS (
     SELECT coalesce(k.claim_number, s.claim_number) AS claim_number, l.line_number, l.procedure, l.charge,

@@ -1,3 +1,9 @@
+-- One row per payment that a payer took back, by reversal or by withholding
+-- claim_number  paid_on     taken_back_on  amount  kind                 outcome              repaid
+-- A1            2026-03-04  2026-07-01     180.00  review               open                 0.00
+-- B7            2026-02-03  2026-07-03     15.00   rate_correction      price lowered        0.00
+-- E1            2026-01-20  2026-07-01     60.00   other_payer_primary  paid by other payer  48.00
+--
 -- Payments taken back: reversed by the payer, or withheld by PLB WO with the payer's number of the claim
 WITH withheld AS (
     SELECT p.reference, min(p.known_on) AS recouped_on, sum(p.amount) AS amount FROM provider_adjustments p

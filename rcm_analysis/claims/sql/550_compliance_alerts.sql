@@ -1,3 +1,9 @@
+-- One row per claim and kind of thing that a compliance officer must see
+-- claim_number  kind                amount
+-- A1            qmb_billed          20.00
+-- B7            patient_charged_co  24.96
+-- C2            notice_missing      300.00
+--
 -- What a compliance officer must see: a QMB's share collected or sent to collections, money owed back, a patient charged what
 -- only the payer's contract takes, a refusal for a notice that was not given
 WITH gathered AS (

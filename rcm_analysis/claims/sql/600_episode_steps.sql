@@ -1,3 +1,9 @@
+-- One row per thing that happened to a claim, in order
+-- claim_number  step  happened_on  event       kind       paid  link_rule
+-- A1            1     2026-01-10   submission  original   NULL  same_claim_number
+-- A1            2     2026-02-01   decision    first      0.00  same_claim_number
+-- A1            3     2026-02-02   submission  corrected  NULL  payer_claim_number
+--
 -- What happened to a claim, in order, each step with the rule that ties it to the episode
 -- View: derived when somebody asks
 WITH sent AS (

@@ -1,3 +1,9 @@
+-- One row per claim rejected and never accepted or sent again
+-- claim_number  rejected_on  rejected_by    code      open_balance  filing_deadline  days_left
+-- A1            2026-01-12   payer          A7:164    250.00        2026-07-04       21
+-- B7            2026-02-24   remittance     16 MA130  90.00         2026-05-21       -23
+-- C2            2026-03-02   clearinghouse  A6:500    300.00        NULL             NULL
+--
 -- Rejected and never accepted or sent again: by a 277CA, or by a remittance that calls the claim unprocessable
 WITH last_status AS (
     SELECT claim_number, max(known_on) AS rejected_on, max_by(category, (known_on, segment)) AS category,

@@ -1,3 +1,9 @@
+-- One row per pair of claims that may belong together, for a person to judge
+-- claim_number  other_number  reason                                                 noticed_on
+-- A9            A1            the same services of the same patient on the same day  2026-02-02
+-- C5            C1            the reference fits several claims                      2026-03-01
+-- D4            NULL          the reference names no known claim                     2026-03-07
+--
 -- What may belong together, and what may not though one number joins it: listed for a person to judge
 -- View: derived when somebody asks
 WITH sent AS (

@@ -1,3 +1,8 @@
+-- One row per service line sent, with what its claim says
+-- submission_id  line_number  sent_on     is_new  procedure  authorization  days_since_service  diagnoses
+-- 41             1            2026-01-10  false   70553      no             4                   [M5450]
+-- 57             1            2026-02-02  false   70553      yes            27                  [M5450]
+-- -1             1            2026-10-31  true    99213      no             2                   [E119, I10]
 SELECT l.submission_id, l.line_number, c.claim_number, c.sent_on, c.is_new, c.payer_name, c.payer_order,
     c.filing_code, c.rendering_npi, c.location, c.frequency, c.age, c.sex, c.lines, c.patient_key, l.line_control,
     CAST(c.charge AS DOUBLE) AS claim_charge, CAST(l.charge AS DOUBLE) AS charge, CAST(l.units AS DOUBLE) AS units,

@@ -1,3 +1,8 @@
+-- One row per provider, payer and day of sending
+-- rendering_npi  payer_name  sent_on     provider_credentialing_share
+-- 1100097702     ACME        2026-02-02  0.25
+-- 1100097702     UNISON      2026-02-02  NULL
+-- 1100136781     ACME        2026-02-02  0.00
 WITH daily AS (
     SELECT rendering_npi, payer_name, decided_on, count(*) AS n, sum(credentialing) AS k FROM decided_facts GROUP BY
         rendering_npi, payer_name, decided_on),

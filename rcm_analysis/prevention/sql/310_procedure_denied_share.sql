@@ -1,3 +1,8 @@
+-- One row per payer, procedure and day of sending
+-- payer_name  procedure  sent_on     procedure_denied_share
+-- ACME        70553      2026-02-02  0.40
+-- ACME        99213      2026-02-02  0.05
+-- UNISON      70553      2026-02-02  NULL
 WITH daily AS (
     SELECT payer_name, procedure, decided_on, count(*) AS n, sum(denied) AS k FROM decided_facts GROUP BY
         payer_name, procedure, decided_on),

@@ -1,3 +1,8 @@
+-- One row per location and day of sending
+-- location     sent_on     location_denied_share
+-- MAIN STREET  2026-02-02  0.12
+-- MAIN STREET  2026-02-03  0.12
+-- STATION 3    2026-02-02  NULL
 WITH daily AS (
     SELECT location, decided_on, count(*) AS n, sum(denied) AS k FROM decided_facts GROUP BY location, decided_on),
 summed AS (

@@ -1,3 +1,8 @@
+-- One row per service line sent, with what was known before it was sent
+-- claim_number  line_number  sent_on     procedure  modifiers  authorization  new_patient  duplicate
+-- A1            1            2026-01-10  70553      ''         no             yes          no
+-- A1            1            2026-02-02  70553      26         yes            no           no
+-- Z1            1            2026-10-31  99213      25         no             NULL         no
 SELECT f.submission_id, f.claim_number, f.line_number, f.sent_on, f.served_on, f.claim_charge,
     f.payer_name, f.filing_code, f.payer_order, f.procedure, f.procedure_family,
     array_to_string(f.modifiers, ' ') AS modifiers,

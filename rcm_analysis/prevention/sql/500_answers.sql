@@ -1,3 +1,8 @@
+-- One row per submission before the first decision, with the day that answers it
+-- submission_id  remittance_id  rejected_on  answered_on
+-- 41             11             2026-01-12   2026-01-12
+-- 57             11             NULL         2026-02-20
+-- 63             NULL           NULL         NULL
 WITH before_decision AS (
     SELECT s.submission_id, s.claim_number, s.known_on, f.remittance_id, f.first_decided_on,
         lead(s.known_on) OVER (PARTITION BY s.claim_number ORDER BY s.known_on, s.submission_id) AS next_on

@@ -1,3 +1,8 @@
+-- One row per service line that was answered
+-- submission_id  line_number  answered_on  outcome        denied_amount
+-- 41             1            2026-01-12   rejection      0
+-- 57             1            2026-02-20   authorization  250
+-- 58             1            2026-02-21   NULL           0
 WITH refused AS (
     SELECT a.submission_id, r.line_number, r.line_key, r.procedure, r.category
     FROM answers a JOIN refused_lines r USING (remittance_id) WHERE a.rejected_on IS NULL AND NOT r.is_partial),

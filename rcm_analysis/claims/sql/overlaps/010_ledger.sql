@@ -1,3 +1,8 @@
+-- One row per posting of the ledger that no other export repeats
+-- claim_number  known_on    kind     amount
+-- A1            2026-01-05  charge   250.00
+-- A1            2026-01-05  payment  -20.00
+-- A1            2026-01-05  payment  -20.00
 WITH numbered AS (
     SELECT *, row_number() OVER (PARTITION BY file_id, floor((row - 1) / getvariable('sheet_rows')), claim_number,
         known_on, kind, amount, coalesce(procedure, ''), coalesce(service_date, known_on) ORDER BY row) AS

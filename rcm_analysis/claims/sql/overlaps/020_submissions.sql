@@ -1,3 +1,8 @@
+-- One row per claim that was sent, of listings the one of a day that tells most
+-- submission_id  kind     claim_number  known_on    charge
+-- 41             837P     A1            2026-01-10  250.00
+-- 57             837P     A1            2026-02-02  250.00
+-- 93             listing  B7            2026-01-12  90.00
 WITH electronic AS (SELECT DISTINCT claim_number FROM submissions WHERE kind <> 'listing'),
 listed AS (
     SELECT s.*, row_number() OVER (PARTITION BY s.claim_number, s.known_on, s.payer_id

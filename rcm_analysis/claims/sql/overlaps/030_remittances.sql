@@ -1,3 +1,8 @@
+-- One row per decision that counts once, of an 835, a listing or the ledger's payments
+-- remittance_id  payment_id  claim_number  known_on    charge  paid
+-- 11             3           A1            2026-02-01  250.00  180.00
+-- 12             NULL        B7            2026-02-03  90.00   0.00
+-- -1             NULL        C2            2026-02-09  75.00   60.00
 WITH electronic AS (SELECT DISTINCT claim_number FROM remittances WHERE payment_id IS NOT NULL),
 listed AS (
     SELECT r.*, row_number() OVER (PARTITION BY r.file_id, floor((r.segment - 1) / getvariable('sheet_rows')),
