@@ -22,7 +22,8 @@ from rcm_analysis.models import calibration, learners
 from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models import scores as models_scores
 from rcm_analysis.models.outcome import FittedModel
-from rcm_analysis.risk import OutcomeModel, card, workbook, worklist
+from rcm_analysis.pages import write_off_risk
+from rcm_analysis.risk import OutcomeModel, workbook, worklist
 from rcm_analysis.risk import features as risk_features
 from rcm_analysis.risk.worklist import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.store.practice import Practice
@@ -397,12 +398,14 @@ def test_a_practice_without_denials_has_an_empty_list(tmp_path):
     assert worklist.learn(con) is None
     assert worklist.risk(con).columns.tolist() == worklist.COLUMNS
     assert worklist.expected_write_offs(con)["expected_usd"] == 0
-    assert "nothing to work" in card.first_answer(worklist.risk(con), None)
+    assert "nothing to work" in write_off_risk.first_hours_sentence(worklist.risk(con))
 
 
 def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
     def answer(recoverable, days_left):
-        return card.first_answer(pd.DataFrame({"expected_recoverable_usd": recoverable, "days_left": days_left}), None)
+        return write_off_risk.first_hours_sentence(
+            pd.DataFrame({"expected_recoverable_usd": recoverable, "days_left": days_left})
+        )
 
     assert (
         answer([30.0, 10.0], [5, 20])

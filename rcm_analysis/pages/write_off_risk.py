@@ -18,9 +18,25 @@ if TYPE_CHECKING:
 SOON_DAYS = 30  # from which on a deadline presses
 
 
-def first_hours(said: str, open_claims: pd.DataFrame) -> Finding:
-    """Where the first hours go; `said` as from `card.first_answer`."""
-    return Finding(said, rank=5, kind="action", amount_usd=float(open_claims["expected_loss_usd"].sum()))
+def first_hours(open_claims: pd.DataFrame) -> Finding:
+    """Where the first hours go and what they are worth; `open_claims` as from `worklist.risk`."""
+    loss = float(open_claims["expected_loss_usd"].sum())
+    return Finding(first_hours_sentence(open_claims), rank=5, kind="action", amount_usd=loss)
+
+
+def first_hours_sentence(open_claims: pd.DataFrame) -> str:
+    """The same as a sentence."""
+    if not len(open_claims):
+        return "No denied claim is open, so there is nothing to work."
+    alive = open_claims[open_claims["expected_recoverable_usd"] > 0]
+    top = alive.head(max(len(alive) // 5, 1))
+    gone = len(open_claims) - int((open_claims["days_left"].fillna(0) >= 0).sum())
+    clocks = f" All usual clocks have run out on {gone:,} claims." if gone else ""
+    if not len(alive):
+        return f"None of the {len(open_claims):,} open denials is expected to bring anything if it is worked.{clocks}"
+    share = top["expected_recoverable_usd"].sum() / alive["expected_recoverable_usd"].sum()
+    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {words.usd(top['expected_recoverable_usd'].sum())}, "
+    return f"{first}{words.share(share)}, of what work is expected to recover.{clocks}"
 
 
 def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
@@ -35,9 +51,21 @@ def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
     )
 
 
-def trust(said: str) -> Finding:
-    """How far to trust the chances; `said` as from `card.honesty`."""
-    return Finding(said, rank=40, kind="caution")
+def trust(scores: pd.DataFrame, *, model: str, known: int) -> Finding:
+    """How far to trust the chances; arguments as the fields of `card.judge`."""
+    return Finding(trust_sentence(scores, model=model, known=known), rank=40, kind="caution")
+
+
+def trust_sentence(scores: pd.DataFrame, *, model: str, known: int) -> str:
+    """The same as a sentence."""
+    if not model:
+        return (f"Too few denials are settled for a model ({known:,} looks at settled claims, at least 200 and 30 of each outcome needed): "
+                "the chances are rates by payer and reason, drawn to the practice's own rate.")  # fmt: skip
+    if not len(scores):
+        return "There is no later stretch of time to judge the chances on: read them as rates."
+    value = scores.set_index("metric")["value"]
+    return (f"On the day of their denial, the {model} told later claims that were written off from others {words.share(value['auroc'])} of the time (a coin: 50%), its chances were "
+            f"{words.share(value['calibration_error'])} off on average, and it saved {words.share(value['brier_skill'])} of the base rate's error.")  # fmt: skip
 
 
 def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon_days: int) -> Numbers:

@@ -47,6 +47,8 @@ class Judgement:
     card: pd.DataFrame
     drift: str
     alarm: bool = False
+    model: str = ""  # in words; empty where too little was settled for one
+    known: int = 0  # looks at settled claims
 
 
 def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
@@ -64,6 +66,8 @@ def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
             comparison,
             _card(trained),
             "Too little was settled to tell drift.",
+            model=_named(trained),
+            known=trained.model.card["known"],
         )
     first = (cases["age_days"] == 0).to_numpy()
     judged = first if _both(outcome[first]) else np.ones(len(first), bool)
@@ -96,7 +100,12 @@ def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:
     )
     return Judgement(scores, judgement.calibration(outcome, chance, weight), found.sort_values("share", ascending=False, ignore_index=True),
                      judgement.decision_curve(outcome, chance, weight), _segments(cases, held, "payer_name"), _segments(cases, held, "category"),
-                     comparison, _card(trained), *_drift(trained))  # fmt: skip
+                     comparison, _card(trained), *_drift(trained), model=_named(trained), known=trained.model.card["known"])  # fmt: skip
+
+
+def _named(trained: Trained) -> str:
+    """The chosen model in words; empty where the chances are rates alone."""
+    return NAMES[trained.model.chosen] if trained.enough else ""
 
 
 def _compared(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,34 +120,6 @@ def _shown(metric: str, value: float) -> str:
     if metric in ("brier", "log_loss"):
         return f"{value:.4f}"
     return f"{value:.2f} times" if metric == "lift_top_tenth" else words.share(value)
-
-
-def first_answer(open_claims: pd.DataFrame, trained: Trained | None) -> str:
-    """The page's answer: where the first hours go and what they are worth."""
-    if not len(open_claims):
-        return "No denied claim is open, so there is nothing to work."
-    alive = open_claims[open_claims["expected_recoverable_usd"] > 0]
-    top = alive.head(max(len(alive) // 5, 1))
-    gone = len(open_claims) - int((open_claims["days_left"].fillna(0) >= 0).sum())
-    clocks = f" All usual clocks have run out on {gone:,} claims." if gone else ""
-    if not len(alive):
-        return f"None of the {len(open_claims):,} open denials is expected to bring anything if it is worked.{clocks}"
-    share = top["expected_recoverable_usd"].sum() / alive["expected_recoverable_usd"].sum()
-    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {words.usd(top['expected_recoverable_usd'].sum())}, "
-    return f"{first}{words.share(share)}, of what work is expected to recover.{clocks}"
-
-
-def honesty(judged: Judgement, trained: Trained | None) -> str:
-    """How far to trust the chances, in one sentence."""
-    if trained is None or not trained.enough:
-        known = trained.model.card["known"] if trained else 0
-        return (f"Too few denials are settled for a model ({known:,} looks at settled claims, at least 200 and 30 of each outcome needed): "
-                "the chances are rates by payer and reason, drawn to the practice's own rate.")  # fmt: skip
-    scores = judged.scores.set_index("metric")["value"] if len(judged.scores) else pd.Series(dtype=float)
-    if not len(scores):
-        return "There is no later stretch of time to judge the chances on: read them as rates."
-    return (f"On the day of their denial, the {NAMES[trained.model.chosen]} told later claims that were written off from others {words.share(scores['auroc'])} of the time (a coin: 50%), its chances were "
-            f"{words.share(scores['calibration_error'])} off on average, and it saved {words.share(scores['brier_skill'])} of the base rate's error.")  # fmt: skip
 
 
 _COMPARED = ["model", "loss", "squared", "auroc", "taken"]
