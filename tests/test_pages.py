@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from rcm_analysis.compare import equal_mix
+from rcm_analysis.pages import portfolio, write_off_risk
 from rcm_analysis.pages.blocks import Table
 from rcm_analysis.pages.columns import COLUMNS, Column, named
 from rcm_analysis.words import FORMATS
@@ -47,3 +49,18 @@ def test_the_registry_holds_what_pages_show_and_no_more():
     nodes = [node for path in modules for node in ast.walk(ast.parse(path.read_text()))]
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     assert not set(COLUMNS) - {name for text in texts for name in text.split()}
+
+
+def test_the_page_on_practices_knows_the_verdicts():
+    assert (portfolio.ABOVE, portfolio.ALONE) == (equal_mix.ABOVE, equal_mix.ALONE)
+    assert set(portfolio.VERDICTS) == {equal_mix.ABOVE, equal_mix.BELOW}
+
+
+@pytest.mark.parametrize("model, scores, said", [
+    ("", {}, "Too few denials are settled for a model (1,204 looks at settled claims, at least 200 and 30"),
+    ("table of rates", {}, "There is no later stretch of time to judge the chances on"),
+    ("table of rates", {"auroc": 0.75, "calibration_error": 0.02, "brier_skill": 0.1}, "the table of rates told later claims that were written off from others 75.0% of the time"),
+])  # fmt: skip
+def test_how_far_to_trust_the_chances(model, scores, said):
+    table = pd.DataFrame({"metric": list(scores), "value": list(scores.values())})
+    assert said in write_off_risk.trust(table, model=model, known=1204).sentence

@@ -239,22 +239,3 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
             "how",
         ]
     ]
-
-
-def answer(beside_: pd.DataFrame, checked: dict[str, Any]) -> str:
-    """What the comparison says, how many payers it is about, and whether the workbook was read right."""
-    known = beside_[beside_["verdict"].isin(["above", "below", "within reach"])]
-    counts = known["verdict"].value_counts()
-    said = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("above", "below", "within reach"))
-    text = (f"{len(known)} of {len(beside_)} payers are matched to issuers that report their own denial rate for {checked['year']}"
-            f"{f': here {said}' if len(known) else ''}. ")  # fmt: skip
-    if checked["published"] is None:
-        return (
-            text
-            + f"All {checked['issuers']} issuers together denied {checked['rate']:.1%}; no published figure of that year is at hand to check it."
-        )
-    agreed = "as published by KFF" if checked["agrees"] else "KFF published otherwise, so look at the workbook"
-    return (
-        text
-        + f"All {checked['issuers']} issuers together denied {checked['rate']:.1%} ({agreed}: {checked['published']:.0%})."
-    )

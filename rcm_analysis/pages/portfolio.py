@@ -9,6 +9,8 @@ from rcm_analysis.charts import portfolio as charts
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
 
+ABOVE, ALONE = "above", "nothing to compare with"  # verdicts as equal_mix gives them
+VERDICTS = {ABOVE: "more than chance explains", "below": "clearly less than the others"}
 DRAWN = (
     "practice",
     "lost",
@@ -25,24 +27,86 @@ DRAWN = (
 )
 
 
-def first_to_visit(said: str, ranked: pd.DataFrame) -> Finding:
-    """Where to begin; `said` as from `portfolio.first_to_visit`, `ranked` from `portfolio.ranking`."""
+def first_to_visit(ranked: pd.DataFrame, *, months: int) -> Finding:
+    """The practice with most money lost or open, and how it compares; `ranked` as from `portfolio.ranking`."""
+    said = first_to_visit_sentence(ranked, months=months)
     return Finding(said, rank=1, kind="action", amount_usd=float(ranked["money"].iloc[0]))
 
 
-def outliers(said: str, ranked: pd.DataFrame) -> Finding:
-    """Who denies more at equal mix; `said` as from `portfolio.outliers`."""
-    return Finding(said, rank=2, kind="change", amount_usd=float(ranked["excess_usd"].clip(lower=0).sum()))
+def first_to_visit_sentence(ranked: pd.DataFrame, *, months: int) -> str:
+    """The same as a sentence."""
+    top, total = ranked.iloc[0], ranked["money"].sum()
+    if total <= 0:
+        return f"Nothing lost and nothing open after a denial is known in {words.count(len(ranked))} practices."
+    part = f", together {words.share(top['money'] / total)} of all practices' money" if len(ranked) > 1 else ""
+    return (f"Begin with {top['practice']}: {words.usd(top['lost'])} of avoidable write-offs in {months} months and {words.usd(top['open'] + top['rejected'])} "
+            f"still open{part}. {_rate_of(top)}")  # fmt: skip
 
 
-def latest(said: str, rising: pd.DataFrame) -> Finding:
-    """The dearest change; `said` as from `portfolio.latest`, `rising` from `portfolio.rising`."""
-    return Finding(said, rank=3, kind="change", amount_usd=float(rising["excess_amount_usd"].sum()))
+def _rate_of(row: pd.Series) -> str:
+    said = f"It denies {words.share(row['rate'])} of claims"
+    if row["verdict"] == ALONE:
+        return f"{said}; no other practice has its payers and settings."
+    return f"{said}, {words.share(row['adjusted'])} at the mix of all practices: {VERDICTS.get(row['verdict'], row['verdict'])}."
 
 
-def trust(said: str) -> Finding:
-    """Whose numbers need care; `said` as from `portfolio.trust`."""
-    return Finding(said, rank=4, kind="caution")
+def outliers(ranked: pd.DataFrame) -> Finding:
+    """Which practices deny clearly more at equal mix, and what that is in dollars."""
+    excess = float(ranked["excess_usd"].clip(lower=0).sum())
+    return Finding(outliers_sentence(ranked), rank=2, kind="change", amount_usd=excess)
+
+
+def outliers_sentence(ranked: pd.DataFrame) -> str:
+    """The same as a sentence."""
+    above, compared = ranked[ranked["verdict"] == ABOVE], ranked[ranked["expected"].notna()]
+    if not len(compared):
+        return "No two practices share payers and settings, so that their denial rates can't be compared."
+    if not len(above):
+        return f"At equal mix of payers and settings, none of {words.count(len(compared))} practices denies more than chance explains."
+    listed = above.sort_values("excess_usd", ascending=False).head(3)
+    said = "; ".join(
+        f"{row.practice} {words.share(row.adjusted)} ({words.share(row.rate)} unadjusted)"
+        for row in listed.itertuples()
+    )
+    return (f"At equal mix of payers and settings, {words.count(len(above))} of {words.count(len(compared))} practices deny more than chance explains: {said}. "
+            f"At the others' rates, {words.usd(above['excess_usd'].sum())} of charges would not have been denied.")  # fmt: skip
+
+
+def latest(rising: pd.DataFrame, *, practices: int) -> Finding:
+    """The dearest change that is still going on; `rising` as from `portfolio.rising`."""
+    excess = float(rising["excess_amount_usd"].sum())
+    return Finding(latest_sentence(rising, practices=practices), rank=3, kind="change", amount_usd=excess)
+
+
+def latest_sentence(rising: pd.DataFrame, *, practices: int) -> str:
+    """The same as a sentence."""
+    if not len(rising):
+        return f"No change for the worse is going on in any of {words.count(practices)} practices, as far as can be told from chance."
+    top = rising.iloc[0]
+    many = (
+        "One change for the worse is" if len(rising) == 1 else f"{words.count(len(rising))} changes for the worse are"
+    )
+    return f"{many} going on; the dearest is at {top['practice']}: {top['headline']}"
+
+
+def trust(ranked: pd.DataFrame, reports: pd.DataFrame) -> Finding:
+    """Which reports failed, and whose numbers need care."""
+    return Finding(trust_sentence(ranked, reports), rank=4, kind="caution")
+
+
+def trust_sentence(ranked: pd.DataFrame, reports: pd.DataFrame) -> str:
+    """The same as a sentence."""
+    doubtful = ranked[ranked["data"] != "complete"]
+    said = "; ".join(f"{row.practice}: {row.data}" for row in doubtful.itertuples())
+    care = f"Read with care {said}." if len(doubtful) else "Every practice's data is complete as far as can be told."
+    return f"{failures(reports)} {care}".strip()
+
+
+def failures(reports: pd.DataFrame) -> str:
+    """Which practices' reports failed; empty where none did."""
+    failed = reports[~reports["ok"].astype(bool)]
+    said = "; ".join(f"{row.practice} ({row.message})" for row in failed.itertuples())
+    return f"{words.count(len(failed))} of {words.count(len(reports))} reports failed: {said}." if len(failed) else ""
 
 
 def key_figures(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) -> Numbers:

@@ -94,9 +94,31 @@ def benchmarks(view: View, beside: pd.DataFrame) -> Table:
     return Table(beside, "audit_benchmarks", title, columns)
 
 
-def issuers_answer(said: str) -> Finding:
-    """How payers stand beside their own reports; `said` as from `issuers.answer`."""
-    return Finding(said, rank=50)
+def beside_issuers(own: pd.DataFrame, checked: dict[str, Any]) -> Finding:
+    """What payers report themselves, of how many payers, and whether the workbook was read right.
+
+    `own` as from `issuers.beside`, `checked` from `issuers.check`.
+    """
+    return Finding(beside_issuers_sentence(own, checked), rank=50)
+
+
+def beside_issuers_sentence(own: pd.DataFrame, checked: dict[str, Any]) -> str:
+    """The same as a sentence."""
+    known = own[own["verdict"].isin(["above", "below", "within reach"])]
+    counts = known["verdict"].value_counts()
+    said = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("above", "below", "within reach"))
+    text = (f"{len(known)} of {len(own)} payers are matched to issuers that report their own denial rate for {checked['year']}"
+            f"{f': here {said}' if len(known) else ''}. ")  # fmt: skip
+    if checked["published"] is None:
+        return (
+            text
+            + f"All {checked['issuers']} issuers together denied {checked['rate']:.1%}; no published figure of that year is at hand to check it."
+        )
+    agreed = "as published by KFF" if checked["agrees"] else "KFF published otherwise, so look at the workbook"
+    return (
+        text
+        + f"All {checked['issuers']} issuers together denied {checked['rate']:.1%} ({agreed}: {checked['published']:.0%})."
+    )
 
 
 def issuers(own: pd.DataFrame) -> Table:
