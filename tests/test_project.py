@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
@@ -235,7 +236,8 @@ def test_what_an_analyst_types_first_works(demo_store, tmp_path, monkeypatch):
     assert len(lines) == 5 and lines[0] == "import rcm_analysis as rcm"
     names: dict = {}
     exec("\n".join(lines[:2]), names)
-    assert all(len(eval(line, names)) for line in lines[2:])
+    assert all(len(eval(line, names)) for line in lines[2:-1])
+    assert eval(lines[-1], names) == len(pd.read_excel(tmp_path / "denials.xlsx"))
 
 
 def test_the_changelog_has_dated_sections():

@@ -22,7 +22,6 @@ KEPT_PSEUDONYMS = 200_000  # in memory, some 40 MB
 MIN_CLAIMS_PER_WORD = 5  # a word on fewer claims than this could be somebody's name
 
 
-
 def pseudonyms(values: pa.StringArray, key: bytes) -> pa.StringArray:
     """Keyed pseudonyms, the first sixteen hex digits of an HMAC-SHA-256; null where the value is missing.
 
