@@ -85,6 +85,12 @@ def ingest(
         Path | None,
         typer.Option(help="TOML file that names the columns of exports; proposed and written if it is new."),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Say how the files, and each ledger's columns and codes, are understood; store nothing."
+        ),
+    ] = False,
     store: StoreOption = STORE,
     engine: Annotated[
         str | None,
@@ -107,7 +113,8 @@ def ingest(
         typer.echo(f"rcm: there is no {', '.join(map(printable, missing))}", err=True)
         raise typer.Exit(USAGE)
     elsewhere = "" if store == STORE else f" --store {store}"
-    raise typer.Exit(_ingest(paths, practice, mapping, store, engine, f"rcm report --practice {practice}{elsewhere}"))
+    following = f"rcm report --practice {practice}{elsewhere}"
+    raise typer.Exit(_ingest(paths, practice, mapping, store, engine, following, check=check))
 
 
 def _ingest(
@@ -117,7 +124,13 @@ def _ingest(
     store: Path,
     engine: str | None = None,
     next_command: str = "",
+    *,
+    check: bool = False,
 ) -> int:
+    """Reads the files and says what became of them; with `check` into a store that is thrown away."""
+    import tempfile
+    from contextlib import nullcontext
+
     from rcm_analysis.intake import ingest as intake_ingest
     from rcm_analysis.intake import summary
     from rcm_analysis.intake.progress import reading
@@ -125,12 +138,18 @@ def _ingest(
     from rcm_analysis.store.practice import Practice
 
     if mapping and not mapping.exists():
-        _propose(paths, mapping)
+        _propose(paths, mapping, Practice(store, practice))
     told = exports.read_mapping(mapping) if mapping else None
     wait = lambda: _say(f"another ingest into {practice} is running; waiting for its end")  # noqa: E731
-    place = Practice(store, practice)
-    with reading() as progress:
-        outcome = intake_ingest.ingest(place, paths, mapping=told, progress=progress, waiting=wait, engine=engine)
+    own = Practice(store, practice)
+    with tempfile.TemporaryDirectory() if check else nullcontext() as aside, reading() as progress:
+        place = Practice(Path(aside), practice) if aside else own
+        outcome = intake_ingest.ingest(
+            place, paths, mapping=told, progress=progress, waiting=wait, engine=engine, beside=own
+        )
+        counts = summary.lines(place, outcome.batch) if outcome.batch else ()
+    for name, lines in outcome.said.items() if check else ():
+        _say("\n  ".join((f"{name}:", *lines)))
     for status in ("accepted", "partly", "rejected", "known"):
         files = outcome.of_status(status)
         if files:
@@ -138,7 +157,7 @@ def _ingest(
     if outcome.read_again:
         _say(f"  {len(outcome.read_again):,} of them were read again, since an earlier release read them; "
              "what is read now counts instead")  # fmt: skip
-    for line in summary.lines(place, outcome.batch) if outcome.batch else ():
+    for line in counts:
         _say(f"  {line}")
     bad = outcome.of_status("partly") + outcome.of_status("rejected")
     _name_files(bad, practice)
@@ -148,6 +167,8 @@ def _ingest(
         _say(f"  remarks on {summary.counted(remarks, 'accepted file')}; rcm files --practice {practice} lists them")
     if not outcome.files:
         _say("no files were found")
+    elif check:
+        _say("Nothing was stored: give the command without --check to do so.")
     elif bad:
         _say(f"next: rcm files --practice {practice} --rejected")
     elif next_command:
@@ -162,12 +183,12 @@ def _name_files(files: list[dict], practice: str) -> None:
         _say(f"  and {len(files) - 20:,} more; rcm files --practice {practice} lists them all")
 
 
-def _propose(paths: list[Path], mapping: Path) -> None:
+def _propose(paths: list[Path], mapping: Path, practice) -> None:
     """Writes and shows a mapping told from the headers; goes on if the user confirms it, and ends elsewhere."""
     from rcm_analysis.intake import ingest as intake_ingest
-    from rcm_analysis.spreadsheets import exports
+    from rcm_analysis.spreadsheets import exports, known
 
-    text = exports.propose(intake_ingest.tables_among(paths))
+    text = exports.propose(intake_ingest.tables_among(paths), known.gather(practice.read))
     if text is None:
         typer.echo("rcm: no export (CSV or Excel) was understood; write the mapping as docs/exports.md shows", err=True)
         raise typer.Exit(USAGE)

@@ -54,6 +54,7 @@ class Tally:
     cents: Counter = field(default_factory=Counter)
     days: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # how a ledger is understood
     levels: Counter = field(default_factory=Counter)
     control: list[envelopes.Control] = field(default_factory=list)
     content: Any = field(default_factory=hashlib.sha256)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -42,10 +42,12 @@ from rcm_analysis.intake.file_log import (
     file_row,
     note_repeats,
     reject_rows,
+    safe_name,
     words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
 from rcm_analysis.spreadsheets import exports, terms
+from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
 from rcm_analysis.store.practice import Batch, Practice
@@ -65,6 +67,7 @@ class Outcome:
     rejects: list[dict[str, Any]]
     batch: str | None
     read_again: set[str] = field(default_factory=set)  # file_id of those that an earlier reader had read
+    said: dict[str, list[str]] = field(default_factory=dict)  # file name -> how its ledger is understood
 
     def of_status(self, status: str) -> list[dict[str, Any]]:
         return [file for file in self.files if file["status"] == status]
@@ -78,8 +81,11 @@ class Outcome:
 def ingest(
     practice: Practice, paths: Iterable[Path], *, mapping: exports.Mapping | None = None, jobs: int | None = None,
     progress: Progress | None = None, waiting: Callable[[], None] | None = None, engine: str | None = None,
+    beside: Practice | None = None,
 ) -> Outcome:  # fmt: skip
     """Reads files, folders and archives into a new batch of the practice's store.
+
+    Ledgers are held against what `beside`, else the practice itself, already knows of the claims.
 
     Bytes accepted before are reported as known and change nothing, unless an earlier version of their reader read them:
     then they are read again, and their rows in this batch take the place of the earlier ones. A file rejected before is tried again (a mapping
@@ -91,7 +97,15 @@ def ingest(
     with practice.ingest(waiting=waiting) as batch:
         earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
         desk = _Desk(found, earlier, batch, progress)
-        tallies = read_all(desk.fresh(), practice.key(), batch, mapping=mapping, jobs=jobs, engine=engine)
+        tallies = read_all(
+            desk.fresh(),
+            practice.key(),
+            batch,
+            mapping=mapping,
+            jobs=jobs,
+            engine=engine,
+            before=(beside or practice).read,
+        )
         standing = [row for row in earlier if row["file_id"] not in desk.outdated]
         note_repeats(tallies, standing, _earlier_payments(practice, standing))
         rows = [file_row(tally, batch.number) for tally in tallies]
@@ -101,7 +115,8 @@ def ingest(
         batch.replace(
             {row["file_id"]: desk.outdated[row["file_id"]] for row in rows if row["file_id"] in desk.outdated}
         )
-    return Outcome(rows + known, rejects, batch.number if changed else None, set(desk.outdated))
+    said = {safe_name(tally): tally.said for tally in tallies if tally.said}
+    return Outcome(rows + known, rejects, batch.number if changed else None, set(desk.outdated), said)
 
 
 def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
@@ -180,10 +195,16 @@ class _Desk:
 def read_all(
     fresh: Iterable[tuple[Offered, Callable[[float], None]]], key: bytes, batch: Batch, *,
     mapping: exports.Mapping | None = None, jobs: int | None = None, engine: str | None = None,
+    before: Callable[[str, list[str]], pa.Table | None] | None = None,
 ) -> list[Tally]:  # fmt: skip
-    """Reads the files into the batch; a tally for each."""
+    """Reads the files into the batch; a tally for each.
+
+    Exports are read last, since what the electronic files tell of the claims says what their columns mean; `before`
+    gives columns of what was stored earlier.
+    """
     tallies: list[Tally] = []
-    parts = _all_parts(fresh, key, batch, mapping, tallies)
+    tables: list[_Export] = []
+    parts = _all_parts(fresh, batch, tallies, tables)
     jobs = jobs or os.cpu_count() or 1
     with store_engine.pool(engine, jobs=jobs) as pool:
         running: deque[tuple[list[int], list[Part], Future]] = deque()
@@ -197,6 +218,10 @@ def read_all(
                 _collect(*running.popleft(), batch, key)
         while running:
             _collect(*running.popleft(), batch, key)
+    if tables:
+        known = gather(lambda name, columns: _both(before and before(name, columns), batch.read(name, columns)))
+        for export in tables:
+            _read_export(*export, key, batch, mapping, known)
     for tally in tallies:
         tally.note(*envelopes.check(tally.control))
         tally.control.clear()
@@ -215,8 +240,21 @@ def _leave_out(tallies: list[Tally], batch: Batch) -> None:
         batch.leave_out([tally.file_id for tally in refused])
 
 
-def _all_parts(fresh, key, batch, mapping, tallies: list[Tally]) -> Iterator[Part]:
-    """The X12 parts of all files; files of other kinds are dealt with on the way."""
+def _both(earlier: pa.Table | None, now: pa.Table | None) -> pa.Table | None:
+    tables = [table for table in (earlier, now) if table is not None]
+    return pa.concat_tables(tables, promote_options="default").unify_dictionaries() if tables else None
+
+
+class _Export(NamedTuple):
+    """A file that holds no X12, to be read once the others are."""
+
+    tally: Tally
+    offered: Offered
+    data: Content
+
+
+def _all_parts(fresh, batch: Batch, tallies: list[Tally], tables: list[_Export]) -> Iterator[Part]:
+    """The X12 parts of all files; files of other kinds are put aside on the way."""
     for offered, report in fresh:
         tally = Tally(offered.name, offered.file_id, offered.size, words_of(offered.name))
         tallies.append(tally)
@@ -225,14 +263,14 @@ def _all_parts(fresh, key, batch, mapping, tallies: list[Tally]) -> Iterator[Par
         elif not offered.content[: sources.BLOCK_BYTES].strip():
             tally.note(Note(0, "file", "byte 0", "the file is empty", "export or download it again"))
         else:
-            yield from _parts(tally, len(tallies) - 1, offered, report, key, batch, mapping)
+            yield from _parts(tally, len(tallies) - 1, offered, report, batch, tables)
 
 
-def _parts(tally: Tally, source: int, offered: Offered, report, key: bytes, batch: Batch, mapping) -> Iterator[Part]:
+def _parts(tally: Tally, source: int, offered: Offered, report, batch: Batch, tables: list[_Export]) -> Iterator[Part]:
     data = sources.plain(offered.content, batch.folder)
     found = x12.interchanges(data)
     if not found:
-        _read_export(tally, offered, data, key, batch, mapping)
+        tables.append(_Export(tally, offered, data))
         return
     tally.interchanges = sum(part.headed for part in found)
     tally.note(*_around(data, found))
@@ -268,7 +306,9 @@ def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
     return notes
 
 
-def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping) -> None:
+def _read_export(
+    tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping, known: Known
+) -> None:
     """A table of the practice's own system, if it is one."""
     strange = sources.stranger(offered.content)
     printed = sources.is_printed_remittance(data)
@@ -282,8 +322,9 @@ def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batc
         return
     try:
         read = exports.read(
-            offered.name, data[:], raw=offered.content[:], mapping=mapping, file_id=tally.file_id, key=key
-        )
+            offered.name, data[:], raw=offered.content[:], mapping=mapping, file_id=tally.file_id, key=key,
+            known=known,
+        )  # fmt: skip
     except Exception as error:  # a reader's fault must not cost the other files
         tally.note(broken(0, "file", "file", error))
         return
@@ -291,6 +332,7 @@ def _read_export(tally: Tally, offered: Offered, data: Content, key: bytes, batc
         tally.note(Note(0, "file", "byte 0", *sources.PRINTED))
         return
     tally.note(*read.notes)
+    tally.said = read.said
     tally.persons = {word for word in tally.words if word.lower() in read.names}
     if not read.tables:
         return

@@ -35,6 +35,7 @@ _NUMBERS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
 _DAY_NAMED = re.compile(r"(\d{1,2})[-/ .]+([a-z]{3,9})\.?,?[-/ ,]+(\d{4}|\d{2})", re.I)
 _MONTH_NAMED = re.compile(r"([a-z]{3,9})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?,?[- ]+(\d{4}|\d{2})", re.I)
 _MONEY_MARKS = re.compile(r"[$€£¥\s\u00a0\u202f']|USD|US(?=\$)", re.I)
+_PLAIN = re.compile(r"(-)?(\d{1,10})(?:\.(\d{1,2}))?")  # what most amounts look like, read without further ado
 _NUMBER = {mark: re.compile(rf"(?:\d{{1,3}}(?:{other}\d{{3}})+|\d+)(?:{mark}(\d*))?|{mark}(\d+)")
            for mark, other in ((r"\.", ","), (",", r"\."))}  # fmt: skip
 
@@ -118,9 +119,18 @@ def amounts(values: Iterable[str]) -> list[int | None]:
     [123450, -1200, -1200, -1200, None, None]
     """
     values = list(values)
-    bare = {re.sub(r"[)-]$|[CD]R$", "", _MONEY_MARKS.sub("", value), flags=re.I) for value in set(values)}
+    plain = {value: m for value in set(values) if (m := _PLAIN.fullmatch(value))}
+    others = {value for value in set(values) if value not in plain}
+    bare = {re.sub(r"[)-]$|[CD]R$", "", _MONEY_MARKS.sub("", value), flags=re.I) for value in others}
     commas, points = (sum(_marks_cents(value, _NUMBER[mark]) for value in bare) for mark in (",", r"\."))
-    return each(values, lambda value: _cents(value, _NUMBER["," if commas > points else r"\."]))
+    points += sum(m[3] is not None for m in plain.values())
+    if commas > points:
+        return each(values, lambda value: _cents(value, _NUMBER[","]))
+    known = {value: _cents(value, _NUMBER[r"\."]) for value in others}
+    for value, m in plain.items():
+        cents = int(m[2]) * 100 + int((m[3] or "0").ljust(2, "0"))
+        known[value] = -cents if m[1] else cents
+    return [known[value] for value in values]
 
 
 def _marks_cents(bare: str, number: re.Pattern) -> bool:

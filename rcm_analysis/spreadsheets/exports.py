@@ -14,12 +14,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from rcm_analysis.spreadsheets import ledgers, listings, sheets, terms
+from rcm_analysis.spreadsheets import ledgers, listings, reconciliation, sheets, terms, unseen
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
+from rcm_analysis.spreadsheets.known import Known
 from rcm_analysis.spreadsheets.mappings import (
     DAYS,
     KINDS,
@@ -33,6 +35,7 @@ from rcm_analysis.spreadsheets.mappings import (
 )
 from rcm_analysis.spreadsheets.sheets import MAX_SHEETS, Sheet, SheetError, is_workbook
 from rcm_analysis.spreadsheets.tables import Grid, GridError, grids
+from rcm_analysis.spreadsheets.understanding import Understanding
 from rcm_analysis.store.rows import Note
 
 __all__ = [
@@ -65,6 +68,7 @@ class Read:
     counts: Counter = field(default_factory=Counter)
     cents: Counter = field(default_factory=Counter)
     names: frozenset[str] = frozenset()
+    said: list[str] = field(default_factory=list)  # how a ledger is understood
 
     @property
     def table(self) -> pa.Table | None:
@@ -73,19 +77,22 @@ class Read:
 
 
 def read(
-    name: str, data: bytes, *, raw: bytes, mapping: Mapping | None = None, file_id: str | None = None, key: bytes = b""
-) -> Read:
+    name: str, data: bytes, *, raw: bytes, mapping: Mapping | None = None, file_id: str | None = None, key: bytes = b"",
+    known: Known | None = None,
+) -> Read:  # fmt: skip
     """What a file that holds no X12 tells; `data` is its text as UTF-8, `raw` its own bytes, `key` makes pseudonyms.
+    `known` is what electronic files tell of the claims; a ledger's columns and codes are told from it, and it is held
+    against it.
 
     Every sheet of a workbook that is understood is an export of its own. Raises nothing for bad content: what can't be
     used becomes a `Note` with its sheet, row, column, reason and what to do.
     """
-    mapping = mapping or Mapping()
+    mapping, known = mapping or Mapping(), known or Known()
     try:
         pages = sheets.read(data, raw=raw)
         if terms.understood(pages):
             return _terms(pages[0])
-        found, left_out = _understood(pages, mapping)
+        found, left_out, told = _understood(pages, mapping, known)
         people = frozenset().union(*(_people(page, layout) for page, layout in found))
         for page in pages:
             page.name = _without(page.name, people)
@@ -97,9 +104,17 @@ def read(
     result = Read(kind="+".join(sorted({one.layout.kind for one in made})), names=people)
     try:
         for one in made:
-            _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key)
+            _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key, told.get(id(one.layout)))
     except GridError as error:
         return _refused(str(error), error.advice, names=people)
+    if result.table is not None and result.table.num_rows:
+        for one in made:
+            if id(one.layout) in told:
+                result.said += unseen.explained(one.header, told[id(one.layout)])
+        result.said += [str(one) for one in reconciliation.compare(result.table, known)]
+        wrong = reconciliation.problems(result.table, known, kinds_told=bool(mapping.kinds))
+        if wrong:
+            return _refused("the ledger is not understood: " + "; ".join(wrong), NAME_COLUMN, names=people)
     if len(made) > 1:
         result.counts["claims"] = len({one.texts("claim_number")[i] for one in made for i in one.good()})
     result.notes += [
@@ -119,18 +134,32 @@ def _terms(page: Sheet) -> Read:
     return Read({terms.TABLE: table}, terms.TABLE, notes)
 
 
-def _understood(pages: list[Sheet], mapping: Mapping) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]]]:
-    """The sheets that are understood with their layouts, and the others with rows and what is wrong with them."""
-    found, left_out = [], []
+Ledgers = dict[int, Understanding]  # by the identity of their layout
+
+
+def _understood(
+    pages: list[Sheet], mapping: Mapping, known: Known
+) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]], Ledgers]:
+    """The sheets that are understood with their layouts, the others with what is wrong, and what ledgers' columns mean.
+
+    Raises GridError when none is understood, or when one that is a ledger is not understood wholly.
+    """
+    found: list[tuple[Sheet, Layout]] = []
+    left_out: list[tuple[Sheet, str]] = []
+    told: Ledgers = {}
     for page in pages:
         layout, problem, _ = find_layout(page.rows, mapping)
+        if layout is None or layout.kind == "ledger":
+            layout, meaning = unseen.layout_of(page, mapping, known, layout)
+            if layout and meaning:
+                told[id(layout)] = meaning
         if layout and len(found) < MAX_SHEETS:
             found.append((page, layout))
         else:
             left_out.append((page, problem or f"more than {MAX_SHEETS} sheets are understood"))
     if not found:
         raise GridError(left_out[0][1], NAME_COLUMN)
-    return found, left_out
+    return found, left_out, told
 
 
 def _people(page: Sheet, layout: Layout) -> frozenset[str]:
@@ -144,10 +173,10 @@ def _without(name: str, people: frozenset[str]) -> str:
     return re.sub(r"[^\W\d_]{2,}", lambda word: "~" if word[0].lower() in people else word[0], name)
 
 
-def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes) -> None:
+def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes, told: Understanding | None) -> None:
     """Adds what a grid tells to the tables, counts, totals and remarks."""
     if made.layout.kind == "ledger":
-        table, counts, cents = ledgers.read(made, mapping)
+        table, counts, cents = ledgers.read(made, mapping, told)
         tables = {"ledger": table}
     else:
         tables, counts, cents = listings.read(made, file_id=file_id, key=key)
@@ -166,8 +195,10 @@ def _words(names: list[str]) -> frozenset[str]:
     return frozenset(word.lower() for name in set(names) for word in re.findall(r"[^\W\d_]{2,}", name))
 
 
-def propose(files: Iterable[tuple[bytes, bytes]]) -> str | None:
+def propose(files: Iterable[tuple[bytes, bytes]], known: Known | None = None) -> str | None:
     """The text of a mapping file for exports, each as (text as UTF-8, its own bytes); None if none is a table.
+
+    A ledger whose headings tell nothing is told by what is `known` from electronic files.
 
     Of several files of one kind the first is taken. Posting types are listed with what they are taken for; no other
     cell of the files is shown.
@@ -181,9 +212,13 @@ def propose(files: Iterable[tuple[bytes, bytes]]) -> str | None:
             continue
         for page in pages:
             layout, _, nearest = find_layout(page.rows, Mapping())
+            meaning = None
+            if layout is None or layout.kind == "ledger":
+                with suppress(GridError):
+                    layout, meaning = unseen.layout_of(page, Mapping(), known or Known(), layout)
             layout = layout or _partial(page, nearest)
             if layout and layout.kind not in told:
-                columns, kinds, found = _proposal(page, layout)
+                columns, kinds, found = _proposal(page, layout, meaning)
                 told[layout.kind], order = (columns, kinds), order or found
     sections = [(kind, *told[kind]) for kind in sorted(told, key=KINDS.index)]
     return as_toml(sections, date_order=order) if sections else None
@@ -200,12 +235,16 @@ def _partial(page: Sheet, kind: str) -> Layout | None:
     return best if best and best.columns else None
 
 
-def _proposal(page: Sheet, layout: Layout) -> tuple[dict[str, str], dict[str, str], str | None]:
+def _proposal(
+    page: Sheet, layout: Layout, meaning: Understanding | None
+) -> tuple[dict[str, str], dict[str, str], str | None]:
     header = page.rows[layout.top]
-    columns = {ours: header[places[0]].strip() for ours, places in layout.columns.items()}
+    sides = {"debit_amount": "charge_amount", "credit_amount": "payment_amount"}
+    columns = {sides.get(ours, ours): header[places[0]].strip() for ours, places in layout.columns.items()}
     below = [row for row in page.rows[layout.top + 1 :] if len(row) == len(header)]
     column = lambda ours: [row[layout.columns[ours][0]] for row in below if ours in layout.columns]  # noqa: E731
     orders = [date_order(column(ours)) for ours in DAYS[layout.kind]]
     types = sorted({value.strip() for value in column("kind")} - {""})[:50]
-    kinds = {type_: ledgers.kind_of(type_) for type_ in types} if layout.kind == "ledger" else {}
+    of_types = {type_: kind for (type_, _), kind in meaning.kinds.items()} if meaning else {}
+    kinds = {type_: of_types.get(type_) or ledgers.kind_of(type_) for type_ in types} if layout.kind == "ledger" else {}
     return columns, kinds, next((order for order in orders if order and order != AMBIGUOUS), None)

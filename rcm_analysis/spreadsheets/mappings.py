@@ -29,6 +29,8 @@ from rcm_analysis.spreadsheets import cells
 AMOUNTS = {"charge": "charge_amount", "payment": "payment_amount", "adjustment": "adjustment_amount",
            "write_off": "write_off_amount", "refund": "refund_amount", "transfer": "transfer_amount"}  # fmt: skip
 DEBITS, CREDITS = ("debit", "debits", "debitamount", "debitamt"), ("credit", "credits", "creditamount", "creditamt")
+# further amounts of a ledger's row: payments by who paid, cuts by contract
+MORE_AMOUNTS = ("insurance_amount", "patient_amount", "contractual_amount")
 KEEP, DROP = "keep", "drop"
 HEADER_ROWS = 15  # a header stands among the first rows; titles above it are passed over
 MIN_COLUMNS = 3
@@ -36,13 +38,15 @@ MIN_COLUMNS = 3
 _CLAIM = ("claimnumber", "claimid", "claimno", "claim", "claimnum", "patientcontrolnumber", "pcn", "accountnumber",
           "accountno", "acctno", "acct", "account", "visitid", "visitnumber", "visitno", "visit", "encounter",
           "encounterid", "encounternumber", "invoice", "invoicenumber", "invoiceno", "ticket", "ticketnumber",
-          "tripnumber", "runnumber", "voucher", "superbill")  # fmt: skip
+          "tripnumber", "runnumber", "voucher", "superbill",
+          "encnbr", "encno", "encounterno", "enc", "visitnbr", "appointmentid", "acctnbr", "claimnbr")  # fmt: skip
 _PATIENT = ("patientname", "patient", "ptname", "guarantor", "guarantorname", "membername", "name", "patientfirstname",
             "patientlastname", "lastname", "firstname", "insuredname", "subscribername")  # fmt: skip
 _SERVED = ("servicedate", "dos", "dateofservice", "visitdate", "fromdate", "dosfrom", "fromdos", "encounterdate", "servicefrom",
-           "tripdate", "chargedate", "serviceon", "servicefromdate")  # fmt: skip
+           "tripdate", "chargedate", "serviceon", "servicefromdate", "srvday", "svcdt", "svcdate", "srvdate", "dtofsvc", "servicedt")  # fmt: skip
 _PAYER = ("payer", "payername", "insurance", "insurancename", "carrier", "carriername", "plan", "planname", "payor",
-          "payorname", "financialclass", "insurer", "primarypayer", "primaryinsurance", "insurancecompany")  # fmt: skip
+          "payorname", "financialclass", "insurer", "primarypayer", "primaryinsurance", "insurancecompany", "primarypayername",
+          "claimprimaryinsurancepackage", "primaryinsurancename", "ins", "insname", "fincls", "finclass")  # fmt: skip
 _PROCEDURE = ("procedurecode", "proccode", "procedure", "cpt", "cptcode", "hcpcs", "cpthcpcs", "hcpcscode", "servicecode",
               "chargecode", "cdt", "proc")  # fmt: skip
 _LOCATION = ("location", "facility", "servicelocation", "clinic", "site", "office", "department", "station", "base",
@@ -56,23 +60,42 @@ LEDGER: dict[str, tuple[str, ...]] = {
     "patient_name": _PATIENT,
     "service_date": _SERVED,
     "posted_on": ("postingdate", "posteddate", "postdate", "txndate", "transactiondate", "transdate", "dateposted",
-                  "entrydate", "postedon", "trandate", "date", "depositdate", "activitydate"),
+                  "entrydate", "postedon", "trandate", "trnsctnpostdate", "posttime", "lastposted", "lastactivity", "processdt",
+                  "processdate", "dateentered", "dtentered", "lastactivitydate", "postdt", "lastposteddate", "lastpostdate",
+                  "date", "depositdate", "activitydate"),
     "kind": ("transactiontype", "txntype", "transtype", "trantype", "type", "postingtype", "activitytype", "entrytype",
-             "linetype", "activity", "transaction"),
+             "linetype", "activity", "transaction", "trnsctntype"),
     "code": ("adjustmentcode", "adjcode", "transactioncode", "transcode", "trancode", "writeoffcode", "code", "txncode",
-             "paymentcode", "reasoncode", "adjustmentreasoncode", "adjreasoncode"),
+             "paymentcode", "reasoncode", "adjustmentreasoncode", "adjreasoncode", "accountcode", "writeoffcd", "wocode", "adjcd"),
     "reason": ("adjustmentreason", "adjreason", "reason", "description", "transactiondescription", "transdescription",
-               "adjustmentdescription", "writeoffreason", "comment", "note", "notes", "memo", "remarks", "txndescription"),
+               "adjustmentdescription", "writeoffreason", "woreason", "comment", "note", "notes", "memo", "remarks", "txndescription",
+               "trnsctnreason"),
     "payer_name": _PAYER,
     "procedure": _PROCEDURE,
     "location": _LOCATION,
-    "amount": ("amount", "transactionamount", "txnamount", "transamount", "tranamount", "amt", "value", "total"),
-    "charge_amount": ("charges", "charge", "chargeamount", "billed", "billedamount", "chargeamt", *DEBITS),
-    "payment_amount": ("payments", "payment", "paymentamount", "paid", "paidamount", "pmt", "pmtamount", "receipts", *CREDITS),
-    "adjustment_amount": ("adjustments", "adjustment", "adjustmentamount", "adj", "adjamount", "adjustmentamt"),
-    "write_off_amount": ("writeoffs", "writeoff", "writeoffamount", "woamount"),
+    "amount": ("amount", "transactionamount", "txnamount", "transamount", "tranamount", "amt", "value", "total",
+               "trnsctnamt"),
+    "charge_amount": ("charges", "charge", "chargeamount", "billed", "billedamount", "chargeamt", "chg", "chgs", "chgamt",
+                      "billedcharge", "billedcharges", "billedamt", "fee", "grosscharge", "grosscharges",
+                      *DEBITS),
+    "insurance_amount": ("inspmt", "inspmts", "inspayment", "inspayments", "inspaid", "insurancepayment", "insurancepayments",
+                         "insurancepaid", "payerpayment", "payerpayments", "payerpaid", "payorpaid", "payorpayment",
+                         "carrierpayment", "carrierpaid", "planpaid"),
+    "patient_amount": ("ptpmt", "ptpmts", "ptpayment", "ptpaid", "patpmt", "patpaid", "patientpayment", "patientpayments",
+                       "patientpaid", "selfpayment", "guarantorpayment"),
+    "payment_amount": ("payments", "payment", "paymentamount", "paid", "paidamount", "pmt", "pmtamount", "receipts", "pmts",
+                       "payamount", "amountpaid", "paymentamt", *CREDITS),
+    "contractual_amount": ("contractual", "contractuals", "contractualadjustment", "contractualadj", "contractualamount",
+                           "contractualallowance", "contractualwriteoff", "allowanceadj", "contractadj", "contractualadjustments"),
+    "adjustment_amount": ("adjustments", "adjustment", "adjustmentamount", "adj", "adjamount", "adjustmentamt", "adjs",
+                          "adjamt", "payerwithheld", "withhold", "withheld"),
+    "write_off_amount": ("writeoffs", "writeoff", "writeoffamount", "woamount", "wo", "woamt", "writtenoff", "writeoffamt",
+                         "writeoffadjustment", "writeoffadj", "amountwrittenoff"),
     "refund_amount": ("refunds", "refund", "refundamount"),
     "transfer_amount": ("transfers", "transfer", "transferamount"),
+    "balance": ("balance", "balancedue", "acctbal", "accountbalance", "runningbalance", "bal", "claimbalance", "balanceamount",
+                "outstanding", "outstandingbalance", "currentbalance"),
+    "party": ("trnsfrtype", "transfertype", "payertype", "responsibleparty", "party", "paidby", "paymentsource"),
 }  # fmt: skip
 
 LISTING: dict[str, tuple[str, ...]] = {
@@ -127,7 +150,7 @@ HEADERS = {"ledger": LEDGER, "claims": LISTING, "denials": LISTING}
 NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "denials": (("claim_number",), ("decided_on",), ("denied_amount", "charge", "claim_charge"), ("carc", "reason_text", "rarc", "denied_amount")),
     "claims": (("claim_number",), ("submitted_on",), ("charge", "claim_charge")),
-    "ledger": (("claim_number",), ("posted_on",), ("amount", *AMOUNTS.values())),
+    "ledger": (("claim_number",), ("posted_on",), ("amount", *AMOUNTS.values(), *MORE_AMOUNTS)),
 }  # fmt: skip
 _TELLS_DENIALS = re.compile(r"deni|carc|rarc|remarkcode")
 KINDS = tuple(NEEDED)

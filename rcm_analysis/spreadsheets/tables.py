@@ -83,11 +83,15 @@ class Grid:
             elif value is None and needed:
                 self.reject(i, f"the {what} is missing", ours)
 
-    def reject(self, i: int, reason: str, ours: str | None = None) -> None:
+    def reject(self, i: int, reason: str, ours: str | None = None, advice: str = MEND) -> None:
         """Leaves a row out and says why; only the first reason of a row is told."""
         if i not in self.rejected:
             self.rejected.add(i)
-            self.notes.append(Note(0, "row", self.place(i, ours), reason, MEND))
+            self.notes.append(Note(0, "row", self.place(i, ours), reason, advice))
+
+    def heading(self, ours: str) -> str:
+        """What the export calls one of our columns."""
+        return self.header[self.layout.columns[ours][0]].strip()
 
     def notice(self, place: str, reason: str, advice: str) -> None:
         self.notes.append(Note(0, "notice", place, reason, advice))
@@ -97,7 +101,7 @@ class Grid:
         if self.sheets:
             where = f"sheet {self.sheets[self.sheet(i)]}, row {self.numbers[i] - self.sheet(i) * SHEET_ROWS}"
         if ours in self.layout.columns:
-            where += f', column "{self.header[self.layout.columns[ours][0]].strip()}"'
+            where += f', column "{self.heading(ours)}"'
         return where
 
     def sheet(self, i: int) -> int:

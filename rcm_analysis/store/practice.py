@@ -94,6 +94,11 @@ class Practice:
         paths = (self.folder / f"{name}.csv", self.root / f"{name}.csv")
         return [path for path in paths if path.is_file()]
 
+    def read(self, name: str, columns: list[str]) -> pa.Table | None:
+        """Some columns of a fact table, whatever the day; None where nothing was stored of it."""
+        tables = [pq.read_table(path, columns=columns) for path in self.paths(name)]
+        return pa.concat_tables(tables, promote_options="default") if tables else None
+
     def paths(self, table: str) -> list[Path]:
         paths = [self.folder / "batches" / batch / f"{table}.parquet" for batch in self.batches()]
         return [path for path in paths if path.exists()]
@@ -251,10 +256,33 @@ class Batch:
     def _write(self, name: str) -> None:
         table = pa.concat_tables(self._held.pop(name)).unify_dictionaries()
         if name not in self._writers:
-            path = self.folder / f"{name}.parquet"
-            path.touch(mode=0o600)
-            self._writers[name] = pq.ParquetWriter(path, schema.TABLES[name].arrow(), compression="zstd")
+            self._writers[name] = self._writer(name)
         self._writers[name].write_table(table, row_group_size=ROWS_PER_GROUP)
+
+    def _writer(self, name: str) -> pq.ParquetWriter:
+        """A writer for the table; what was read meanwhile, and is therefore closed, is copied into it."""
+        path, before = self.folder / f"{name}.parquet", self.folder / f".{name}.parquet"
+        if path.exists():
+            path.rename(before)
+        path.touch(mode=0o600)
+        writer = pq.ParquetWriter(path, schema.TABLES[name].arrow(), compression="zstd")
+        if before.exists():
+            with pq.ParquetFile(before) as file:
+                for group in range(file.num_row_groups):
+                    writer.write_table(file.read_row_group(group), row_group_size=ROWS_PER_GROUP)
+            before.unlink()
+        return writer
+
+    def read(self, name: str, columns: list[str]) -> pa.Table | None:
+        """Some columns of what the batch holds so far; None where it holds nothing of the table."""
+        if not self.rows.get(name):
+            return None
+        if name in self._held:
+            self._write(name)
+        writer = self._writers.pop(name, None)
+        if writer:
+            writer.close()
+        return pq.read_table(self.folder / f"{name}.parquet", columns=columns)
 
     def close(self) -> None:
         for name in list(self._held):

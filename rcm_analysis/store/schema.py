@@ -426,6 +426,7 @@ FACTS = (
             ("amount", MONEY, "charges positive; payments, adjustments and write-offs negative; refunds positive"),
             ("code", TEXT, "the practice's adjustment code"),
             ("reason", TEXT, "the practice's reason, with words that could name a person removed", FREE_TEXT),
+            ("word_leaf", TEXT, "write-off leaf that the words told before some were removed; unclassified if none"),
             ("payer_name", TEXT, "payer as the practice names it"),
             ("procedure", TEXT, "procedure code"),
             ("location", TEXT, "location as the practice names it"),
@@ -579,6 +580,20 @@ DERIVED = (
             ("basis", TEXT, "posted"),
             ("remit_category", TEXT, "category of the denial that the remittances tell"),
             ("mismatch", FLAG, "posted as contractual, but no contract cut of a payer explains it"),
+        ),
+    ),
+    Table(
+        "ledger_codes",
+        "adjustment code of the practice",
+        _columns(
+            ("code", TEXT, "the practice's adjustment code, else its reason", FREE_TEXT),
+            ("leaf", TEXT, "what it mostly means, by dollars: a row of `write_off_leaves`"),
+            ("root", TEXT, "necessary, unnecessary, payer or unclassified"),
+            ("postings", COUNT, "postings under the code"),
+            ("amount", MONEY, "positive: written off"),
+            ("evidence", TEXT, "what tells the meaning: words, confirmed, or what most dollars were judged by"),
+            ("confidence", RATE, "how far the meaning can be trusted, of the dollars"),
+            ("confirmed", FLAG, "told by the practice in ledger_codes.csv"),
         ),
     ),
     Table(
