@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rcm_analysis.claims import overlaps, postings, situations
+from rcm_analysis.claims import overlaps, posting_meanings, postings, situations
 from rcm_analysis.months import MONTHS, day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SQL = Path(__file__).parent / "sql"
 DERIVED = tuple(table.name for table in schema.DERIVED)
 _ANSWERS_READ = "229"  # steps before this number gather what payers answered; what it means is told between
+_POSTINGS_WORDED = "405"  # the step that takes what postings mean from what was learned of them
 # What the steps ask for by `getvariable`, besides the day
 VALUES = {
     # Generic CARCs, whose remark code says what was wrong (DOMAIN.md 4.4)
@@ -75,12 +76,14 @@ def derive(
     as_of: date,
     extra_phrases: pd.DataFrame | None = None,
     own_situations: pd.DataFrame | None = None,
+    own_codes: pd.DataFrame | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Makes the tables of the steps in `sql/` on the connection, which then holds `claims`, `denials` and `write_offs`.
 
     Raises StepError naming the file of a step that fails, and SchemaError naming the table and column that is not as
     declared. `extra_phrases` (columns pattern, leaf) are the practice's own words for write-offs, `own_situations` its
-    own rows of `situations`; they come before ours.
+    own rows of `situations`; they come before ours. `own_codes` (columns code, leaf) is what it confirmed of its
+    adjustment codes.
     """
     for name in _REFERENCE:
         _table(con, name, codes.table(name))
@@ -93,7 +96,9 @@ def derive(
     every, values = steps.steps(SQL), {**VALUES, "as_of": as_of}
     steps.run(con, [step for step in every if step.file < _ANSWERS_READ], values)
     situations.resolve(con, own_situations)
-    steps.run(con, [step for step in every if step.file >= _ANSWERS_READ], values)
+    steps.run(con, [step for step in every if _ANSWERS_READ <= step.file < _POSTINGS_WORDED], values)
+    _table(con, "posting_meanings", posting_meanings.learn(con, own_codes))
+    steps.run(con, [step for step in every if step.file >= _POSTINGS_WORDED], values)
     for name in DERIVED:
         schema.check(name, store_engine.columns(con, name))
     return con
@@ -132,6 +137,7 @@ def open_practice(
             as_of=as_of,
             extra_phrases=phrases,
             own_situations=situations.own_rows(own.own_tables("situations")),
+            own_codes=posting_meanings.own_codes(own.own_tables("ledger_codes")),
         )
         if keeps:
             kept.keep(con, own, as_of)

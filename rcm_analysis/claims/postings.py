@@ -69,15 +69,22 @@ class PhrasesError(RcmError):
 
 
 def reasons_of(con: duckdb.DuckDBPyConnection, extra: pd.DataFrame | None) -> pd.DataFrame:
-    """Each distinct code and reason of the ledger's adjustments with the leaf that its words tell."""
+    """Each distinct code, reason and leaf told at ingest of the ledger's adjustments with the leaf that its words tell.
+
+    The user's own words come first, then what all words told at ingest, then what is left of them tells.
+    """
     rows = con.execute(
-        "SELECT coalesce(code, '') AS code, coalesce(reason, '') AS reason FROM ledger "
-        "WHERE kind IN ('adjustment', 'write_off') GROUP BY 1, 2"
+        "SELECT coalesce(code, '') AS code, coalesce(reason, '') AS reason, coalesce(word_leaf, '') AS word_leaf "
+        "FROM ledger WHERE kind IN ('adjustment', 'write_off') GROUP BY 1, 2, 3"
     ).fetchall()
-    pairs = [(code, reason) for code, reason in rows]
-    leaves = codes.classify_reasons(pairs, user_phrases=extra)
-    found = [(code, reason, leaf) for (code, reason), (leaf, _) in zip(pairs, leaves, strict=True)]
-    return pd.DataFrame(found, columns=["code", "reason", "leaf"], dtype=str)
+    pairs = [(code, reason) for code, reason, _ in rows]
+    ours = codes.classify_reasons(pairs)
+    own = codes.classify_reasons(pairs, user_phrases=extra) if extra is not None else ours
+    found = []
+    for (code, reason, told), (leaf, by), mine in zip(rows, ours, own, strict=True):
+        known = told if told not in ("", codes.UNCLASSIFIED) else leaf
+        found.append((code, reason, told, mine[0] if mine != (leaf, by) else known))
+    return pd.DataFrame(found, columns=["code", "reason", "word_leaf", "leaf"], dtype=str)
 
 
 def categories_of_words(con: duckdb.DuckDBPyConnection, extra: pd.DataFrame | None) -> pd.DataFrame:

@@ -91,11 +91,16 @@ def classify_reason(code: str, reason: str, extra: tuple[Phrase, ...] = ()) -> t
     The text outranks the code, the user's own patterns (`extra`) outrank ours, and words as written outrank the same
     words with their spelling mended. Words and codes that tell nothing give ("unclassified", "").
     """
-    phrases = (*extra, *_phrases())
     text = " ".join(re.sub(r"[_\s]+", " ", reason).split())
+    own = _first(extra, text)
+    carc = carc_in(text)
+    if carc and not own and leaf_of_carc(carc):
+        return leaf_of_carc(carc), f"CARC {carc}"
+    phrases = (*extra, *_phrases())
     mended = _respelled(text)
     found = _first(phrases, text) or (mended != text.lower() and _first(phrases, mended)) or _of_code(code, phrases)
-    return found or (UNCLASSIFIED, "")
+    run_together = _posting_codes().get(re.sub(r"[^A-Z]", "", text.upper())) if re.fullmatch(r"\w{6,}", text) else None
+    return found or ((run_together, text) if run_together else (UNCLASSIFIED, ""))
 
 
 def _first(phrases: Iterable[Phrase], text: str) -> tuple[str, str] | None:
@@ -109,6 +114,51 @@ def _of_code(code: str, phrases: Iterable[Phrase]) -> tuple[str, str] | None:
         if candidate in _posting_codes():
             return _posting_codes()[candidate], code
     return _first(phrases, code) if len(short) >= MIN_LETTERS_OF_A_WORDY_CODE else None
+
+
+_NAMED_CARC = re.compile(
+    r"\b(?:CO|PR|OA|PI|CR)[ -]?(\d{1,3}|[A-Z]\d{1,2})\b|\bCARC[ :#-]*(\d{1,3}|[A-Z]\d{1,2})\b"
+    r"|\b(?:adj(?:ust(?:ment)?)?|reason|rsn|denial|deny)\.? (?:code |cd |# ?)?[ :#-]*(\d{1,3}|[A-Z]\d{1,2})\b(?![.,/]\d)(?! day)",
+    re.I,
+)
+
+
+def carc_in(text: str) -> str | None:
+    """The CARC that a text names as one; a number alone is none.
+
+    >>> carc_in("Ins1 adjust code 29"), carc_in("CO-253"), carc_in("balance 45.00 left")
+    ('29', '253', None)
+    """
+    for found in _NAMED_CARC.finditer(text):
+        code = next(filter(None, found.groups())).upper().lstrip("0")
+        if code in _carc_classes():
+            return code
+    return None
+
+
+def leaf_of_carc(carc: str) -> str | None:
+    """Where money goes that is written off under a CARC; None where the patient owes it, and for those that say nothing.
+
+    >>> leaf_of_carc("45"), leaf_of_carc("197"), leaf_of_carc("2")
+    ('contractual', 'authorization', None)
+    """
+    by_class = {"contract": "contractual", "regulatory": "regulatory", "incentive": "regulatory"}
+    known = _posting_codes().get(f"CO{carc}") or _situation_leaves().get(carc)
+    return known or by_class.get(_carc_classes().get(carc, ""))
+
+
+@cache
+def _carc_classes() -> dict[str, str]:
+    return dict(zip(_loaded("carc")["carc"], _loaded("carc")["class"], strict=True))
+
+
+@cache
+def _situation_leaves() -> dict[str, str]:
+    """The leaf of each CARC by itself: the rows of `situations` that ask for nothing else."""
+    rows = _loaded("situations")
+    asked = ["payer_class", "group_code", "rarc", "procedure_family", "place", "told", "fact"]
+    alone = rows[(rows[asked] == "").all(axis=1) & (rows["carc"] != "")]
+    return {carc: leaf for codes_, leaf in zip(alone["carc"], alone["leaf"], strict=True) for carc in codes_.split()}
 
 
 def vocabulary() -> set[str]:

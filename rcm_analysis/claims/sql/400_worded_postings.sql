@@ -1,0 +1,8 @@
+-- Postings with the leaf that the practice's own words tell
+SELECT row_number() OVER (ORDER BY l.file_id, l.row, l.kind, l.amount, l.code, l.reason) AS posting,
+    coalesce(k.claim_number, l.claim_number) AS claim_number, l.known_on, l.row, l.kind, l.posted_by, l.amount, l.code,
+    l.reason, l.payer_name, l.procedure, l.location, l.service_date, r.leaf AS told_leaf
+FROM ledger l
+LEFT JOIN claim_links k ON k.own_number = l.claim_number
+LEFT JOIN posting_reasons r ON r.code = coalesce(l.code, '') AND r.reason = coalesce(l.reason, '')
+    AND r.word_leaf = coalesce(l.word_leaf, '')

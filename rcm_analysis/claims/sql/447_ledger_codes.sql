@@ -1,0 +1,19 @@
+-- What each adjustment code of the practice mostly means, by dollars, and how far that can be trusted
+WITH told AS (
+    SELECT coalesce(nullif(code, ''), reason, '') AS code, told_leaf AS leaf, evidence,
+        count(*) AS postings, sum(amount) AS amount, sum(abs(amount)) AS size,
+        sum(abs(amount) * CAST(confidence AS DOUBLE)) AS sure
+    FROM posting_classes WHERE kind IN ('adjustment', 'write_off') AND amount <> 0 GROUP BY 1, 2, 3),
+leaves AS (
+    SELECT code, leaf, max_by(evidence, (size, evidence)) AS evidence, sum(postings) AS postings, sum(amount) AS amount,
+        sum(size) AS size, sum(sure) AS sure
+    FROM told GROUP BY code, leaf),
+ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY code ORDER BY size DESC, leaf) AS place,
+        sum(postings) OVER (PARTITION BY code) AS all_postings, sum(amount) OVER (PARTITION BY code) AS all_amount,
+        sum(size) OVER (PARTITION BY code) AS all_size
+    FROM leaves)
+SELECT r.code, r.leaf, w.root, CAST(r.all_postings AS INTEGER) AS postings, -r.all_amount AS amount, r.evidence,
+    round(CAST(r.sure AS DOUBLE) / CAST(r.all_size AS DOUBLE), 3) AS confidence, r.evidence = 'confirmed' AS confirmed
+FROM ranked r JOIN write_off_leaves w ON w.leaf = r.leaf
+WHERE r.place = 1
