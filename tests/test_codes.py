@@ -216,6 +216,18 @@ ROOTS = {
 }
 
 
+CARCS_IN_WORDS = [
+    ("Ins1 adjust code 29", "timely_filing"), ("Ins1 adjust code 45", "contractual"), ("CARC 197", "authorization"),
+    ("CO-253", "regulatory"), ("reason 50", "medical_necessity"), ("balance 45.00 left", "unclassified"),
+    ("apply ck 45", "unclassified"), ("SMALLBALANCE", "small_balance"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "leaf"), CARCS_IN_WORDS)
+def test_a_carc_in_words_is_read_and_a_bare_number_is_none(text, leaf):
+    assert codes.classify_reason("", text)[0] == leaf
+
+
 def test_every_leaf_has_its_root():
     leaves = codes.table("write_off_leaves").set_index("leaf")["root"]
     assert leaves.to_dict() == {leaf: root for root, listed in ROOTS.items() for leaf in listed.split()}

@@ -1,0 +1,113 @@
+"""A ledger nobody has seen is understood or refused, never half: disguises of a known one, and what gives them away."""
+
+from __future__ import annotations
+
+import pytest
+from disguises import SIX, Disguise, disguised
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from rcm_analysis.cli import app
+from rcm_analysis.intake import ingest
+from rcm_analysis.spreadsheets import exports
+from rcm_analysis.spreadsheets.known import Known, gather
+from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory) -> tuple[str, Known]:
+    """A ledger with headings that are known, and what the EDI beside it tells."""
+    folder = tmp_path_factory.mktemp("seen")
+    practice.write_practice(folder, claims=400, months=12, seed=5)
+    own = Practice(folder / "s", "p")
+    ingest.ingest(own, [folder / "edi"])
+    return (folder / "ledger.csv").read_text(), gather(own.read)
+
+
+def dollars(found: exports.Read) -> dict[tuple[str, str], float] | None:
+    """Sums by kind and who paid; write-offs are adjustments. None where the ledger was refused."""
+    if found.table is None:
+        return None
+    frame = found.table.select(["kind", "posted_by", "amount"]).to_pandas()
+    kind = frame["kind"].replace("write_off", "adjustment")
+    who = frame["posted_by"].where(kind == "payment", None).fillna("")
+    sums = frame["amount"].astype(float).groupby([kind, who]).sum().round(2)
+    return {key: value for key, value in sums.items() if key[0] not in ("transfer",) and value}
+
+
+def read(text: str, known: Known) -> exports.Read:
+    return exports.read("ledger.csv", text.encode(), raw=text.encode(), known=known)
+
+
+def test_the_known_ledger_is_understood(seen):
+    text, known = seen
+    assert dollars(read(text, known))
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_a_disguise_changes_no_dollar(seen, name):
+    text, known = seen
+    assert dollars(read(disguised(text, SIX[name]), known)) == dollars(read(text, known))
+
+
+WAYS = st.builds(
+    Disguise, st.sampled_from(["kept", "letters", "strange"]), st.sampled_from(["kept", "opaque", "foreign", "none"]),
+    st.sampled_from(["signed", "turned", "brackets", "positive", "sides", "sides_signed", "several"]),
+    st.sampled_from(["kept", "lower", "zeros", "cut"]), st.sampled_from(["nothing", "titles", "balance", "dates_iso", "semicolons"]),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(how=WAYS)
+def test_dollars_are_equal_or_the_ledger_is_refused(seen, how):
+    text, known = seen
+    got = dollars(read(disguised(text, how), known))
+    assert got is None or got == dollars(read(text, known))
+
+
+def test_a_refused_ledger_names_what_is_left_and_stores_nothing(seen):
+    text, known = seen
+    lines = text.splitlines()
+    more = "\n".join([lines[0] + ",Fee 7", *(f"{line},{i % 90 + 1}.37" for i, line in enumerate(lines[1:]))])
+    found = read(more, known)
+    assert found.table is None
+    assert '"Fee 7" (like 9.99, 99.99)' in found.notes[0].reason
+
+
+def test_a_ledger_beside_other_edi_is_refused(seen):
+    text, known = seen
+    off = text.replace(".00\n", ".50\n")
+    found = read(off, known)
+    assert found.table is None and "charges agree on" in found.notes[0].reason
+
+
+def test_what_edi_of_the_same_ingest_tells_counts(seen, tmp_path):
+    text, _ = seen
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    (tmp_path / "in/ledger.csv").write_text(disguised(text, SIX["sides"]))
+    outcome = ingest.ingest(Practice(tmp_path / "s", "p"), [tmp_path / "in/ledger.csv", tmp_path / "in/edi"])
+    assert {file["status"] for file in outcome.files} == {"accepted"}
+    alone = ingest.ingest(Practice(tmp_path / "alone", "p"), [tmp_path / "in/ledger.csv"])
+    assert alone.files[0]["status"] == "rejected"
+
+
+def test_a_dry_run_says_how_a_ledger_is_understood_and_stores_nothing(seen, tmp_path):
+    text, _ = seen
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    (tmp_path / "in/ledger.csv").write_text(disguised(text, SIX["sides"]))
+    told = [
+        "ingest",
+        str(tmp_path / "in/edi"),
+        str(tmp_path / "in/ledger.csv"),
+        "--practice",
+        "p",
+        "--store",
+        str(tmp_path / "s"),
+    ]
+    result = CliRunner().invoke(app, [*told, "--check"])
+    assert result.exit_code == 0
+    assert '"A" is claim_number: 100% of its numbers are in the electronic files' in result.output
+    assert "charge: K1" in result.output and "persons" in result.output and "charges agree on 100.0%" in result.output
+    assert not (tmp_path / "s").exists()
