@@ -91,7 +91,9 @@ def test_outcomes_are_those_the_ledger_tells(demo_con):
     state = cases["claim_number"].map(states)
     assert (cases.loc[state == "written_off", "outcome"] == "written_off").mean() > 0.99
     assert (
-        state[cases["outcome"].isna()].isin(["denied_open", "resubmitted", "open_past_window", "partially_paid"])
+        state[cases["outcome"].isna()].isin(
+            ["denied_open", "resubmitted", "open_past_window", "unpaid_no_reason", "taken_back"]
+        )
     ).all()
     assert cases.loc[cases["outcome"].notna(), "settled_on"].notna().all()
     assert (cases["settled_on"].dropna() >= cases.loc[cases["settled_on"].notna(), "denied_on"]).all()

@@ -220,15 +220,14 @@ def payer_by_category(view: View, *, months: int | None = None) -> pd.DataFrame:
 def waterfall(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Where initially denied charges went: outcome, claims, amount; the outcomes add up to what was denied.
 
-    A claim's denied charges go to one outcome by its state: paid later is recovered, written off or past the window
-    is lost, moved to the patient, else still open.
+    Each line refused in the first decision has one outcome: paid after all, moved to the patient, given up by the
+    practice's own posting, or still open. A claim counts once under each outcome of its lines.
     """
-    outcome = (f"CASE WHEN state IN ('written_off', 'open_past_window') THEN '{LOST}' WHEN paid_after_first THEN '{RECOVERED}' "
-               f"WHEN state IN ('denied_open', 'resubmitted', 'partially_paid') AND open_balance > 0 THEN '{OPEN}' "
-               f"WHEN state = 'patient' OR patient_share > 0 THEN '{PATIENT}' "
-               f"WHEN written_off > 0 THEN '{LOST}' ELSE '{OPEN}' END")  # fmt: skip
-    table = _frame(view, f"SELECT {outcome} AS outcome, count(*) AS claims, sum(denied_amount) AS amount FROM claims "
-                   f"WHERE initially_denied AND {_between('first_decided_on', view, months)} GROUP BY 1", ("amount",))  # fmt: skip
+    outcome = (f"CASE WHEN d.outcome IN ('recovered', 'partly_recovered') THEN '{RECOVERED}' WHEN d.outcome = 'patient' THEN '{PATIENT}' "
+               f"WHEN d.outcome = 'lost' THEN '{LOST}' ELSE '{OPEN}' END")  # fmt: skip
+    table = _frame(view, f"SELECT {outcome} AS outcome, count(DISTINCT claim_number) AS claims, sum(d.denied_amount) AS amount "
+                   "FROM denials d JOIN claims c USING (claim_number) WHERE d.at_first_decision AND NOT d.is_partial "
+                   f"AND {_between('c.first_decided_on', view, months)} GROUP BY 1", ("amount",))  # fmt: skip
     table = table.set_index("outcome").reindex([RECOVERED, PATIENT, OPEN, LOST], fill_value=0).reset_index()
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01))
 
@@ -236,7 +235,7 @@ def waterfall(view: View, *, months: int | None = None) -> pd.DataFrame:
 def largest_open(view: View) -> pd.DataFrame:
     """Open denied claims by balance: what to work first until there is a risk model."""
     return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
-                  "WHERE state IN ('denied_open', 'resubmitted') AND ever_denied ORDER BY open_balance DESC, claim_number",
+                  "WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'resubmitted') ORDER BY open_balance DESC, claim_number",
                   ("open_balance",))  # fmt: skip
 
 

@@ -58,7 +58,8 @@ POSTINGS = "(SELECT p.*, p.known_on AS posted_on FROM posting_classes p WHERE cl
 WRITE_OFFS = (
     "(SELECT w.*, c.payer_name, c.location, c.rendering_npi FROM write_offs w JOIN claims c USING (claim_number))"
 )
-OPEN_STATES = "('submitted', 'accepted', 'resubmitted', 'denied_open', 'rejected')"
+OPEN_STATES = ("('submitted', 'accepted', 'pending', 'forwarded', 'appealed', 'resubmitted', 'taken_back', 'unpaid_no_reason', "
+               "'open_past_window', 'denied_open', 'rejected', 'unbilled')")  # fmt: skip
 
 MEASURES = (
     Measure("initial_denial_rate", "Initial denial rate", "share", CLAIMS,
@@ -78,11 +79,11 @@ MEASURES = (
             "Service lines denied in the claim's first decision, over service lines in it.",
             "stated best practice for reporting, DOMAIN.md 3.1 [9][13]"),
     Measure("final_denial_rate", "Final denial rate", "share", CLAIMS,
-            "CASE WHEN ever_denied AND state IN ('written_off', 'open_past_window') THEN 1 ELSE 0 END",
+            "CASE WHEN denial_lost THEN 1 ELSE 0 END",
             "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END", ("decision_month", "service_month"),
             CLAIM_DIMENSIONS, "down",
-            "Claims denied and then written off, or open past the correction and appeal windows, over claims with a "
-            "first decision. Young months are not complete.", "DOMAIN.md 3.3", matures_days=OUTCOME_DAYS),
+            "Claims with a denied line that the practice wrote off, over claims with a first decision; a line of a paid claim "
+            "counts, a usual deadline that has passed does not. Young months are not complete.", "DOMAIN.md 3.3", matures_days=OUTCOME_DAYS),
     Measure("rejection_rate", "Rejection rate", "share", CLAIMS,
             "CASE WHEN rejected THEN 1 ELSE 0 END", "CASE WHEN acknowledged THEN 1 ELSE 0 END",
             ("submission_month",), CLAIM_DIMENSIONS, "down",
@@ -110,8 +111,13 @@ MEASURES = (
             ("payer_name", "location"), "down",
             "Unnecessary write-offs, bad debt included, over all write-offs other than contractual and regulatory "
             "allowances.", "DOMAIN.md 3.3", counts=False),
+    Measure("avoidable_write_off_share_without_bad_debt", "Avoidable share of write-offs without bad debt", "share", WRITE_OFFS,
+            "CASE WHEN root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') THEN amount ELSE 0 END",
+            "CASE WHEN leaf NOT IN ('contractual', 'regulatory', 'bad_debt', 'bad_debt_uninsured') THEN amount ELSE 0 END",
+            ("posting_month",), ("payer_name", "location"), "down",
+            "The same without bad debt above and below the line: finance reports it apart.", "DOMAIN.md 3.3, 4.1", counts=False),
     Measure("denial_write_off_share", "Denial write-offs, share of net revenue", "share",
-            "(SELECT posted_on, amount AS lost, 0 AS net FROM write_offs WHERE root = 'unnecessary' AND leaf <> 'bad_debt' "
+            "(SELECT posted_on, amount AS lost, 0 AS net FROM write_offs WHERE root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') "
             f"UNION ALL SELECT posted_on, 0, amount FROM {POSTINGS} WHERE kind = 'charge' OR (kind IN ('adjustment', 'write_off') "
             "AND told_leaf IN ('contractual', 'regulatory')))",
             "lost", "net", ("posting_month",), (), "down",

@@ -526,6 +526,7 @@ DERIVED = (
             ("last_category", TEXT, "category of the denial that stands last"),
             ("denied_charge", MONEY, "charges of the lines denied in the first decision"),
             ("is_qmb", FLAG, "a Qualified Medicare Beneficiary by the payer's word: nothing may be collected"),
+            ("denial_lost", FLAG, "a denied line was written off by the practice's own posting"),
         ),
     ),
     Table(

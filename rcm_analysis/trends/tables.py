@@ -276,7 +276,7 @@ def to_forecast(view: View, what: str, *, months: int | None = None) -> pd.DataF
     """month, value for `denials` (claims first denied in the month) or `write_offs` (USD lost to denials)."""
     first, last = view.window(months)
     sources = {"denials": ("count(*)", "claims WHERE initially_denied AND", "first_decided_on"),
-               "write_offs": ("sum(amount)", "write_offs WHERE root = 'unnecessary' AND leaf <> 'bad_debt' AND", "posted_on")}  # fmt: skip
+               "write_offs": ("sum(amount)", "write_offs WHERE root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') AND", "posted_on")}  # fmt: skip
     value, source, day = sources[what]
     table = view.execute(f"SELECT strftime({day}, '%Y-%m') AS month, CAST({value} AS DOUBLE) AS value FROM {source} "
                         f"{day} BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY 1 ORDER BY 1").df()  # fmt: skip

@@ -13,7 +13,7 @@ WITH refusals AS (
         bool_or(outcome IN ('open', 'open_past_window') AND kind = 'refused') AS is_refused, bool_or(outcome = 'lost') AS is_lost
     FROM denied_line_outcomes GROUP BY claim_number),
 stated AS (
-    SELECT f.*, CASE
+    SELECT f.*, r.is_lost, CASE
         WHEN last_frequency = '8' AND last_submitted_on >= coalesce(last_decided_on, last_submitted_on) OR v.claim_number IS NOT NULL THEN 'voided'
         WHEN first_decided_on IS NULL AND submissions = 0 AND statuses IS NULL AND last_answered_on IS NULL AND coalesce(insurance_paid, 0) <= 0 THEN
             CASE WHEN coalesce(ledger_payer, '') = '' OR regexp_matches(lower(ledger_payer), '^(self.?pay|patient|private pay|uninsured|no insurance|none|cash|sp)$') THEN 'self_pay'
@@ -48,5 +48,6 @@ SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi
     paid_after_first, patient_key, ever_denied, last_denied_on, last_decided_on, statuses > 0 AS acknowledged, in_ledger,
     CASE WHEN written_off <> 0 THEN 'posted' END AS write_off_basis,
     coalesce(unprocessable, false) AS unprocessable, coalesce(unprocessable_now, false) AS unprocessable_now,
-    filing_deadline, last_submitted_on, last_category, denied_charge, is_qmb
+    filing_deadline, last_submitted_on, last_category, denied_charge, is_qmb,
+    coalesce(is_lost, false) AS denial_lost
 FROM stated
