@@ -12,6 +12,7 @@ WITH refusals AS (
         bool_or(outcome IN ('open', 'open_past_window') AND kind = 'unexplained') AS is_unexplained,
         bool_or(outcome IN ('open', 'open_past_window') AND kind = 'refused') AS is_refused, bool_or(outcome = 'lost') AS is_lost
     FROM denied_line_outcomes GROUP BY claim_number),
+in_work AS (SELECT DISTINCT claim_number FROM line_lives WHERE pending),
 stated AS (
     SELECT f.*, r.is_lost, CASE
         WHEN last_frequency = '8' AND last_submitted_on >= coalesce(last_decided_on, last_submitted_on) OR v.claim_number IS NOT NULL THEN 'voided'
@@ -24,7 +25,7 @@ stated AS (
             CASE WHEN coalesce(last_rejected, false) AND coalesce(last_submitted_on <= last_rejected_on, true) THEN 'rejected'
                 WHEN written_off > 0 AND owed <= 0 THEN 'written_off'
                 WHEN statuses > 0 AND NOT coalesce(last_rejected, false) THEN 'accepted' ELSE 'submitted' END
-        WHEN pended AND paid <= 0 THEN 'pending'
+        WHEN (pended AND paid <= 0) OR (w.claim_number IS NOT NULL AND owed > 0) THEN 'pending'
         WHEN not_ours AND paid <= 0 THEN 'forwarded'
         WHEN r.is_open THEN
             CASE WHEN last_submitted_on > last_decided_on THEN 'resubmitted'
@@ -35,7 +36,7 @@ stated AS (
         WHEN patient_share > 0 AND NOT is_qmb AND CASE WHEN in_ledger THEN balance > 0 AND patient_share > by_patient ELSE true END THEN 'patient'
         WHEN r.is_lost OR (ever_denied AND write_off_leaf = 'dry_run' AND owed <= 0) THEN CASE WHEN paid > 0 THEN 'partially_paid' ELSE 'written_off' END
         ELSE 'paid' END AS state
-    FROM claim_facts f LEFT JOIN refusals r USING (claim_number) LEFT JOIN voided_claims v USING (claim_number))
+    FROM claim_facts f LEFT JOIN refusals r USING (claim_number) LEFT JOIN in_work w USING (claim_number) LEFT JOIN voided_claims v USING (claim_number))
 SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi, rendering_npi, location,
     place_of_service, service_date, submitted_on, first_decided_on, charge, allowed, paid, patient_share,
     rejected, initially_denied, denied_amount, category, group_code, carc, rarc,

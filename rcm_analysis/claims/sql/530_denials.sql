@@ -16,7 +16,9 @@ SELECT r.claim_number, r.line_number, r.decided_on, r.payer_id, r.payer_name, r.
         PARTITION BY r.claim_number, r.line_key ORDER BY r.is_partial, r.decided_on, r.remittance_id, r.line_number) = 1 AS is_first,
     coalesce(f.in_first, false) AS at_first_decision, r.is_partial, r.unprocessable, r.payer_order,
     c.service_date, c.submitted_on,
-    CASE WHEN o.outcome = 'recovered' AND o.paid > 0 AND b.claim_number IS NOT NULL THEN 'partly_recovered' ELSE coalesce(o.outcome, 'open') END AS outcome,
+    CASE WHEN r.is_partial AND o.outcome IS NULL THEN CASE WHEN r.group_code = 'PR' THEN 'patient' WHEN c.open_balance > 0 THEN 'open'
+            WHEN c.written_off > 0 THEN 'lost' ELSE 'recovered' END
+        WHEN o.outcome = 'recovered' AND o.paid > 0 AND b.claim_number IS NOT NULL THEN 'partly_recovered' ELSE coalesce(o.outcome, 'open') END AS outcome,
     coalesce(CASE WHEN NOT r.told_by_words THEN nullif(r.route, '') END, u.route, t.route) AS route,
     CASE WHEN r.told_by_words THEN k.leaf ELSE coalesce(nullif(r.leaf, ''), k.leaf) END AS leaf, nullif(r.situation, '') AS situation,
     r.payer_class, o.outcome_on
