@@ -485,6 +485,24 @@ def practices(store: StoreOption = STORE) -> None:
     )
 
 
+@app.command(name="codes")
+def codes_(
+    compare: Annotated[Path | None, typer.Argument(help="A list of codes to compare with, one a row.")] = None,
+) -> None:
+    """Say of what date the code tables are, and compare them with a list of yours.
+
+    Example: rcm codes carc.csv
+    """
+    from rcm_analysis.reference import codes
+
+    table = (
+        codes.table("code_lists")[["code_list", "label", "as_of", "source"]]
+        if compare is None
+        else codes.compared(compare)
+    )
+    _print(list(table.columns), table.astype(str).to_numpy().tolist(), "no code was found in the list")
+
+
 @app.command()
 def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in the worklist.")], practice: PracticeOption,
             store: StoreOption = STORE, as_of: Annotated[str | None, typer.Option(help="The day of the question; the newest by default.")] = None) -> None:  # fmt: skip

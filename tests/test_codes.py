@@ -400,3 +400,10 @@ def test_the_vocabulary_is_words_not_pieces_of_patterns():
     words = codes.vocabulary()
     assert {"never", "authorization", "charity", "bankruptcy", "tfl", "sequestration"} <= words
     assert not {"bcharit", "bauth", "wcharit"} & words
+
+
+def test_a_list_of_the_users_is_compared_with_ours(tmp_path):
+    (tmp_path / "mine.csv").write_text("code,text\n45,x\n309,y\nN130,z\nN999,q\nstart date,2026\n")
+    found = codes.compared(tmp_path / "mine.csv").set_index("code_list")
+    assert found["missing_here"].to_dict() == {"carc": "309", "rarc": "N999"}
+    assert found.loc["carc", "missing_there"].startswith("1 2 3 4 5 6") and " 45 " not in found.loc["carc", "missing_there"]

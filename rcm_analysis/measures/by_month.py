@@ -182,6 +182,29 @@ def decisions_told(view: View, *, months: int | None = None) -> pd.DataFrame:
         WHERE {_between("first_decided_on", view, months)} GROUP BY 1 ORDER BY 1""")  # fmt: skip
 
 
+def unknown_codes(view: View, *, months: int | None = None) -> pd.DataFrame:
+    """Reason and remark codes that our tables do not hold, by code: uses, share of all uses of its kind, and dollars.
+
+    kind  code  uses  share  amount
+    CARC  999   12    .0004  1,080.00    refused, for want of a better word
+    RARC  N999  40    .0100  3,310.00    adjustments of the lines that carry it
+    """
+    window = _between("d.known_on", view, months)
+    return _frame(view, f"""
+        WITH carcs AS (
+            SELECT 'CARC' AS kind, a.carc AS code, c.carc IS NULL AS unknown, a.amount FROM adjustments a
+            JOIN decisions d USING (remittance_id) LEFT JOIN carc c ON c.carc = a.carc WHERE {window}),
+        cut AS (SELECT remittance_id, line_number, sum(amount) AS amount FROM adjustments GROUP BY 1, 2),
+        rarcs AS (
+            SELECT 'RARC' AS kind, m.rarc AS code, r.rarc IS NULL AS unknown, coalesce(x.amount, 0) AS amount FROM remarks m
+            JOIN decisions d USING (remittance_id) LEFT JOIN rarc r ON r.rarc = m.rarc
+            LEFT JOIN cut x ON x.remittance_id = m.remittance_id AND x.line_number = m.line_number WHERE {window}),
+        every AS (SELECT * FROM carcs UNION ALL SELECT * FROM rarcs),
+        totals AS (SELECT kind, count(*) AS uses FROM every GROUP BY kind)
+        SELECT kind, code, count(*) AS uses, count(*) * 1.0 / any_value(t.uses) AS share, sum(amount) AS amount
+        FROM every JOIN totals t USING (kind) WHERE unknown GROUP BY kind, code ORDER BY amount DESC, kind, code""", ("amount", "share"))  # fmt: skip
+
+
 def rejects(view: View) -> pd.DataFrame:
     """Files, claims, rows and values not accepted, with place, reason and advice."""
     return _frame(view, "SELECT name, level, place, reason, advice FROM rejects ORDER BY name, place, reason")
@@ -205,7 +228,9 @@ def denial_reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
     """First denials by category: claims, denied_amount, share, top code, owner and fix of the most frequent code."""
     table = _frame(view, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, mode(c.carc) AS carc, "
                    "mode(t.owner) AS owner, mode(t.fix) AS fix, sum(CASE WHEN t.preventable = 'yes' THEN 1 ELSE 0 END) AS preventable "
-                   f"FROM claims c LEFT JOIN carc t ON t.carc = c.carc WHERE c.initially_denied AND {_between('c.first_decided_on', view, months)} "
+                   "FROM claims c LEFT JOIN (SELECT claim_number, max_by(owner, (denied_amount, line_number)) AS owner, "
+                   "max_by(fix, (denied_amount, line_number)) AS fix, max_by(preventable, (denied_amount, line_number)) AS preventable "
+                   f"FROM denials WHERE at_first_decision AND NOT is_partial GROUP BY claim_number) t USING (claim_number) WHERE c.initially_denied AND {_between('c.first_decided_on', view, months)} "
                    "GROUP BY c.category", ("denied_amount",))  # fmt: skip
     table = table.assign(share=table["claims"] / max(table["claims"].sum(), 1))
     return table.sort_values(["claims", "category"], ascending=[False, True], ignore_index=True)

@@ -237,6 +237,7 @@ COLUMNS = {
     "unnecessary": Column("Unnecessary", "usd0"),
     "upper": Column("to", "share"),
     "usd_per_touch": Column("Per touch", "usd0", "recoverable dollars per touch"),
+    "uses": Column("Uses", "count"),
     "value": Column("Here", "share"),
     "verdict": Column("Here it is"),
     "what": Column("What"),

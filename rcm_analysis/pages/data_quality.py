@@ -119,6 +119,12 @@ def possible_links(table: pd.DataFrame) -> Table:
     return Table(table, "possible_links", "Links not made", columns)
 
 
+def unknown_codes(table: pd.DataFrame) -> Table:
+    """Codes of the payers that our tables do not hold: read as refusals, and asked for rather than guessed."""
+    columns = named("kind code uses share amount", kind="List", share="Of all uses")
+    return Table(table, "unknown_codes", "Codes that our tables do not hold", columns)
+
+
 def rejects(table: pd.DataFrame) -> Table:
     """What was not accepted, with its place."""
     return Table(table, "rejects", "Not accepted, or accepted with a remark", "name level place reason advice")

@@ -65,6 +65,40 @@ def table(name: str) -> pd.DataFrame:
     return _loaded(name).copy()
 
 
+def compared(path: Path) -> pd.DataFrame:
+    """Our tables of reasons and remarks beside a list of the user's: code_list, ours, theirs, missing here, missing there.
+
+    The list is text or CSV; a code stands first in its row. Codes of M, MA and N are remarks.
+
+    code_list  ours  theirs  missing_here  missing_there
+    carc       299   301     307 309       187
+    """
+    cells = [line.split(",")[0].strip().strip('"').upper() for line in path.read_text("utf-8-sig").splitlines()]
+    theirs = {cell for cell in cells if re.fullmatch(r"[A-Z]{0,2}\d{1,3}", cell)}
+    remarks = {code for code in theirs if re.fullmatch(r"(?:MA?|N)\d+", code)}
+    found = []
+    for name, codes_ in (("carc", theirs - remarks), ("rarc", remarks)):
+        rows = _loaded(name)
+        ours = set(rows[name])
+        current = set(rows.loc[rows["active"] == "yes", name]) if "active" in rows else ours
+        if codes_:
+            found.append(
+                (
+                    name,
+                    len(current),
+                    len(codes_),
+                    " ".join(sorted(codes_ - ours, key=_by_number)),
+                    " ".join(sorted(current - codes_, key=_by_number)),
+                )
+            )
+    return pd.DataFrame(found, columns=["code_list", "ours", "theirs", "missing_here", "missing_there"])
+
+
+def _by_number(code: str) -> tuple[str, int]:
+    letters = code.rstrip("0123456789")
+    return letters, int(code[len(letters) :] or 0)
+
+
 def driving_precedence() -> list[str]:
     """The denial categories, the one that names a line with equal dollars first."""
     return list(PRECEDENCE)
