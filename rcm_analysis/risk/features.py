@@ -80,7 +80,8 @@ _CASES = f"""
               GROUP BY claim_number, decided_on QUALIFY row_number() OVER (PARTITION BY claim_number ORDER BY decided_on DESC) = 1)
             USING (claim_number)
         WHERE l.kind = 'transfer' AND l.known_on >= c.last_denied_on
-        GROUP BY c.claim_number, refused HAVING abs(sum(l.amount)) >= refused - {CENTS_OF_A_TRANSFER}),
+        GROUP BY c.claim_number, refused, c.group_code, c.patient_share
+        HAVING abs(sum(l.amount)) >= refused + CASE WHEN c.group_code = 'PR' THEN 0 ELSE c.patient_share END - {CENTS_OF_A_TRANSFER}),
     lines AS (
         SELECT claim_number, bool_or(outcome IN ('open', 'open_past_window')) AS is_open, bool_or(outcome = 'recovered') AS is_recovered,
             max(outcome_on) AS settled_on FROM denied_line_outcomes GROUP BY claim_number),

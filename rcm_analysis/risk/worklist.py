@@ -148,9 +148,12 @@ def standing(view: View, trained: Trained) -> pd.DataFrame:
         known_on=pd.Timestamp(view.as_of)
     )
     found = features.features(view, left)
-    balance = view.execute(
-        "SELECT claim_number, CAST(open_balance AS DOUBLE) AS open_balance FROM claims WHERE open_balance > 0"
-    ).df()
+    # a refusal under PR is the patient's on paper: until the practice moves it, its line is open all the same
+    balance = view.execute("""
+        SELECT claim_number, CAST(greatest(c.open_balance, coalesce(o.amount, 0)) AS DOUBLE) AS open_balance FROM claims c
+        LEFT JOIN (SELECT claim_number, sum(amount) AS amount FROM denied_line_outcomes
+            WHERE outcome IN ('open', 'open_past_window') AND group_code = 'PR' GROUP BY claim_number) o USING (claim_number)
+        WHERE c.open_balance > 0 OR o.amount > 0""").df()
     found = found.merge(balance, on="claim_number", how="inner", validate="one_to_one")
     return found.assign(at_stake_usd=np.minimum(found["open_balance"], found["refused_usd"]))
 

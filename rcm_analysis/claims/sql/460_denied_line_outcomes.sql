@@ -42,7 +42,7 @@ judged AS (
         coalesce(f.lost > 0 AND f.last_lost_on >= s.last_on AND (f.lost >= w.amount - 0.50 OR f.owed <= 0), false) AS all_written_off
     FROM standing s JOIN claim_facts f USING (claim_number) LEFT JOIN posted p ON p.claim_number = s.claim_number AND p.line_key = s.line_key
     LEFT JOIN wanted w ON w.claim_number = s.claim_number)
-SELECT claim_number, line_key, line_number, last_line_number, remittance_id, procedure, charge, kind, is_refused, amount, paid, first_on, refused_on, last_on,
+SELECT claim_number, line_key, line_number, last_line_number, remittance_id, procedure, charge, kind, is_refused, group_code, amount, paid, first_on, refused_on, last_on,
     CASE WHEN told = 'recovered' THEN 'recovered' WHEN told = 'patient' AND NOT is_refused THEN 'patient'
         WHEN told = 'rest' THEN CASE WHEN owed > 0 THEN 'open' ELSE 'recovered' END
         WHEN own_write_off OR all_written_off THEN 'lost'
