@@ -88,7 +88,7 @@ def small_cells(text: str) -> list[str]:
 def test_no_small_count_on_any_page(variant):
     pages = {name: text for name, text in files(variant).items() if name.endswith(".html")}
     assert len(pages) >= 4
-    for name, text in words.items():
+    for name, text in pages.items():
         assert small_cells(text) == [], name
         assert "fewer than 11" in text or "–" in text
 

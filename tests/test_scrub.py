@@ -481,7 +481,7 @@ def test_nothing_is_written_unless_all_is(unlearned, tmp_path, monkeypatch, faul
         whole = divide_837.divide
         monkeypatch.setattr(divide_837, "divide", lambda data, keep: b"" if b"CLM*B*" in data else whole(data, keep))
     else:
-        monkeypatch.setattr(scrub.os, "fsync", fails_at(2))
+        monkeypatch.setattr(os, "fsync", fails_at(2))
     (tmp_path / "a.837").write_bytes(many_claims("A3"))
     done = annotated(unlearned, out, tmp_path / "a.837", tmp_path / "b.837")
     words = {"lost": "b.837 holds 3 claims and its two parts 0", "full": "No space left on device"}
