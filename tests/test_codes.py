@@ -406,4 +406,7 @@ def test_a_list_of_the_users_is_compared_with_ours(tmp_path):
     (tmp_path / "mine.csv").write_text("code,text\n45,x\n309,y\nN130,z\nN999,q\nstart date,2026\n")
     found = codes.compared(tmp_path / "mine.csv").set_index("code_list")
     assert found["missing_here"].to_dict() == {"carc": "309", "rarc": "N999"}
-    assert found.loc["carc", "missing_there"].startswith("1 2 3 4 5 6") and " 45 " not in found.loc["carc", "missing_there"]
+    assert (
+        found.loc["carc", "missing_there"].startswith("1 2 3 4 5 6")
+        and " 45 " not in found.loc["carc", "missing_there"]
+    )

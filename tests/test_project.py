@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import rcm_analysis
 from rcm_analysis import cli, settings
-from rcm_analysis.claims import situations
+from rcm_analysis.claims import derive, situations
 from rcm_analysis.reference import codes
 from rcm_analysis.store import dictionary, schema
 
@@ -92,6 +92,19 @@ def test_rooms_are_entered_one_way():
         room = path.relative_to(PACKAGE).parts[0]
         wrong = rooms_imported(path) - GROUND - {room} - allowed.get(room, set())
         assert not wrong or path.stem in DOORS, f"{path.relative_to(PACKAGE)} imports {wrong}"
+
+
+def test_no_room_reads_another_rooms_step():
+    readable = {table.name for table in (*schema.FACTS, *schema.DERIVED, *schema.SHARED)} | set(codes.names())
+    for room, frames in {"claims": derive.FRAMES, "prevention": ()}.items():
+        own = {path.stem.split("_", 1)[1] for path in (PACKAGE / room).rglob("*.sql")} | set(frames)
+        paths = [path for path in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.sql"), *ROOT.glob("notebooks/*.ipynb"))
+                 if room not in path.parts]  # fmt: skip
+        for path in paths:
+            text = path.read_text("utf-8")
+            named_there = set(re.findall(r"\b(\w+) AS \(", text))
+            read = set(re.findall(r"\b(?:FROM|JOIN) +(\w+)", text)) - named_there
+            assert not read & own - readable, f"{path.name} reads {read & own - readable} of {room}"
 
 
 def test_the_longest_chain_of_rooms_is_five():
@@ -205,7 +218,7 @@ def test_every_environment_variable_is_in_the_documents():
 def test_the_data_dictionary_is_the_schema():
     text = (ROOT / "data/README.md").read_text("utf-8")
     assert text == dictionary.written(text), "write it again: python -m rcm_analysis.store.dictionary"
-    for table in (*schema.FACTS, *schema.DERIVED, *schema.ANALYSES):
+    for table in (*schema.FACTS, *schema.DERIVED, *schema.SHARED, *schema.ANALYSES):
         assert f"### {table.name}\n" in text
 
 

@@ -23,6 +23,14 @@ def test_a_derived_table_is_as_declared(demo_con, table):
     )
 
 
+@pytest.mark.parametrize("table", [table.name for table in schema.SHARED])
+def test_a_step_that_rooms_share_has_the_columns_declared(demo_con, table):
+    made = engine.columns(demo_con.con, table)
+    schema.check(table, made)
+    with pytest.raises(schema.SchemaError, match=rf"{table}\.{made.names[0]} is declared and was not made"):
+        schema.check(table, made.remove(0))
+
+
 @pytest.mark.parametrize("table", ["measures", "clusters", "cluster_members", "risk", "signals"])
 def test_an_analysis_has_the_types_declared(demo_con, table):
     export.frame(demo_con, table)

@@ -59,6 +59,14 @@ VALUES = {
     ],
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
 }
+# Tables made in Python for the steps
+FRAMES = (
+    "precedence",
+    "category_leaves",
+    "posting_reasons",
+    "word_categories",
+    *situations.FRAMES,
+)
 _REFERENCE = (
     "carc",
     "rarc",
@@ -99,7 +107,7 @@ def derive(
     steps.run(con, [step for step in every if _ANSWERS_READ <= step.file < _POSTINGS_WORDED], values)
     _table(con, "posting_meanings", posting_meanings.learn(con, own_codes))
     steps.run(con, [step for step in every if step.file >= _POSTINGS_WORDED], values)
-    for name in DERIVED:
+    for name in (*DERIVED, *(table.name for table in schema.SHARED)):
         schema.check(name, store_engine.columns(con, name))
     return con
 

@@ -52,6 +52,10 @@ class SituationsError(RcmError):
     """A practice's own table of situations that can't be used; the message says why."""
 
 
+# Tables made here for the steps
+FRAMES = ("families_of_procedures", "telling_remarks", "category_habits", "situation_rows", "reasons")
+
+
 def rows(own: pd.DataFrame | None = None) -> pd.DataFrame:
     """Our rows and the practice's own with their rank, the most specific last.
 

@@ -319,6 +319,7 @@ def words_not_understood(view: View, *, months: int | None = None) -> pd.DataFra
         SELECT w.code, w.reason, count(*) AS postings, sum(w.amount) AS amount,
             coalesce(sum(w.amount) FILTER (WHERE w.leaf = 'unclassified'), 0) AS unclassified
         FROM write_offs w
-        JOIN posting_reasons r ON r.code = coalesce(w.code, '') AND r.reason = coalesce(w.reason, '')
-        WHERE r.leaf = 'unclassified' AND w.basis = 'posted' AND {_between('w.posted_on', view, months)}
+        JOIN (SELECT DISTINCT coalesce(code, '') AS code, coalesce(reason, '') AS reason FROM posting_classes
+              WHERE told_leaf = 'unclassified') r ON r.code = coalesce(w.code, '') AND r.reason = coalesce(w.reason, '')
+        WHERE w.basis = 'posted' AND {_between('w.posted_on', view, months)}
         GROUP BY 1, 2 ORDER BY unclassified DESC, amount DESC, code, reason""", ("amount", "unclassified"))  # fmt: skip

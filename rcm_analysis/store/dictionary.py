@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rcm_analysis.store import schema
 
-SECTIONS = {"ingested": schema.FACTS, "derived": schema.DERIVED, "analyses": schema.ANALYSES}
+SECTIONS = {"ingested": schema.FACTS, "derived": schema.DERIVED, "shared": schema.SHARED, "analyses": schema.ANALYSES}
 PATH = Path(__file__).resolve().parents[2] / "data" / "README.md"
 
 

@@ -1,7 +1,7 @@
 """Columns, types, units and meaning of every table: the one place where they are written down.
 
 A fact table (FACTS) is what the files said, appended and never changed; a derived table (DERIVED) is rebuilt from the
-facts as of a date by the steps of `claims/sql`; an analysis (ANALYSES) is a table that another room computes from those.
+facts as of a date by the steps of `claims/sql`, of which other rooms may read some more (SHARED); an analysis (ANALYSES) is a table that another room computes from those.
 Readers fill facts by `arrow()`, `check` compares what the steps made, `conformed` what an analysis gave. `data/README.md`
 is written from here: `python -m rcm_analysis.store.dictionary`.
 
@@ -857,7 +857,168 @@ ANALYSES = (
     ),
 )
 
-TABLES = {table.name: table for table in (*DERIVED, *ANALYSES, *FACTS)}
+# Steps of `claims` on the way to DERIVED that other rooms may read: these columns of them stay. No other step is read
+# outside its room.
+SHARED = (
+    Table(
+        "decisions",
+        "decision of a payer, repetitions left out, under the number of its episode",
+        _columns(
+            *_REMITTANCE,
+            (
+                "payment_id",
+                KEY,
+                "the transaction it was paid in; missing where an export told the decision",
+                IDENTIFIER,
+            ),
+            *_PAYER,
+            ("payer_order", TEXT, "P primary, S secondary, T tertiary"),
+            _CLAIM_NUMBER,
+            ("charge", MONEY, "charge of the claim"),
+            ("paid", MONEY, "payment"),
+            ("filing_code", TEXT, "claim filing indicator"),
+            ("place_of_service", TEXT, "place of service or facility code"),
+            ("rendering_npi", TEXT, "NPI of the rendering provider"),
+            _SERVICE_DATE,
+            ("counts", FLAG, "it decides: no reversal, no forward, no predetermination"),
+        ),
+    ),
+    Table(
+        "first_decisions",
+        "claim that was decided",
+        _columns(
+            _CLAIM_NUMBER,
+            ("remittance_id", KEY, "its first decision that counts", IDENTIFIER),
+            ("first_decided_on", DAY, "day of that"),
+            ("last_decided_on", DAY, "day of the last"),
+        ),
+    ),
+    Table(
+        "decision_parts",
+        "decision that counts, with its place among those of its claim",
+        _columns(
+            _CLAIM_NUMBER,
+            ("remittance_id", KEY, "the decision", IDENTIFIER),
+            ("in_first", FLAG, "it is the first decision, or a part of it"),
+            ("in_last", FLAG, "it is the last decision, or a part of it"),
+        ),
+    ),
+    Table(
+        "decided_lines",
+        "service line of a decision that counts; a claim without lines, or refused as a whole, is its line 0",
+        _columns(
+            ("remittance_id", KEY, "the decision", IDENTIFIER),
+            _LINE_OR_CLAIM,
+            *_PROCEDURE[:2],
+            ("charge", MONEY, "charge of the line"),
+            ("paid", MONEY, "payment of the line"),
+        ),
+    ),
+    Table(
+        "refused_lines",
+        "service line that a decision refused, wholly or in part",
+        _columns(
+            _CLAIM_NUMBER,
+            ("remittance_id", KEY, "the decision", IDENTIFIER),
+            _LINE_OR_CLAIM,
+            ("decided_on", DAY, "day of the decision"),
+            *_PAYER,
+            *_PROCEDURE[:2],
+            ("line_key", TEXT, "the practice's line number, else the procedure"),
+            ("charge", MONEY, "charge of the line"),
+            ("denied_amount", MONEY, "what the refusing adjustments carry"),
+            *_CODES,
+            ("rarcs", TEXT, "all remark codes of the line, separated by spaces"),
+            _CATEGORY,
+            ("unprocessable", FLAG, "the payer wants a new claim (MA130): no appeal"),
+            ("is_partial", FLAG, "cut beside a payment, or outweighed by the patient's share: no denial"),
+        ),
+    ),
+    Table(
+        "troubled_lines",
+        "answer of a line that somebody has to work: refused, left without a reason, or taken back",
+        _columns(
+            _CLAIM_NUMBER,
+            ("remittance_id", KEY, "the decision", IDENTIFIER),
+            _LINE_OR_CLAIM,
+            ("decided_on", DAY, "day of the decision"),
+            *_PAYER,
+            _PROCEDURE[0],
+            ("charge", MONEY, "charge of the line"),
+            ("denied_amount", MONEY, "what is refused or was taken back"),
+            *_CODES,
+            ("rarcs", TEXT, "all remark codes of the line, separated by spaces"),
+            _CATEGORY,
+            _OWNER,
+            ("route", TEXT, "how it is worked: appeal, bill_other_payer, ask_payer, ..."),
+            _FIX,
+            ("unprocessable", FLAG, "the payer wants a new claim (MA130): no appeal"),
+            ("is_partial", FLAG, "cut beside a payment, or outweighed by the patient's share: no denial"),
+        ),
+    ),
+    Table(
+        "denied_line_outcomes",
+        "line that was refused, left unexplained or taken back",
+        _columns(
+            _CLAIM_NUMBER,
+            ("line_key", TEXT, "the practice's line number, else procedure with modifiers; empty for the claim itself"),
+            _LINE_OR_CLAIM,
+            ("kind", TEXT, "refused, unexplained or taken_back"),
+            ("amount", MONEY, "what was refused or taken back"),
+            ("paid", MONEY, "what the line was paid in all"),
+            ("first_on", DAY, "first answer"),
+            ("refused_on", DAY, "last refusal"),
+            ("last_on", DAY, "last answer"),
+            ("outcome", TEXT, "recovered, patient, lost, open or open_past_window"),
+            ("outcome_on", DAY, "day of the outcome; missing while it is open"),
+        ),
+    ),
+    Table(
+        "submission_summary",
+        "claim that was sent",
+        _columns(
+            _CLAIM_NUMBER,
+            _SUBMITTED_ON,
+            _LOCATION,
+            ("patient_key", TEXT, "keyed pseudonym of the member number", IDENTIFIER),
+        ),
+    ),
+    Table(
+        "posting_classes",
+        "posting of the ledger, under the number of its episode",
+        _columns(
+            _CLAIM_NUMBER,
+            ("known_on", DAY, "day of the posting"),
+            ("kind", TEXT, "charge, payment, adjustment, write_off, refund, transfer or other"),
+            ("amount", MONEY, "charges positive; payments, adjustments and write-offs negative; refunds positive"),
+            ("code", TEXT, "the practice's adjustment code"),
+            ("reason", TEXT, "the practice's reason, with words that could name a person removed", FREE_TEXT),
+            ("told_leaf", TEXT, "kind of write-off that its words tell; unclassified where they tell none"),
+        ),
+    ),
+    Table(
+        "payer_deadlines",
+        "payer, class of payer and clock",
+        _columns(
+            ("payer_name", TEXT, "payer; empty for any"),
+            ("payer_class", TEXT, "medicare, medicaid, commercial, ..."),
+            ("clock", TEXT, "initial_filing, corrected_claim, appeal_level_1, ..."),
+            ("days", COUNT, "days that it runs", DAYS),
+            ("years", COUNT, "calendar years that it runs, where it is told so", "years"),
+        ),
+    ),
+    Table(
+        "category_leaves",
+        "denial category",
+        _columns(
+            _CATEGORY,
+            ("leaf", TEXT, "kind of write-off in which it ends when it is given up"),
+        ),
+    ),
+)
+
+TABLES = {table.name: table for table in (*DERIVED, *ANALYSES, *FACTS)}  # what can be exported
+_SHARED = {table.name: table for table in SHARED}
 
 
 class SchemaError(FailedError):
@@ -872,10 +1033,12 @@ def named(mark: str) -> tuple[str, ...]:
 def check(name: str, found: pa.Schema) -> None:
     """Compares a table that was made with its declaration: the names of its columns and their types.
 
-    Integers may be of any width and money of any precision, as engines choose them. Raises SchemaError.
+    Integers may be of any width and money of any precision, as engines choose them; a shared step may have columns of
+    its own besides. Raises SchemaError.
     """
-    declared = {column.name: column for column in TABLES[name].columns}
-    wrong = [f"{name}.{column} is not declared" for column in found.names if column not in declared]
+    declared = {column.name: column for column in (TABLES.get(name) or _SHARED[name]).columns}
+    extra = [] if name in _SHARED else [column for column in found.names if column not in declared]
+    wrong = [f"{name}.{column} is not declared" for column in extra]
     wrong += [f"{name}.{column} is declared and was not made" for column in declared if column not in found.names]
     wrong += [
         f"{name}.{field.name} is {field.type}, declared {declared[field.name].type}"
