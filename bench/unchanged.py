@@ -100,24 +100,30 @@ def sentences(manifest: Path) -> Counter[str]:
 
 
 def compared_tables(before: Path, after: Path) -> Iterator[str]:
-    """Columns that came or went; else rows that are in one alone, or the order of the same rows."""
+    """Columns that came or went, rows of the others that are in one alone, or the order of the same rows."""
     if before.read_bytes() == after.read_bytes():
         return
     (old_head, *old), (new_head, *new) = (rows(path) for path in (before, after))
     if old_head != new_head:
         gone, come = (
-            ", ".join(a - b) or "none" for a, b in ((set(old_head), set(new_head)), (set(new_head), set(old_head)))
+            ", ".join(sorted(set(a) - set(b))) or "none" for a, b in ((old_head, new_head), (new_head, old_head))
         )
-        yield f"columns gone: {gone}; columns new: {come}; {len(old):,} rows before, {len(new):,} after"
-        return
+        yield f"columns gone: {gone}; columns new: {come}"
+        both = [name for name in old_head if name in new_head]
+        old, new = projected(old, old_head, both), projected(new, new_head, both)
     lost, gained = Counter(old) - Counter(new), Counter(new) - Counter(old)
     if not lost and not gained:
-        if before.parent.name == "tables":
+        if before.parent.name == "tables" and old_head == new_head:
             yield "the same rows in another order"
         return
     yield f"{lost.total():,} rows only before, {gained.total():,} only after, of {len(old):,}"
     for mark, some in (("-", lost), ("+", gained)):
         yield from (f"  {mark} {','.join(row)[:240]}" for row in list(some)[:SAMPLES])
+
+
+def projected(table: list[tuple[str, ...]], head: tuple[str, ...], names: list[str]) -> list[tuple[str, ...]]:
+    places = [head.index(name) for name in names]
+    return [tuple(row[i] for i in places) for row in table]
 
 
 def rows(path: Path) -> list[tuple[str, ...]]:
