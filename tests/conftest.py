@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -18,7 +19,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.reports import render
 from rcm_analysis.reports.request import ReportRequest
-from rcm_analysis.store import schema
+from rcm_analysis.store import kept, schema
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
 
@@ -73,6 +74,11 @@ def demo_store(demo_folder, tmp_path_factory) -> Path:
         assert {file["status"] for file in outcome.files} == {"accepted"}
 
     return made_once(tmp_path_factory, "store", make)
+
+
+def copy_of(practice: Path, to: Path) -> Path:
+    """A practice's facts without the derived tables kept beside them, which another worker may be writing just now."""
+    return shutil.copytree(practice, to, ignore=shutil.ignore_patterns(kept.FOLDER))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import AS_OF, GOOD, ROOT, notebook
+from conftest import AS_OF, GOOD, ROOT, copy_of, notebook
 from typer.testing import CliRunner
 
 from rcm_analysis import cli
@@ -118,7 +118,7 @@ def store(demo_store, tmp_path_factory) -> Path:
     """Two practices with the same files, and one whose files are damaged."""
     root = tmp_path_factory.mktemp("practices")
     for name in ("riverbend", "lakeside", "broken"):
-        shutil.copytree(demo_store / "riverbend", root / name)
+        copy_of(demo_store / "riverbend", root / name)
     for path in (root / "broken/batches").glob("*/remittances.parquet"):
         os.truncate(path, 100)
     return root

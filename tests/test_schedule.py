@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import socketserver
 import subprocess
@@ -15,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from conftest import GOOD, ROOT, notebook
+from conftest import GOOD, ROOT, copy_of, notebook
 from typer.testing import CliRunner
 
 from rcm_analysis import cli
@@ -65,7 +64,7 @@ def definition(**more) -> schedule.Definition:
 def place(demo_store, tmp_path, monkeypatch):
     """A store of two practices, and one small notebook that counts its runs."""
     for name in ("riverbend", "lakeside"):
-        shutil.copytree(demo_store / "riverbend", tmp_path / "store" / name)
+        copy_of(demo_store / "riverbend", tmp_path / "store" / name)
     count = (
         f"import pathlib\nwith open({str(tmp_path / 'runs')!r}, 'a') as f:\n    f.write(f'{{practice}} {{as_of}}\\n')"
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import joblib
 import pandas as pd
 import pytest
-from conftest import AS_OF, remittance
+from conftest import AS_OF, copy_of, remittance
 
 from rcm_analysis import export
 from rcm_analysis.claims import derive
@@ -185,8 +184,8 @@ def test_what_signals_are_found_in_is_equal_on_both_engines(demo_con, spark_con)
 def test_practices_rendered_by_dask_workers_give_the_same_tables(demo_store, tmp_path):
     distributed = pytest.importorskip("distributed", reason="Dask is not installed; make test-spark installs it")
     for name in ("here", "there"):
-        shutil.copytree(demo_store / "riverbend", tmp_path / "store" / name)
-    shutil.copytree(demo_store / "riverbend", tmp_path / "store/broken")
+        copy_of(demo_store / "riverbend", tmp_path / "store" / name)
+    copy_of(demo_store / "riverbend", tmp_path / "store/broken")
     for path in (tmp_path / "store/broken/batches").glob("*/remittances.parquet"):
         os.truncate(path, 100)
     names, books = ["broken", "here", "there"], render.notebooks(["03"])
