@@ -206,7 +206,7 @@ def _doubts(row: dict, as_of: pd.Timestamp, first: pd.Timestamp) -> Iterator[str
     if row["one_sided"]:
         yield "paid claims are not in the files: denial rate too high"
     if not row["ledger"]:
-        yield "no ledger: write-offs are inferred"
+        yield "no ledger: write-offs are not known"
     if row["files_left_out"]:
         yield f"{plain_words.count(row['files_left_out'])} of {plain_words.count(row['files'])} files not or partly read"
     if row["sent"] and row["unanswered"] / row["sent"] > UNANSWERED_SHARE:
