@@ -128,8 +128,9 @@ def classify_reason(code: str, reason: str, extra: tuple[Phrase, ...] = ()) -> t
     text = " ".join(re.sub(r"[_\s]+", " ", reason).split())
     own = _first(extra, text)
     carc = carc_in(text)
-    if carc and not own and leaf_of_carc(carc):
-        return leaf_of_carc(carc), f"CARC {carc}"
+    leaf = leaf_of_carc(carc) if carc and not own else None
+    if leaf:
+        return leaf, f"CARC {carc}"
     phrases = (*extra, *_phrases())
     mended = _respelled(text)
     found = _first(phrases, text) or (mended != text.lower() and _first(phrases, mended)) or _of_code(code, phrases)

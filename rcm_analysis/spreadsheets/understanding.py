@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,8 +88,8 @@ class Column:
     numbers: float  # share of the filled cells that are amounts
     money: float  # ... that are written as money
     days: float  # ... that are dates
-    day: pd.Series | None = None  # of each row, once it is read as dates
-    row: np.ndarray | None = None  # cents of each row, once it is read as amounts
+    day: Any = None  # of each row, once it is read as dates
+    row: Any = None  # cents of each row, once it is read as amounts
 
     @property
     def filled(self) -> int:
@@ -107,7 +108,7 @@ class Column:
         return hit / max(self.filled, 1)
 
 
-def column(place: int, heading: str, texts: list[str]) -> Column:
+def column(place: int, heading: str, texts: Any) -> Column:
     """A column read: dates where most of it are dates, else amounts."""
     codes, uniques = pd.factorize(np.array(texts, object))
     values = [str(value).strip() for value in uniques]
@@ -185,7 +186,7 @@ class _Facts:
         self.count = len(distinct)
         self.is_known = (at >= 0)[self.claim]
 
-        def lookup(values, nothing) -> np.ndarray:
+        def lookup(values: Any, nothing: Any) -> np.ndarray:
             return np.where(at >= 0, np.asarray(values)[at], nothing) if len(values) else np.full(len(at), nothing)
 
         self.charge = lookup(known.claims["charge"].to_numpy(), np.nan)
@@ -290,7 +291,7 @@ def _cut_short(best: tuple, likely: list[Column], known: Known) -> tuple:
             (f"by its first {size} characters", slice(size)),
             (f"by its last {size} characters", slice(-size, None)),
         ):
-            index = _unique(known.claims.index, lambda number, cut=cut: number.upper()[cut])
+            index = _unique(known.claims.index, lambda number, cut=cut: number.upper()[cut])  # type: ignore[misc]
             best = _better(best, one, rule, {v: index[v.upper()] for v in one.texts if v.upper() in index}, len(index))
     return best
 
@@ -443,7 +444,7 @@ def _find_several(found: Understanding, money: list[Column], facts: _Facts, name
     scores = {c.place: facts.agreement(c.row) for c in money}
     for ours, theirs in (("charge_amount", "charge"), ("insurance_amount", "paid"), ("contractual_amount", "cut")):
         free = [c for c in money if not found.has(c.place)]
-        best = max(free, key=lambda c, t=theirs: scores[c.place][t], default=None)
+        best = max(free, key=lambda c, t=theirs: scores[c.place][t], default=None)  # type: ignore[misc]
         if best and ours not in found.columns and scores[best.place][theirs] > DECIDES:
             found.columns[ours] = best.place
             found.evidence[ours] = f"equal on {scores[best.place][theirs]:.0%} of the claims"
@@ -542,7 +543,7 @@ def _find_kinds(
         if not found.has(c.place) and 1 <= len(c.texts) <= MAX_CODES and c.money < 0.5 and c.days < 0.5
     ]
     single = "cents" in facts.rows
-    flags = _Flags(facts) if single else None
+    flags: Any = _Flags(facts) if single else None
     if "kind" not in found.columns and single:
         told = {c.place: _tells_kinds(c, facts, flags, kind_of) for c in free}
         enough = [c for c in free if told[c.place] > max(0.5, max(told.values()) - 0.1)]
@@ -667,9 +668,11 @@ def _word_or_evidence(cell: str, of: pd.Series, kind_of: Callable[[str, str, str
 
 
 def _kinds(
-    found: Understanding, columns: list[Column], facts: _Facts, flags: _Flags, kind_of
+    found: Understanding, columns: list[Column], facts: _Facts, flags: _Flags, kind_of: Any
 ) -> dict[tuple[str, str], str]:
     """The kind of each type, where it has one, else of each of its codes."""
+    types: Any
+    codes: Any
     types, codes = (columns[found.columns[name]] if name in found.columns else None for name in ("kind", "code"))
     if types is None and codes is None:
         return {}
@@ -717,7 +720,7 @@ def _charges_are_negative(told: list[str | None], of: pd.DataFrame) -> bool:
     return bool(charges) and of["cents"].iloc[charges].sum() < 0
 
 
-def _moves_no_balance(rows: np.ndarray, facts: _Facts, kinds: dict, types: Column, codes: Column | None) -> bool:
+def _moves_no_balance(rows: np.ndarray, facts: _Facts, kinds: dict, types: Column, codes: Any) -> bool:
     """Whether more of the claims concerned close without these rows: they only say who owes."""
     cents = facts.rows["cents"].to_numpy()
     counted = np.array([kinds.get((v, "")) != "transfer" if codes is None else True for v in types.values])[types.codes]
@@ -769,7 +772,8 @@ def _find_patients(found: Understanding, columns: list[Column], facts: _Facts) -
     if "cents" in facts.rows and facts.known:
         cents = facts.rows["cents"].to_numpy()
     elif "insurance_amount" in found.columns or "payment_amount" in found.columns:
-        cents = columns[found.columns.get("payment_amount", found.columns.get("insurance_amount"))].row
+        place: Any = found.columns.get("payment_amount", found.columns.get("insurance_amount"))
+        cents = columns[place].row
     else:
         return
     paid = facts.equal(cents, facts.rows["posted"], facts.payments)
