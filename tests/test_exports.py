@@ -661,7 +661,7 @@ def test_users_teach_their_own_words(tmp_path):
     from rcm_analysis.measures import by_month
 
     told = by_month.words_not_understood(con, months=12)
-    assert told[["code", "reason", "amount", "unclassified"]].values.tolist() == [[None, "per manager", 7.0, 7.0]]
+    assert told[["code", "reason", "amount", "unclassified"]].values.tolist() == [["ZZ", "per manager", 7.0, 7.0]]
     (tmp_path / "s/clinic/write_off_phrases.csv").write_text("words,leaf\nPer Manager,courtesy\n")
     (tmp_path / "s/write_off_phrases.csv").write_text(
         "words,leaf\nper manager,charity\n"

@@ -11,5 +11,5 @@ ranked AS (
     SELECT *, row_number() OVER (PARTITION BY claim_number, known_on, kind, amount, coalesce(procedure, ''),
         coalesce(service_date, known_on), occurrence
         ORDER BY length(coalesce(reason, '')) DESC, file_id, row) AS place FROM numbered)
-SELECT r.file_id, r.known_on, r.row, r.claim_number, r.kind, r.posted_by, r.amount, r.code, r.reason, r.payer_name,
+SELECT r.file_id, r.known_on, r.row, r.claim_number, r.kind, r.posted_by, r.amount, r.code, r.reason, r.word_leaf, r.payer_name,
     r.procedure, r.location, r.service_date FROM ranked r WHERE place = 1
