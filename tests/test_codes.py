@@ -41,7 +41,7 @@ ALLOWED = {
     ("situations", "owner"): OWNERS | {""},
     ("situations", "route"): situations.ROUTES | {""},
     ("situations", "recoverable"): {"yes", "partly", "no", ""},
-    ("situations", "fact"): {"", "capitated", "whole_charge", "paid_elsewhere", "other_trip", "authorization_sent",
+    ("situations", "fact"): {"", "capitated", "whole_charge", "paid_elsewhere", "billed_elsewhere", "other_trip", "authorization_sent",
                              "received_in_time", "taken_back", "unprocessable"},
     ("frequency_codes", "resubmission"): {"yes", "no"},
     ("acknowledgment_categories", "rejected"): {"yes", "no"},

@@ -29,7 +29,22 @@ twins AS (
     SELECT DISTINCT l.remittance_id, l.line_number FROM lines l JOIN others o ON o.procedure = l.procedure
         AND o.service_date = l.service_date AND o.modifiers IS NOT DISTINCT FROM l.modifiers AND o.charge = l.charge
         AND (o.claim_number = l.claim_number OR o.patient_key = l.patient_key)
-    WHERE l.duplicate AND o.remittance_id <> l.remittance_id AND o.paid > 0),
+    WHERE l.duplicate AND o.remittance_id <> l.remittance_id AND o.paid > 0
+    UNION
+    SELECT l.remittance_id, l.line_number FROM lines l JOIN decisions d ON d.charge = l.charge AND d.service_date = l.claim_date
+        AND (d.claim_number = l.claim_number OR d.patient_key = l.patient_key)
+    WHERE l.duplicate AND l.procedure IS NULL AND d.counts AND d.paid > 0 AND d.remittance_id <> l.remittance_id),
+elsewhere AS (
+    SELECT DISTINCT l.remittance_id, l.line_number FROM lines l JOIN (
+        SELECT claim_number, patient_key, procedure, modifiers, service_date, charge FROM others
+        UNION ALL SELECT claim_number, patient_key, procedure, modifiers, service_date, charge FROM billed) o
+        ON o.patient_key = l.patient_key AND o.procedure = l.procedure AND o.service_date = l.service_date
+        AND o.modifiers IS NOT DISTINCT FROM l.modifiers AND o.charge = l.charge AND o.claim_number <> l.claim_number
+    WHERE l.duplicate
+    UNION
+    SELECT l.remittance_id, l.line_number FROM lines l JOIN submissions s ON s.patient_key = l.patient_key AND s.service_date = l.claim_date
+        AND s.charge = l.charge AND s.claim_number <> l.claim_number
+    WHERE l.duplicate AND l.procedure IS NULL),
 trips AS (
     SELECT DISTINCT l.remittance_id, l.line_number FROM lines l JOIN (
         SELECT claim_number, patient_key, service_date, modifiers, families FROM others
@@ -59,7 +74,7 @@ taken AS (
 SELECT l.remittance_id, l.line_number, concat_ws(' ',
     CASE WHEN p.capitated THEN 'capitated' END,
     CASE WHEN l.contractual >= l.charge AND l.charge > 0 AND l.paid <= 0 AND l.payer_order = 'P' THEN 'whole_charge' END,
-    CASE WHEN w.remittance_id IS NOT NULL THEN 'paid_elsewhere' END,
+    CASE WHEN w.remittance_id IS NOT NULL THEN 'paid_elsewhere' WHEN e.remittance_id IS NOT NULL THEN 'billed_elsewhere' END,
     CASE WHEN t.remittance_id IS NOT NULL THEN 'other_trip' END,
     CASE WHEN a.remittance_id IS NOT NULL THEN 'authorization_sent' END,
     CASE WHEN i.remittance_id IS NOT NULL THEN 'received_in_time' END,
@@ -67,6 +82,7 @@ SELECT l.remittance_id, l.line_number, concat_ws(' ',
     CASE WHEN m.unprocessable OR n.unprocessable THEN 'unprocessable' END) AS facts
 FROM lines l JOIN decision_payers p USING (remittance_id)
 LEFT JOIN twins w ON w.remittance_id = l.remittance_id AND w.line_number = l.line_number
+LEFT JOIN elsewhere e ON e.remittance_id = l.remittance_id AND e.line_number = l.line_number
 LEFT JOIN trips t ON t.remittance_id = l.remittance_id AND t.line_number = l.line_number
 LEFT JOIN authorized a ON a.remittance_id = l.remittance_id AND a.line_number = l.line_number
 LEFT JOIN in_time i ON i.remittance_id = l.remittance_id AND i.line_number = l.line_number

@@ -9,12 +9,12 @@
 -- denial, is a denial written off under another name: the latest such postings, up to the excess.
 WITH posted AS (
     SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.row,
-        coalesce(m.category, d.last_category) AS remit_category, coalesce(m.leaf, d.last_leaf) AS remit_leaf, d.ever_denied, m.line_key,
+        coalesce(m.category, d.last_category) AS remit_category, coalesce(nullif(m.leaf, ''), d.last_leaf) AS remit_leaf, d.ever_denied, m.line_key,
         q.claim_number IS NOT NULL AS is_qmb, coalesce(c.patient_share, 0) AS patient_share, f.claim_number IS NULL AND coalesce(a.statuses, 0) > 0 AND l.insurance_paid <= 0 AS unanswered,
         f.claim_number IS NULL AND s.claim_number IS NULL AND a.claim_number IS NULL AND l.insurance_paid <= 0
             AND regexp_matches(lower(coalesce(l.payer_name, 'self pay')), '^(self.?pay|patient|private pay|uninsured|no insurance|none|cash|sp)$') AS uninsured,
         CASE WHEN p.told_leaf = 'contractual' AND l.insurance_paid - l.insurance_refunded <= coalesce(y.paid, 0) + getvariable('mismatch_usd') AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.claim_number IS NOT NULL
-                AND l.insurance_paid <= 0 AND (a.last_rejected OR l.contractual >= 0.5 * l.charge)))
+                AND l.insurance_paid <= 0 AND (a.last_rejected OR l.contractual >= 0.8 * l.charge)))
             -- no more than the answers leave: an export may lack the row that takes a cut back
             THEN least(l.contractual - coalesce(c.contractual, 0), coalesce(y.charge, l.charge) - coalesce(y.paid, 0)
                 - CASE WHEN d.group_code = 'PR' THEN 0 ELSE coalesce(c.patient_share, 0) END - coalesce(c.contractual, 0) - l.given_up) ELSE 0 END AS excess,
@@ -48,9 +48,9 @@ leaved AS (
         WHEN uninsured AND told_leaf = 'bad_debt' THEN 'bad_debt_uninsured'
         WHEN mismatch AND unanswered THEN 'lost_at_payer'
         WHEN mismatch OR (told_leaf = 'unclassified' AND remit_category IS NOT NULL) THEN coalesce(remit_leaf, 'administrative')
-        WHEN told_leaf = 'true_duplicate' AND remit_category = 'duplicate' THEN remit_leaf
-        WHEN told_leaf IN ('bundled_by_rule', 'true_duplicate', 'capitation') AND ever_denied
-            AND remit_category <> CASE told_leaf WHEN 'bundled_by_rule' THEN 'bundling' WHEN 'true_duplicate' THEN 'duplicate' ELSE '' END THEN remit_leaf
+        WHEN told_leaf = 'true_duplicate' AND remit_category = 'duplicate' THEN coalesce(remit_leaf, told_leaf)
+        WHEN told_leaf IN ('bundled_by_rule', 'capitation') AND ever_denied
+            AND remit_category <> CASE told_leaf WHEN 'bundled_by_rule' THEN 'bundling' ELSE '' END THEN coalesce(remit_leaf, told_leaf)
         WHEN unanswered AND told_leaf = 'unclassified' THEN 'lost_at_payer'
         -- no reason told, and no more than the patient's share: a patient's balance given up
         WHEN told_leaf = 'unclassified' AND patient_share > 0 AND amount BETWEEN 0.01 AND patient_share THEN CASE WHEN is_qmb THEN 'regulatory' ELSE 'bad_debt' END
