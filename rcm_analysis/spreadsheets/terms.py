@@ -60,8 +60,11 @@ def _cell(text: str, column: schema.Column, row: int, notes: list[Note]) -> obje
             return value
     except ValueError:
         pass
-    wanted = {"date": "a day such as 2026-10-31", "count": "a number of days", "share": "a share from 0 to 1"}[
-        column.unit
-    ]
+    forms = {
+        schema.DAY: "a day such as 2026-10-31",
+        schema.COUNT: "a number of days",
+        schema.RATE: "a share from 0 to 1",
+    }
+    wanted = forms[column.type]
     notes.append(Note(0, "value", f"row {row}, {column.name}", f"is not {wanted}", MEND))
     return None
