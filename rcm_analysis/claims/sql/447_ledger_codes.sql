@@ -1,3 +1,9 @@
+-- One row per adjustment code or word of the practice's own system
+-- code  leaf           root         postings  amount    confidence
+-- CO45  contractual    necessary    1200      84000.00  0.98
+-- X7    timely_filing  unnecessary  31        9300.00   0.91
+-- SB    small_balance  necessary    12        60.00     0.60
+--
 -- What each adjustment code of the practice mostly means, by dollars, and how far that can be trusted
 WITH told AS (
     SELECT coalesce(nullif(code, ''), reason, '') AS code, told_leaf AS leaf, evidence,
