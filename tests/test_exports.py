@@ -528,8 +528,10 @@ def test_overlapping_listings_count_once_and_edi_outranks_them(tmp_path):
 def test_without_835_the_ledgers_insurance_payments_are_decisions(tmp_path):
     ledger = "Claim ID,Txn Date,Txn Type,Payer,Amount\nA1,01/13/2026,Charge,Acme,900.00\nA1,04/13/2026,Insurance Payment,Acme,-300.00\n"
     con = ingested(tmp_path, CLAIMS, DENIALS, ledger)
-    assert rows(con, "SELECT first_decided_on, initially_denied, paid, paid_after_first, state FROM claims WHERE claim_number = 'A1'") == [
-        (date(2026, 3, 15), True, D(300), True, "open_past_window")]  # fmt: skip  (600 of 900 stand in the ledger)
+    assert rows(
+        con,
+        "SELECT first_decided_on, initially_denied, paid, paid_after_first, state FROM claims WHERE claim_number = 'A1'",
+    ) == [(date(2026, 3, 15), True, D(300), True, "open_past_window")]  # fmt: skip  (600 of 900 stand in the ledger)
 
 
 def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):

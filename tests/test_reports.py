@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import papermill
 import pytest
-from conftest import AS_OF, GOOD, ROOT, notebook, printed
+from conftest import AS_OF, GOOD, ROOT, copy_of, notebook, printed
 
 from rcm_analysis import stats, words
 from rcm_analysis.claims import derive
@@ -92,7 +92,7 @@ def test_the_index_tells_rate_reason_and_avoidable_dollars(demo_report, demo_con
 def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_con):
     assert len(pd.read_csv(demo_report / "tables/matching.csv")) == 6
     opened = demo_con.execute(
-        "SELECT count(*) FROM claims WHERE state IN ('denied_open', 'resubmitted') AND ever_denied"
+        "SELECT count(*) FROM claims WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'resubmitted')"
     ).fetchall()[0][0]
     assert len(pd.read_csv(demo_report / "tables/open_denials.csv")) == opened
     manifest = json.loads((demo_report / "manifest.json").read_text())
@@ -257,18 +257,19 @@ COUNT = """
 from datetime import date
 from rcm_analysis.claims import derive
 con = derive.open_practice(store, practice, as_of=date.fromisoformat(as_of))
-print(con.execute("SELECT count(*) FILTER (WHERE database_name = 'shared') > 30 FROM duckdb_tables()").fetchall())
+print(con.execute("SELECT count(*) FILTER (WHERE database_name = 'kept') > 30 FROM duckdb_tables()").fetchall())
 print(con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall())
 """
 
 
 def test_tables_are_derived_once_and_shared(demo_store, tmp_path, monkeypatch):
     derived = []
+    copy_of(demo_store / "riverbend", tmp_path / "store/riverbend")
     inner = derive.derive
     monkeypatch.setattr(derive, "derive", lambda *a, **k: derived.append(1) or inner(*a, **k))
     books = [notebook(tmp_path / f"0{i}_x.ipynb", COUNT, GOOD) for i in (1, 2)]
     request = ReportRequest("riverbend", "2026-10", AS_OF, notebooks=tuple(books))
-    folder = reports_render.render(request, store=demo_store, out=tmp_path / "out").folder
+    folder = reports_render.render(request, store=tmp_path / "store", out=tmp_path / "out").folder
     assert derived == [1]
     con = derive.open_practice(demo_store, "riverbend", as_of=AS_OF)
     wanted = con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall()

@@ -13,6 +13,7 @@ import time
 import pytest
 from conftest import AS_OF, GOOD, ROOT, notebook, printed, remittance
 
+from rcm_analysis import settings
 from rcm_analysis.intake import ingest
 from rcm_analysis.reports import fork_server
 from rcm_analysis.reports import run as reports_run
@@ -48,7 +49,7 @@ def test_no_notebook_changes_the_folder_that_the_process_is_in(tmp_path, monkeyp
 
 
 def test_a_cell_that_takes_too_long_is_named_as_such(tmp_path, monkeypatch):
-    monkeypatch.setattr(reports_run, "CELL_TIMEOUT_S", 1)
+    monkeypatch.setenv(settings.CELL_TIMEOUT_S.name, "1")
     assert run(tmp_path, "import time\ntime.sleep(60)").message == "a cell ran longer than 1 seconds"
 
 

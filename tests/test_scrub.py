@@ -375,11 +375,11 @@ def test_what_a_batch_teaches_is_learned_once(demo_con, demo_store, monkeypatch)
 
 
 def test_sound_claims_pass_the_edits(demo_folder):
-    """The demo's claims are well formed: only those sent late may be held."""
+    """The demo's claims are well formed: only those sent late, and replacements that Part B takes from nobody, are held."""
     offered = scrub.read(b"".join(path.read_bytes() for path in sorted(demo_folder.rglob("*.837"))), KEY)
     found = scrub._edits([offered])
     stopped = found[found["severity"].eq("hold")]
-    assert len(offered.claims) > 3000 and set(stopped["rule_id"]) <= {"filing-deadline"}
+    assert len(offered.claims) > 3000 and set(stopped["rule_id"]) <= {"filing-deadline", "frequency-part-b"}
     assert stopped["submission_id"].nunique() < 0.01 * len(offered.claims)
 
 

@@ -224,7 +224,7 @@ def families(procedures: list[str]) -> pd.DataFrame:
     """Each procedure code with the families of `reference/procedure_families.csv` that it belongs to, between spaces.
 
     >>> families(["A0428", "99213", "XYZ"])["families"].tolist()
-    ['ambulance ambulance_als', 'visit', '']
+    ['ambulance ambulance_scheduled', 'visit', '']
     """
     patterns = [
         (row.procedure_family, re.compile(row.pattern)) for row in codes.table("procedure_families").itertuples()
