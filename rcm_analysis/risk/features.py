@@ -194,11 +194,13 @@ def features(view: View, moments: pd.DataFrame) -> pd.DataFrame:
 def _standing_at_denial(view: View, past: pd.DataFrame) -> pd.DataFrame:
     """Each past case with the keys that history is kept by, as its first denial showed them."""
     keys = view.execute("""
-        SELECT r.claim_number, max_by(r.category, r.denied_amount) AS category, max_by(coalesce(r.carc, 'none'), r.denied_amount) AS carc,
-            any_value(d.payer_name) AS payer_name, any_value(d.rendering_npi) AS rendering_npi,
-            any_value(s.location) AS location
-        FROM troubled_lines r JOIN decisions d USING (remittance_id)
-        LEFT JOIN submission_summary s ON s.claim_number = r.claim_number GROUP BY r.claim_number
+        SELECT claim_number, category, carc, payer_name, rendering_npi, location FROM (
+            SELECT r.claim_number, r.category, coalesce(r.carc, 'none') AS carc, d.payer_name, d.rendering_npi, s.location,
+                row_number() OVER (PARTITION BY r.claim_number
+                    ORDER BY r.decided_on, r.denied_amount DESC, r.remittance_id, r.line_number) AS place
+            FROM troubled_lines r JOIN decisions d USING (remittance_id)
+            LEFT JOIN submission_summary s ON s.claim_number = r.claim_number)
+        WHERE place = 1
     """).df()
     joined = past.merge(keys, on="claim_number", how="left", validate="one_to_one")
     names = ["category", "carc", "payer_name", "rendering_npi", "location"]

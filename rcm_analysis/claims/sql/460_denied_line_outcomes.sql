@@ -13,7 +13,7 @@ WITH touched AS (
         coalesce(least(d.denied_amount, l.charge), x.amount, l.charge) AS amount
     FROM line_lives l
     LEFT JOIN (SELECT DISTINCT claim_number FROM take_back_pairs) t ON t.claim_number = l.claim_number
-    LEFT JOIN (SELECT remittance_id, line_number, max(denied_amount) AS denied_amount, max_by(group_code, denied_amount) AS group_code
+    LEFT JOIN (SELECT remittance_id, line_number, max(denied_amount) AS denied_amount, max_by(group_code, (denied_amount, group_code)) AS group_code
         FROM refused_lines WHERE NOT is_partial GROUP BY 1, 2) d ON d.remittance_id = l.remittance_id AND d.line_number = l.last_line_number
     LEFT JOIN (SELECT remittance_id, line_number, max(amount) AS amount FROM unexplained_lines GROUP BY 1, 2) x
         ON x.remittance_id = l.remittance_id AND x.line_number = l.last_line_number
