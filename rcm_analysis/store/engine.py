@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "engine.toml"
 _SET = re.compile(r"SET VARIABLE (\w+) = (.*)", re.S)
-_CREATE = re.compile(r"\s*CREATE (?:OR REPLACE )?(?:TEMP )?(TABLE|VIEW) (\w+) AS (.*)", re.S)
+_CREATE = re.compile(r"\s*CREATE (?:OR REPLACE )?(?:TEMP )?(TABLE|VIEW) (\w+) AS\s+(.*)", re.S)
 
 
 def named(store: Path, engine: str | None = None) -> str:
