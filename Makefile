@@ -38,7 +38,7 @@ test: $(READY)  ## Check style and types, run the fast tests, execute every note
 
 test-all: $(READY)  ## Run what test leaves out: slow tests; a browser and PDF where their tools are there
 	@$(PYTEST) -m slow
-	@echo "make test-spark is left out: steps of what an answer means do not run on Spark yet (docs/scale.md)"
+	@echo "make test-spark is left out: it was not seen green with the newest steps (docs/scale.md)"
 	@if command -v chromedriver >/dev/null 2>&1 && $(MAKE) --no-print-directory .venv-browser/.ready; then \
 		$(MAKE) --no-print-directory test-browser; else echo "no Chromium or no Selenium here: make test-browser is left out"; fi
 	@if $(MAKE) --no-print-directory .venv-pdf/.ready; then $(MAKE) --no-print-directory test-pdf; \
