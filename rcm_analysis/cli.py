@@ -15,7 +15,10 @@ from rcm_analysis.errors import RcmError
 from rcm_analysis.months import MONTHS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rcm_analysis.reports.request import ReportRequest
+    from rcm_analysis.store.practice import Practice
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
     "Denial trend analytics: read a practice's 835, 837 and 277CA files and its ledger, and render a denial report. "
@@ -183,7 +186,7 @@ def _name_files(files: list[dict], practice: str) -> None:
         _say(f"  and {len(files) - 20:,} more; rcm files --practice {practice} lists them all")
 
 
-def _propose(paths: list[Path], mapping: Path, practice) -> None:
+def _propose(paths: list[Path], mapping: Path, practice: Practice) -> None:
     """Writes and shows a mapping told from the headers; goes on if the user confirms it, and ends elsewhere."""
     from rcm_analysis.intake import ingest as intake_ingest
     from rcm_analysis.spreadsheets import exports, known
@@ -302,7 +305,7 @@ def _report(request: ReportRequest, store: Path, out: Path, jobs: int) -> int:
     for status in result.statuses:
         if not status.ok:
             _say(f"{status.notebook}: {status.message}")
-    if not result.ok:
+    if not result.ok or result.index is None:
         _say(f"the report was not published; what was made is in {result.folder}")
         return FAILED
     typer.echo(result.index.resolve().as_uri())
@@ -413,9 +416,9 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
             "nothing was found",
         )
     written = scrub_.annotate(checked, annotate) if annotate else [[] for _ in checked]
-    names = Counter(file.path.name for file in checked)
+    files_named = Counter(file.path.name for file in checked)
     for file, paths in zip(checked, written, strict=True):
-        name = file.path.name if names[file.path.name] == 1 else str(file.path)
+        name = file.path.name if files_named[file.path.name] == 1 else str(file.path)
         for remark in file.offered.remarks[:20]:
             _say(f"  {name}: {remark}")
         _say(
@@ -707,7 +710,7 @@ class _bar:
     def __init__(self, what: str):
         self.what = what
 
-    def __enter__(self):
+    def __enter__(self) -> Callable[[int, int | None, str], None]:
         if not sys.stderr.isatty():
             return lambda done, total, name: None
         from rich.console import Console
@@ -718,6 +721,6 @@ class _bar:
         task = self.progress.add_task(self.what, total=None)
         return lambda done, total, name: self.progress.update(task, completed=done, total=total)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         if hasattr(self, "progress"):
             self.progress.stop()

@@ -59,8 +59,9 @@ def service_family(procedure: Any) -> str:
     text = "" if pd.isna(procedure) else str(procedure).strip().upper()
     if not text:
         return MISSING
-    if text[:4].isdigit():
-        number = int(re.match(r"\d+", text)[0][:5])
+    digits = re.match(r"\d{4,5}", text)
+    if digits:
+        number = int(digits[0])
         return next((family for last, family in FAMILIES if number <= last), "medicine")
     if re.match(r"A0[0-9]{3}", text):
         return "ambulance"

@@ -167,7 +167,12 @@ def _expected(f: Feature, exposure: pd.DataFrame | None) -> np.ndarray:
     return counts / max(f.matrix.shape[0], 1)
 
 
-def _refit(base, cutting, rates, carving: Carving, clusters: int | None, number: int) -> Refit:
+Offer = tuple[float, Cut | None, np.ndarray | None]  # gain, the new cut, which rows; no cut where there is no gain
+
+
+def _refit(
+    base: Feature, cutting: list[Feature], rates: list[np.ndarray], carving: Carving, clusters: int | None, number: int
+) -> Refit:
     total = base.matrix.shape[0]
     chance = np.random.default_rng(carving.seed + number)
     rows = np.sort(chance.choice(total, int(total * carving.sample), replace=False))
@@ -175,7 +180,13 @@ def _refit(base, cutting, rates, carving: Carving, clusters: int | None, number:
     return Refit(rows, cuts, _assign(cuts, base, cutting, np.arange(total)))
 
 
-def _kept(found: list[Cut], labels: np.ndarray, refits: list[Refit], carving: Carving, known) -> list[Cut]:
+def _kept(
+    found: list[Cut],
+    labels: np.ndarray,
+    refits: list[Refit],
+    carving: Carving,
+    known: list[tuple[np.ndarray, np.ndarray]],
+) -> list[Cut]:
     """The cuts whose members most of the refits put together too; the number of clusters follows from that.
 
     What counts is the members, not the path: carving imaging out of imaging and therapy is the same as carving therapy.
@@ -223,7 +234,14 @@ def _known(table: pd.DataFrame, earlier: pd.DataFrame | None) -> list[tuple[np.n
     return [((before == i).to_numpy(), seen) for i in sorted(before.dropna().unique()) if i != UNCLUSTERED]
 
 
-def _carve(base, cutting, rates, rows: np.ndarray, carving: Carving, clusters: int | None) -> list[Cut]:
+def _carve(
+    base: Feature,
+    cutting: list[Feature],
+    rates: list[np.ndarray],
+    rows: np.ndarray,
+    carving: Carving,
+    clusters: int | None,
+) -> list[Cut]:
     """Best first: of all parts of all clusters, the one with the largest excess in likelihood is carved out next."""
     values = np.asarray(base.matrix[rows].argmax(1)).ravel()
     leaves = {Cut(((base.name, base.columns[v]),)): rows[values == v] for v in np.unique(values)}
@@ -239,6 +257,8 @@ def _carve(base, cutting, rates, rows: np.ndarray, carving: Carving, clusters: i
         if cut is None or offers[cut][0] <= 0:
             break
         _, new, inside = offers[cut]
+        if new is None or inside is None:  # never with a gain
+            break
         leaves[new], leaves[cut] = leaves[cut][inside], leaves[cut][~inside]
         removed[new], removed[cut] = removed[cut], (*removed[cut], new.path[-1])
         for changed in (new, cut):
@@ -254,12 +274,15 @@ def _largest(leaves: dict[Cut, np.ndarray], rows: np.ndarray, most: int) -> dict
     return {**chosen, Cut(()): np.setdiff1d(rows, np.concatenate(list(chosen.values())))}
 
 
-def _best_part(cut: Cut, part: np.ndarray, cutting, rates, carving: Carving, enough: float, removed):
+def _best_part(
+    cut: Cut, part: np.ndarray, cutting: list[Feature], rates: list[np.ndarray], carving: Carving, enough: float,
+    removed: tuple[tuple[str, str], ...],
+) -> Offer:  # fmt: skip
     """(gain in nats, the new cut, which rows) of the strongest excess within a cluster; gain 0 when there is none.
 
     `removed` are the values carved out before: what remains is compared with the usual mix of what remains.
     """
-    best = (0.0, None, None)
+    best: Offer = (0.0, None, None)
     used = {name for name, _ in cut.path}
     for f, rate in zip(cutting, rates, strict=True):
         if f.name in used:
@@ -279,7 +302,7 @@ def _best_part(cut: Cut, part: np.ndarray, cutting, rates, carving: Carving, eno
     return best
 
 
-def _assign(cuts: list[Cut], base, cutting, rows: np.ndarray) -> np.ndarray:
+def _assign(cuts: list[Cut], base: Feature, cutting: list[Feature], rows: np.ndarray) -> np.ndarray:
     """Number of the cut that each row falls under, the longest path first; -1 where none does."""
     by_name = {f.name: f for f in (base, *cutting)}
     labels = np.full(len(rows), -1)
@@ -360,7 +383,9 @@ def _strength(labels: np.ndarray, encoded: list[Feature], clusters: int) -> np.n
     return np.where(labels >= 0, np.round(own, 4), np.nan)
 
 
-def _with_status(described: pd.DataFrame, table, labels, earlier, ids) -> pd.DataFrame:
+def _with_status(
+    described: pd.DataFrame, table: pd.DataFrame, labels: np.ndarray, earlier: pd.DataFrame | None, ids: list[str]
+) -> pd.DataFrame:
     """Adds new, growing, shrinking, steady, gone; and a row without denials for each earlier id that is not used now.
 
     New is a cluster that no earlier one became, with most denials later than the earlier run: a mere split is not new.

@@ -10,6 +10,8 @@ import pandas as pd
 
 from rcm_analysis.clusters.features import MISSING, Feature
 
+Steps = tuple[tuple[str, str], ...]  # (feature, value) pairs, each a cut within the one before
+
 WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverage not active", "coordination_of_benefits": "Another payer is responsible",
          "claim_data": "Claim data missing or wrong", "credentialing": "Provider not enrolled", "coding": "Coding error", "bundling": "Bundled services",
          "medical_necessity": "Medical necessity", "documentation": "Records requested or missing", "timely_filing": "Filed too late",
@@ -42,7 +44,7 @@ def describe(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _usual(inside: np.ndarray, path, encoded: list[Feature], overall: list[np.ndarray]) -> list[np.ndarray]:
+def _usual(inside: np.ndarray, path: Steps, encoded: list[Feature], overall: list[np.ndarray]) -> list[np.ndarray]:
     """Share of each value among denials of the same circumstances, whatever their reason, for what names the cluster.
 
     An ambulance cluster is not told by the ambulance payer or crew, since they have all ambulance denials.
@@ -67,7 +69,10 @@ def _months(table: pd.DataFrame) -> list[str]:
     )
 
 
-def _row(table, inside, path, name, encoded, usual, money, months) -> dict[str, Any]:
+def _row(
+    table: pd.DataFrame, inside: np.ndarray, path: Steps, name: str, encoded: list[Feature], usual: list[np.ndarray],
+    money: np.ndarray, months: list[str],
+) -> dict[str, Any]:  # fmt: skip
     part, dollars = table[inside], money[inside]
     conditions = _conditions(inside, encoded, usual)
     trend = part["month"].value_counts().reindex(months, fill_value=0) if months else pd.Series(dtype=int)
@@ -86,7 +91,8 @@ def _row(table, inside, path, name, encoded, usual, money, months) -> dict[str, 
 
 def _conditions(inside: np.ndarray, encoded: list[Feature], usual: list[np.ndarray]) -> list[dict[str, Any]]:
     """Values that a tenth of the cluster has, and more often than all denials have, by what they tell (share x log lift)."""
-    found, rows = [], np.flatnonzero(inside)
+    found: list[dict[str, Any]] = []
+    rows = np.flatnonzero(inside)
     for f, rate in zip(encoded, usual, strict=True):
         counts = np.asarray(f.matrix[rows].sum(0), float).ravel()
         share = counts / max(len(rows), 1)

@@ -68,16 +68,17 @@ def _rows(sheet: sheets.Sheet) -> pd.DataFrame | None:
     for _, row in zip(range(ROWS_TO_HEADER), rows, strict=False):
         places = {re.sub(r"[^a-z0-9]", "", str(cell).lower()): i for i, cell in enumerate(row) if cell}
         counts = {name: next((one for one in known if one in places), None) for name, known in COUNTS.items()}
-        if ID in places and NAME in places and all(counts.values()):
+        known_counts = {name: column for name, column in counts.items() if column}
+        if ID in places and NAME in places and len(known_counts) == len(counts):
             wanted = {"state": places.get("state"), "issuer_id": places[ID], "issuer_name": places[NAME]}
-            wanted |= {name: places[column] for name, column in counts.items()}
+            wanted |= {name: places[column] for name, column in known_counts.items()}
             cells = [
                 [line[i] or None if i is not None and i < len(line) else None for i in wanted.values()]
                 for line in rows
                 if any(line)
             ]
             table = pd.DataFrame(cells, columns=list(wanted), dtype=object)
-            return table.assign(network=counts["received"].endswith("network"))
+            return table.assign(network=known_counts["received"].endswith("network"))
     return None
 
 

@@ -81,7 +81,8 @@ def profile(store: Path | str, practice: str, *, as_of: date, months: int) -> Pr
     parts = (_cases(con, months=2 * months), pd.DataFrame([figures]),
              found[["headline", "first_month", "excess_amount_usd", "ongoing"]])  # fmt: skip
     con.close()
-    return Profiles(*(part.assign(practice=practice) for part in parts), NO_REPORTS)
+    cases, numbers, changes = (part.assign(practice=practice) for part in parts)
+    return Profiles(cases, numbers, changes, NO_REPORTS)
 
 
 def together(parts: Sequence[Profiles]) -> Profiles:

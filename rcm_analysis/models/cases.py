@@ -51,7 +51,7 @@ class Cases:
     def between(self, first: pd.Timestamp, last: pd.Timestamp, horizon_days: int) -> np.ndarray:
         """Weights among the cases of a stretch of time alone, which were followed for less time than all were."""
         inside = ((self.start >= first) & (self.start <= last)).to_numpy()
-        if self.settled is None:
+        if self.settled is None or self.ended is None or self.kind is None:
             return np.where(inside, self.weight, 0.0)
         weight = np.zeros(len(self.start))
         weight[inside] = judgement.known_by(
@@ -60,7 +60,7 @@ class Cases:
 
     def as_known(self, day: pd.Timestamp, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
         """Outcome and weight as they were known on an earlier day."""
-        if self.settled is None:
+        if self.settled is None or self.ended is None or self.kind is None:
             return self.outcome, self.weight
         before = (self.start < day).to_numpy()
         outcome, weight = np.zeros(len(self.start)), np.zeros(len(self.start))

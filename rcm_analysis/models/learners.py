@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -63,7 +64,7 @@ class Encoding:
             self.scale[name] = [float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0, spread or 1.0]
         return self
 
-    def sparse(self, table: pd.DataFrame):
+    def sparse(self, table: pd.DataFrame) -> Any:
         """One column per value, code, scaled number and missing number; for linear models."""
         from scipy import sparse
 
@@ -92,7 +93,7 @@ class Encoding:
         found = pd.Index(levels).get_indexer(_texts(table[name])) if levels else np.full(len(table), -1)
         return np.where(found < 0, len(levels), found)
 
-    def _has(self, table: pd.DataFrame, name: str):
+    def _has(self, table: pd.DataFrame, name: str) -> Any:
         from scipy import sparse
 
         codes = table[name].map(as_set).reset_index(drop=True).explode().dropna().map(str)
@@ -139,7 +140,7 @@ def _signed_log(column: pd.Series) -> np.ndarray:
     return np.sign(values) * np.log1p(np.abs(values))
 
 
-def _one_hot(places: np.ndarray, width: int):
+def _one_hot(places: np.ndarray, width: int) -> Any:
     from scipy import sparse
 
     return sparse.csr_matrix((np.ones(len(places)), (np.arange(len(places)), places)), shape=(len(places), width))
@@ -247,7 +248,7 @@ def _snapped(column: np.ndarray) -> np.ndarray:
     return snapped
 
 
-def _threads(rows: int):
+def _threads(rows: int) -> AbstractContextManager:
     """One thread for small tables: on a busy machine, waiting for a second takes longer than the work."""
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
@@ -286,7 +287,7 @@ class Boosting:
             return np.mean([grown.chance(values) for grown in self.trees], axis=0)
 
     def state(self) -> tuple[dict, dict]:
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for i, grown in enumerate(self.trees):
             arrays |= {f"{i}.{name}": value for name, value in grown.arrays().items()}
         return {"seeds": self.seeds, "iterations": self.iterations, "leaves": self.leaves}, arrays
@@ -403,7 +404,10 @@ class _Grown:
         flags = (nodes[name].astype(bool) for name in ("is_leaf", "missing_go_to_left", "is_categorical"))
         return tree + left, tree + right, feature.astype(np.int64), threshold, bitset.astype(np.int64), *flags
 
-    def _walked(self, values, left, right, feature, threshold, bitset, leaf, missing_left, categorical) -> np.ndarray:
+    def _walked(
+        self, values: np.ndarray, left: np.ndarray, right: np.ndarray, feature: np.ndarray, threshold: np.ndarray,
+        bitset: np.ndarray, leaf: np.ndarray, missing_left: np.ndarray, categorical: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
         total = np.zeros(len(values))
         for root in self.roots:
             place, rows = np.full(len(values), root), np.arange(len(values))
@@ -456,11 +460,11 @@ def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.nd
         inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
         return Blend(encoding, [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()])
     if kind == "boosting_by_kind":
-        inner = [
+        own = [
             {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{i}/")}
             for i in range(len(told["parts"]))
         ]
-        parts = [_restored("boosting", encoding, part, held) for part, held in zip(told["parts"], inner, strict=True)]
+        parts = [_restored("boosting", encoding, part, held) for part, held in zip(told["parts"], own, strict=True)]
         return ByKind(encoding, told["column"], told["new_below"], parts)
     if kind == "boosting":
         grown = [_Grown(float(arrays[f"{i}.start"][0]), arrays[f"{i}.nodes"], arrays[f"{i}.roots"], arrays[f"{i}.bitsets"])

@@ -72,8 +72,9 @@ def deidentified(block: Block) -> Block:
     return block if isinstance(block, Heading | Definitions) else LeftOut()
 
 
-def _figure_without(*parts: str) -> tuple[str, ...]:
-    return tuple(release.text(" · ".join(parts)).split(" · "))
+def _figure_without(label: str, value: str, note: str) -> tuple[str, str, str]:
+    first, second, *rest = release.text(" · ".join((label, value, note))).split(" · ")
+    return first, second, " · ".join(rest)
 
 
 def _table_without(table: Table) -> Table:
@@ -92,7 +93,12 @@ def _picture_without(figure: Figure) -> Figure:
     """A picture stays only if the table behind it is known and loses nothing; its text goes through as any other."""
     before = figure.data
     left = None if before is None else release.table(before, release.count_columns(before))
-    whole = left is not None and set(left) == set(before) and left.isna().sum().sum() <= before.isna().sum().sum()
+    whole = (
+        before is not None
+        and left is not None
+        and set(left) == set(before)
+        and left.isna().sum().sum() <= before.isna().sum().sum()
+    )
     caption = release.text(figure.caption)
     if not whole:
         caption = f"{caption} The picture is left out: it would show small counts."

@@ -14,7 +14,7 @@ values is a prefix of them in the order of their rates, Breiman et al. 1984).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -134,11 +134,12 @@ class BeamSearch:
         """`rows` are positions in the columns' table, ascending; `hit` and `case` are given for all of its rows, those
         of a case one after the other."""
         start = Found((), rows, *count_cases(rows, hit, case))
-        base, beam, pool = start.rate, [start], {}
+        base, beam = start.rate, [start]
+        pool: dict[tuple[int, int, int], Found] = {}
         if start.hits < self.min_hits:
             return []
         for _ in range(self.max_terms):
-            grown = {}
+            grown: dict[tuple[int, int, int], Found] = {}
             for found in beam:
                 for longer in self._longer(columns, found, hit, case):
                     # the same rows by another wording are kept once, in the shorter and earlier wording
@@ -161,7 +162,7 @@ class BeamSearch:
                 break
         return kept
 
-    def _longer(self, columns: Columns, found: Found, hit: np.ndarray, case: np.ndarray):
+    def _longer(self, columns: Columns, found: Found, hit: np.ndarray, case: np.ndarray) -> Iterator[Found]:
         here = _Node(found.rows, hit[found.rows], case[found.rows])
         used = {term.feature for term in found.condition}
         for feature in columns.names:
@@ -285,7 +286,7 @@ class Columns:
         place, values = places[term.feature]
         return np.append(term.holds(pd.Series(values, dtype=kind)), term.operation == "missing")[place[rows]]
 
-    def terms(self, feature: str, node: _Node, search: BeamSearch):
+    def terms(self, feature: str, node: _Node, search: BeamSearch) -> Iterator[tuple[Term, np.ndarray]]:
         """Terms on the feature that may help within the node, each with its mask over the node's rows."""
         if feature in self.codes:
             return self._code_terms(feature, node, search)
@@ -293,7 +294,7 @@ class Columns:
             return self._number_terms(feature, node)
         return self._set_terms(feature, node, search)
 
-    def _code_terms(self, feature: str, node: _Node, search: BeamSearch):
+    def _code_terms(self, feature: str, node: _Node, search: BeamSearch) -> Iterator[tuple[Term, np.ndarray]]:
         place, values = self.codes[feature]
         here = place[node.rows]
         n, k = node.counts(here, len(values) + 1)
@@ -310,7 +311,7 @@ class Columns:
                 _lookup(several, len(values) + 1)[here],
             )
 
-    def _number_terms(self, feature: str, node: _Node):
+    def _number_terms(self, feature: str, node: _Node) -> Iterator[tuple[Term, np.ndarray]]:
         place, values = self.numbers[feature]
         here = place[node.rows]
         n, k = node.counts(here, len(values) + 1)
@@ -326,7 +327,7 @@ class Columns:
             mask = here <= i if operation == "<=" else (here >= i) & (here < len(values))
             yield Term(feature, operation, (float(values[i]),)), mask
 
-    def _set_terms(self, feature: str, node: _Node, search: BeamSearch):
+    def _set_terms(self, feature: str, node: _Node, search: BeamSearch) -> Iterator[tuple[Term, np.ndarray]]:
         sets = self.sets[feature]
         place, values = sets.place[node.rows], sets.values
         n, k = node.counts(place, len(sets.distinct))

@@ -6,6 +6,8 @@ R3fa9c1  Hold for an authorization number: no authorization number in the claim,
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from rcm_analysis.prevention.search import Condition, Term, from_json
@@ -56,7 +58,7 @@ def _term(term: Term) -> str:
     return f"no {name} {listed}" if term.operation == "without" else f"{name} {listed}"
 
 
-def evidence(rule) -> str:
+def evidence(rule: Any) -> str:
     """What the rule's months of proof showed; `rule` is a row of `rules`."""
     refused = "rejected" if rule.category == "rejection" else "denied"
     return (f"{rule.denied:,.0f} of {rule.claims_matched:,.0f} such claims were {refused} from {rule.tested_from:%Y-%m} to {rule.tested_to:%Y-%m} "

@@ -69,7 +69,7 @@ def render_all(
     told = progress or (lambda practice, ok: None)
     asked = replace(request, facts={})
     at_a_time = min(jobs, len(practices)) * pages  # notebooks together on one machine, which share its cores
-    share = {"store": store, "out": out, "jobs": pages, "retries": retries, "at_a_time": at_a_time}
+    share: dict[str, Any] = {"store": store, "out": out, "jobs": pages, "retries": retries, "at_a_time": at_a_time}
     # the longest first, so that none is last alone
     waiting = sorted(practices, key=lambda one: (-_size(store, one), one))
     with render.private_files(), store_engine.pool(engine, jobs=jobs) as pool:
@@ -82,11 +82,13 @@ def render_all(
             told(one, made.ok)
             parts.append((made, profile))
     parts.sort(key=lambda part: part[0].practice)
-    made = tuple(replace(one, ok=False, message=(missing or {}).get(one.practice, one.message)) if one.practice in (missing or {}) else one
-                 for one, _ in parts)  # fmt: skip
+    lost = missing or {}
+    results = tuple(
+        replace(one, ok=False, message=lost[one.practice]) if one.practice in lost else one for one, _ in parts
+    )
     profiles = [profile for _, profile in parts if profile is not None]
     page = replace(request, practice=portfolio.ALL, variant=name)
-    return Round(made, compare(made, profiles, page, store=store, out=out, retries=retries))
+    return Round(results, compare(results, profiles, page, store=store, out=out, retries=retries))
 
 
 def _size(store: Path, practice: str) -> int:

@@ -80,6 +80,12 @@ def addresses(text: str) -> list[str]:
     return [one.addr_spec for one in known] if whole else []
 
 
+def _connected(host: str, port: int, *, secure: bool) -> smtplib.SMTP:
+    if secure:
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+    return smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+
+
 def send(mail: Mail, made: EmailMessage) -> str:
     """Sends it; says which addresses it did not reach, nothing where it reached all. One that the server refuses stops no
     other.
@@ -93,9 +99,7 @@ def send(mail: Mail, made: EmailMessage) -> str:
     if mail.user and mail.security == "none":
         raise RcmError("the mail server's password would travel in clear; set security to starttls or tls")
     try:
-        kind = smtplib.SMTP_SSL if mail.security == "tls" else smtplib.SMTP
-        options = {"context": ssl.create_default_context()} if mail.security == "tls" else {}
-        with kind(host, int(port or 25), timeout=TIMEOUT_S, **options) as server:
+        with _connected(host, int(port or 25), secure=mail.security == "tls") as server:
             if mail.security == "starttls":
                 server.starttls(context=ssl.create_default_context())
             if mail.user:

@@ -89,11 +89,11 @@ class Provisioner(LocalProvisioner):
         if cmd[0] != sys.executable or cmd[1:3] != ["-m", "ipykernel_launcher"]:
             return await super().launch_kernel(cmd, **options)
         try:
-            self.process = await asyncio.to_thread(
+            started: Any = await asyncio.to_thread(
                 fork_server.Kernel, cmd[3:], dict(options["env"]), options.get("cwd") or os.getcwd()
             )
         except (OSError, EOFError):  # the server is gone
             return await super().launch_kernel(cmd, **options)
-        self.pid = self.pgid = self.process.pid
+        self.process, self.pid, self.pgid = started, started.pid, started.pid
         self.cwd = options.get("cwd") or os.getcwd()
         return self.connection_info

@@ -47,11 +47,18 @@ def write(folder: Path, names: list[str], path: Path, *, title: str, css: str) -
     )
 
 
+def _between(pattern: str, page: str) -> str:
+    found = re.search(pattern, page, re.S)
+    if not found:
+        raise ValueError(f"a page without {pattern}")  # every page is of our own template
+    return found[1]
+
+
 def _chapter(page: str, name: str) -> dict[str, Any]:
     """Title, sections and body of a page, with ids of its own and the rows that only its search shows left out."""
     stem = re.sub(r"\W", "-", name.removesuffix(".html"))
-    title = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)[1]
-    body = re.search(r'<main id="main">(.*)</main>', page, re.S)[1]
+    title = _between(r"<h1[^>]*>(.*?)</h1>", page)
+    body = _between(r'<main id="main">(.*)</main>', page)
     body = re.sub(r"<tbody hidden\b[^>]*>.*?</tbody>", "", body, flags=re.S)
     body = re.sub(r'<h2 id="pages">.*?</h2>', "", body, flags=re.S)  # the contents stand for the index's cards
     body = re.sub(r'\b(id|aria-labelledby)="([^"]+)"', rf'\1="{stem}-\2"', body)

@@ -46,12 +46,18 @@ def parameters_of(notebook: Path) -> dict[str, Any]:
     """Names and defaults in the cell tagged `parameters`. Raises NotebookError when there is no such cell."""
     for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            found = {}
-            for node in ast.parse("".join(cell["source"])).body:
-                target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-                found[target.id] = ast.literal_eval(node.value)
-            return found
+            return dict(_assigned(node) for node in ast.parse("".join(cell["source"])).body)
     raise NotebookError(f"{notebook.name} has no cell tagged parameters")
+
+
+def _assigned(node: ast.stmt) -> tuple[str, Any]:
+    """Name and value of `name: type = value` or `name = value`. Raises ValueError for anything else."""
+    target = (
+        node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
+    )
+    if not isinstance(target, ast.Name) or node.value is None:  # type: ignore[attr-defined]
+        raise ValueError(f"line {node.lineno} of the cell tagged parameters gives no name a value")
+    return target.id, ast.literal_eval(node.value)  # type: ignore[attr-defined]
 
 
 def check_parameters(notebooks: list[Path], parameters: dict[str, Any]) -> None:

@@ -287,8 +287,8 @@ def run(
     found, failed = due(definitions, now=now, store=store, out=out)
     for one in failed:
         say(_said(one))
-    for one in found:
-        waiting.setdefault(one.practice, []).append(one)
+    for report in found:
+        waiting.setdefault(report.practice, []).append(report)
     pages = waiting.pop(ALL, [])
     side_by_side = max(1, min(jobs, len(waiting)))
     with render.private_files(), ThreadPoolExecutor(side_by_side) as pool:

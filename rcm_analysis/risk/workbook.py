@@ -70,7 +70,7 @@ def write(table: pd.DataFrame, out: Path | BinaryIO, *, note: str) -> None:
         book.add_worksheet("about").write_string(0, 0, note)
 
 
-def _cell(sheet, row: int, column: int, value, kind: str, form) -> None:
+def _cell(sheet: Any, row: int, column: int, value: Any, kind: str, form: Any) -> None:
     if value is None or pd.isna(value):
         return
     if kind == DAY:

@@ -148,15 +148,15 @@ def stands(u: Unit, pick: Change, *, as_seen: Unit, looks: float, level: float, 
     held fixed. The season is told from the counts as seen, before any change was taken out of them."""
     y, n = u.series(pick.segment)
     raw = as_seen.series(pick.segment)
-    window = {"start": pick.start, "end": pick.end}
-    if not _matters(y, n, **window, least_ratio=rule.least_ratio) or not _beyond_season(
-        *raw, **window, per_year=rule.per_year
-    ):
+    start, end = pick.start, pick.end
+    if not _matters(y, n, start=start, end=end, least_ratio=rule.least_ratio):
+        return False
+    if not _beyond_season(*raw, start=start, end=end, per_year=rule.per_year):
         return False
     spread = trends_scan.dispersion(y[None], n[None], start=np.array([pick.start]), end=np.array([pick.end]))
     free = [name for name in u.exposure if name not in pick.segment]
     mixes = [(name,) for name in free] + list(combinations(free, 2))
-    return all(_beyond_mix(u, pick.segment, by, **window, spread=spread) * looks <= level for by in mixes)
+    return all(_beyond_mix(u, pick.segment, by, start=start, end=end, spread=spread) * looks <= level for by in mixes)
 
 
 def _beyond_mix(
@@ -229,9 +229,9 @@ def narrow(units: Sequence[Unit], pick: Change, *, nested: Sequence[Sequence[str
             if chosen and gain > top[0]:
                 top = (gain, place, name, chosen)
     gain, place, name, chosen = top
-    if not chosen:
-        return [pick]
     named = _carry(units[pick.unit], units[place], pick.segment)
+    if not chosen or named is None:
+        return [pick]
     coarser = {k for group in nested if name in group and name in units[place].exposure for k in group}
     kept = {k: v for k, v in named.items() if k not in coarser}
     return [leaf for code in chosen

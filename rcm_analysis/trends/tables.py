@@ -139,7 +139,8 @@ def why_it_moved(view: View, by: Sequence[str], *, months: int = 6) -> pd.DataFr
             f"count(*) AS denominator FROM claims WHERE first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY ALL").df())  # fmt: skip
     if not all(len(side) for side in sides):
         return pd.DataFrame(columns=[*by, *mix.COLUMNS])
-    return mix.mix_and_rate(*sides, by)
+    before, after = sides
+    return mix.mix_and_rate(before, after, by)
 
 
 def _span(as_of: date, skip: int, months: int) -> tuple[date, date]:
