@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from rcm_analysis.claims import derive
 from rcm_analysis.cli import app
 from rcm_analysis.intake import ingest
 from rcm_analysis.spreadsheets import exports
@@ -111,3 +112,19 @@ def test_a_dry_run_says_how_a_ledger_is_understood_and_stores_nothing(seen, tmp_
     assert '"A" is claim_number: 100% of its numbers are in the electronic files' in result.output
     assert "charge: K1" in result.output and "persons" in result.output and "charges agree on 100.0%" in result.output
     assert not (tmp_path / "s").exists()
+
+
+def test_how_a_ledger_stands_beside_the_edi_is_a_table(seen, tmp_path):
+    text, _ = seen
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    lines = text.splitlines()
+    more = "\n".join([lines[0] + ",Fee 7", *(f"{line},{i % 90 + 1}.37" for i, line in enumerate(lines[1:]))])
+    (tmp_path / "in/strange.csv").write_text(more)
+    ingest.ingest(
+        Practice(tmp_path / "s", "p"), [tmp_path / "in/ledger.csv", tmp_path / "in/strange.csv", tmp_path / "in/edi"]
+    )
+    view = derive.open_practice(tmp_path / "s", "p", as_of="2026-12-31")
+    good, strange = view.sql("SELECT * FROM ledger_understanding ORDER BY understood DESC").to_dict("records")
+    assert good["understood"] and good["rows"] == len(lines) - 1 and good["charges_agree"] > 0.97
+    assert good["payments_checked"] > 50 and good["contractual_agree"] > 0.9 and good["balances_agree"] > 0.9
+    assert not strange["understood"] and strange["left_over"] == '"Fee 7" (like 9.99, 99.99)'

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -333,6 +334,7 @@ def _read_export(
         return
     tally.note(*read.notes)
     tally.said = read.said
+    _add_checks(batch, tally.file_id, read.checks)
     tally.persons = {word for word in tally.words if word.lower() in read.names}
     if not read.tables:
         return
@@ -345,6 +347,17 @@ def _read_export(
         tally.counts["rows"] += table.num_rows
         if name != terms.TABLE:  # terms hold from a day on; nothing happened on it
             tally.days += _day_range(table)
+
+
+def _add_checks(batch: Batch, file_id: str, checks: list[dict[str, Any]]) -> None:
+    """How the sheets of a ledger stood the comparison, those of a ledger that was not taken over, too."""
+    names = schema.TABLES["ledger_checks"].arrow()
+    for check in checks:
+        row = {**dict.fromkeys(names.names), "sheet": "", **check}
+        amount = None if row["amount"] is None else Decimal(f"{row['amount']:.2f}")
+        table = pa.Table.from_pylist([{**row, "amount": amount, "file_id": None}], names)
+        ids = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), [file_id])
+        batch.add("ledger_checks", table.set_column(0, names.field(0), ids))
 
 
 def tables_among(paths: Iterable[Path]) -> Iterator[tuple[bytes, bytes]]:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -69,6 +70,7 @@ class Read:
     cents: Counter = field(default_factory=Counter)
     names: frozenset[str] = frozenset()
     said: list[str] = field(default_factory=list)  # how a ledger is understood
+    checks: list[dict[str, Any]] = field(default_factory=list)  # rows of `ledger_checks`
 
     @property
     def table(self) -> pa.Table | None:
@@ -100,7 +102,7 @@ def read(
     except SheetError as error:
         return _refused(str(error), CSV_AGAIN)
     except GridError as error:
-        return _refused(str(error), error.advice)
+        return _refused(str(error), error.advice, left_over=error)
     result = Read(kind="+".join(sorted({one.layout.kind for one in made})), names=people)
     try:
         for one in made:
@@ -111,10 +113,13 @@ def read(
         for one in made:
             if id(one.layout) in told:
                 result.said += unseen.explained(one.header, told[id(one.layout)])
-        result.said += [str(one) for one in reconciliation.compare(result.table, known)]
-        wrong = reconciliation.problems(result.table, known, kinds_told=bool(mapping.kinds))
-        if wrong:
-            return _refused("the ledger is not understood: " + "; ".join(wrong), NAME_COLUMN, names=people)
+        check = reconciliation.check(result.table, known, kinds_told=bool(mapping.kinds))
+        result.said += map(str, check.comparisons)
+        result.checks.append({"understood": not check.wrong, "reason": "; ".join(check.wrong), **check.figures})
+        if check.wrong:
+            refused = _refused("the ledger is not understood: " + "; ".join(check.wrong), NAME_COLUMN, names=people)
+            refused.checks = result.checks
+            return refused
     if len(made) > 1:
         result.counts["claims"] = len({one.texts("claim_number")[i] for one in made for i in one.good()})
     result.notes += [
@@ -187,8 +192,14 @@ def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes, t
     result.notes += made.notes
 
 
-def _refused(reason: str, advice: str, *, names: frozenset[str] = frozenset()) -> Read:
-    return Read(notes=[Note(0, "file", "file", reason, advice)], names=names)
+def _refused(
+    reason: str, advice: str, *, names: frozenset[str] = frozenset(), left_over: GridError | None = None
+) -> Read:
+    refused = Read(notes=[Note(0, "file", "file", reason, advice)], names=names)
+    if left_over and left_over.left_over:
+        told = {"understood": False, "reason": reason, "left_over": left_over.left_over, "rows": left_over.rows}
+        refused.checks.append(told)
+    return refused
 
 
 def _words(names: list[str]) -> frozenset[str]:

@@ -11,7 +11,8 @@ or stands without a claim number differs alone; a column or a sign misread moves
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,40 @@ class Comparison:
 
     def __str__(self) -> str:
         return f"{self.name} agree on {self.equal:.1%} of {self.claims:,} claims (${self.ledger:,.2f} against ${self.told:,.2f})"
+
+
+@dataclass
+class Check:
+    """What holding a ledger against the electronic files told: figures for `ledger_understanding`, and why it is not taken.
+
+    `wrong` is empty where the ledger is understood as far as can be told.
+    """
+
+    comparisons: list[Comparison] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+FIGURES = {"charges": "charges", "insurer payments": "payments", "contractual cuts": "contractual"}
+
+
+def check(ledger: pa.Table, known: Known, *, kinds_told: bool = False) -> Check:
+    """Holds a ledger against what is known for certain, and against itself."""
+    rows = _per_claim(ledger)
+    compared = compare(ledger, known, rows)
+    cents = np.abs(ledger["amount"].cast(pa.float64()).to_numpy(zero_copy_only=False))
+    other = ledger["kind"].to_numpy(zero_copy_only=False) == "other"
+    charged = rows[rows["charge"] > 0]
+    figures: dict[str, Any] = {"rows": ledger.num_rows, "amount": round(float(cents.sum()), 2)}
+    for one in compared:
+        if one.claims:
+            figures |= {f"{FIGURES[one.name]}_checked": one.claims, f"{FIGURES[one.name]}_agree": one.equal}
+    if len(charged):
+        closes = float((charged["balance"] >= -100).mean())
+        figures |= {"balances_checked": len(charged), "balances_agree": closes}
+    figures["unknown_kinds_rows_share"] = float(other.mean()) if len(other) else 0.0
+    figures["unknown_kinds_dollars_share"] = float(cents[other].sum() / max(cents.sum(), 0.01))
+    return Check(compared, problems(ledger, known, kinds_told=kinds_told), figures)
 
 
 def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame | None = None) -> list[Comparison]:

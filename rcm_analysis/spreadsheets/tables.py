@@ -25,11 +25,14 @@ _TOTAL = re.compile(r"(grand |sub|report )?-?totals?\b.*", re.I)
 
 
 class GridError(ValueError):
-    """A sheet that can't be used as a whole; `advice` says what to do."""
+    """A sheet that can't be used as a whole; `advice` says what to do.
 
-    def __init__(self, reason: str, advice: str):
+    `left_over` names the columns of a ledger's `rows` that nothing explains, each with shapes of its cells.
+    """
+
+    def __init__(self, reason: str, advice: str, *, left_over: str = "", rows: int = 0):
         super().__init__(reason)
-        self.advice = advice
+        self.advice, self.left_over, self.rows = advice, left_over, rows
 
 
 @dataclass

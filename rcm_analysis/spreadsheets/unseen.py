@@ -46,10 +46,10 @@ def layout_of(
     )
     if not meaning.is_whole:
         if told is None and known and meaning.left:
-            raise GridError(f"columns with amounts are not understood: {_named(header, body, meaning.left)}", NAME_THEM)
+            raise _not_understood(header, body, meaning.left)
         return told, None
     if meaning.left:
-        raise GridError(f"columns with amounts are not understood: {_named(header, body, meaning.left)}", NAME_THEM)
+        raise _not_understood(header, body, meaning.left)
     columns = {ours: [place] for ours, place in meaning.columns.items()}
     if told:
         taken = {place for places in columns.values() for place in places}
@@ -59,6 +59,11 @@ def layout_of(
     if people:
         columns["patient_name"] = sorted({*columns.get("patient_name", []), *people})
     return Layout("ledger", top, columns), meaning
+
+
+def _not_understood(header: list[str], body: list[list[str]], places: list[int]) -> GridError:
+    left = _named(header, body, places)
+    return GridError(f"columns with amounts are not understood: {left}", NAME_THEM, left_over=left, rows=len(body))
 
 
 def explained(header: list[str], meaning: Understanding) -> list[str]:

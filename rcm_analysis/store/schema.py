@@ -124,6 +124,26 @@ _STATUS = (
     ("action", TEXT, "WQ accepted, U rejected (STC03)"),
 )
 
+# How a ledger's sheet stood the comparison with what is known for certain
+_CHECKS = (
+    ("sheet", TEXT, "name of the sheet; empty for a file that is one table", FREE_TEXT),
+    ("rows", COUNT, "postings, or rows of a sheet that is not understood"),
+    ("amount", MONEY, "sum of the absolute amounts of its postings; missing where they are not understood"),
+    ("understood", FLAG, "its postings count; else they wait until it is understood"),
+    ("reason", TEXT, "why it is not understood, in words", FREE_TEXT),
+    ("left_over", TEXT, "headings that nothing explains, each with up to three shapes of its cells", FREE_TEXT),
+    ("charges_checked", COUNT, "claims in both the ledger and the electronic files whose charges were compared"),
+    ("charges_agree", RATE, "share of them whose charges are equal", SHARE),
+    ("payments_checked", COUNT, "claims whose insurers' payments were compared"),
+    ("payments_agree", RATE, "share of them whose payments are equal", SHARE),
+    ("contractual_checked", COUNT, "claims with a contractual cut (CO-45)"),
+    ("contractual_agree", RATE, "share of them whose adjustments cover it", SHARE),
+    ("balances_checked", COUNT, "claims with a charge in the ledger"),
+    ("balances_agree", RATE, "share of them on which no more is paid and cut than was charged", SHARE),
+    ("unknown_kinds_rows_share", RATE, "share of the postings of which nothing tells what they are", SHARE),
+    ("unknown_kinds_dollars_share", RATE, "the same of the dollars", SHARE),
+)
+
 FACTS = (
     Table(
         "files",
@@ -433,6 +453,11 @@ FACTS = (
         ),
     ),
     Table(
+        "ledger_checks",
+        "sheet of a ledger, as it was held against the electronic files when it was taken in",
+        _columns(_SOURCE[0], *_CHECKS),
+    ),
+    Table(
         "rejects",
         "input that was not accepted",
         _columns(
@@ -595,6 +620,11 @@ DERIVED = (
             ("confidence", RATE, "how far the meaning can be trusted, of the dollars"),
             ("confirmed", FLAG, "told by the practice in ledger_codes.csv"),
         ),
+    ),
+    Table(
+        "ledger_understanding",
+        "sheet of a ledger: whether it is understood, and how its sums stand beside the electronic files",
+        _columns(("file_id", TEXT, "SHA-256 of the file's bytes", IDENTIFIER), *_CHECKS),
     ),
     Table(
         "line_outcomes",
