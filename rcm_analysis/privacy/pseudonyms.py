@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -76,17 +76,50 @@ def without_names(texts: Iterable[str], claims: Iterable[str], names: Iterable[s
     >>> without_names(["BD - spoke w QUILL"], ["A1"], ["QUILL, ANN"], {"bd", "spoke"})
     ['BD - spoke']
     """
-    texts, claims = list(texts), list(claims)
-    named = {word.lower() for name in set(names) for word in re.findall(r"[^\W\d_]{2,}", name)}
-    seen: dict[str, set[str]] = {}
-    for (text, claim), _ in Counter(zip(texts, claims, strict=True)).items():
-        for word in _words(text):
+    of_text, values = pd.factorize(np.array(list(texts), object))
+    of_claim, _ = pd.factorize(np.array(list(claims), object))
+    left = clean_texts(
+        of_text, list(values), of_claim, {word for name in set(names) for word in _name_words(name)}, vocabulary
+    )
+    return [left[i] for i in of_text]
+
+
+def clean_texts(
+    of_text: np.ndarray, values: list[str], of_claim: np.ndarray, named: Collection[str], vocabulary: set[str]
+) -> list[str]:
+    """The same of columns told by their distinct values: what is left of each value.
+
+    `of_text` says which value stands in each row, `of_claim` which claim, and `named` are the names' words in lower case.
+    """
+    allowed = vocabulary | _widespread(of_text, values, of_claim).difference(named)
+    return [_keep(value, allowed) for value in values]
+
+
+def _widespread(of_text: np.ndarray, values: list[str], of_claim: np.ndarray) -> set[str]:
+    """Words that stand on at least five claims."""
+    filled = np.array([bool(value) for value in values], bool)
+    rows = filled[of_text] if len(values) else np.zeros(0, bool)
+    pairs = np.unique(of_text[rows].astype(np.int64) << 32 | of_claim[rows].astype(np.int64))
+    texts, claims = pairs >> 32, pairs & 0xFFFFFFFF
+    bounds = np.searchsorted(texts, np.arange(len(values) + 1))
+    found: set[str] = set()
+    seen: dict[str, set[int]] = {}
+    for i, value in enumerate(values):
+        first, last = bounds[i], bounds[i + 1]
+        words = _words(value) - found if value else set()
+        if last - first >= MIN_CLAIMS_PER_WORD:
+            found |= words
+            continue
+        for word in words:
             holders = seen.setdefault(word, set())
-            if len(holders) < MIN_CLAIMS_PER_WORD:
-                holders.add(claim)
-    safe = {w for w, holders in seen.items() if len(holders) >= MIN_CLAIMS_PER_WORD and w not in named}
-    cleaned = {text: _keep(text, safe | vocabulary) for text in set(texts)}
-    return [cleaned[text] for text in texts]
+            holders.update(claims[first:last].tolist())
+            if len(holders) >= MIN_CLAIMS_PER_WORD:
+                found.add(word)
+    return found
+
+
+def _name_words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[^\W\d_]{2,}", name)]
 
 
 def _words(text: str) -> set[str]:

@@ -121,7 +121,8 @@ def read(
             refused.checks = result.checks
             return refused
     if len(made) > 1:
-        result.counts["claims"] = len({one.texts("claim_number")[i] for one in made for i in one.good()})
+        numbers = [one.cells("claim_number").take(one.good_rows()).values for one in made]
+        result.counts["claims"] = len({number for values in numbers for number in values})
     result.notes += [
         Note(0, "notice", f"sheet {page.name}", f"was left out: {why}", LEFT_OUT) for page, why in left_out
     ]
@@ -153,7 +154,7 @@ def _understood(
     left_out: list[tuple[Sheet, str]] = []
     told: Ledgers = {}
     for page in pages:
-        layout, problem, _ = find_layout(page.rows, mapping)
+        layout, problem, _ = find_layout(page.top, mapping)
         if layout is None or layout.kind == "ledger":
             layout, meaning = unseen.layout_of(page, mapping, known, layout)
             if layout and meaning:
@@ -170,7 +171,9 @@ def _understood(
 def _people(page: Sheet, layout: Layout) -> frozenset[str]:
     """The words of the patients' names in a sheet."""
     places = layout.columns.get("patient_name", [])
-    return _words([row[place] for row in page.rows[layout.top + 1 :] for place in places if place < len(row)])
+    below = page.below(layout.top)
+    names = [name for place in places if place < len(below.columns) for name in below.columns[place].values]
+    return _words(names + [row[place] for row in below.odd.values() for place in places if place < len(row)])
 
 
 def _without(name: str, people: frozenset[str]) -> str:
@@ -222,7 +225,7 @@ def propose(files: Iterable[tuple[bytes, bytes]], known: Known | None = None) ->
         except SheetError:
             continue
         for page in pages:
-            layout, _, nearest = find_layout(page.rows, Mapping())
+            layout, _, nearest = find_layout(page.top, Mapping())
             meaning = None
             if layout is None or layout.kind == "ledger":
                 with suppress(GridError):
@@ -238,7 +241,7 @@ def propose(files: Iterable[tuple[bytes, bytes]], known: Known | None = None) ->
 def _partial(page: Sheet, kind: str) -> Layout | None:
     """A header that is understood in part, to be completed by the user."""
     tops = (
-        [Layout(kind, top, match_columns(row, kind, Mapping())) for top, row in enumerate(page.rows[:15])]
+        [Layout(kind, top, match_columns(row, kind, Mapping())) for top, row in enumerate(page.top[:15])]
         if kind
         else []
     )
@@ -249,11 +252,12 @@ def _partial(page: Sheet, kind: str) -> Layout | None:
 def _proposal(
     page: Sheet, layout: Layout, meaning: Understanding | None
 ) -> tuple[dict[str, str], dict[str, str], str | None]:
-    header = page.rows[layout.top]
+    header = page.top[layout.top]
     sides = {"debit_amount": "charge_amount", "credit_amount": "payment_amount"}
     columns = {sides.get(ours, ours): header[places[0]].strip() for ours, places in layout.columns.items()}
-    below = [row for row in page.rows[layout.top + 1 :] if len(row) == len(header)]
-    column = lambda ours: [row[layout.columns[ours][0]] for row in below if ours in layout.columns]  # noqa: E731
+    below = page.below(layout.top)
+    there = len(below.columns) == len(header)
+    column = lambda ours: below.columns[layout.columns[ours][0]].values if there and ours in layout.columns else []  # noqa: E731
     orders = [date_order(column(ours)) for ours in DAYS[layout.kind]]
     types = sorted({value.strip() for value in column("kind")} - {""})[:50]
     of_types = {type_: kind for (type_, _), kind in meaning.kinds.items()} if meaning else {}

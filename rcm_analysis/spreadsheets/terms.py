@@ -25,20 +25,20 @@ MEND = "correct the cell and ingest the file again"
 
 def understood(pages: list[Sheet]) -> bool:
     """Whether the file is a list of contracts: one sheet whose first row names the payer and three more of our columns."""
-    if len(pages) != 1 or not pages[0].rows:
+    if len(pages) != 1 or not pages[0].height:
         return False
-    names = {cell.strip().lower() for cell in pages[0].rows[0]}
+    names = {cell.strip().lower() for cell in pages[0].top[0]}
     ours = {column.name for column in schema.TABLES[TABLE].columns[2:]}
     return names >= NEEDED and len(names & ours - NEEDED) >= ENOUGH and names <= ours
 
 
 def read(page: Sheet) -> tuple[pa.Table, list[Note]]:
     """The contracts of a sheet as the table `contracts`, and a remark for each cell that could not be used."""
-    header = [cell.strip().lower() for cell in page.rows[0]]
+    header = [cell.strip().lower() for cell in page.top[0]]
     columns = schema.TABLES[TABLE].columns
     notes: list[Note] = []
     rows = []
-    for number, cells in enumerate(page.rows[1:], 2):
+    for number, cells in enumerate(page.rows()[1:], 2):
         told = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         if not told.get("payer"):
             if any(told.values()):

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.spreadsheets import cells
+from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.known import Known
 
 DECIDES = 0.6  # share of claims that agree before a column or a code is taken for something
@@ -108,11 +109,9 @@ class Column:
         return hit / max(self.filled, 1)
 
 
-def column(place: int, heading: str, texts: Any) -> Column:
+def column(place: int, heading: str, cells_: Cells) -> Column:
     """A column read: dates where most of it are dates, else amounts."""
-    codes, uniques = pd.factorize(np.array(texts, object))
-    values = [str(value).strip() for value in uniques]
-    counts = np.bincount(codes, minlength=len(values))
+    codes, values, counts = cells_.codes, [value.strip() for value in cells_.values], cells_.counts()
     made = Column(place, heading.strip(), codes, values, counts, np.full(len(values), np.nan), 0.0, 0.0, 0.0)
     if _looks_dated(values):
         order = cells.date_order(values)
@@ -144,7 +143,7 @@ def _looks_dated(values: list[str]) -> bool:
 
 
 def understand(
-    header: list[str], rows: list[list[str]], known: Known, told: dict[str, int], *,
+    header: list[str], body: list[Cells], known: Known, told: dict[str, int], *,
     kind_of: Callable[[str, str, str], str], fixed: frozenset[str] = frozenset(),
 ) -> Understanding:  # fmt: skip
     """What the columns mean. `told` are ours that the headings tell, of which the user himself told those `fixed`.
@@ -152,10 +151,7 @@ def understand(
     `kind_of` reads a type, code and reason as words and gives "other" where they tell nothing.
     """
     found = Understanding()
-    columns = [
-        column(i, heading, texts)
-        for i, (heading, texts) in enumerate(zip(header, zip(*rows, strict=True), strict=True))
-    ]
+    columns = [column(i, heading, cells_) for i, (heading, cells_) in enumerate(zip(header, body, strict=True))]
     _find_claims(found, columns, known, told, fixed)
     if "claim_number" not in found.columns:
         return found

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 
 from rcm_analysis.spreadsheets import cells, ledgers
+from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.known import Known
 from rcm_analysis.spreadsheets.mappings import HEADER_ROWS, MIN_COLUMNS, Layout, Mapping, match_columns
 from rcm_analysis.spreadsheets.sheets import Sheet
@@ -28,14 +29,12 @@ def layout_of(
     page: Sheet, mapping: Mapping, known: Known, told: Layout | None
 ) -> tuple[Layout | None, Understanding | None]:
     """The layout and what it means; `told` is what the headings alone tell, if they do."""
-    top = told.top if told else header_row(page.rows)
+    top = told.top if told else header_row(page.top)
     if top is None:
         return None, None
-    header = page.rows[top]
-    body = [
-        row for row in page.rows[top + 1 :] if len(row) == len(header) and any(map(str.strip, row)) and row != header
-    ]
-    if not body:
+    header = page.top[top]
+    body = page.below(top).columns
+    if len(body) != len(header) or not len(body[0]):
         return told, None
     names = told.columns if told else match_columns(header, "ledger", mapping)
     here = {cell.strip() for cell in header}
@@ -61,9 +60,9 @@ def layout_of(
     return Layout("ledger", top, columns), meaning
 
 
-def _not_understood(header: list[str], body: list[list[str]], places: list[int]) -> GridError:
+def _not_understood(header: list[str], body: list[Cells], places: list[int]) -> GridError:
     left = _named(header, body, places)
-    return GridError(f"columns with amounts are not understood: {left}", NAME_THEM, left_over=left, rows=len(body))
+    return GridError(f"columns with amounts are not understood: {left}", NAME_THEM, left_over=left, rows=len(body[0]))
 
 
 def explained(header: list[str], meaning: Understanding) -> list[str]:
@@ -96,9 +95,10 @@ def _is_value(cell: str) -> bool:
     return cells.amounts([cell])[0] is not None or cells.days([cell], cells.MONTH_FIRST)[0] is not None
 
 
-def _named(header: list[str], body: list[list[str]], places: list[int]) -> str:
+def _named(header: list[str], body: list[Cells], places: list[int]) -> str:
     return ", ".join(
-        f'"{header[place].strip()}" (like {_shapes([row[place].strip() for row in body])})' for place in places
+        f'"{header[place].strip()}" (like {_shapes([value.strip() for value in body[place].values])})'
+        for place in places
     )
 
 
