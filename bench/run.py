@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS = {
     "readers": ("", "--megabytes 20"),
     "intake": ("", "--megabytes 20"),
+    "ledgers": ("", "--rows 100000"),
     "by_hand": ("--lines 10 --memory 8GB", "--lines 0.2"),
     "scale": ("--claims 1 --memory 8GB", "--claims 0.02"),
     "trends": ("--speed", "--speed 500000"),
@@ -31,7 +32,7 @@ BENCHMARKS = {
     "scrub": ("", "--claims 5000"),
     "reports": ("", "--claims 3000"),
 }
-RECORDED = ("readers", "intake", "by_hand", "scale")  # the others print
+RECORDED = ("readers", "intake", "ledgers", "by_hand", "scale")  # the others print
 PEERS = {"readers": "oxedi"}
 
 

@@ -312,8 +312,7 @@ def _read_export(
 ) -> None:
     """A table of the practice's own system, if it is one."""
     strange = sources.stranger(offered.content)
-    printed = sources.is_printed_remittance(data)
-    if strange and printed and sources.is_markup(offered.content):
+    if strange and sources.is_markup(offered.content) and sources.is_printed_remittance(data):
         strange = sources.PRINTED
     if strange:
         tally.note(Note(0, "file", "byte 0", f"neither X12 nor a table: {strange[0]}", strange[1]))
@@ -329,7 +328,7 @@ def _read_export(
     except Exception as error:  # a reader's fault must not cost the other files
         tally.note(broken(0, "file", "file", error))
         return
-    if printed and not read.tables:
+    if not read.tables and sources.is_printed_remittance(data):
         tally.note(Note(0, "file", "byte 0", *sources.PRINTED))
         return
     tally.note(*read.notes)

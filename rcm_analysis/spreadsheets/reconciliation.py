@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rcm_analysis.spreadsheets.known import Known
 
@@ -68,7 +69,9 @@ def check(ledger: pa.Table, known: Known, *, kinds_told: bool = False) -> Check:
     rows = _per_claim(ledger)
     compared = compare(ledger, known, rows)
     cents = np.abs(ledger["amount"].cast(pa.float64()).to_numpy(zero_copy_only=False))
-    other = ledger["kind"].to_numpy(zero_copy_only=False) == "other"
+    other = np.asarray(
+        pc.equal(ledger["kind"], "other").combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
+    )
     charged = rows[rows["charge"] > 0]
     figures: dict[str, Any] = {"rows": ledger.num_rows, "amount": round(float(cents.sum()), 2)}
     for one in compared:
@@ -79,16 +82,15 @@ def check(ledger: pa.Table, known: Known, *, kinds_told: bool = False) -> Check:
         figures |= {"balances_checked": len(charged), "balances_agree": closes}
     figures["unknown_kinds_rows_share"] = float(other.mean()) if len(other) else 0.0
     figures["unknown_kinds_dollars_share"] = float(cents[other].sum() / max(cents.sum(), 0.01))
-    return Check(compared, problems(ledger, known, kinds_told=kinds_told), figures)
+    return Check(compared, _problems(compared, rows, cents, other, kinds_told), figures)
 
 
-def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame | None = None) -> list[Comparison]:
+def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame) -> list[Comparison]:
     """Charges, insurer payments and contractual cuts of the claims that stand in both."""
     if not known:
         return []
-    rows = _per_claim(ledger) if rows is None else rows
-    rows = rows[rows.index.isin(known.claims.index)]
-    last = pd.Timestamp(max(ledger["known_on"].to_pylist())) - pd.Timedelta(days=SETTLED_DAYS)
+    rows = rows[known.claims.index.get_indexer(rows.index) >= 0]
+    last = pd.Timestamp(pc.max(ledger["known_on"]).as_py()) - pd.Timedelta(days=SETTLED_DAYS)
     done = known.payments.groupby("claim_number")["day"].max()
     old = rows[rows.index.isin(done.index[done <= last])]
     charge = known.claims["charge"].reindex(rows.index)
@@ -108,29 +110,37 @@ def _compared(name: str, mine: pd.Series, told: pd.Series) -> Comparison:
 
 
 def _per_claim(ledger: pa.Table) -> pd.DataFrame:
-    frame = pd.DataFrame({
-        "claim": ledger["claim_number"].to_pandas(), "kind": ledger["kind"].to_pandas(),
-        "who": ledger["posted_by"].to_pandas(), "cents": np.rint(ledger["amount"].cast(pa.float64()).to_numpy(zero_copy_only=False) * 100),
-    })  # fmt: skip
-    is_kind = frame["kind"].to_numpy()
+    """Cents of each claim: charged, paid by insurers, adjusted, and what is left of it."""
+    of_claim, claims = _coded(ledger["claim_number"])
+    of_kind, kinds = _coded(ledger["kind"])
+    of_who, whose = _coded(ledger["posted_by"])
+    cents = np.rint(ledger["amount"].cast(pa.float64()).to_numpy() * 100)
+    is_kind = lambda *names: np.array([kind in names for kind in kinds], bool)[of_kind]  # noqa: E731
+    by_patient = np.array([who == "patient" for who in whose], bool)[of_who]
+    total = lambda rows, sign: np.bincount(of_claim, np.where(rows, sign * cents, 0), len(claims))  # noqa: E731
     parts = {
-        "charge": frame["cents"].where(is_kind == "charge", 0),
-        "paid": -frame["cents"].where(((is_kind == "payment") | (is_kind == "refund")) & (frame["who"] != "patient"), 0),
-        "adjusted": -frame["cents"].where(np.isin(is_kind, ["adjustment", "write_off"]), 0),
-        "balance": frame["cents"].where(is_kind != "transfer", 0),
-    }  # fmt: skip
-    return pd.DataFrame(parts).groupby(frame["claim"]).sum()
+        "charge": total(is_kind("charge"), 1),
+        "paid": total(is_kind("payment", "refund") & ~by_patient, -1),
+        "adjusted": total(is_kind("adjustment", "write_off"), -1),
+        "balance": total(~is_kind("transfer"), 1),
+    }
+    return pd.DataFrame(parts, index=pd.Index(claims, name="claim"))
 
 
-def problems(ledger: pa.Table, known: Known, *, kinds_told: bool = False) -> list[str]:
+def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Which distinct text stands in each row; nothing is an empty text."""
+    one = pc.fill_null(column, "").combine_chunks().dictionary_encode()
+    return np.asarray(one.indices), one.dictionary.to_pylist()
+
+
+def _problems(
+    compared: list[Comparison], rows: pd.DataFrame, cents: np.ndarray, other: np.ndarray, kinds_told: bool
+) -> list[str]:
     """Why a ledger is not taken over; nothing where it is understood as far as can be told.
 
     Where the user told the kinds (`kinds_told`), a type that he left out counts as other and is named elsewhere.
     """
-    rows = _per_claim(ledger)
-    found = [str(one) for one in compare(ledger, known, rows) if one.failed]
-    cents = np.abs(ledger["amount"].cast(pa.float64()).to_numpy(zero_copy_only=False))
-    other = ledger["kind"].to_numpy(zero_copy_only=False) == "other"
+    found = [str(one) for one in compared if one.failed]
     if not kinds_told and (other.mean() > MAX_UNKNOWN or cents[other].sum() > MAX_UNKNOWN * cents.sum()):
         found.append(f"what {other.sum():,} postings (${cents[other].sum():,.2f}) are, is not known")
     charged = rows[rows["charge"] > 0]

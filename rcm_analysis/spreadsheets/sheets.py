@@ -63,6 +63,7 @@ class Sheet:
     numbers: np.ndarray  # of the rows in `columns`, from 1
     odd: dict[int, list[str]] = field(default_factory=dict)
     unclosed: set[int] = field(default_factory=set)
+    _below: dict[int, Sheet] = field(default_factory=dict)
 
     @property
     def height(self) -> int:
@@ -94,6 +95,11 @@ class Sheet:
 
     def below(self, top: int) -> Sheet:
         """The rows below the header, which is row `top` counted from 0; empty ones and repeated headers are left out."""
+        if top not in self._below:
+            self._below[top] = self._rows_below(top)
+        return self._below[top]
+
+    def _rows_below(self, top: int) -> Sheet:
         header, rest = self.top[top], np.flatnonzero(self.numbers > top + 1)
         filled, alike = np.zeros(len(rest), bool), np.full(len(rest), len(header) == len(self.columns))
         for i, column in enumerate(self.columns):
@@ -152,6 +158,10 @@ def _text(data: bytes) -> Sheet:
     if b"\x00" in sample or sample[:5] == b"%PDF-" or sample[:1] == b"<":
         raise SheetError("neither X12 nor a table: no ISA header, and no rows of separated columns")
     data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        data = data.decode("utf-8", "replace").encode()
     separator = _separator(data[: 4 * SAMPLE_CHARACTERS].decode("utf-8", "replace"))
     return _by_columns(data, separator) or _by_rows(data.decode("utf-8", "replace"), separator)
 
@@ -163,13 +173,18 @@ def _by_columns(data: bytes, separator: str) -> Sheet | None:
     if quotes % 2 or width < 2:
         return None
     odd: list[pa_csv.InvalidRow] = []
+
+    def put_aside(row: pa_csv.InvalidRow) -> str:
+        odd.append(row)
+        return "skip"
+
     names = [str(i) for i in range(width)]
     try:
         found = pa_csv.read_csv(
             pa.BufferReader(data),
             pa_csv.ReadOptions(use_threads=False, column_names=names, block_size=READ_BYTES),
             pa_csv.ParseOptions(delimiter=separator, newlines_in_values=quotes > 0, ignore_empty_lines=False,
-                                invalid_row_handler=lambda row: odd.append(row) or "skip"),
+                                invalid_row_handler=put_aside),
             pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string()))),
         )  # fmt: skip
         apart = {
