@@ -524,8 +524,12 @@ def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in t
 @app.command()
 def files(practice: PracticeOption, store: StoreOption = STORE,
           rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False,
-          again: Annotated[bool, typer.Option(help="Only files worth giving again: an earlier release read them.")] = False) -> None:  # fmt: skip
-    """List a practice's files: dates covered, counts, what was rejected and why, which are worth giving again."""
+          again: Annotated[bool, typer.Option(help="Only files worth giving again: an earlier release read them.")] = False,
+          missing: Annotated[bool, typer.Option(help="Remittances that the ledger shows to be missing, by payer and month.")] = False) -> None:  # fmt: skip
+    """List a practice's files: dates covered, counts, what was rejected and why, which are worth giving again, which are missing."""
+    if missing:
+        _print_missing(practice, store)
+        return
     from rcm_analysis.intake.versions import worth_reading_again
     from rcm_analysis.store.practice import Practice
 
@@ -542,6 +546,18 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
     if late:
         _say(f"worth giving again: {len(late):,}, since this release reads more of them than the one that stored "
              f"them: rcm ingest FOLDER --practice {practice} (rcm files --again lists them)")  # fmt: skip
+
+
+def _print_missing(practice: str, store: Path) -> None:
+    """Insurers' payments in the ledger that no remittance tells, as of the newest day."""
+    from rcm_analysis.claims import derive
+    from rcm_analysis.measures import by_month
+
+    table = by_month.missing_remittances(derive.open_practice(store, practice, as_of=_newest(practice, store)))
+    rows = [[r.payer_name, r.month, r.kind.replace("_", " "), f"{r.claims:,}", f"{r.payments:,}", f"{r.amount:,.2f}", f"{r.told:,}"]
+            for r in table.itertuples()]  # fmt: skip
+    _print(["payer", "month", "what is there", "claims", "payments", "in the ledger only", "payments that came"], rows,
+           "a remittance tells every payment of the ledger")  # fmt: skip
 
 
 @app.command()

@@ -143,6 +143,16 @@ def coverage(view: View, *, months: int | None = None) -> pd.DataFrame:
                   f"count(*) AS decisions FROM decisions WHERE {_between('known_on', view, months)} GROUP BY ALL ORDER BY ALL")  # fmt: skip
 
 
+def missing_remittances(view: View) -> pd.DataFrame:
+    """Insurers' payments in the ledger that no remittance tells, most dollars first.
+
+    payer_name   month    kind          claims  payments  amount     told
+    ACME HEALTH  2026-03  gap           36      38        41,200.00  112    other months of the payer are there
+    ACME HEALTH  2025-12  before_first  90      96        80,110.00  0      before its first remittance
+    """
+    return _frame(view, "SELECT * FROM missing_remittances ORDER BY amount DESC, payer_name, month", ("amount",))
+
+
 def matching(view: View) -> pd.DataFrame:
     """What does not match between claims, acknowledgments, remittances and ledger: what, claims, charge, meaning."""
     old = f"c.submitted_on <= DATE '{view.as_of}' - INTERVAL 60 DAY"

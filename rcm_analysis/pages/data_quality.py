@@ -40,6 +40,57 @@ def waiting(matching: pd.DataFrame) -> Finding | None:
     )
 
 
+def untold_payments(missing: pd.DataFrame) -> Finding | None:
+    """Payments posted in the ledger without a remittance, where there are any; `missing` as from `by_month.missing_remittances`.
+
+    Outside the months of the remittances, and of payers without any, they are counted apart: there no file is known to be missing.
+    """
+    gaps = missing[missing["kind"] == "gap"]
+    rest = missing[missing["kind"] != "gap"]
+    if not len(missing):
+        return None
+    if not len(gaps):
+        return Finding(f"{_payments(rest)} have no remittance: {_outside(rest)}.", rank=62, kind="caution")
+    worst = gaps.iloc[0]
+    said = (
+        f"{_payments(gaps)} have no remittance though others of the payer are there, so files are missing; most in "
+        f"{words.month_name(worst['month'])}: {words.usd(worst['amount'])} of {worst['payer_name']}."
+    )
+    more = f" Another {words.usd(rest['amount'].sum())}: {_outside(rest)}." if len(rest) else ""
+    return Finding(said + more, rank=62, kind="caution", amount_usd=float(gaps["amount"].sum()))
+
+
+def _payments(missing: pd.DataFrame) -> str:
+    return f"{words.count(missing['payments'].sum())} insurer payments of {words.usd(missing['amount'].sum())} in the ledger"
+
+
+def _outside(missing: pd.DataFrame) -> str:
+    kinds = {
+        "none_of_payer": "of payers that send none",
+        "before_first": "before the first remittance",
+        "after_last": "after the last",
+    }
+    sums = missing.groupby("kind")["amount"].sum().reindex(list(kinds)).dropna()
+    return ", ".join(f"{words.usd(amount)} {kinds[str(kind)]}" for kind, amount in sums.items())
+
+
+def missing_remittances(table: pd.DataFrame) -> Table:
+    """Each payer and month in which the ledger has payments that no remittance tells."""
+    columns = named(
+        "payer_name month kind claims payments amount told",
+        kind=Column(
+            "What is there",
+            "words",
+            "gap: the payer's remittances before and after; none of payer: on paper, or never given",
+        ),
+        payments=Column("Postings", "count"),
+        amount=Column("In the ledger only", "usd"),
+        told=Column("Payments that came", "count", "claim payments of the payer in that month"),
+    )
+    note = "Ask the payer or the clearinghouse for these files (835), and ingest them."
+    return Table(table, "missing_remittances", "Payments without a remittance", columns, note=note)
+
+
 def key_figures(files: pd.DataFrame, balance: pd.DataFrame, repeated: int) -> Numbers:
     """Files, balance, payments and repetitions; `repeated` claim payments came in more than one file."""
     claim, rejected = _claim_level(balance), files["files"].sum() - _accepted(files)

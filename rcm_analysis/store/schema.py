@@ -657,6 +657,23 @@ DERIVED = (
         ),
     ),
     Table(
+        "missing_remittances",
+        "payer, month of posting and kind of gap with insurers' payments in the ledger that no remittance tells",
+        _columns(
+            ("payer_name", TEXT, "payer as the claims name it, else the ledger"),
+            ("month", TEXT, "month of the postings, YYYY-MM", MONTH),
+            (
+                "kind",
+                TEXT,
+                "gap: other remittances of the payer are there before and after; before_first, after_last: outside the months that are there; none_of_payer: no remittance of it is there",
+            ),
+            ("claims", COUNT, "claims paid in the ledger alone"),
+            ("payments", COUNT, "postings of those payments"),
+            ("amount", MONEY, "what the ledger has beyond the remittances"),
+            ("told", COUNT, "claim payments of the payer in that month that did come"),
+        ),
+    ),
+    Table(
         "compliance_alerts",
         "thing that a compliance officer must see",
         _columns(
