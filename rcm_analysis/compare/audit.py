@@ -40,7 +40,7 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
         SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, f.owner, f.fix,
             CASE WHEN l.leaf = w.leaf THEN w.remit_category END AS category, w.claim_number, c.payer_name, c.location,
             c.carc, w.amount, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
-                WHEN l.leaf = w.leaf AND NOT w.mismatch THEN 'high' ELSE 'medium' END AS sure
+                WHEN l.leaf = w.leaf AND NOT w.mismatch AND w.told_by <> 'evidence' THEN 'high' ELSE 'medium' END AS sure
         FROM write_offs w JOIN write_off_leaves f USING (leaf) LEFT JOIN category_leaves l ON l.category = w.remit_category
         LEFT JOIN claims c ON c.claim_number = w.claim_number
         WHERE w.root = 'unnecessary' AND w.posted_on BETWEEN DATE '{first}' AND DATE '{last}'

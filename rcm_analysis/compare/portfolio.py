@@ -25,7 +25,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.compare import audit, equal_mix
 from rcm_analysis.measures import by_month as measures_by_month
 from rcm_analysis.months import window
-from rcm_analysis.pages import phrases
+from rcm_analysis.pages import phrases, trust
 from rcm_analysis.store import practice as store_
 from rcm_analysis.trends import signals
 
@@ -150,6 +150,7 @@ def _quality(view: View, *, months: int | None = None) -> dict[str, float]:
     return {
         **files.iloc[0].to_dict(),
         **counts,
+        "ledger_doubtful": bool(trust.ledgers(view)["doubtful"].any()),
         "one_sided": bool(phrases.one_sided(measures_by_month.decisions_told(view, months=months))),
         "items": int(level["items"]),
         "unbalanced": int(level["items"] - level["balanced"]),
@@ -208,6 +209,8 @@ def _doubts(row: dict, as_of: pd.Timestamp, first: pd.Timestamp) -> Iterator[str
         yield "paid claims are not in the files: denial rate too high"
     if not row["ledger"]:
         yield "no ledger: write-offs are not known"
+    elif row.get("ledger_doubtful"):
+        yield "a ledger file is not understood: write-offs are not wholly known"
     if row["files_left_out"]:
         yield f"{plain_words.count(row['files_left_out'])} of {plain_words.count(row['files'])} files not or partly read"
     if row["sent"] and row["unanswered"] / row["sent"] > UNANSWERED_SHARE:

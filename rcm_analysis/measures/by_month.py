@@ -333,3 +333,33 @@ def words_not_understood(view: View, *, months: int | None = None) -> pd.DataFra
               WHERE told_leaf = 'unclassified') r ON r.code = coalesce(w.code, '') AND r.reason = coalesce(w.reason, '')
         WHERE w.basis = 'posted' AND {_between('w.posted_on', view, months)}
         GROUP BY 1, 2 ORDER BY unclassified DESC, amount DESC, code, reason""", ("amount", "unclassified"))  # fmt: skip
+
+
+def guessed(view: View, *, months: int | None = None) -> pd.Series:
+    """Dollars of write-offs beyond contract and law whose leaf is told from evidence and not confirmed, by root.
+
+    necessary      1,204.00
+    unnecessary    8,310.50
+    payer              0.00
+    """
+    table = _frame(view, "SELECT root, sum(amount) AS amount FROM write_offs WHERE told_by = 'evidence' AND leaf NOT IN ('contractual', 'regulatory') "
+                   f"AND {_between('posted_on', view, months)} GROUP BY root", ("amount",))  # fmt: skip
+    return table.set_index("root")["amount"].reindex(["necessary", "unnecessary", "payer"], fill_value=0.0)
+
+
+def codes_from_evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
+    """Codes of the ledger that the practice's words do not tell and nobody confirmed, most dollars first.
+
+    `shown` are their dollars beyond contract and law in the months.
+
+    code  leaf           root         postings  amount    shown     evidence                       confidence
+    X7    timely_filing  unnecessary  31        9,300.00  4,100.00  the claim was refused before   .91
+    Q2    contractual    necessary    900       80,100.00 0.00      equals the contractual cut...  .99
+    """
+    return _frame(view, f"""
+        SELECT c.code, c.leaf, f.label, c.root, c.postings, c.amount, coalesce(w.amount, 0) AS shown, c.evidence, c.confidence
+        FROM ledger_codes c JOIN write_off_leaves f USING (leaf)
+        LEFT JOIN (SELECT coalesce(nullif(code, ''), reason, '') AS code, sum(amount) AS amount FROM write_offs
+            WHERE told_by = 'evidence' AND leaf NOT IN ('contractual', 'regulatory') AND {_between("posted_on", view, months)} GROUP BY 1) w USING (code)
+        WHERE c.evidence NOT IN ('words', 'confirmed') OR coalesce(w.amount, 0) <> 0
+        ORDER BY shown DESC, c.amount DESC, c.code""", ("amount", "shown"))  # fmt: skip

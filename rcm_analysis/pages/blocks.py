@@ -115,12 +115,16 @@ class LeftOut(Block):
 
 @dataclass(frozen=True)
 class Finding(Block):
-    """One sentence with numbers in it. `rank` orders the index (1 first); `amount_usd` breaks ties."""
+    """One sentence with numbers in it. `rank` orders the index (1 first); `amount_usd` breaks ties.
+
+    `of_ledger`: its numbers are true only where the whole ledger is understood (see `pages.trust`).
+    """
 
     sentence: str
     rank: int = 50
     kind: str = "answer"
     amount_usd: float | None = None
+    of_ledger: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -153,10 +157,14 @@ class Heading(Block):
 
 @dataclass(frozen=True)
 class Numbers(Block):
-    """Three to five key figures in a row: (label, value as text, note). `headline` are those the index shows too."""
+    """Three to five key figures in a row: (label, value as text, note). `headline` are those the index shows too.
+
+    `of_ledger` are those that are true only where the whole ledger is understood (see `pages.trust`).
+    """
 
     figures: Sequence[tuple[str, str, str]]
     headline: tuple[int, ...] = ()
+    of_ledger: tuple[int, ...] = ()
 
     def bundle(self) -> dict[str, Any]:
         content = {"numbers": [list(self.figures[i]) for i in self.headline]} if self.headline else {}

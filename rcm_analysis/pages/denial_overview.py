@@ -66,6 +66,7 @@ def outcomes(view: View, flow: pd.DataFrame) -> Finding | None:
         f"{words.share(parts.loc['lost', 'share'])} is lost and {words.usd(parts.loc['still open', 'amount'])} is still open.",
         rank=4,
         amount_usd=float(parts.loc["lost", "amount"]),
+        of_ledger=True,
     )
 
 
@@ -95,6 +96,7 @@ def key_figures(rate: pd.DataFrame, dollars: pd.DataFrame, reasons: pd.DataFrame
             ("Still open", words.usd(left["amount"]), f"charges of {words.count(left['claims'])} denied claims"),
         ],
         headline=(0, 2, 3),
+        of_ledger=(3,),
     )
 
 

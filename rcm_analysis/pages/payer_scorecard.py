@@ -51,7 +51,8 @@ def key_figures(view: View, cards: pd.DataFrame, above: pd.DataFrame) -> Numbers
             ("Deny more than the others", words.count(len(above)), "whole interval above everybody else"),
             ("Avoidable write-offs", words.usd(cards["unnecessary"].sum()), "all payers, by posting month"),
             ("Open after denial", words.usd(cards["open_denied"].sum()), f"all payers, on {view.as_of}"),
-        ]
+        ],
+        of_ledger=(2, 3),
     )
 
 
@@ -119,7 +120,8 @@ def _figures(card: Any) -> Numbers:
             ("Days to decision", words.days(card.days), f"median; nine of ten by day {words.days(card.slow_days)}"),
             ("Overturned", words.share(card.overturn_rate), won if card.settled else "no denial settled"),
             ("Avoidable write-offs", words.usd(card.unnecessary), f"other write-offs {words.usd(card.other)}"),
-        ]
+        ],
+        of_ledger=(4,),
     )
 
 

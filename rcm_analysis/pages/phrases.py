@@ -9,6 +9,7 @@ import pandas as pd
 from rcm_analysis import words
 from rcm_analysis.stats import wilson
 
+GUESS = "told from evidence, not confirmed: see Codes of the ledger on the page on write-offs"
 MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
 
 
@@ -18,6 +19,15 @@ def biggest(table: pd.DataFrame, name: str) -> dict[str, Any]:
         return {str(column): value for column, value in table.iloc[0].items()}
     zero = {str(column): 0.0 if pd.api.types.is_numeric_dtype(table[column]) else "nobody" for column in table}
     return zero | {name: "none", "fix": "Nothing to do."}
+
+
+def with_guesses(note: str, amount: float) -> str:
+    """A tile's note that says how much of its dollars is a guess.
+
+    >>> with_guesses("12 months", 8310.5)
+    '12 months; includes $8,310 told from evidence, not confirmed: see Codes of the ledger on the page on write-offs'
+    """
+    return f"{note}; includes {words.usd(amount)} {GUESS}" if amount >= 0.5 else note
 
 
 def one_sided(told: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from rcm_analysis import words
 from rcm_analysis.charts import common
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Heading, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
+from rcm_analysis.pages.phrases import with_guesses
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -28,18 +29,21 @@ def answer(view: View, found: pd.DataFrame, evidence: pd.DataFrame) -> Finding:
         f"Owner: {top['owner']}. {top['fix']}",
         rank=9,
         amount_usd=float(amount),
+        of_ledger=True,
     )
 
 
-def key_figures(view: View, sums: pd.Series) -> Numbers:
-    """Lost, open and rejected dollars; `sums` as from `audit.by_kind`, in its order."""
+def key_figures(view: View, sums: pd.Series, guessed: pd.Series) -> Numbers:
+    """Lost, open and rejected dollars; `sums` as from `audit.by_kind`, in its order, `guessed` from `by_month.guessed`."""
     lost, at_stake, rejected = (words.usd(value) for value in sums)
+    written_off = f"avoidable write-offs, {view.months} months to {view.month}"
     return Numbers(
         [
-            ("Lost", lost, f"avoidable write-offs, {view.months} months to {view.month}"),
+            ("Lost", lost, with_guesses(written_off, guessed["unnecessary"])),
             ("Open after denial", at_stake, f"can still be saved, on {view.as_of}"),
             ("Rejected, not sent again", rejected, "never in the payer's system"),
-        ]
+        ],
+        of_ledger=(0, 1, 2),
     )
 
 

@@ -48,6 +48,7 @@ def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
         f"in the coming three months (95% interval {words.usd(soon['lower_usd'])} to {words.usd(soon['upper_usd'])}).",
         rank=6,
         amount_usd=soon["expected_usd"],
+        of_ledger=True,
     )
 
 
@@ -95,6 +96,7 @@ def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon
             ),
         ],
         headline=(1, 2),
+        of_ledger=(0, 1, 2, 3),
     )
 
 

@@ -10,8 +10,8 @@ from rcm_analysis import words
 from rcm_analysis.charts import common
 from rcm_analysis.measures.measures import MEASURES
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
-from rcm_analysis.pages.columns import named
-from rcm_analysis.pages.phrases import biggest
+from rcm_analysis.pages.columns import Column, named
+from rcm_analysis.pages.phrases import GUESS, biggest, with_guesses
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -45,7 +45,7 @@ def given_up(view: View, leaves: pd.DataFrame) -> Finding:
             f"No write-off is known in the twelve months to {month}; "
             "write-offs are told by the practice's posting export (its ledger)."
         )
-    return Finding(said, rank=3, amount_usd=float(lost))
+    return Finding(said, rank=3, amount_usd=float(lost), of_ledger=True)
 
 
 def largest_loss(leaves: pd.DataFrame) -> Finding | None:
@@ -59,6 +59,7 @@ def largest_loss(leaves: pd.DataFrame) -> Finding | None:
         rank=5,
         kind="action",
         amount_usd=float(worst["amount"]),
+        of_ledger=True,
     )
 
 
@@ -73,17 +74,32 @@ def hidden_losses(hidden: pd.DataFrame) -> Finding | None:
         rank=6,
         kind="caution",
         amount_usd=float(amount),
+        of_ledger=True,
     )
 
 
-def key_figures(view: View, leaves: pd.DataFrame, rates: pd.Series) -> Numbers:
-    """Written off, avoidable, and two rates; `rates` as from `by_month.over_months`."""
+def not_confirmed(guessed: pd.Series) -> Finding | None:
+    """How much rests on meanings that evidence tells and nobody confirmed; `guessed` as from `by_month.guessed`."""
+    if not guessed.sum():
+        return None
+    return Finding(
+        f"{words.usd(guessed.sum())} of these write-offs, {words.usd(guessed['unnecessary'])} of them avoidable, {GUESS}.",
+        rank=7,
+        kind="caution",
+        amount_usd=float(guessed["unnecessary"]),
+        of_ledger=True,
+    )
+
+
+def key_figures(view: View, leaves: pd.DataFrame, rates: pd.Series, guessed: pd.Series) -> Numbers:
+    """Written off, avoidable, and two rates; `rates` as from `by_month.over_months`, `guessed` from `by_month.guessed`."""
     total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
     part = f"{words.share(lost / total)} of {words.usd(total)}, 12 months" if total else "12 months"
+    beyond = f"twelve months to {view.month}"
     return Numbers(
         [
-            ("Written off, beyond contract and law", words.usd(total), f"twelve months to {view.month}"),
-            ("Avoidable write-offs", words.usd(lost), part),
+            ("Written off, beyond contract and law", words.usd(total), with_guesses(beyond, guessed.sum())),
+            ("Avoidable write-offs", words.usd(lost), with_guesses(part, guessed["unnecessary"])),
             (
                 "Net collection rate",
                 words.share(rates["net_collection_rate"]),
@@ -96,6 +112,7 @@ def key_figures(view: View, leaves: pd.DataFrame, rates: pd.Series) -> Numbers:
             ),
         ],
         headline=(1,),
+        of_ledger=(0, 1, 2, 3),
     )
 
 
@@ -149,6 +166,24 @@ def words_not_understood(table: pd.DataFrame) -> Table:
     """The practice's words that tell no leaf."""
     columns = named("code reason postings amount unclassified", reason="Practice's words", amount="Posted")
     return Table(table, "words_not_understood", "Words that were not understood", columns)
+
+
+def codes_of_the_ledger(table: pd.DataFrame, practice: str) -> Table:
+    """Codes that evidence tells and nobody confirmed; `table` as from `by_month.codes_from_evidence`."""
+    columns = named(
+        "code label root postings amount shown evidence confidence",
+        label="Told as",
+        amount=Column("Posted in all", "usd"),
+        shown=Column("Counted here", "usd", "beyond contract and law, in the months of this page"),
+        evidence=Column("Evidence", "text", "what tells the meaning of most of its dollars"),
+        confidence=Column("Confidence", "share", "how far the meaning can be trusted, of the dollars"),
+    )
+    note = (
+        f"To confirm or correct, write lines of code,leaf into ledger_codes.csv in the folder {practice} of the store; "
+        "the leaves are those of write_off_leaves.csv. What is confirmed is no guess any more."
+    )
+    empty = "Every code is told by the practice's words or confirmed."
+    return Table(table, "codes_of_the_ledger", "Codes of the ledger, not confirmed", columns, note=note, empty=empty)
 
 
 def definitions() -> Definitions:

@@ -237,7 +237,8 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
 def _groups(findings: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """The findings under the index's headings, the most important of each: (id, heading, findings)."""
     kinds: dict[str, list[dict[str, Any]]] = {"changed": [], "costs": [], "to-do": [], "care": []}
-    for finding in findings:
+    once = {finding["sentence"]: finding for finding in reversed(findings)}  # what several pages say first
+    for finding in [finding for finding in findings if once[finding["sentence"]] is finding]:
         own = {"change": "changed", "action": "to-do", "caution": "care"}.get(finding["kind"])
         kinds[own or ("costs" if finding["amount_usd"] else "changed")].append(finding)
     heads = {

@@ -605,6 +605,11 @@ DERIVED = (
             ("basis", TEXT, "posted"),
             ("remit_category", TEXT, "category of the denial that the remittances tell"),
             ("mismatch", FLAG, "posted as contractual, but no contract cut of a payer explains it"),
+            (
+                "told_by",
+                TEXT,
+                "what tells the leaf: words, confirmed (by the practice), remittance (its denial or rejection), evidence (learned, a guess) or nothing",
+            ),
         ),
     ),
     Table(

@@ -8,7 +8,7 @@
 -- capitated is necessary only where the payer says so too. What was posted as contractual beyond what the payers cut by contract, on a claim with a
 -- denial, is a denial written off under another name: the latest such postings, up to the excess.
 WITH posted AS (
-    SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.row,
+    SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.evidence, p.row,
         coalesce(m.category, d.last_category) AS remit_category, coalesce(nullif(m.leaf, ''), d.last_leaf) AS remit_leaf, d.ever_denied, m.line_key,
         q.claim_number IS NOT NULL AS is_qmb, coalesce(c.patient_share, 0) AS patient_share, f.claim_number IS NULL AND coalesce(a.statuses, 0) > 0 AND l.insurance_paid <= 0 AS unanswered,
         f.claim_number IS NULL AND s.claim_number IS NULL AND a.claim_number IS NULL AND l.insurance_paid <= 0
@@ -57,5 +57,7 @@ leaved AS (
         ELSE told_leaf END AS final_leaf
     FROM judged)
 SELECT claim_number, posted_on, amount, code, reason, final_leaf AS leaf, w.root,
-    'posted' AS basis, remit_category, mismatch, line_key
+    'posted' AS basis, remit_category, mismatch,
+    CASE WHEN final_leaf = 'unclassified' THEN 'nothing' WHEN final_leaf <> told_leaf THEN 'remittance'
+        WHEN evidence IN ('words', 'confirmed') THEN evidence ELSE 'evidence' END AS told_by, line_key
 FROM leaved JOIN write_off_leaves w ON w.leaf = final_leaf

@@ -5,4 +5,4 @@
 -- D4            2026-08-03  90.00   administrative  unnecessary  inferred
 --
 -- Write-offs. Only what the practice posted is one: a usual deadline warns, it never gives up a dollar
-SELECT claim_number, posted_on, amount, code, reason, leaf, root, basis, remit_category, mismatch FROM posted_write_offs
+SELECT claim_number, posted_on, amount, code, reason, leaf, root, basis, remit_category, mismatch, told_by FROM posted_write_offs
