@@ -43,6 +43,7 @@ def test_what_a_page_says_first(rows, said):
     ((GOOD,), "The ledger agrees with the electronic files: charges on 100.0% of 300 claims; insurers' payments on 99.0% of 200; contractual cuts on 97.0% of 100."),
     ((GOOD, BAD), "charges on 100.0% of 300 claims"),
     ((ALONE,), "The ledger (60 postings) stands alone"),
+    ((GOOD, ALONE), "charges on 100.0% of 300 claims"),
 ])  # fmt: skip
 def test_what_agreed_on_how_many_claims(rows, said):
     assert said in trust.agreement(files(*rows)).sentence
@@ -105,7 +106,14 @@ def test_pages_of_a_ledger_that_is_not_understood_withhold(tmp_path):
     ingest.ingest(own, [ledger])
     view = derive.open_practice(tmp_path / "s", "p", as_of=AS_OF)
     assert trust.of_ledger(view) is None, "a later file took its place"
+    assert "no, a later file took its place" in trust.checks(trust.ledgers(view)).html()
     assert trust.shown(view, Finding("$12 lost", of_ledger=True)).sentence == "$12 lost"
+
+
+def test_a_ledger_alone_says_what_could_not_be_checked(demo_folder, tmp_path):
+    ingest.ingest(Practice(tmp_path / "s", "p"), [demo_folder / "ledger.csv"])
+    ledgers = trust.ledgers(derive.open_practice(tmp_path / "s", "p", as_of=AS_OF))
+    assert "stands alone" in trust.agreement(ledgers).sentence and "yes" in trust.checks(ledgers).html()
 
 
 def test_codes_without_words_are_guesses_until_they_are_confirmed(tmp_path):

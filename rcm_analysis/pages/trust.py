@@ -41,6 +41,9 @@ def ledgers(view: View) -> pd.DataFrame:
             JOIN (SELECT file_id, max(batch) AS batch FROM files GROUP BY file_id) b USING (file_id) WHERE n.understood) o
             ON o.batch > f.batch AND o.rows >= u.rows
         WHERE NOT u.understood""").df()
+    numbers = [name for name in table if name.endswith(("rows", "amount", "_checked", "_agree", "_share"))]
+    texts = dict.fromkeys(("sheet", "reason", "left_over"), "")
+    table = table.astype(dict.fromkeys(numbers, float)).fillna(texts)
     understood = table["understood"].astype(bool)
     return table.assign(understood=understood, doubtful=~understood & ~table["file_id"].isin(later["file_id"]))
 
@@ -115,8 +118,8 @@ _CHECKED = {
 
 def _share(table: pd.DataFrame, name: str, text: str) -> str:
     """How many of the claims compared agree; empty where none was."""
-    checked = table[f"{name}_checked"].fillna(0)
-    agree = (checked * table[f"{name}_agree"].fillna(0)).round().sum()
+    checked, share = (table[f"{name}_{part}"].astype(float).fillna(0) for part in ("checked", "agree"))
+    agree = (checked * share).round().sum()
     return text.format(words.share(agree / checked.sum()), words.count(checked.sum())) if checked.sum() else ""
 
 
