@@ -33,6 +33,10 @@ SMALL_USD = 10.0  # a balance not worth a letter
 NEAR_DAYS = (-7, 75)  # from a remittance to what is posted from it
 GIVEN_UP_DAYS = 90  # a patient's balance that is older was given up; younger ones were forgiven for a reason
 LOOK_ALIKE = ("charity", "uncollectible_by_law")  # only a code that can be trusted tells one from the other
+SENT_AGAIN = (
+    "true_duplicate",
+    "duplicate_rebill",
+)  # the answer to a claim sent once more hides why it was refused before
 FEW = 5  # postings of a code
 GUESS = 0.6  # the most that a guess between such is worth
 _MEANING = {"posting": "int64", "leaf": object, "confidence": float, "evidence": object, "is_confirmed": bool, "on_paper": bool,
@@ -47,7 +51,7 @@ _SQL = {
     "cut": """SELECT a.remittance_id, a.class, sum(a.amount) AS amount FROM classified_adjustments a
         WHERE a.class IN ('contract', 'regulatory') AND a.group_code <> 'PR' GROUP BY a.remittance_id, a.class""",
     "share": """SELECT a.remittance_id, sum(a.amount) AS amount FROM classified_adjustments a
-        WHERE a.group_code = 'PR' GROUP BY a.remittance_id""",
+        WHERE a.group_code = 'PR' AND NOT a.refuses GROUP BY a.remittance_id""",
     "whole": """SELECT a.remittance_id, a.carc FROM classified_adjustments a WHERE a.carc IN ('24', '45') AND a.amount > 0""",
     "remarks": "SELECT DISTINCT remittance_id, rarc FROM remarks WHERE rarc IN ('N448', 'N781', 'N782', 'N418', 'N687', 'N688')",
     "refused": """SELECT claim_number, remittance_id, decided_on AS day, coalesce(leaf, '') AS leaf, denied_amount,
@@ -178,8 +182,8 @@ class _Witness:
         self.rows, self.tables = rows, tables
         self.why = np.full(len(rows), "", object)
         self.day, self.amount = rows["day"], rows["amount"].to_numpy()
-        self.patient = (rows["payer_name"] == "PATIENT").to_numpy()
         posted = tables["posted"]
+        self.patient = (rows["payer_name"] == "PATIENT").to_numpy() | self._owed_by_patient(posted, tables)
         insurer = posted[(posted["kind"] == "payment") & (posted["posted_by"] == "insurance") & (posted["amount"] < 0)]
         patient = posted[(posted["kind"] == "payment") & (posted["posted_by"] == "patient") & (posted["amount"] < 0)]
         self.with_payment, self.with_patient = self._same_day(insurer), self._same_day(patient)
@@ -252,6 +256,26 @@ class _Witness:
         out[last.index.to_numpy()] = last.to_numpy()
         return out
 
+    def _owed_by_patient(self, posted: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> np.ndarray:
+        """Whether a posting gives up, later, just what the patient was left with; many offices keep the payer's name there."""
+        share = tables["share"].merge(tables["decided"], on="remittance_id")[["claim_number", "day", "amount"]]
+        left = pd.concat([share, posted.loc[posted["kind"] == "transfer", ["claim_number", "day", "amount"]]])
+        left = left.assign(amount=left["amount"].abs().round(2)).drop_duplicates()
+        paid = posted[(posted["kind"] == "payment") & (posted["posted_by"] == "patient")]
+        both = self._pairs(left[left["amount"] > 0])
+        later = both["at"] > both["day"]
+        both = both[later].merge(
+            paid[["claim_number", "day", "amount"]], on="claim_number", how="left", suffixes=("", "_paid")
+        )
+        counted = (
+            both["amount_paid"]
+            .where((both["day_paid"] >= both["day"]) & (both["day_paid"] <= both["at"]), 0.0)
+            .fillna(0.0)
+        )
+        rest = both["amount"] + counted.groupby([both["i"], both["day"], both["amount"]]).transform("sum")
+        at = both["i"].to_numpy()
+        return self._flag(at[np.abs(rest.to_numpy() - self.amount[at]) < 0.005])
+
     def _closes(self, posted: pd.DataFrame) -> np.ndarray:
         """Whether nothing remains on the claim at the end of the posting's day."""
         mine = pd.DataFrame({"claim_number": self.rows["claim_number"], "day": self.day, "amount": -self.amount})
@@ -302,6 +326,8 @@ class _Witness:
         """The last refusal before each posting of a payer's balance; the line of the same amount where there is one."""
         both = self._pairs(self.tables["refused"])
         both = both[(both["leaf"] != "") & (both["at"] >= both["day"])].copy()
+        again = both["leaf"].isin(SENT_AGAIN)
+        both = both[~again | (~again).groupby(both["i"]).transform("sum").eq(0)].copy()
         both["equal"] = np.abs(both["denied_amount"] - self.amount[both["i"].to_numpy()]) < 0.01
         both = both.sort_values(["equal", "day", "denied_amount"]).groupby("i").tail(1)
         at = both["i"].to_numpy()
@@ -346,11 +372,12 @@ class _Witness:
         )
         several = young & self._several_claims()
         self._say(out, several, "several claims of one patient on a day", ("uncollectible_by_law", 1.0))
-        never = own & ~self.sent & ~self.paper & ~self.closes & (self.since_charged <= 30)
+        apart = ~self.closes | self.with_patient  # the rest is owed, or paid with it
+        never = own & ~self.sent & ~self.paper & apart & (self.since_charged <= 30)
         self._say(out, never, "a part of a charge that went to no payer", ("courtesy", 2.0))
         small = own & (self.amount < SMALL_USD) & (self.amount > 0) & self.closes
         self._say(out, small, "a small rest", ("small_balance", 2.0))
-        beside = own & self.with_patient & (self.amount < 0.5 * np.maximum(self.charge, 1))
+        beside = own & ~never & self.with_patient & (self.amount < 0.5 * np.maximum(self.charge, 1))
         self._say(out, beside, "posted with a payment of the patient", ("prompt_pay", 2.0))
         remarks = self.tables["remarks"]
         of_law = self.tables["decided"].merge(remarks[remarks["rarc"].isin(["N781", "N782"])], on="remittance_id")
