@@ -21,10 +21,10 @@ class Disguise:
     """What is changed: headings, posting types and codes, how amounts are signed or split, and what stands around."""
 
     headings: str = "kept"  # kept, letters, strange
-    types: str = "kept"  # kept, opaque, foreign, none
+    types: str = "kept"  # kept, opaque, foreign, words, none
     amounts: str = "signed"  # signed, turned, brackets, positive, sides, sides_signed, several
     claims: str = "kept"  # kept, lower, zeros, cut
-    around: str = "nothing"  # nothing, titles, balance, dates_iso, semicolons
+    around: str = "nothing"  # nothing, titles, balance, dates_iso, dates_european, semicolons
 
 
 SIX = {
@@ -39,6 +39,13 @@ FOREIGN = dict(
     zip(
         KINDS,
         ("Leistung", "Kassenzahlung", "Eigenzahlung", "Korrektur", "Ausbuchung", "Storno", "Umbuchung"),
+        strict=True,
+    )
+)
+SAID = dict(
+    zip(
+        KINDS,
+        ("charge entered", "ins pmt ERA", "pt pmt at desk", "adj", "w/o", "ins recoup ERA", "balance to next party"),
         strict=True,
     )
 )
@@ -69,6 +76,8 @@ def disguised(text: str, how: Disguise, *, seed: int = 1) -> str:
                 "Transaction": (OPAQUE if how.types == "opaque" else FOREIGN)[kind],
                 "Adj Code": codes.get(row["Adj Code"], ""),
             }
+        elif how.types == "words":
+            line |= {"Memo": f"{SAID[kind]} {row['Description']}".strip()}
         else:
             line |= {"Adj Code": codes.get(row["Adj Code"], "")}
         line |= {"Insurance": row["Insurance"], "CPT": row["CPT"], "Site": row["Site"]}
@@ -86,7 +95,7 @@ def _claim(number: str, how: str) -> str:
 
 def _day(text: str, how: Disguise) -> str:
     month, day, year = text.split("/")
-    return f"{year}-{month}-{day}" if how.around == "dates_iso" else text
+    return {"dates_iso": f"{year}-{month}-{day}", "dates_european": f"{day}.{month}.{year}"}.get(how.around, text)
 
 
 def _amounts(amount: Decimal, kind: str, how: str) -> dict[str, str]:
