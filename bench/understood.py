@@ -7,6 +7,7 @@ python bench/understood.py --gate --worlds ...                  what misreadings
     practice  disguise   told     off         wrong root  guess wrong
     demo-300  sides      same     0.00        1,204.00    .02
     demo-300  words      refused
+    demo-300  codes      partly   840.00      0.00        .01         the kind of some postings is said not to be known
 
 `off` are dollars by kind of posting (charges, insurers' and patients' money, cuts), against the ledger as it was before;
 `wrong root` dollars of write-offs beyond contract and law in another root than told there; `guess wrong` the share of the
@@ -179,10 +180,13 @@ def measured(name: str, edi: Path, text: str, ways: list[str], work: Path) -> It
         if view is None:
             yield {"disguise": way, "told": "refused"}
             continue
-        off = dollars(view).sub(truth, fill_value=0).abs().sum()
+        moved = dollars(view).sub(truth, fill_value=0)
+        unknown = abs(moved.pop("other")) if "other" in moved else 0.0
+        off = moved.abs().sum()
+        told = "wrong" if off > unknown + 0.005 else "partly" if unknown else "same"
         other = roots(view).sub(root, fill_value=0)
         guessed, wrong = wrong_guesses(plain, view)
-        yield {"disguise": way, "told": "same" if off < 0.005 else "wrong", "off": f"{off:.2f}", "wrong_root": f"{other[other > 0].sum():.2f}",
+        yield {"disguise": way, "told": told, "off": f"{off:.2f}", "wrong_root": f"{other[other > 0].sum():.2f}",
                "cuts": f"{root.abs().sum():.2f}", "guessed": f"{guessed:.2f}", "guess_wrong": f"{wrong:.2f}"}  # fmt: skip
         view.close()
     plain.close()
@@ -298,7 +302,7 @@ def main() -> int:
             print(*done[-1].values(), sep="\t", flush=True)
     mine = [row for row in done if row["commit"] == now]
     show(mine)
-    for told in ("same", "refused", "wrong"):
+    for told in ("same", "refused", "partly", "wrong"):
         print(f"{told}: {sum(row['told'] == told for row in mine)} of {len(mine)}")
     return int(any(row["told"] == "wrong" for row in mine))
 

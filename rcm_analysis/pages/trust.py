@@ -136,7 +136,9 @@ def checks(table: pd.DataFrame) -> Table:
         payments_checked=Column("of claims", "count"),
         contractual_agree=Column("Cuts covered", "share", "claims whose adjustments cover CO-45"),
         contractual_checked=Column("of claims", "count"),
-        balances_agree=Column("Balances close", "share", "claims on which no more is paid and cut than was charged"),
+        balances_agree=Column(
+            "Balances close", "share", "claims on which insurers' payments and cuts take no more than was charged"
+        ),
         state=Column("Understood"),
         reason=Column("Why not"),
         left_over=Column("Left over", "text", "headings that nothing explains, with shapes of their cells"),

@@ -20,14 +20,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rcm_analysis.spreadsheets.known import Known
+from rcm_analysis.stats import wilson
 
 SETTLED_DAYS = 45  # since the last remittance, so that its posting is there
 MIN_CLAIMS = 5  # fewer claims in both tell nothing about a column
 MANY_CLAIMS = 50  # fewer allow for an office's single mistakes
-MIN_EQUAL = {"charges": 0.97, "insurer payments": 0.93, "contractual cuts": 0.9}  # share of many claims
+# Share of many claims, of which the upper end of its 95 % interval must fall short. Chosen by bench/understood.py --gate over
+# the ledgers of worlds a-short, a-null, c, c-short, c-hard, c-null and the demos of 300, 1,500 and 4,000 claims, where read
+# rightly charges agree on all, payments on 98.6 % and more, cuts on 97.3 % (a demo of 221 claims with one) and more; of
+# c-short without one 835 in five, payments agree on 95.6 %, on 98.8 % with the differences that have a name.
+MIN_EQUAL = {"charges": 0.985, "insurer payments": 0.97, "contractual cuts": 0.96}
 MIN_EQUAL_OF_FEW = 0.6
+MAX_NAMED = 0.2  # share of claims whose payments differ by what has a name; more is a column of other payments
 MAX_UNKNOWN = 0.02  # share of rows or dollars whose kind is not known
-MAX_CREDITS = 0.1  # share of the claims that the practice owes money on
+# Share of the claims on which insurers' payments and cuts take more than was charged, of which the lower end of the interval
+# must lie above: at most .0014 in those ledgers; a sign that is lost where cuts are taken back moves 2 % and more
+MAX_OVERDRAWN = 0.01
+MAX_OVERDRAWN_OF_FEW = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,9 @@ class Comparison:
 
     @property
     def failed(self) -> bool:
-        least = MIN_EQUAL[self.name] if self.claims >= MANY_CLAIMS else MIN_EQUAL_OF_FEW
-        return self.claims >= MIN_CLAIMS and self.equal < least
+        if self.claims < MANY_CLAIMS:
+            return self.claims >= MIN_CLAIMS and self.equal < MIN_EQUAL_OF_FEW
+        return float(wilson(self.equal * self.claims, self.claims)[1]) < MIN_EQUAL[self.name]
 
     def __str__(self) -> str:
         return f"{self.name} agree on {self.equal:.1%} of {self.claims:,} claims (${self.ledger:,.2f} against ${self.told:,.2f})"
@@ -72,14 +82,13 @@ def check(ledger: pa.Table, known: Known, *, kinds_told: bool = False) -> Check:
     other = np.asarray(
         pc.equal(ledger["kind"], "other").combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
     )
-    charged = rows[rows["charge"] > 0]
+    claims, overdrawn = _overdrawn(rows)
     figures: dict[str, Any] = {"rows": ledger.num_rows, "amount": round(float(cents.sum()), 2)}
     for one in compared:
         if one.claims:
             figures |= {f"{FIGURES[one.name]}_checked": one.claims, f"{FIGURES[one.name]}_agree": one.equal}
-    if len(charged):
-        closes = float((charged["balance"] >= -100).mean())
-        figures |= {"balances_checked": len(charged), "balances_agree": closes}
+    if claims:
+        figures |= {"balances_checked": claims, "balances_agree": 1 - overdrawn / claims}
     figures["unknown_kinds_rows_share"] = float(other.mean()) if len(other) else 0.0
     figures["unknown_kinds_dollars_share"] = float(cents[other].sum() / max(cents.sum(), 0.01))
     return Check(compared, _problems(compared, rows, cents, other, kinds_told), figures)
@@ -98,14 +107,36 @@ def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame) -> list[Comparis
     cut = known.cuts.groupby("claim_number")["cents"].sum().reindex(old.index)
     has_charges, has_cuts = rows["charge"] != 0, cut > 0
     out = [_compared("charges", rows["charge"][has_charges], charge[has_charges])]
-    out.append(_compared("insurer payments", old["paid"][paid != 0], paid[paid != 0]))
+    has_paid = paid != 0
+    named = _named(ledger, known, old["paid"][has_paid], paid[has_paid])
+    out.append(_compared("insurer payments", old["paid"][has_paid], paid[has_paid], named))
     covered = np.minimum(old["adjusted"], cut)
     out.append(_compared("contractual cuts", covered[has_cuts], cut[has_cuts]))
     return out
 
 
-def _compared(name: str, mine: pd.Series, told: pd.Series) -> Comparison:
-    equal = float((np.abs(mine - told) < 1).mean()) if len(mine) else 1.0
+def _named(ledger: pa.Table, known: Known, mine: pd.Series, told: pd.Series) -> int:
+    """Claims with more in the ledger by a difference that has a name: a remittance that is missing or on paper, another payer's
+    payment, a take-back that is not posted. All that was told stands among the postings there.
+    """
+    more = mine.index[mine - told >= 1]
+    answers = known.payments[known.payments["claim_number"].isin(more) & (known.payments["cents"] > 0)]
+    of_more = pc.is_in(ledger["claim_number"], pa.array(more, pa.string()))
+    rows = ledger.filter(pc.and_(of_more, pc.is_in(ledger["kind"], pa.array(["payment", "refund"]))))
+    posted = pd.DataFrame({
+        "claim_number": rows["claim_number"].to_pandas(), "day": rows["known_on"].to_pandas(),
+        "cents": np.rint(rows["amount"].cast(pa.float64()).to_numpy() * -100),
+    })  # fmt: skip
+    days = posted.groupby(["claim_number", "day"], as_index=False)["cents"].sum()
+    seen = pd.concat([posted, days])[["claim_number", "cents"]].drop_duplicates()
+    found = answers.merge(seen, on=["claim_number", "cents"], how="left", indicator=True)
+    lacking = found.loc[found["_merge"] == "left_only", "claim_number"]
+    named = len(more.difference(pd.Index(lacking.unique())))
+    return named if named <= MAX_NAMED * max(len(mine), 1) else 0
+
+
+def _compared(name: str, mine: pd.Series, told: pd.Series, named: int = 0) -> Comparison:
+    equal = float(((np.abs(mine - told) < 1).sum() + named) / len(mine)) if len(mine) else 1.0
     return Comparison(name, len(mine), equal, float(mine.sum()) / 100, float(told.sum()) / 100)
 
 
@@ -143,7 +174,21 @@ def _problems(
     found = [str(one) for one in compared if one.failed]
     if not kinds_told and (other.mean() > MAX_UNKNOWN or cents[other].sum() > MAX_UNKNOWN * cents.sum()):
         found.append(f"what {other.sum():,} postings (${cents[other].sum():,.2f}) are, is not known")
-    charged = rows[rows["charge"] > 0]
-    if len(charged) >= MIN_CLAIMS and (charged["balance"] < -100).mean() > MAX_CREDITS:
-        found.append(f"more is paid and cut than was charged on {(charged['balance'] < -100).mean():.1%} of the claims")
+    claims, overdrawn = _overdrawn(rows)
+    if claims >= MIN_CLAIMS and _too_many(overdrawn, claims):
+        found.append(
+            f"insurers' payments and cuts take more than was charged on {overdrawn / claims:.1%} of the claims"
+        )
     return found
+
+
+def _overdrawn(rows: pd.DataFrame) -> tuple[int, int]:
+    """Claims with a charge, and those of which more is paid by insurers and cut; a patient's credit is his own."""
+    charged = rows[rows["charge"] > 0]
+    return len(charged), int((charged["charge"] - charged["paid"] - charged["adjusted"] < -100).sum())
+
+
+def _too_many(overdrawn: int, claims: int) -> bool:
+    if claims < MANY_CLAIMS:
+        return overdrawn > MAX_OVERDRAWN_OF_FEW * claims
+    return float(wilson(overdrawn, claims)[0]) > MAX_OVERDRAWN

@@ -139,7 +139,7 @@ _CHECKS = (
     ("contractual_checked", COUNT, "claims with a contractual cut (CO-45)"),
     ("contractual_agree", RATE, "share of them whose adjustments cover it", SHARE),
     ("balances_checked", COUNT, "claims with a charge in the ledger"),
-    ("balances_agree", RATE, "share of them on which no more is paid and cut than was charged", SHARE),
+    ("balances_agree", RATE, "share of them on which insurers' payments and cuts take no more than was charged", SHARE),
     ("unknown_kinds_rows_share", RATE, "share of the postings of which nothing tells what they are", SHARE),
     ("unknown_kinds_dollars_share", RATE, "the same of the dollars", SHARE),
 )
