@@ -28,20 +28,31 @@ NOTHING = 0.002  # likelihood of a meaning that no evidence speaks for
 WORTH_SAYING = 0.4  # a posting whose best meaning is less likely stays unclassified
 TURNS = 12
 PRIOR = 2.0  # postings' worth of doubt about every code
+TRIP = r"A0[0-9]{3}$"  # ambulance base rates and mileage
 NO_TRANSPORT = "A0998"  # ambulance: treated, not transported
 SMALL_USD = 10.0  # a balance not worth a letter
 NEAR_DAYS = (-7, 75)  # from a remittance to what is posted from it
 GIVEN_UP_DAYS = 90  # a patient's balance that is older was given up; younger ones were forgiven for a reason
-LOOK_ALIKE = ("charity", "uncollectible_by_law")  # only a code that can be trusted tells one from the other
+LOOK_ALIKE = ("charity", "uncollectible_by_law", "subscription")  # only a code that can be trusted tells them apart
 SENT_AGAIN = (
     "true_duplicate",
     "duplicate_rebill",
 )  # the answer to a claim sent once more hides why it was refused before
+# What the payer asked for tells one or the other, and the practice's own code which
+NEIGHBORS = (("ems_pcs", "documentation"), ("documentation", "ems_pcs"))
 FEW = 5  # postings of a code
 GUESS = 0.6  # the most that a guess between such is worth
 _MEANING = {"posting": "int64", "leaf": object, "confidence": float, "evidence": object, "is_confirmed": bool, "on_paper": bool,
             "denial_leaf": object}  # fmt: skip
 UNANSWERED_DAYS = 60  # without an answer after so many days a claim is lost
+DISCOUNT_DAYS = 10  # a discount for prompt payment is posted soon after the payment
+DISCOUNTS = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30)  # usual ones, of what the patient owed
+WATCHED_DAYS = 120  # so long without another service a patient may have died
+ONE_KIND_SHARE = 0.8  # a practice with more trips than this can't tell a membership from charity by the trip
+MISSED_DAYS = 60  # no usual appeal window is shorter
+MANY_MEANINGS, MANY_POSTINGS = 3.0, 20  # a code that stands for so many things says nothing
+REPEATED = 1.5  # postings; a meaning that comes once is an answer that told nothing, or an error of keying
+MEANING_COST = 3.0  # what another meaning of a code must explain, in units of log-likelihood
 # What the amounts of one posting are compared with: SQL over the tables that are derived before postings
 _SQL = {
     "adjusted": """SELECT posting, claim_number, known_on AS day, -amount AS amount, code, reason, payer_name, told_leaf
@@ -53,11 +64,11 @@ _SQL = {
     "share": """SELECT a.remittance_id, sum(a.amount) AS amount FROM classified_adjustments a
         WHERE a.group_code = 'PR' AND NOT a.refuses GROUP BY a.remittance_id""",
     "whole": """SELECT a.remittance_id, a.carc FROM classified_adjustments a WHERE a.carc IN ('24', '45') AND a.amount > 0""",
-    "remarks": "SELECT DISTINCT remittance_id, rarc FROM remarks WHERE rarc IN ('N448', 'N781', 'N782', 'N418', 'N687', 'N688')",
+    "remarks": "SELECT DISTINCT remittance_id, rarc FROM remarks WHERE rarc IN ('N448', 'N781', 'N782', 'N783', 'N418', 'N687', 'N688')",
     "refused": """SELECT claim_number, remittance_id, decided_on AS day, coalesce(leaf, '') AS leaf, denied_amount,
         coalesce(procedure, '') AS procedure FROM refused_lines""",
     "answers": "SELECT claim_number, known_on AS day, rejected FROM claim_statuses",
-    "sent": "SELECT claim_number, submitted_on, charge, coalesce(place_of_service, '') AS place, patient_key FROM submission_summary",
+    "sent": "SELECT claim_number, submitted_on, service_date, charge, coalesce(place_of_service, '') AS place, patient_key FROM submission_summary",
 }  # fmt: skip
 
 
@@ -79,11 +90,10 @@ def learn(con: duckdb.DuckDBPyConnection, confirmed: pd.DataFrame | None = None)
     with_words[worded, likely.index(told[worded])] = 1.0
     key = rows["code"].fillna("").where(rows["code"].fillna("") != "", rows["reason"].fillna("")).to_numpy(object)
     group = pd.factorize(key)[0]
-    mean = _means_of_codes(with_words, group)
-    best, confidence = _judged(likely.table, mean[group])
-    confidence = np.where(
-        np.isin(np.array(likely.leaves, object)[best], LOOK_ALIKE), np.minimum(confidence, GUESS), confidence
+    mean = _plain_codes(
+        _means_of_codes(with_words, group), with_words, group, witness.missed, likely.place["appeal_deadline"]
     )
+    best, confidence = _judged(likely.table, mean[group], np.isin(likely.leaves, LOOK_ALIKE))
     alone = np.bincount(group)[group] < FEW
     confidence = np.where(
         alone & (witness.why == ""), 0.0, confidence
@@ -104,7 +114,7 @@ def learn(con: duckdb.DuckDBPyConnection, confirmed: pd.DataFrame | None = None)
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Days as dates, money as floats: the evidence compares, it adds up no account."""
     for name in frame.columns:
-        if name in ("day", "submitted_on"):
+        if name in ("day", "submitted_on", "service_date"):
             frame[name] = pd.to_datetime(frame[name])
         elif name in ("amount", "paid", "denied_amount", "charge"):
             frame[name] = frame[name].astype(float)
@@ -128,12 +138,42 @@ def _means_of_codes(likelihood: np.ndarray, group: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _judged(likelihood: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each posting's best meaning and its probability, by its own evidence and its code's meanings."""
+def _plain_codes(
+    mean: np.ndarray, likelihood: np.ndarray, group: np.ndarray, missed: np.ndarray, at: int
+) -> np.ndarray:
+    """Codes with many meanings: one that gives up denials of every reason is for missed appeals, others say nothing.
+
+    `missed` is how likely each posting is under a missed appeal, the meaning at place `at`.
+    """
+    out = mean.copy()
+    for i in range(len(mean)):
+        here = group == i
+        own = likelihood[here]
+        share = own * mean[i]
+        counts = (share / share.sum(axis=1, keepdims=True)).sum(axis=0)
+        meanings = (counts >= REPEATED).sum()
+        if meanings < MANY_MEANINGS:
+            continue
+        apart = np.log((own * counts / len(own)).sum(axis=1)).sum() - MEANING_COST * (meanings - 1)
+        spread = np.exp(-(counts / len(own) * np.log(counts / len(own) + 1e-12)).sum())
+        if np.log(missed[here]).sum() > apart:
+            out[i] = 0.0
+            out[i, at] = 1.0
+        elif len(own) >= MANY_POSTINGS and spread >= MANY_MEANINGS:
+            out[i] = 1.0 / mean.shape[1]
+    return out
+
+
+def _judged(likelihood: np.ndarray, mean: np.ndarray, alike: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each posting's best meaning and its probability, by its own evidence and its code's meanings.
+
+    Of meanings that look alike it is enough that one of them is meant; which of them is then a guess.
+    """
     share = likelihood * mean
     share /= share.sum(axis=1, keepdims=True)
     best = share.argmax(axis=1)
-    return best, share[np.arange(len(best)), best]
+    sure = share[np.arange(len(best)), best]
+    return best, np.where(alike[best], np.minimum(share[:, alike].sum(axis=1), GUESS), sure)
 
 
 def own_codes(paths: list[Path]) -> pd.DataFrame | None:
@@ -193,6 +233,10 @@ class _Witness:
         self.is_law = self._equal(cut[cut["class"] == "regulatory"])
         self.on_paper = self.with_payment & ~self._same_day(self._electronic(insurer, decided))
         self.denial = np.full(len(rows), None, object)
+        self.worded = (
+            rows["reason"].fillna("").str.strip().ne("").to_numpy()
+        )  # words that tell nothing, or nothing known
+        self.missed = np.full(len(rows), NOTHING)  # how likely each is under a missed appeal, if its code is for that
         self.is_back = self._equal(decided[decided["paid"] < 0].assign(amount=lambda x: -x["paid"]), days=(-7, 400))
         self.answered = self._before(decided)
         self.taken_back = self._before(decided[decided["paid"] < 0])
@@ -211,7 +255,8 @@ class _Witness:
             claim.map(posted[posted["kind"] == "charge"].groupby("claim_number")["amount"].sum()).fillna(0).to_numpy()
         )
         self.member = sent["patient_key"].reindex(claim).to_numpy()
-        self.ambulance = sent["place"].reindex(claim).isin(["41", "42"]).to_numpy()
+        trips = posted.loc[posted["procedure"].str.match(TRIP), "claim_number"]
+        self.ambulance = sent["place"].reindex(claim).isin(["41", "42"]).to_numpy() | claim.isin(trips).to_numpy()
         self.paper = ~claim.isin(decided["claim_number"]).to_numpy() & claim.isin(insurer["claim_number"]).to_numpy()
         self.since_moved = self._since(posted[posted["kind"] == "transfer"])
         self.since_charged = self._since(posted[posted["kind"] == "charge"])
@@ -337,11 +382,15 @@ class _Witness:
         denial = [n for n in (*set(self.tables["refused"]["leaf"]), "appeal_deadline") if n in out.place]
         for name in denial:
             out.say(at, name, 0.01)
-        out.say(at, "appeal_deadline", 0.2)
+        late = at[self.since_answer[at] >= MISSED_DAYS]
+        out.say(late, "appeal_deadline", 0.05)
+        self.missed[at], self.missed[late] = 0.02, np.where(self.worded[late], 0.02, 0.3)
         out.say(at, "contractual", 0.02)
         likely = np.where(both["equal"].to_numpy()[keep], 2.0, 1.0)
         out.table[at[known], out.index(leaf[known])] = likely[known]
         self.denial[at[known]] = leaf[known]
+        for one, other in NEIGHBORS:
+            out.say(at[leaf == one], other, 0.5)
         out.say(at[self.taken_back[at]], "take_back", 1.0)
         return self._flag(at)
 
@@ -359,6 +408,8 @@ class _Witness:
             ("charity", 0.05),
             ("uncollectible_by_law", 0.05),
         )
+        gone = own & self._gone()
+        self._say(out, old & gone, "an old balance of a patient who did not come again", ("uncollectible_by_law", 0.5))
         nobody = old & ~self.sent & ~self.paper
         out.table[nobody, out.place["bad_debt"]] = 0.1
         self._say(out, nobody, "an old balance that no payer was asked for", ("bad_debt_uninsured", 1.0))
@@ -370,6 +421,12 @@ class _Witness:
             ("uncollectible_by_law", 0.2),
             ("bad_debt", 0.02),
         )
+        self._say(
+            out, young & gone, "a young balance of a patient who did not come again", ("uncollectible_by_law", 0.8)
+        )
+        trips = self.ambulance[own].mean() if own.any() else 1.0
+        if trips < ONE_KIND_SHARE:
+            self._say(out, young & self.ambulance, "a young balance of the patient for a trip", ("subscription", 0.6))
         several = young & self._several_claims()
         self._say(out, several, "several claims of one patient on a day", ("uncollectible_by_law", 1.0))
         apart = ~self.closes | self.with_patient  # the rest is owed, or paid with it
@@ -379,9 +436,40 @@ class _Witness:
         self._say(out, small, "a small rest", ("small_balance", 2.0))
         beside = own & ~never & self.with_patient & (self.amount < 0.5 * np.maximum(self.charge, 1))
         self._say(out, beside, "posted with a payment of the patient", ("prompt_pay", 2.0))
-        remarks = self.tables["remarks"]
-        of_law = self.tables["decided"].merge(remarks[remarks["rarc"].isin(["N781", "N782"])], on="remittance_id")
+        self._say(
+            out, own & self._discount(), "a usual discount on what the patient had just paid", ("prompt_pay", 4.0)
+        )
+        self._qmb(out, own)
+
+    def _qmb(self, out: _Likelihoods, own: np.ndarray) -> None:
+        """A share that no law lets ask of the patient: by this claim's remark, by another claim's, or none could tell."""
+        decided, remarks = self.tables["decided"], self.tables["remarks"]
+        of_law = decided.merge(remarks[remarks["rarc"].isin(["N781", "N782", "N783"])], on="remittance_id")
+        members = self.tables["sent"].set_index("claim_number")["patient_key"].reindex(of_law["claim_number"]).dropna()
+        out.say(own & ~self.answered, "regulatory", 0.1)
+        known = own & ~self.answered & pd.Series(self.member).isin(members).to_numpy()
+        self._say(out, known, "the patient's other claims may ask no cost share", ("regulatory", 1.0))
         self._say(out, own & self._before(of_law), "no cost share may be asked of the patient", ("regulatory", 2.0))
+
+    def _gone(self) -> np.ndarray:
+        """Whether the patient had no service after the posting, and would have been seen if there were one."""
+        last = self.tables["sent"].groupby("patient_key")["service_date"].max().to_dict()
+        seen_to = self.day.max() - pd.Timedelta(days=WATCHED_DAYS)
+        after = pd.to_datetime(pd.Series([last.get(member) for member in self.member], dtype="datetime64[ns]"))
+        return ((after <= self.day) & (self.day <= seen_to)).to_numpy()
+
+    def _discount(self) -> np.ndarray:
+        """Whether the amount is a usual share of what the patient owed and paid but for it within days."""
+        posted = self.tables["posted"]
+        paid = posted[(posted["kind"] == "payment") & (posted["posted_by"] != "insurance") & (posted["amount"] < 0)]
+        both = self._pairs(paid[["claim_number", "day", "amount"]])
+        near = (both["at"] - both["day"]).dt.days.between(0, DISCOUNT_DAYS).to_numpy()
+        amount = self.amount[both["i"].to_numpy()]
+        owed = amount - both["amount"].to_numpy()
+        usual = np.zeros(len(both), bool)
+        for share in DISCOUNTS:
+            usual |= np.abs(np.round(share * owed, 2) - amount) < 0.011
+        return self._flag(both["i"].to_numpy()[near & usual & (amount > 0)])
 
     def _several_claims(self) -> np.ndarray:
         frame = pd.DataFrame(
