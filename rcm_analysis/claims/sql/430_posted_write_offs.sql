@@ -5,9 +5,21 @@
 -- D4            2026-05-09  90.00   contractual  bundled_by_rule  necessary    true
 --
 -- Postings as write-offs. The practice's words tell the leaf, unless the answers contradict them: bundled, duplicate or
--- capitated is necessary only where the payer says so too. What was posted as contractual beyond what the payers cut by contract, on a claim with a
+-- capitated is necessary only where the payer says so too. A denial given up under a code that elsewhere takes contract
+-- cuts is one under another name as well. What was posted as contractual beyond what the payers cut by contract, on a claim with a
 -- denial, is a denial written off under another name: the latest such postings, up to the excess.
-WITH posted AS (
+WITH code_leaves AS (
+    SELECT code, max_by(told_leaf, (size, told_leaf)) AS leaf FROM (
+        SELECT coalesce(nullif(code, ''), reason, '') AS code, told_leaf, sum(abs(amount)) AS size FROM posting_classes
+        WHERE kind IN ('adjustment', 'write_off') GROUP BY 1, 2)
+    GROUP BY code),
+-- the same charge entered twice on a day, once without being sent: what the practice's word "duplicate" may mean
+entered_twice AS (
+    SELECT DISTINCT l.claim_number FROM ledger_summary l
+    JOIN ledger_summary o ON o.service_date = l.service_date AND o.charge = l.charge AND o.claim_number <> l.claim_number
+    ANTI JOIN submission_summary s ON s.claim_number = o.claim_number
+    WHERE l.charge > 0),
+posted AS (
     SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.evidence, p.row,
         coalesce(m.category, d.last_category) AS remit_category, coalesce(nullif(m.leaf, ''), d.last_leaf) AS remit_leaf, d.ever_denied, m.line_key,
         q.claim_number IS NOT NULL AS is_qmb, coalesce(c.patient_share, 0) AS patient_share, f.claim_number IS NULL AND coalesce(a.statuses, 0) > 0 AND l.insurance_paid <= 0 AS unanswered,
@@ -18,7 +30,10 @@ WITH posted AS (
             -- no more than the answers leave: an export may lack the row that takes a cut back
             THEN least(l.contractual - coalesce(c.contractual, 0), coalesce(y.charge, l.charge) - coalesce(y.paid, 0)
                 - CASE WHEN d.group_code = 'PR' THEN 0 ELSE coalesce(c.patient_share, 0) END - coalesce(c.contractual, 0) - l.given_up) ELSE 0 END AS excess,
-        f.claim_number IS NULL AND coalesce(a.last_rejected, false) AND l.insurance_paid <= 0 AS forgotten
+        f.claim_number IS NULL AND coalesce(a.last_rejected, false) AND l.insurance_paid <= 0 AS forgotten,
+        coalesce(h.leaf = 'contractual', false) AND p.evidence NOT IN ('words', 'confirmed') AND p.told_leaf NOT IN ('contractual', 'regulatory', 'state_rate_cap', 'unclassified')
+            AND (p.told_leaf = 'dry_run' OR NOT list_contains(getvariable('patient_leaves'), p.told_leaf)) AS under_contract_code,
+        t.claim_number IS NOT NULL AS is_entered_twice
     FROM posting_classes p
     JOIN ledger_summary l USING (claim_number)
     LEFT JOIN denial_summary d USING (claim_number)
@@ -32,6 +47,8 @@ WITH posted AS (
     LEFT JOIN decision_summary y USING (claim_number)
     LEFT JOIN first_decisions f USING (claim_number)
     LEFT JOIN acknowledgment_summary a USING (claim_number)
+    LEFT JOIN code_leaves h ON h.code = coalesce(nullif(p.code, ''), p.reason, '')
+    LEFT JOIN entered_twice t ON t.claim_number = p.claim_number
     WHERE p.kind IN ('adjustment', 'write_off') AND p.amount <> 0),
 later AS (
     SELECT *, coalesce(sum(amount) OVER (PARTITION BY claim_number
@@ -40,17 +57,19 @@ later AS (
 judged AS (
     SELECT * EXCLUDE (later), amount > 0 AND later < excess - 0.50 AS mismatch FROM later
     UNION ALL
-    SELECT *, false AS mismatch FROM posted WHERE NOT excess > getvariable('mismatch_usd')),
+    SELECT *, amount > 0 AND ever_denied AND under_contract_code AS mismatch FROM posted WHERE NOT excess > getvariable('mismatch_usd')),
 leaved AS (
     SELECT *, CASE
         WHEN forgotten AND (mismatch OR told_leaf = 'unclassified') THEN 'rejected_not_resubmitted'
         WHEN is_qmb AND told_leaf IN ('bad_debt', 'bad_debt_uninsured') THEN 'regulatory'
         WHEN uninsured AND told_leaf = 'bad_debt' THEN 'bad_debt_uninsured'
         WHEN mismatch AND unanswered THEN 'lost_at_payer'
+        WHEN under_contract_code THEN told_leaf
         WHEN mismatch OR (told_leaf = 'unclassified' AND remit_category IS NOT NULL) THEN coalesce(remit_leaf, 'administrative')
-        WHEN told_leaf = 'true_duplicate' AND remit_category = 'duplicate' THEN coalesce(remit_leaf, told_leaf)
-        WHEN told_leaf IN ('bundled_by_rule', 'capitation') AND ever_denied
-            AND remit_category <> CASE told_leaf WHEN 'bundled_by_rule' THEN 'bundling' ELSE '' END THEN coalesce(remit_leaf, told_leaf)
+        WHEN told_leaf = 'true_duplicate' AND remit_category = 'duplicate' AND NOT is_entered_twice THEN coalesce(remit_leaf, told_leaf)
+        WHEN told_leaf = 'capitation' AND ever_denied THEN coalesce(remit_leaf, told_leaf)
+        -- a payer that names a code or a copy may mean the same edit; one that names another cause contradicts
+        WHEN told_leaf = 'bundled_by_rule' AND ever_denied AND remit_category NOT IN ('bundling', 'coding', 'duplicate') THEN coalesce(remit_leaf, told_leaf)
         WHEN unanswered AND told_leaf = 'unclassified' THEN 'lost_at_payer'
         -- no reason told, and no more than the patient's share: a patient's balance given up
         WHEN told_leaf = 'unclassified' AND patient_share > 0 AND amount BETWEEN 0.01 AND patient_share THEN CASE WHEN is_qmb THEN 'regulatory' ELSE 'bad_debt' END
