@@ -50,6 +50,17 @@ MEANT = [
     ({"group_code": "CO", "carc": "96"}, {"route": "write_off"}),
     # what was paid before is a take-back, whatever the reason
     ({"carc": "27", "facts": "taken_back"}, {"category": "take_back", "owner": "payer contracting", "route": "bill_other_payer"}),
+    ({"carc": "22", "facts": "taken_back"}, {"category": "take_back", "leaf": "take_back"}),
+    ({"carc": "22", "rarcs": "MA92", "facts": "taken_back"}, {"category": "take_back", "leaf": "cob", "owner": "biller"}),
+    # the remark names the destination, whatever the reason beside it
+    ({"carc": "50", "rarcs": "N157", "families": "ambulance ambulance_scheduled"}, {"category": "ambulance", "leaf": "ems_origin_destination"}),
+    # without a remark, what the kind of service lacks most often
+    ({"carc": "16", "families": "drug"}, {"category": "coding", "owner": "coder"}),
+    ({"carc": "16", "rarcs": "N290", "families": "drug"}, {"category": "claim_data", "owner": "biller"}),
+    ({"carc": "252", "families": "ambulance ambulance_scheduled"}, {"category": "documentation", "leaf": "ems_pcs", "owner": "crew"}),
+    ({"carc": "252", "rarcs": "M127", "families": "ambulance ambulance_scheduled"}, {"leaf": "documentation", "owner": "biller"}),
+    ({"carc": "4", "families": "visit"}, {"category": "bundling", "leaf": "coding_modifier"}),
+    ({"carc": "4", "families": "surgery"}, {"category": "coding"}),
     # an informational remark overrides no reason
     ({"carc": "50", "rarcs": "N115"}, {"category": "medical_necessity", "owner": "clinician"}),
     ({"carc": "197", "rarcs": "M51"}, {"category": "authorization"}),
@@ -87,7 +98,7 @@ def test_every_row_says_when_why_and_where_else():
     known = set(codes.table("procedure_families")["procedure_family"])
     assert {word for cell in rows["procedure_family"] for word in cell.split()} <= known
     for name, listed in (("carc", codes.table("carc")["carc"]), ("rarc", codes.table("rarc")["rarc"])):
-        assert {word for cell in rows[name] for word in cell.split()} <= set(listed), name
+        assert {word for cell in rows[name] for word in cell.split()} <= {*listed, situations.NONE}, name
 
 
 def test_the_page_of_situations_is_the_table():
@@ -131,6 +142,28 @@ def test_a_usual_deadline_leaves_the_line_open(tmp_path):
     con = derived(tmp_path, line("CAS*CO*197*100"), as_of=date(2027, 6, 1))
     assert con.execute("SELECT outcome FROM denials").fetchall() == [("open_past_window",)]
     assert con.execute("SELECT outcome FROM line_outcomes").fetchall() == [("open",)]
+
+
+@pytest.mark.parametrize(("carc", "words", "leaf"), [
+    ("16", "bundled per NCCI", "bundled_by_rule"),  # a payer that names a code may mean the same edit
+    ("197", "bundled per NCCI", "authorization"),  # one that names another cause contradicts
+])  # fmt: skip
+def test_words_are_believed_unless_the_answer_contradicts_them(tmp_path, carc, words, leaf):
+    ledger = LEDGER + f"A1,2026-06-10,write-off,-100.00,{words},99213\n"
+    con = derived(tmp_path, line(f"CAS*CO*{carc}*100", "LQ*HE*M51"), ledger.encode(), as_of=date(2026, 7, 1))
+    assert con.execute("SELECT leaf FROM write_offs").fetchall() == [(leaf,)]
+
+
+@pytest.mark.parametrize(("charge", "leaf"), [("100.00", "true_duplicate"), ("90.00", "duplicate_rebill")])
+def test_a_charge_entered_twice_is_a_copy_though_it_was_never_sent(tmp_path, charge, leaf):
+    ledger = (
+        "claim_number,service_date,posting_date,transaction_type,amount,reason,procedure\n"
+        "A1,2026-01-05,2026-01-10,charge,100.00,,99213\n"
+        f"B1,2026-01-05,2026-01-10,charge,{charge},,99213\n"
+        "A1,2026-01-05,2026-06-10,write-off,-100.00,duplicate charge entered in error,99213\n"
+    )
+    con = derived(tmp_path, line("CAS*OA*18*100"), ledger.encode(), as_of=date(2026, 7, 1))
+    assert con.execute("SELECT leaf FROM write_offs").fetchall() == [(leaf,)]
 
 
 def test_explain_names_the_row_that_decided(tmp_path):

@@ -35,6 +35,7 @@ ROUTES = {
     "correct_and_resubmit", "new_claim", "reopening", "appeal", "exception_request", "send_records", "bill_other_payer",
     "invoice_facility", "bill_patient", "ask_payer", "retro_enrollment", "retro_authorization", "write_off", "none",
 }  # fmt: skip
+NONE = "none"  # in a row: no remark tells anything
 OUTRANKS = 1000  # a practice's own row outranks all of ours
 
 # Where a denial ends when it is given up, by category of the remittance
@@ -141,7 +142,7 @@ def _fits(keys: pd.DataFrame, table: pd.DataFrame) -> list[np.ndarray]:
 
 
 def _holds(values: pd.Series, wanted: set[str]) -> np.ndarray:
-    meets = {value: not wanted.isdisjoint(str(value).split()) for value in values.unique()}
+    meets = {value: not wanted.isdisjoint(str(value).split() or [NONE]) for value in values.unique()}
     return values.map(meets).to_numpy(bool)
 
 
@@ -238,7 +239,7 @@ def families(procedures: list[str]) -> pd.DataFrame:
 def telling_remarks(own: pd.DataFrame | None = None) -> set[str]:
     """Remarks that can decide what an answer means: those that name a cause, and those that a row asks for."""
     rarc = codes.table("rarc")
-    asked = {code for cell in rows(own)["rarc"] for code in cell.split()}
+    asked = {code for cell in rows(own)["rarc"] for code in cell.split()} - {NONE}
     return asked | set(rarc.loc[rarc["category"] != "", "rarc"])
 
 
