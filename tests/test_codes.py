@@ -52,9 +52,10 @@ ALLOWED = {
     ("write_off_leaves", "root"): {"necessary", "unnecessary", "payer", "unclassified"},
     ("write_off_leaves", "owner"): OWNERS,
     ("posting_codes", "type_hint"): {"adjustment", "write_off"},
-    ("deadlines", "clock"): {"initial_filing", "corrected_claim", "appeal_level_1", "appeal_level_2", "records_request"},
+    ("deadlines", "clock"): {"initial_filing", "corrected_claim", "appeal_level_1", "appeal_level_2", "records_request", "take_back_dispute",
+                             "take_back_rebuttal"},
     ("deadlines", "unit"): {"day", "year"},
-    ("deadlines", "counted_from"): {"service_date", "first_decision", "request"},
+    ("deadlines", "counted_from"): {"service_date", "first_decision", "request", "take_back"},
     ("deadlines", "confidence"): {"primary", "secondary", "default"},
     ("benchmarks", "kind"): {"physician", "hospital", "payer", "survey", "guidance", "folklore"},
 }  # fmt: skip
@@ -181,7 +182,7 @@ def test_statuses_that_are_no_decision_and_acknowledgments_that_reject():
 def test_clocks_are_dated_and_sourced():
     rows = codes.table("deadlines")
     by_day = rows["unit"] == "day"
-    assert rows.loc[by_day, "days"].astype(int).between(30, 400).all() and set(rows.loc[~by_day, "days"]) == {"1"}
+    assert rows.loc[by_day, "days"].astype(int).between(15, 400).all() and set(rows.loc[~by_day, "days"]) == {"1"}
     assert pd.to_datetime(rows["valid_from"], format="%Y-%m-%d").notna().all()
     assert rows["source"].str.startswith("https://").all()
     assert rows.loc[rows["confidence"] == "default", "note"].str.contains("shorter|short one is assumed").all()
@@ -190,7 +191,11 @@ def test_clocks_are_dated_and_sourced():
     served = set(codes.table("filing_indicators")["payer_class"]) - {"self_pay"}
     assert set(rows["payer_class"]) == served and set(rows["payer_pattern"]) == set(rows["payer_pattern"].str.lower())
     assert all(re.compile(pattern).groups == 0 for pattern in rows["payer_pattern"])
-    assert set(first.index) == {(payer, clock) for payer in served for clock in ALLOWED["deadlines", "clock"]}
+    everywhere = {clock for clock in ALLOWED["deadlines", "clock"] if not clock.startswith("take_back")}
+    assert set(first.index) == {(payer, clock) for payer in served for clock in everywhere} | {
+        ("medicare", "take_back_dispute"), ("medicare", "take_back_rebuttal")}  # fmt: skip
+    longest = rows[rows["longest_days"] != ""]
+    assert (longest["longest_days"].astype(int) >= longest["days"].astype(int)).all()
 
 
 def test_benchmarks_are_ranges_with_a_source():

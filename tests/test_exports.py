@@ -719,16 +719,13 @@ def test_a_contract_replaces_the_usual_deadline_from_its_day_on(tmp_path):
     for day, appeal in ((date(2026, 8, 31), (200, True)), (AS_OF, (240, True))):
         con = ingested(tmp_path / str(day), denied, CONTRACTS, as_of=day)
         found = {clock: (days, confirmed) for clock, days, confirmed in rows(
-            con, "SELECT clock, days, confirmed FROM payer_deadlines WHERE payer_name = 'ACME HEALTH' AND payer_class = 'commercial'"
-        )}  # fmt: skip
+            con, "SELECT clock, days, confirmed FROM payer_deadlines WHERE payer_name = 'ACME HEALTH' AND payer_class = 'commercial' "
+            f"AND DATE '{day}' BETWEEN valid_from AND valid_to ORDER BY confirmed")}  # fmt: skip
         assert (found["appeal_level_1"], found["initial_filing"]) == (appeal, (120, True))
         assert found["records_request"][1] is False  # the contract is silent: the usual one, unconfirmed
     told = derive.deadlines_of(con).set_index("deadline")
-    assert told.loc["appeal_level_1", ["length", "confirmed", "source"]].tolist() == [
-        "240 days",
-        "yes",
-        "amendment of 2026",
-    ]
+    assert told.loc["appeal_level_1", ["length", "holds", "source"]].to_numpy().tolist() == [
+        ["200 days", "2025-01-01 to 2026-08-31", "contract of 2024"], ["240 days", "2026-09-01 and later", "amendment of 2026"]]  # fmt: skip
 
 
 def test_what_a_contract_cannot_mean_is_listed_and_not_known(tmp_path):

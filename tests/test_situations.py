@@ -7,8 +7,8 @@ from decimal import Decimal as D
 
 import pandas as pd
 import pytest
-from conftest import ROOT
-from test_claims import derived, line
+from conftest import ROOT, remittance
+from test_claims import derived, line, paid_837
 
 from rcm_analysis.claims import explain, situations
 from rcm_analysis.reference import codes
@@ -173,3 +173,57 @@ def test_explain_names_the_row_that_decided(tmp_path):
     assert "row managed_care_patient (ours): nothing says that this practice is paid per member" in said
     with pytest.raises(explain.NoClaimError, match="no claim B9"):
         explain.explained(con, "B9")
+
+
+# --- deadlines that a contract confirms ----------------------------------------------------------------------------
+
+TERMS = "payer,valid_from,valid_to,filing_days,corrected_days,appeal_days,dispute_days,source\n"
+
+
+def lives_on(tmp_path, terms: str, *more: bytes, on: date, told=None) -> tuple:
+    con = derived(tmp_path / str(on), told or line("CAS*CO*197*100"), *more, (TERMS + terms).encode(), as_of=on)
+    outcome = con.execute("SELECT outcome, outcome_on FROM denials").fetchall()[0]
+    lost = con.execute("SELECT posted_on, amount, leaf, root, basis FROM write_offs").fetchall()
+    return (*outcome, lost, *con.execute("SELECT state, open_balance, write_off_basis FROM claims").fetchall()[0])
+
+
+def test_a_confirmed_deadline_ends_a_denied_line(tmp_path):
+    (tmp_path / "2026-06-03").mkdir(), (tmp_path / "2026-06-04").mkdir()
+    terms = "ACME HEALTH,2020-01-01,,90,90,60,,contract of 2020\n"
+    last = date(2026, 6, 3)  # 90 days after the answer of March 5
+    assert lives_on(tmp_path, terms, on=last) == ("open", None, [], "denied_open", D(100), None)
+    after = date(2026, 6, 4)
+    lost = [(after, D(100), "appeal_deadline", "unnecessary", "inferred")]
+    assert lives_on(tmp_path, terms, on=after) == ("lost", after, lost, "written_off", D(0), "inferred")
+
+
+@pytest.mark.parametrize("terms", [
+    "ACME HEALTH,2020-01-01,,90,,60,,half a contract\n",  # the correction is not confirmed
+    "ACME HEALTH,2020-01-01,2025-12-31,90,90,60,,ended before the answer\n",
+    "OTHER PLAN,2020-01-01,,90,90,60,,another payer's\n",
+])  # fmt: skip
+def test_what_no_contract_of_the_claims_own_day_confirms_stays_open(tmp_path, terms):
+    (tmp_path / "2026-12-01").mkdir()
+    assert lives_on(tmp_path, terms, on=date(2026, 12, 1))[:4] == ("open", None, [], "denied_open")
+
+
+def test_no_confirmed_deadline_ends_what_a_ledger_still_holds_or_was_sent_again(tmp_path):
+    terms = "ACME HEALTH,2020-01-01,,90,90,60,,contract of 2020\n"
+    (tmp_path / "2026-12-01").mkdir(), (tmp_path / "2026-12-02").mkdir()
+    held = lives_on(tmp_path, terms, LEDGER.encode(), on=date(2026, 12, 1))
+    assert held[0] == "open_past_window" and held[3:5] == ("open_past_window", D(100))
+    again = paid_837("A1", frequency="7", on="20260401")
+    assert lives_on(tmp_path, terms, paid_837("A1"), again, on=date(2026, 12, 2))[3] == "resubmitted"
+
+
+@pytest.mark.parametrize(("filing", "terms", "until"), [
+    (b"MB", "", (date(2026, 7, 30), False)),  # a redetermination within 120 days, as a warning
+    (b"MB", "ACME HEALTH,2020-01-01,,,,,60,contract\n", (date(2026, 5, 31), True)),
+    (b"CI", "", (None, False)),
+])  # fmt: skip
+def test_a_take_back_has_a_last_day_to_dispute_it(tmp_path, filing, terms, until):
+    paid = line(paid="80", status="1").replace(b"**CI*X1", b"**%b*X1" % filing)
+    back = remittance("CLP*A1*22*-100*-80**CI*X1", "SVC*HC:99213*-100*-80").replace(b"**CI*X1", b"**%b*X1" % filing)
+    files = [paid, back.replace(b"20260305", b"20260401").replace(b"*CHK1*", b"*CHK2*")]
+    con = derived(tmp_path, *files, (TERMS + (terms or "OTHER,,,1,,,,x\n")).encode(), as_of=date(2026, 5, 1))
+    assert con.execute("SELECT dispute_until, dispute_confirmed FROM takebacks").fetchall() == [until]

@@ -153,17 +153,25 @@ def open_practice(
 
 
 def deadlines_of(view: View) -> pd.DataFrame:
-    """The deadlines assumed for each payer with claims: payer, class, deadline, length, confirmed, confidence, source.
+    """The deadlines assumed for each payer with claims: payer, class, deadline, length, holds, confirmed, confidence, source.
 
-    payer        class       deadline        length           confirmed  confidence  source
-    ACME HEALTH  commercial  appeal_level_1  180 days         yes        contract    contract of 2025-11-03
-    ACME HEALTH  commercial  initial_filing  90 days          no         default     https://...
-    MEDICARE B   medicare    initial_filing  1 calendar year  no         primary     https://...
+    payer        class       deadline        length           holds                     confirmed  confidence  source
+    ACME HEALTH  commercial  appeal_level_1  180 days         2025-11-03 and later  yes        contract    contract of 2025
+    ACME HEALTH  commercial  initial_filing  90 days                                    no         default     https://...
+    MEDICARE B   medicare    initial_filing  1 calendar year                            no         primary     https://...
+
+    A contract's terms hold for claims of their own time, so that each of them is listed.
     """
     return view.execute("""
+        WITH held AS (
+            SELECT d.*, row_number() OVER (PARTITION BY d.payer_name, d.payer_class, d.clock
+                ORDER BY CAST(? AS DATE) BETWEEN d.valid_from AND d.valid_to DESC, d.confirmed DESC, d.valid_from DESC) AS place
+            FROM payer_deadlines d)
         SELECT d.payer_name AS payer, d.payer_class AS class, d.clock AS deadline,
             CASE WHEN d.years IS NULL THEN d.days || ' days' ELSE d.years || ' calendar year' END AS length,
+            CASE WHEN d.confirmed THEN replace(CAST(d.valid_from AS VARCHAR) || ' to ' || CAST(d.valid_to AS VARCHAR), 'to 9999-12-31', 'and later') ELSE '' END AS holds,
             CASE WHEN d.confirmed THEN 'yes' ELSE 'no' END AS confirmed, d.confidence, d.source
-        FROM payer_deadlines d
+        FROM held d
         JOIN (SELECT DISTINCT payer_name, payer_class FROM claims) c USING (payer_name, payer_class)
-        ORDER BY 1, 2, 3""").df()
+        WHERE d.confirmed OR d.place = 1
+        ORDER BY 1, 2, 3, d.valid_from""", [view.as_of]).df()

@@ -123,10 +123,17 @@ _KNOWN = """
         FROM moments m JOIN (SELECT claim_number AS number, known_on AS day, location FROM submissions) s
             ON s.number = m.claim_number AND s.day <= m.known_on GROUP BY ALL),
     clocks AS (
-        SELECT payer_class, payer_name, max(days) FILTER (WHERE clock = 'corrected_claim') AS correct,
-            max(days) FILTER (WHERE clock = 'appeal_level_1') AS appeal, max(days) FILTER (WHERE clock = 'initial_filing') AS filing,
-            max(years) FILTER (WHERE clock = 'initial_filing') AS filing_years
-        FROM payer_deadlines GROUP BY payer_class, payer_name)
+        SELECT s.claim_number, s.known_on, max_by(p.days, p.confirmed) FILTER (WHERE p.clock = 'corrected_claim') AS correct,
+            max_by(p.days, p.confirmed) FILTER (WHERE p.clock = 'appeal_level_1') AS appeal,
+            max_by(p.days, p.confirmed) FILTER (WHERE p.clock = 'initial_filing') AS filing,
+            max(p.years) FILTER (WHERE p.clock = 'initial_filing') AS usual_years,
+            bool_or(p.confirmed) FILTER (WHERE p.clock = 'initial_filing') AS filing_confirmed
+        FROM standing s JOIN first_decisions f ON f.claim_number = s.claim_number
+        JOIN decisions d ON d.remittance_id = f.remittance_id
+        LEFT JOIN filing_indicators i ON i.filing_code = d.filing_code
+        JOIN payer_deadlines p ON p.payer_class = coalesce(i.payer_class, 'other') AND p.payer_name = coalesce(d.payer_name, '')
+            AND CASE WHEN p.clock = 'initial_filing' THEN d.service_date ELSE s.last_denied_on END BETWEEN p.valid_from AND p.valid_to
+        GROUP BY s.claim_number, s.known_on)
     SELECT s.claim_number, s.known_on, s.first_denied_on AS denied_on, s.last_denied_on, s.owner, s.route, s.fix, d.payer_name, d.payer_id, d.payer_order,
         coalesce(i.payer_class, 'other') AS payer_class, t.location, d.rendering_npi, d.place_of_service, s.category, s.group_code,
         s.carc, s.rarc, s.procedure, left(s.procedure, 3) AS procedure_family, s.codes, s.unprocessable,
@@ -137,8 +144,8 @@ _KNOWN = """
         f.first_decided_on - d.service_date AS days_since_service, s.known_on - s.first_denied_on AS age_days,
         s.known_on - s.last_denied_on AS days_since_denial,
         coalesce(t.times, 1) - 1 AS sent_again, CAST(coalesce(t.last_submitted_on > p.last_decided_on, false) AS INTEGER) AS awaiting_answer,
-        CASE WHEN s.unprocessable THEN CASE WHEN c.filing_years IS NULL THEN d.service_date + c.filing
-                ELSE make_date(year(d.service_date) + c.filing_years, month(d.service_date),
+        CASE WHEN s.unprocessable THEN CASE WHEN c.usual_years IS NULL OR c.filing_confirmed THEN d.service_date + c.filing
+                ELSE make_date(year(d.service_date) + c.usual_years, month(d.service_date),
                     CASE WHEN month(d.service_date) = 2 THEN least(day(d.service_date), 28) ELSE day(d.service_date) END) END
             ELSE s.last_denied_on + c.correct END AS correct_by,
         CASE WHEN s.unprocessable OR s.route IN ('new_claim', 'exception_request', 'none', 'write_off') THEN NULL ELSE s.last_denied_on + c.appeal END AS appeal_by
@@ -147,7 +154,7 @@ _KNOWN = """
     LEFT JOIN paid p ON p.claim_number = s.claim_number AND p.known_on = s.known_on
     LEFT JOIN sent t ON t.claim_number = s.claim_number AND t.known_on = s.known_on
     LEFT JOIN filing_indicators i ON i.filing_code = d.filing_code
-    LEFT JOIN clocks c ON c.payer_class = coalesce(i.payer_class, 'other') AND c.payer_name = coalesce(d.payer_name, '')
+    LEFT JOIN clocks c ON c.claim_number = s.claim_number AND c.known_on = s.known_on
     ORDER BY s.known_on, s.claim_number
 """
 

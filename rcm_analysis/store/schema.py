@@ -655,7 +655,8 @@ DERIVED = (
             ("kind", TEXT, "retroactive_termination, review, other_payer_primary or rate_correction"),
             ("plb_reference", TEXT, "reference under which it was withheld", IDENTIFIER),
             ("recouped_on", DAY, "day on which the money was gone"),
-            ("dispute_until", DAY, "last day of a dispute; missing while no contract tells"),
+            ("dispute_until", DAY, "last day of a dispute: by the contract, else the usual one; missing where neither tells"),
+            ("dispute_confirmed", FLAG, "the contract tells the last day; a usual one only warns"),
             ("outcome", TEXT, "open, repaid, lost, patient paid, paid by other payer or price lowered"),
             ("outcome_on", DAY, "day of the outcome"),
             ("repaid", MONEY, "what was paid again"),
@@ -1022,6 +1023,7 @@ SHARED = (
             ("last_on", DAY, "last answer"),
             ("outcome", TEXT, "recovered, patient, lost, open or open_past_window"),
             ("outcome_on", DAY, "day of the outcome; missing while it is open"),
+            ("by_deadline", FLAG, "lost because a deadline that a contract confirms has passed"),
         ),
     ),
     Table(
@@ -1049,13 +1051,17 @@ SHARED = (
     ),
     Table(
         "payer_deadlines",
-        "payer, class of payer and clock",
+        "payer, class of payer, clock and time for which its length holds",
         _columns(
             ("payer_name", TEXT, "payer; empty for any"),
             ("payer_class", TEXT, "medicare, medicaid, commercial, ..."),
-            ("clock", TEXT, "initial_filing, corrected_claim, appeal_level_1, ..."),
+            ("clock", TEXT, "initial_filing, corrected_claim, appeal_level_1, take_back_dispute, ..."),
             ("days", COUNT, "days that it runs", DAYS),
             ("years", COUNT, "calendar years that it runs, where it is told so", "years"),
+            ("longest_days", COUNT, "days of the longest that plans or sources give", DAYS),
+            ("confirmed", FLAG, "a contract of the practice tells it; all others sort and warn only"),
+            ("valid_from", DAY, "first day on which it holds"),
+            ("valid_to", DAY, "last day on which it holds"),
         ),
     ),
     Table(

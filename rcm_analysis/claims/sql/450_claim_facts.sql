@@ -55,10 +55,19 @@ joined AS (
     LEFT JOIN filing_indicators i ON i.filing_code = coalesce(s.filing_code, d.filing_code, d.any_filing_code)
     LEFT JOIN payer_classes u ON u.payer = coalesce(s.payer_id, s.payer_name, d.any_payer_id, d.any_payer_name, '')
     LEFT JOIN qmb_claims q ON q.claim_number = n.claim_number),
+-- terms that hold on the claim's own days: of the service for the first claim, of the last answer for what follows it
+terms AS (
+    SELECT j.claim_number, d.clock, max_by(d.days, d.confirmed) AS days, max_by(d.longest_days, d.confirmed) AS longest_days,
+        max_by(d.years, d.confirmed) AS years, bool_or(d.confirmed) AS confirmed
+    FROM joined j JOIN payer_deadlines d ON d.payer_class = j.payer_class AND d.payer_name = coalesce(j.payer_name, '')
+        AND CASE WHEN d.clock = 'initial_filing' THEN j.service_date ELSE coalesce(j.last_decided_on, j.service_date) END BETWEEN d.valid_from AND d.valid_to
+    WHERE d.clock IN ('initial_filing', 'corrected_claim', 'appeal_level_1') GROUP BY j.claim_number, d.clock),
 windows AS (
-    SELECT payer_class, payer_name, max(days) AS days FROM payer_deadlines
-    WHERE clock IN ('corrected_claim', 'appeal_level_1') GROUP BY payer_class, payer_name),
-limits AS (SELECT payer_class, payer_name, days, years FROM payer_deadlines WHERE clock = 'initial_filing'),
+    SELECT claim_number, max(CASE WHEN clock <> 'initial_filing' THEN longest_days END) AS window_days,
+        bool_and(CASE WHEN clock <> 'initial_filing' THEN confirmed END) AS window_confirmed,
+        max(CASE WHEN clock = 'initial_filing' THEN days END) AS days,
+        max(CASE WHEN clock = 'initial_filing' AND NOT confirmed THEN years END) AS years
+    FROM terms GROUP BY claim_number),
 balanced AS (
     -- What no payer, contract or law has settled, the patient does not owe and nobody has written off. What patients
     -- paid and what was given up for their reasons counts against their share first, beyond it against the rest.
@@ -68,11 +77,11 @@ balanced AS (
                 - greatest(j.by_patient - j.patient_share, 0),
             CASE WHEN j.ledger_charge >= j.charge AND j.last_posted_on >= coalesce(j.last_decided_on, j.last_posted_on)
                 THEN j.balance ELSE j.charge END)) AS owed,
-        w.days AS window_days, -- a calendar year ends on the same day of the next; 28 February where that has no 29th
-        CASE WHEN l.years IS NULL THEN j.service_date + l.days
-            ELSE make_date(year(j.service_date) + l.years, month(j.service_date),
+        w.window_days, coalesce(w.window_confirmed, false) AS window_confirmed,
+        -- a calendar year ends on the same day of the next; 28 February where that has no 29th
+        CASE WHEN w.years IS NULL THEN j.service_date + w.days
+            ELSE make_date(year(j.service_date) + w.years, month(j.service_date),
                 CASE WHEN month(j.service_date) = 2 THEN least(day(j.service_date), 28) ELSE day(j.service_date) END)
             END AS filing_deadline
-    FROM joined j LEFT JOIN windows w ON w.payer_class = j.payer_class AND w.payer_name = coalesce(j.payer_name, '')
-    LEFT JOIN limits l ON l.payer_class = j.payer_class AND l.payer_name = coalesce(j.payer_name, ''))
+    FROM joined j LEFT JOIN windows w USING (claim_number))
 SELECT * FROM balanced

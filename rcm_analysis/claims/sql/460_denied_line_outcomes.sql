@@ -6,7 +6,8 @@
 --
 -- What became of each line that was refused, left unexplained or taken back: recovered, moved to the patient, given up by the
 -- practice's own posting, or open. A write-off belongs to the line of its procedure or amount, to all lines where it
--- covers them. Past the usual deadline an open line stays open.
+-- covers them. Past the usual deadline an open line stays open; past the last one that a contract confirms it is lost, if
+-- nobody sent it again and no ledger still holds it.
 WITH touched AS (
     SELECT l.*, d.group_code, least(d.denied_amount, l.charge) AS denied_amount,
         CASE WHEN l.stands_reversed AND NOT l.is_refused AND t.claim_number IS NOT NULL THEN 'taken_back' WHEN l.was_refused THEN 'refused' ELSE 'unexplained' END AS kind,
@@ -35,7 +36,8 @@ posted AS (
     GROUP BY claim_number, line_key),
 wanted AS (SELECT claim_number, sum(amount) AS amount FROM standing WHERE told IN ('open', 'settled') OR (told = 'patient' AND is_refused) GROUP BY claim_number),
 judged AS (
-    SELECT s.*, f.owed, f.in_ledger, f.last_posted_on, f.window_days, f.lost, f.last_lost_on, f.by_patient, p.posted_on,
+    SELECT s.*, f.window_confirmed AND NOT f.in_ledger AND s.told = 'open' AND s.kind = 'refused' AND coalesce(f.last_submitted_on <= s.last_on, true) AND f.owed > 0
+            AND date_diff('day', s.last_on, getvariable('as_of')) > f.window_days AS by_deadline, f.owed, f.in_ledger, f.last_posted_on, f.window_days, f.lost, f.last_lost_on, f.by_patient, p.posted_on,
         f.insurance_paid - f.insurance_refunded > f.paid + getvariable('mismatch_usd') AS paid_otherwise, f.paid AS claim_paid,
         NOT f.in_ledger OR f.moved_on >= s.last_on OR f.by_patient > 0 OR (SELECT count(*) FROM posting_classes WHERE kind = 'transfer') = 0 AS is_moved,
         coalesce(p.amount >= 0.5 * s.amount AND p.posted_on >= s.last_on, false) AS own_write_off,
@@ -46,6 +48,7 @@ SELECT claim_number, line_key, line_number, last_line_number, remittance_id, pro
     CASE WHEN told = 'recovered' THEN 'recovered' WHEN told = 'patient' AND NOT is_refused THEN 'patient'
         WHEN told = 'rest' THEN CASE WHEN owed > 0 THEN 'open' ELSE 'recovered' END
         WHEN own_write_off OR all_written_off THEN 'lost'
+        WHEN by_deadline THEN 'lost'
         WHEN told = 'patient' AND is_moved THEN 'patient'
         WHEN in_ledger AND owed <= 0 AND paid_otherwise THEN 'recovered'
         WHEN in_ledger AND owed <= 0 AND told <> 'patient' THEN CASE WHEN by_patient > 0 THEN 'patient' WHEN claim_paid > 0 AND NOT is_refused THEN 'recovered' ELSE 'patient' END
@@ -54,6 +57,8 @@ SELECT claim_number, line_key, line_number, last_line_number, remittance_id, pro
         ELSE 'open' END AS outcome,
     CASE WHEN told IN ('recovered', 'rest') AND (told = 'recovered' OR owed <= 0) THEN coalesce(CASE WHEN paid_after THEN paid_on END, paid_on, last_on)
         WHEN told = 'patient' AND NOT is_refused THEN last_on
-        WHEN own_write_off THEN posted_on WHEN all_written_off THEN last_lost_on WHEN told = 'patient' AND is_moved THEN last_on
-        WHEN in_ledger AND owed <= 0 THEN last_posted_on WHEN told = 'settled' AND owed <= 0 THEN last_on END AS outcome_on
+        WHEN own_write_off THEN posted_on WHEN all_written_off THEN last_lost_on
+        WHEN by_deadline THEN CAST(last_on + INTERVAL 1 DAY * (window_days + 1) AS DATE) WHEN told = 'patient' AND is_moved THEN last_on
+        WHEN in_ledger AND owed <= 0 THEN last_posted_on WHEN told = 'settled' AND owed <= 0 THEN last_on END AS outcome_on,
+    by_deadline AND NOT (own_write_off OR all_written_off) AS by_deadline
 FROM judged

@@ -12,9 +12,14 @@ WITH refusals AS (
         bool_or(outcome IN ('open', 'open_past_window') AND kind = 'unexplained') AS is_unexplained,
         bool_or(outcome IN ('open', 'open_past_window') AND kind = 'refused') AS is_refused, bool_or(outcome = 'lost') AS is_lost
     FROM denied_line_outcomes GROUP BY claim_number),
+ended AS (
+    SELECT claim_number, sum(amount) AS amount, max_by(leaf, (amount, leaf)) AS leaf, max_by(root, (amount, leaf)) AS root, max(posted_on) AS ended_on
+    FROM inferred_write_offs GROUP BY claim_number),
 in_work AS (SELECT DISTINCT claim_number FROM line_lives WHERE pending),
 stated AS (
-    SELECT f.*, r.is_lost, CASE
+    SELECT f.* REPLACE (f.owed - coalesce(e.amount, 0) AS owed, f.written_off + coalesce(e.amount, 0) AS written_off,
+            coalesce(e.leaf, f.write_off_leaf) AS write_off_leaf, coalesce(e.root, f.write_off_root) AS write_off_root),
+        e.ended_on, r.is_lost, CASE
         WHEN last_frequency = '8' AND last_submitted_on >= coalesce(last_decided_on, last_submitted_on) OR v.claim_number IS NOT NULL THEN 'voided'
         WHEN first_decided_on IS NULL AND submissions = 0 AND statuses IS NULL AND last_answered_on IS NULL AND coalesce(insurance_paid, 0) <= 0 THEN
             CASE WHEN coalesce(ledger_payer, '') = '' OR regexp_matches(lower(ledger_payer), '^(self.?pay|patient|private pay|uninsured|no insurance|none|cash|sp)$') THEN 'self_pay'
@@ -36,18 +41,19 @@ stated AS (
         WHEN patient_share > 0 AND NOT is_qmb AND CASE WHEN in_ledger THEN balance > 0 AND patient_share > by_patient ELSE true END THEN 'patient'
         WHEN r.is_lost OR (ever_denied AND write_off_leaf = 'dry_run' AND owed <= 0) THEN CASE WHEN paid > 0 THEN 'partially_paid' ELSE 'written_off' END
         ELSE 'paid' END AS state
-    FROM claim_facts f LEFT JOIN refusals r USING (claim_number) LEFT JOIN in_work w USING (claim_number) LEFT JOIN voided_claims v USING (claim_number))
+    FROM claim_facts f LEFT JOIN refusals r USING (claim_number) LEFT JOIN in_work w USING (claim_number) LEFT JOIN voided_claims v USING (claim_number)
+    LEFT JOIN ended e USING (claim_number))
 SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi, rendering_npi, location,
     place_of_service, service_date, submitted_on, first_decided_on, charge, allowed, paid, patient_share,
     rejected, initially_denied, denied_amount, category, group_code, carc, rarc,
     CAST(submissions AS INTEGER) AS submissions, state,
     CASE WHEN state IN ('paid', 'patient', 'partially_paid', 'written_off', 'voided', 'self_pay') AND owed <= 0
         AND coalesce(last_decided_on, last_posted_on) IS NOT NULL
-        THEN greatest(coalesce(last_decided_on, DATE '1900-01-01'), coalesce(last_posted_on, DATE '1900-01-01')) END AS closed_on,
+        THEN greatest(coalesce(last_decided_on, DATE '1900-01-01'), coalesce(last_posted_on, DATE '1900-01-01'), coalesce(ended_on, DATE '1900-01-01')) END AS closed_on,
     CASE WHEN state = 'voided' THEN 0.00 ELSE owed END AS open_balance, written_off, write_off_leaf, write_off_root,
     coalesce(link_rule, 'same_claim_number') AS link_rule,
     paid_after_first, patient_key, ever_denied, last_denied_on, last_decided_on, statuses > 0 AS acknowledged, in_ledger,
-    CASE WHEN written_off <> 0 THEN 'posted' END AS write_off_basis,
+    CASE WHEN ended_on IS NOT NULL THEN 'inferred' WHEN written_off <> 0 THEN 'posted' END AS write_off_basis,
     coalesce(unprocessable, false) AS unprocessable, coalesce(unprocessable_now, false) AS unprocessable_now,
     filing_deadline, last_submitted_on, last_category, denied_charge, is_qmb,
     coalesce(is_lost, false) AS denial_lost

@@ -47,10 +47,18 @@ posted AS (
         AND w.posted_on >= t.taken_back_on AND w.leaf NOT IN ('contractual', 'regulatory') AND NOT list_contains(getvariable('patient_leaves'), w.leaf) GROUP BY 1, 2),
 patients AS (
     SELECT t.claim_number, t.taken_back_on, max(p.known_on) AS posted_on FROM taken t JOIN posting_classes p ON p.claim_number = t.claim_number
-        AND p.known_on >= t.taken_back_on AND p.kind = 'payment' AND coalesce(p.posted_by, '') <> 'insurance' GROUP BY 1, 2)
-SELECT t.claim_number, t.payer_name, t.paid_on, t.taken_back_on, t.amount, t.kind, t.plb_reference, t.recouped_on, CAST(NULL AS DATE) AS dispute_until,
+        AND p.known_on >= t.taken_back_on AND p.kind = 'payment' AND coalesce(p.posted_by, '') <> 'insurance' GROUP BY 1, 2),
+-- the contract of the day it was taken back; else the usual one, which only warns
+disputes AS (
+    SELECT t.claim_number, t.taken_back_on, max_by(d.days, d.confirmed) AS days, bool_or(d.confirmed) AS confirmed
+    FROM taken t JOIN claim_facts f USING (claim_number) JOIN payer_deadlines d ON d.clock = 'take_back_dispute' AND d.payer_class = f.payer_class
+        AND d.payer_name = coalesce(t.payer_name, '') AND t.taken_back_on BETWEEN d.valid_from AND d.valid_to
+    GROUP BY t.claim_number, t.taken_back_on)
+SELECT t.claim_number, t.payer_name, t.paid_on, t.taken_back_on, t.amount, t.kind, t.plb_reference, t.recouped_on,
+    CAST(t.taken_back_on + INTERVAL 1 DAY * s.days AS DATE) AS dispute_until, coalesce(s.confirmed, false) AS dispute_confirmed,
     CASE WHEN t.kind = 'rate_correction' THEN 'price lowered' WHEN l.by_payer > 0 THEN 'repaid' WHEN l.by_other > 0 THEN 'paid by other payer'
         WHEN w.posted_on IS NOT NULL THEN 'lost' WHEN p.posted_on IS NOT NULL THEN 'patient paid' ELSE 'open' END AS outcome,
     CASE WHEN t.kind = 'rate_correction' THEN NULL WHEN l.known_on IS NOT NULL THEN l.known_on WHEN w.posted_on IS NOT NULL THEN w.posted_on ELSE p.posted_on END AS outcome_on,
     CAST(CASE WHEN t.kind = 'rate_correction' THEN 0 ELSE coalesce(l.by_payer + l.by_other, 0) END AS DECIMAL(14, 2)) AS repaid
 FROM taken t LEFT JOIN later l USING (claim_number, taken_back_on) LEFT JOIN posted w USING (claim_number, taken_back_on) LEFT JOIN patients p USING (claim_number, taken_back_on)
+LEFT JOIN disputes s USING (claim_number, taken_back_on)
