@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rcm_analysis.claims import overlaps, posting_meanings, postings, situations
+from rcm_analysis.claims import overlaps, posting_meanings, postings, prices, situations
 from rcm_analysis.months import MONTHS, day_of
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine as store_engine
@@ -58,6 +58,7 @@ VALUES = {
         "dry_run",
     ],
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
+    **prices.VALUES,
 }
 # Tables made in Python for the steps
 FRAMES = (
@@ -66,6 +67,7 @@ FRAMES = (
     "posting_reasons",
     "word_categories",
     *situations.FRAMES,
+    *prices.FRAMES,
 )
 _REFERENCE = (
     "carc",
@@ -101,6 +103,7 @@ def derive(
     _table(con, "posting_reasons", postings.reasons_of(con, extra_phrases))
     _table(con, "word_categories", postings.categories_of_words(con, extra_phrases))
     situations.prepare(con, own_situations)
+    _table(con, "price_modifiers_of", prices.prepare(con))
     every, values = steps.steps(SQL), {**VALUES, "as_of": as_of}
     steps.run(con, [step for step in every if step.file < _ANSWERS_READ], values)
     situations.resolve(con, own_situations)

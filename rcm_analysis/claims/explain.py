@@ -69,6 +69,11 @@ def _refusal(view: View, row: dict) -> list[str]:
     ]
     if not decided:
         said.append("    by the code tables: no row of situations fits")
+    if row["expected_allowed"] is not None:
+        said.append(
+            f"    would have been allowed {row['expected_allowed']:,.2f} (by {row['expected_basis'].replace('_', ' ')}, "
+            f"n {row['expected_lines']}), expected cash {row['expected_cash']:,.2f}"
+        )
     on = f" on {row['outcome_on']:%Y-%m-%d}" if row["outcome_on"] else ""
     return [*said, f"    became {row['outcome']}{on}"]
 

@@ -490,6 +490,27 @@ _CODES = (
 _CATEGORY = ("category", TEXT, "denial category, from the CARC, the remark where the CARC is generic, or the words")
 _OWNER = ("owner", TEXT, "who works it: biller, coder, front desk, ...")
 _FIX = ("fix", TEXT, "what to do, in a sentence")
+_EXPECTED = (
+    (
+        "expected_allowed",
+        MONEY,
+        "what the refused part would have been allowed, by what the payer paid for the like; it may exceed the charge where payers do",
+    ),
+    ("expected_lower", MONEY, "lower bound: a tenth of those payments were at most that"),
+    ("expected_upper", MONEY, "upper bound: nine tenths of those payments were at most that"),
+    (
+        "expected_basis",
+        TEXT,
+        "answer (the contract's cut stands beside the refusal) or payments that tell it: payer_place, payer (any place), "
+        "payer_class, procedure (any payer); estimated from charges: payer_ratio, practice_ratio; taken_back: what had been paid",
+    ),
+    ("expected_lines", COUNT, "payments that it rests on"),
+    (
+        "expected_cash",
+        MONEY,
+        "expected_allowed times how often denials of the category at payers of the class were paid",
+    ),
+)
 _SERVICE_DATE = ("service_date", DAY, "first day of service")
 _SUBMITTED_ON = ("submitted_on", DAY, "first submission")
 
@@ -551,6 +572,12 @@ DERIVED = (
             ("denied_charge", MONEY, "charges of the lines denied in the first decision"),
             ("is_qmb", FLAG, "a Qualified Medicare Beneficiary by the payer's word: nothing may be collected"),
             ("denial_lost", FLAG, "a denied line was written off by the practice's own posting"),
+            (
+                "expected_allowed",
+                MONEY,
+                "what its refused lines would have been allowed: the sum of its first refusals in `denials`",
+            ),
+            ("expected_cash", MONEY, "the same times how often the like was paid; missing where nothing was refused"),
         ),
     ),
     Table(
@@ -589,6 +616,7 @@ DERIVED = (
             ("situation", TEXT, "row of `situations` that decided; missing where the code tables did"),
             ("payer_class", TEXT, "class of the payer that decided"),
             ("outcome_on", DAY, "day on which the outcome was known; missing while it is open"),
+            *_EXPECTED,
         ),
     ),
     Table(

@@ -269,7 +269,7 @@ def _live(w: _World, claim: dict) -> None:
     truth = {"claim_number": claim["number"], "payer": claim["payer"]["name"] if claim["payer"] else "SELF PAY",
              "rendering_npi": claim["npi"], "location": claim["location"], "service_date": claim["served"],
              "charge": claim["charge"] / 100, "in_edi": bool(claim["payer"]) and not claim["paper"], "rejected": False,
-             "first_submitted_on": None, "first_decision_date": None, "initially_denied": False, "denied_amount": 0.0,
+             "first_submitted_on": None, "first_decision_date": None, "initially_denied": False, "denied_amount": 0.0, "expected_allowed": 0.0,
              "root_cause": "", "group_code": "", "carc": "", "rarc": "", "denial_outcome": "", "final_outcome": "",
              "insurance_paid": 0.0, "writeoff_necessary": 0.0, "writeoff_unnecessary": 0.0}  # fmt: skip
     w.truth.append(truth)
@@ -346,9 +346,10 @@ def _decide(w: _World, claim: dict, accepted: tuple[date, str], truth: dict) -> 
         return
     denied = [line["charge"] for line, result in zip(claim["lines"], lines, strict=True) if result["denied"]]
     rarcs = CAUSES[cause][2]
+    price = sum(_price(claim, line) for line, result in zip(claim["lines"], lines, strict=True) if result["denied"])
     triplet = next(c for result in lines if result["denied"] for c in result["cas"] if c[1] not in ("45", "253"))
-    truth.update(initially_denied=True, denied_amount=sum(denied) / 100, root_cause=cause, group_code=triplet[0],
-                 carc=triplet[1], rarc=rarcs[0] if rarcs else "")  # fmt: skip
+    truth.update(initially_denied=True, denied_amount=sum(denied) / 100, expected_allowed=price / 100, root_cause=cause,
+                 group_code=triplet[0], carc=triplet[1], rarc=rarcs[0] if rarcs else "")  # fmt: skip
     _after_denial(w, claim, on, cause, lines, truth, reference)
 
 
@@ -365,9 +366,13 @@ def _hits(cause: str | None, claim: dict, position: int) -> bool:
     return cause is not None
 
 
+def _price(claim: dict, line: dict) -> int:
+    return round(line["charge"] * claim["payer"]["rate"])
+
+
 def _result(w: _World, claim: dict, position: int, line: dict, cause: str | None) -> dict:
     payer, charge = claim["payer"], line["charge"]
-    allowed = round(charge * payer["rate"])
+    allowed = _price(claim, line)
     if cause:
         group, carc, rarcs, *_ = CAUSES[cause]
         carc = _variant(w, cause, carc)

@@ -15,6 +15,13 @@ WITH refusals AS (
 ended AS (
     SELECT claim_number, sum(amount) AS amount, max_by(leaf, (amount, leaf)) AS leaf, max_by(root, (amount, leaf)) AS root, max(posted_on) AS ended_on
     FROM inferred_write_offs GROUP BY claim_number),
+-- each refused line once, by its first refusal, as in `denials`
+expected AS (
+    SELECT claim_number, sum(expected_allowed) AS expected_allowed, sum(expected_cash) AS expected_cash FROM (
+        SELECT r.claim_number, e.expected_allowed, e.expected_cash, row_number() OVER (
+            PARTITION BY r.claim_number, r.line_key ORDER BY r.is_partial, r.decided_on, r.remittance_id, r.line_number) AS place
+        FROM refused_lines r JOIN expected_lines e ON e.remittance_id = r.remittance_id AND e.line_number = r.line_number)
+    WHERE place = 1 GROUP BY claim_number),
 in_work AS (SELECT DISTINCT claim_number FROM line_lives WHERE pending),
 stated AS (
     SELECT f.* REPLACE (f.owed - coalesce(e.amount, 0) AS owed, f.written_off + coalesce(e.amount, 0) AS written_off,
@@ -56,5 +63,5 @@ SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi
     CASE WHEN ended_on IS NOT NULL THEN 'inferred' WHEN written_off <> 0 THEN 'posted' END AS write_off_basis,
     coalesce(unprocessable, false) AS unprocessable, coalesce(unprocessable_now, false) AS unprocessable_now,
     filing_deadline, last_submitted_on, last_category, denied_charge, is_qmb,
-    coalesce(is_lost, false) AS denial_lost
-FROM stated
+    coalesce(is_lost, false) AS denial_lost, e.expected_allowed, e.expected_cash
+FROM stated LEFT JOIN expected e USING (claim_number)

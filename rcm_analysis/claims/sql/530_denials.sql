@@ -21,13 +21,14 @@ SELECT r.claim_number, r.line_number, r.decided_on, r.payer_id, r.payer_name, r.
         WHEN o.outcome = 'recovered' AND o.paid > 0 AND b.claim_number IS NOT NULL THEN 'partly_recovered' ELSE coalesce(o.outcome, 'open') END AS outcome,
     coalesce(CASE WHEN NOT r.told_by_words THEN nullif(r.route, '') END, u.route, t.route) AS route,
     CASE WHEN r.told_by_words THEN k.leaf ELSE coalesce(nullif(r.leaf, ''), k.leaf) END AS leaf, nullif(r.situation, '') AS situation,
-    r.payer_class, o.outcome_on
+    r.payer_class, o.outcome_on, e.expected_allowed, e.expected_lower, e.expected_upper, e.expected_basis, e.expected_lines, e.expected_cash
 FROM refused_lines r
 JOIN claims c USING (claim_number)
 LEFT JOIN denied_line_outcomes o ON o.claim_number = r.claim_number AND o.line_key = r.line_key
 LEFT JOIN (SELECT DISTINCT claim_number, remittance_id, line_number FROM refused_lines WHERE is_partial) b
     ON b.claim_number = r.claim_number AND b.remittance_id = o.remittance_id AND b.line_number = o.last_line_number
 LEFT JOIN decision_parts f ON f.remittance_id = r.remittance_id
+LEFT JOIN expected_lines e ON e.remittance_id = r.remittance_id AND e.line_number = r.line_number
 LEFT JOIN carc t ON t.carc = r.carc
 LEFT JOIN category_leaves k ON k.category = r.category
 -- a denial without a code, or told by its remark or words, is worked as most codes of its category are
