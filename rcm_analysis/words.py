@@ -46,6 +46,16 @@ def usd(value: Any, *, cents: bool = False) -> str:
     return f"−{text}" if number < 0 and text.strip("$0.,") else text
 
 
+def cash(value: Any, charges: Any) -> str:
+    """Expected cash with its charges beside it; the charges alone where nobody knows what payers allow.
+
+    >>> cash(12400, 31000), cash(0, 31000)
+    ('$12,400 expected cash ($31,000 in charges)', '$31,000 in charges')
+    """
+    beside = f"{usd(charges)} in charges"
+    return beside if _missing(value) or not float(value) else f"{usd(value)} expected cash ({beside})"
+
+
 def share(value: Any) -> str:
     """A share 0–1 as percent with one place: 12.1%."""
     return "–" if _missing(value) else f"{float(value) * 100:.1f}%"

@@ -375,8 +375,10 @@ def test_the_list_holds_every_open_denial_once(demo_con, table):
     assert set(table["claim_number"]) == set(cases.loc[cases["outcome"].isna(), "claim_number"]) & owed
     assert table["claim_number"].is_unique and table["rank"].tolist() == list(range(1, len(table) + 1))
     assert table["p_write_off"].between(0, 1).all() and (table["at_stake_usd"] <= table["open_balance"] + 0.005).all()
-    assert table["usd_per_touch"].is_monotonic_decreasing
-    assert (table.loc[table["days_left"] < 0, "expected_recoverable_usd"] == 0).all()
+    late = table["days_left"].fillna(0) < 0
+    assert late.is_monotonic_increasing  # clocks that have run out come last
+    assert all(part["expected_cash"].is_monotonic_decreasing for _, part in table.groupby(late))
+    assert (table["expected_cash"] <= table["expected_allowed_usd"]).all() and table["expected_cash"].gt(0).any()
     assert (table["next_step"] != "").all()
 
 
@@ -404,18 +406,24 @@ def test_a_practice_without_denials_has_an_empty_list(tmp_path):
 
 
 def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
-    def answer(recoverable, days_left):
+    def answer(cash, days_left):
         return write_off_risk.first_hours_sentence(
-            pd.DataFrame({"expected_recoverable_usd": recoverable, "days_left": days_left})
+            pd.DataFrame({"expected_cash": cash, "days_left": days_left, "at_stake_usd": [100.0, 60.0]})
         )
 
-    assert (
-        answer([30.0, 10.0], [5, 20])
-        == "Work the first 1 of 2 open denials: they hold $30, 75.0%, of what work is expected to recover."
+    assert answer([30.0, 10.0], [5, 20]) == (
+        "Work the first 1 of 2 open denials: they hold $30 expected cash ($100 in charges), 75.0% of what work is expected to bring."
     )
-    assert answer([30.0, 0.0], [5, -1]).endswith("to recover. All usual clocks have run out on 1 claims.")
-    assert answer([0.0, 0.0], [-5, -1]) == (
-        "None of the 2 open denials is expected to bring anything if it is worked. All usual clocks have run out on 2 claims."
+    assert answer([30.0, 9.0], [5, -1]).endswith("to bring. All usual clocks have run out on 1 claims.")
+    assert answer([30.0, 9.0], [-5, -1]) == (
+        "None of the 2 open denials is within a usual deadline. All usual clocks have run out on 2 claims."
+    )
+
+
+def test_where_no_payment_tells_prices_the_first_answer_speaks_of_charges():
+    table = pd.DataFrame({"expected_cash": [None, None], "days_left": [5, 9], "at_stake_usd": [100.0, 60.0]})
+    assert write_off_risk.first_hours_sentence(table.astype({"expected_cash": float})) == (
+        "Work the first 1 of 2 open denials: they hold $100 in charges, 62.5% of what is open."
     )
 
 

@@ -20,23 +20,25 @@ SOON_DAYS = 30  # from which on a deadline presses
 
 def first_hours(open_claims: pd.DataFrame) -> Finding:
     """Where the first hours go and what they are worth; `open_claims` as from `worklist.risk`."""
-    loss = float(open_claims["expected_loss_usd"].sum())
-    return Finding(first_hours_sentence(open_claims), rank=5, kind="action", amount_usd=loss)
+    brings = open_claims["expected_cash"].fillna(0).sum() or open_claims["expected_loss_usd"].sum()
+    return Finding(first_hours_sentence(open_claims), rank=5, kind="action", amount_usd=float(brings))
 
 
 def first_hours_sentence(open_claims: pd.DataFrame) -> str:
     """The same as a sentence."""
     if not len(open_claims):
         return "No denied claim is open, so there is nothing to work."
-    alive = open_claims[open_claims["expected_recoverable_usd"] > 0]
-    top = alive.head(max(len(alive) // 5, 1))
-    gone = len(open_claims) - int((open_claims["days_left"].fillna(0) >= 0).sum())
-    clocks = f" All usual clocks have run out on {gone:,} claims." if gone else ""
+    late = open_claims["days_left"].fillna(0) < 0
+    alive = open_claims[~late]
+    clocks = f" All usual clocks have run out on {int(late.sum()):,} claims." if late.any() else ""
     if not len(alive):
-        return f"None of the {len(open_claims):,} open denials is expected to bring anything if it is worked.{clocks}"
-    share = top["expected_recoverable_usd"].sum() / alive["expected_recoverable_usd"].sum()
-    first = f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {words.usd(top['expected_recoverable_usd'].sum())}, "
-    return f"{first}{words.share(share)}, of what work is expected to recover.{clocks}"
+        return f"None of the {len(open_claims):,} open denials is within a usual deadline.{clocks}"
+    top = alive.head(max(len(alive) // 5, 1))
+    worth = "expected_cash" if alive["expected_cash"].sum() > 0 else "at_stake_usd"
+    share = top[worth].sum() / max(alive[worth].sum(), 0.01)
+    holds = words.cash(top["expected_cash"].sum(), top["at_stake_usd"].sum())
+    of_what = "of what work is expected to bring" if worth == "expected_cash" else "of what is open"
+    return f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {holds}, {words.share(share)} {of_what}.{clocks}"
 
 
 def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
@@ -75,9 +77,9 @@ def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon
     return Numbers(
         [
             (
-                "Refused and open",
-                words.usd(open_claims["at_stake_usd"].sum()),
-                f"{words.count(len(open_claims))} denied claims",
+                "Expected cash",
+                words.usd(open_claims["expected_cash"].sum()),
+                f"of {words.usd(open_claims['at_stake_usd'].sum())} in charges refused and open, {words.count(len(open_claims))} claims",
             ),
             (
                 "Expected loss",
@@ -86,8 +88,8 @@ def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon
             ),
             (
                 f"Deadline within {SOON_DAYS} days",
-                words.usd(urgent["at_stake_usd"].sum()),
-                f"{words.count(len(urgent))} claims",
+                words.usd(urgent["expected_cash"].sum()),
+                f"expected cash of {words.count(len(urgent))} claims, {words.usd(urgent['at_stake_usd'].sum())} in charges",
             ),
             (
                 "Written off in three months",
@@ -101,12 +103,14 @@ def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon
 
 
 def worklist(open_claims: pd.DataFrame) -> Table:
-    """Open denials in the order of dollars that one touch is expected to bring."""
+    """Open denials in the order of the cash that work is expected to bring."""
     ranges = open_claims["lower"].map(words.share) + " to " + open_claims["upper"].map(words.share)
     columns = named(
-        "claim_number payer_name category usd_per_touch at_stake_usd p_write_off range days_left next_step reasons"
+        "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_step reasons"
     )
-    return Table(open_claims.assign(range=ranges), "worklist", "Open denials, best hour first", columns, rows=20)
+    return Table(
+        open_claims.assign(range=ranges), "worklist", "Open denials, most expected cash first", columns, rows=20
+    )
 
 
 def workbook_note(view: View, *, horizon_days: int) -> str:

@@ -1,4 +1,4 @@
-"""The worklist as a workbook that a team works from: one row per open denial, best hour first.
+"""The worklist as a workbook that a team works from: one row per open denial, most expected cash first.
 
 Filters on every column, a header that stays, dollars and dates as such; texts stay texts, so that no spreadsheet runs
 one as a formula. Columns: those of `COLUMNS`, from `risk.risk`.
@@ -22,7 +22,7 @@ MONEY, DAY, SHARE, NUMBER, TEXT = "money", "day", "share", "number", "text"
 # column, heading, kind, width
 COLUMNS = (
     ("rank", "Rank", NUMBER, 6), ("claim_number", "Claim", TEXT, 14), ("payer_name", "Payer", TEXT, 26),
-    ("usd_per_touch", "Recoverable per touch", MONEY, 13), ("at_stake_usd", "Refused and open", MONEY, 13),
+    ("expected_cash", "Expected cash", MONEY, 13), ("at_stake_usd", "Refused and open, charges", MONEY, 13),
     ("p_write_off", "Chance of write-off", SHARE, 10), ("lower", "from", SHARE, 8), ("upper", "to", SHARE, 8),
     ("expected_loss_usd", "Expected loss", MONEY, 13), ("next_deadline", "Next deadline", DAY, 12), ("days_left", "Days left", NUMBER, 8),
     ("correction_days_left", "Days to correct", NUMBER, 9), ("appeal_days_left", "Days to appeal", NUMBER, 9),
@@ -43,7 +43,7 @@ class Worklist(Block):
     def bundle(self) -> dict[str, Any]:
         held = io.BytesIO()
         write(self.table, held, note=self.note)
-        text = f"{len(self.table):,} open denials, best hour first: worklist.xlsx"
+        text = f"{len(self.table):,} open denials, most expected cash first: worklist.xlsx"
         return {"text/plain": text, "text/html": f'<p class="note">{text}</p>',
                 WORKBOOK_MIME: {"name": "worklist", "base64": base64.b64encode(held.getvalue()).decode()}}  # fmt: skip
 

@@ -1,12 +1,13 @@
-"""Which open denials will be written off, and where an hour is best spent: `risk(con, as_of=...)`.
+"""Which open denials will be written off, and where work brings most: `risk(con, as_of=...)`.
 
-    claim_number  p_write_off  lower  upper  at_stake_usd  expected_loss_usd  days_left  next_deadline  rank
-    A17           .71          .63    .78    1840.00       1306.40            21         2026-11-21     1
-    A52           .33          .26    .41    2210.00       729.30             75         2027-01-14     2
+    claim_number  p_write_off  lower  upper  at_stake_usd  expected_loss_usd  expected_cash  days_left  next_deadline  rank
+    A17           .71          .63    .78    1840.00       1306.40            412.60         21         2026-11-21     1
+    A52           .33          .26    .41    2210.00       729.30             380.15         75         2027-01-14     2
 
 The chance is that of a write-off within `HORIZON_DAYS`, given that the claim is still open today: each past denial is
 looked at on several days of its life, with what was known on that day. What happened depended on who was worked, so
-the chance is that of the practice's usual handling, not of a claim left alone.
+the chance is that of the practice's usual handling, not of a claim left alone. The order is that of the cash that work
+brings: what the payer would allow for what is refused and open, times how often such claims were paid when they were worked.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ NO_APPEAL = (
     "write_off",
 )
 COLUMNS = ["claim_number", "as_of", "p_write_off", "lower", "upper", "open_balance", "at_stake_usd", "expected_loss_usd",
-           "expected_recoverable_usd", "touches", "usd_per_touch", "days_left", "next_deadline", "correction_days_left",
+           "expected_allowed_usd", "expected_cash", "touches", "usd_per_touch", "days_left", "next_deadline", "correction_days_left",
            "appeal_days_left", "rank", "reasons", "next_step", "owner", "payer_name", "location", "category", "carc", "rarc",
            "route", "denied_on", "basis"]  # fmt: skip
 GROUPS = {
@@ -130,7 +131,7 @@ def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
 
 
 def risk(view: View, *, trained: Trained | None = None) -> pd.DataFrame:
-    """Every open denied claim with its chance of a write-off, what is at stake and what to do, best hour first."""
+    """Every open denied claim with its chance of a write-off, what is at stake and what to do, most expected cash first."""
     trained = trained or learn(view)
     if trained is None:
         return pd.DataFrame(columns=COLUMNS)
@@ -155,22 +156,35 @@ def standing(view: View, trained: Trained) -> pd.DataFrame:
             WHERE outcome IN ('open', 'open_past_window') AND group_code = 'PR' GROUP BY claim_number) o USING (claim_number)
         WHERE c.open_balance > 0 OR o.amount > 0""").df()
     found = found.merge(balance, on="claim_number", how="inner", validate="one_to_one")
-    return found.assign(at_stake_usd=np.minimum(found["open_balance"], found["refused_usd"]))
+    found = found.merge(_allowed(view), on="claim_number", how="left", validate="one_to_one")
+    at_stake = np.minimum(found["open_balance"], found["refused_usd"])
+    part = (at_stake / found["refused_usd"].where(found["refused_usd"] > 0)).fillna(0.0)
+    return found.assign(at_stake_usd=at_stake, expected_allowed_usd=found["allowed"] * part)
+
+
+def _allowed(view: View) -> pd.DataFrame:
+    """What the lines refused in each claim's last refusal would have been allowed, in USD; missing where nothing tells it."""
+    return view.execute("""
+        SELECT claim_number, CAST(sum(e.expected_allowed) AS DOUBLE) AS allowed FROM expected_lines e
+        JOIN (SELECT claim_number, remittance_id, line_number, decided_on, max(decided_on) OVER (PARTITION BY claim_number) AS latest
+            FROM troubled_lines) r USING (claim_number, remittance_id, line_number)
+        WHERE decided_on = latest GROUP BY claim_number""").df()
 
 
 def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    """Adds loss, recoverable dollars per touch, deadlines, reasons and next step; the best hour first.
+    """Adds loss, expected cash, deadlines, reasons and next step; the most cash first.
 
-    Recoverable: what would be lost by the usual handling, times how often claims of this payer and reason that were
-    sent again were paid. A claim whose clocks have run out counts nothing.
+    Expected cash: what the payer would allow, times how often claims of this payer and reason that were sent again were
+    paid; where no payment tells prices it is missing, and charges keep the order. Claims whose usual clocks have run out
+    come last, as some payers still answer.
     """
     found = found.assign(expected_loss_usd=found["p_write_off"] * found["at_stake_usd"]).pipe(_deadlines)
     won, touches = _past_work(trained.table, found)
-    alive = (found["days_left"].fillna(0) >= 0).to_numpy()
-    found = found.assign(expected_recoverable_usd=found["expected_loss_usd"] * won * alive, touches=touches)
-    found["usd_per_touch"] = found["expected_recoverable_usd"] / found["touches"]
-    found = found.sort_values(
-        ["usd_per_touch", "expected_loss_usd", "claim_number"], ascending=[False, False, True], ignore_index=True
+    found = found.assign(expected_cash=found["expected_allowed_usd"] * won, touches=touches)
+    found["usd_per_touch"] = found["expected_cash"] / found["touches"]
+    order = found["expected_cash"].fillna(found["at_stake_usd"] * won)
+    found = found.assign(late=found["days_left"].fillna(0) < 0, order=order).sort_values(
+        ["late", "order", "expected_loss_usd", "claim_number"], ascending=[True, False, False, True], ignore_index=True
     )
     found["rank"] = np.arange(1, len(found) + 1)
     found["reasons"] = reasons(found, trained)

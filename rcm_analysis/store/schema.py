@@ -899,7 +899,7 @@ ANALYSES = (
     ),
     Table(
         "risk",
-        "open denied claim, best hour of work first",
+        "open denied claim, most expected cash first",
         _columns(
             _CLAIM_NUMBER,
             ("as_of", DAY, "day it is told of"),
@@ -909,9 +909,15 @@ ANALYSES = (
             ("open_balance", NUMBER, "what is open of the claim", USD),
             ("at_stake_usd", NUMBER, "open and refused: the smaller of the two", USD),
             ("expected_loss_usd", NUMBER, "chance × dollars at stake", USD),
-            ("expected_recoverable_usd", NUMBER, "expected loss × how often such claims were paid when worked", USD),
+            (
+                "expected_allowed_usd",
+                NUMBER,
+                "what the payer would allow for what is at stake; missing where no payment tells",
+                USD,
+            ),
+            ("expected_cash", NUMBER, "the same × how often such claims were paid when they were worked", USD),
             ("touches", NUMBER, "times such claims were worked until they were settled", COUNTED),
-            ("usd_per_touch", NUMBER, "expected recoverable dollars per touch", USD),
+            ("usd_per_touch", NUMBER, "expected cash per touch", USD),
             ("days_left", COUNT, "days to the next deadline; negative when all have passed", DAYS),
             ("next_deadline", DAY, "next deadline that still runs, else the last that did"),
             ("correction_days_left", COUNT, "days to the deadline for corrected claims", DAYS),
@@ -1052,6 +1058,16 @@ SHARED = (
             ("outcome", TEXT, "recovered, patient, lost, open or open_past_window"),
             ("outcome_on", DAY, "day of the outcome; missing while it is open"),
             ("by_deadline", FLAG, "lost because a deadline that a contract confirms has passed"),
+        ),
+    ),
+    Table(
+        "expected_lines",
+        "answer of a line that somebody has to work, as in `troubled_lines`",
+        _columns(
+            _CLAIM_NUMBER,
+            ("remittance_id", KEY, "the decision", IDENTIFIER),
+            _LINE_OR_CLAIM,
+            *_EXPECTED,
         ),
     ),
     Table(
