@@ -165,7 +165,8 @@ def deadlines_of(view: View) -> pd.DataFrame:
 
     A contract's terms hold for claims of their own time, so that each of them is listed.
     """
-    return view.execute("""
+    return view.execute(
+        """
         WITH held AS (
             SELECT d.*, row_number() OVER (PARTITION BY d.payer_name, d.payer_class, d.clock
                 ORDER BY CAST(? AS DATE) BETWEEN d.valid_from AND d.valid_to DESC, d.confirmed DESC, d.valid_from DESC) AS place
@@ -177,4 +178,6 @@ def deadlines_of(view: View) -> pd.DataFrame:
         FROM held d
         JOIN (SELECT DISTINCT payer_name, payer_class FROM claims) c USING (payer_name, payer_class)
         WHERE d.confirmed OR d.place = 1
-        ORDER BY 1, 2, 3, d.valid_from""", [view.as_of]).df()
+        ORDER BY 1, 2, 3, d.valid_from""",
+        [view.as_of],
+    ).df()

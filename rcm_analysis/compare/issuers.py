@@ -64,7 +64,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def _rows(sheet: sheets.Sheet) -> pd.DataFrame | None:
     """The plans of a sheet with our names; None where its first rows hold no such header."""
-    rows = iter(sheet.rows)
+    rows = iter(sheet.rows())
     for _, row in zip(range(ROWS_TO_HEADER), rows, strict=False):
         places = {re.sub(r"[^a-z0-9]", "", str(cell).lower()): i for i, cell in enumerate(row) if cell}
         counts = {name: next((one for one in known if one in places), None) for name, known in COUNTS.items()}

@@ -683,7 +683,11 @@ DERIVED = (
             ("kind", TEXT, "retroactive_termination, review, other_payer_primary or rate_correction"),
             ("plb_reference", TEXT, "reference under which it was withheld", IDENTIFIER),
             ("recouped_on", DAY, "day on which the money was gone"),
-            ("dispute_until", DAY, "last day of a dispute: by the contract, else the usual one; missing where neither tells"),
+            (
+                "dispute_until",
+                DAY,
+                "last day of a dispute: by the contract, else the usual one; missing where neither tells",
+            ),
             ("dispute_confirmed", FLAG, "the contract tells the last day; a usual one only warns"),
             ("outcome", TEXT, "open, repaid, lost, patient paid, paid by other payer or price lowered"),
             ("outcome_on", DAY, "day of the outcome"),
