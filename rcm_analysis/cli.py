@@ -150,7 +150,7 @@ def _ingest(
         outcome = intake_ingest.ingest(
             place, paths, mapping=told, progress=progress, waiting=wait, engine=engine, beside=own
         )
-        counts = summary.lines(place, outcome.batch) if outcome.batch else ()
+        counts = summary.lines(place, outcome.batch, outcome.postings) if outcome.batch else ()
     for name, lines in outcome.said.items() if check else ():
         _say("\n  ".join((f"{name}:", *lines)))
     for status in ("accepted", "partly", "rejected", "known"):

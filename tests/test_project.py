@@ -29,7 +29,7 @@ ROOMS = {
     "reference": "", "privacy": "", "models": "", "store": "",
     "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference",
-    "intake": "store privacy edi spreadsheets", "claims": "store reference",
+    "intake": "store privacy edi spreadsheets", "claims": "store reference spreadsheets",
     "pages": "store charts measures trends clusters", "risk": "store models reference pages",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
     "reports": "store claims measures pages compare", "synthetic": "",

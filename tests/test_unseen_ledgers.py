@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from disguises import SIX, Disguise, disguised
 from hypothesis import HealthCheck, given, settings
@@ -90,8 +91,42 @@ def test_what_edi_of_the_same_ingest_tells_counts(seen, tmp_path):
     (tmp_path / "in/ledger.csv").write_text(disguised(text, SIX["sides"]))
     outcome = ingest.ingest(Practice(tmp_path / "s", "p"), [tmp_path / "in/ledger.csv", tmp_path / "in/edi"])
     assert {file["status"] for file in outcome.files} == {"accepted"}
-    alone = ingest.ingest(Practice(tmp_path / "alone", "p"), [tmp_path / "in/ledger.csv"])
-    assert alone.files[0]["status"] == "rejected"
+
+
+def ledger_of(store, day: str) -> pd.DataFrame:
+    """The postings as understood on a day."""
+    view = derive.open_practice(store, "p", as_of=day)
+    return view.sql("SELECT * EXCLUDE (file_id) FROM ledger ORDER BY row")
+
+
+def test_a_ledger_before_its_edi_waits_and_is_understood_once_it_is_there(seen, tmp_path):
+    text, _ = seen
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    (tmp_path / "in/ledger.csv").write_text(disguised(text, SIX["sides"]))
+    early, late = Practice(tmp_path / "early", "p"), Practice(tmp_path / "late", "p")
+    first = ingest.ingest(early, [tmp_path / "in/ledger.csv"])
+    assert first.files[0]["status"] == "partly" and "ingest the EDI of its claims" in first.files[0]["reason"]
+    assert ledger_of(early.root, "2026-12-31").empty
+    ingest.ingest(early, [tmp_path / "in/edi"])
+    ingest.ingest(late, [tmp_path / "in/edi"])
+    ingest.ingest(late, [tmp_path / "in/ledger.csv"])
+    for day in ("2026-12-31", "2026-06-30"):
+        one, other = ledger_of(early.root, day), ledger_of(late.root, day)
+        assert len(one) > 500
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_mapping_tells_what_a_stored_ledger_is(seen, tmp_path):
+    text, _ = seen
+    (tmp_path / "ledger.csv").write_text(disguised(text, SIX["languages"]))
+    own = Practice(tmp_path / "s", "p")
+    assert ingest.ingest(own, [tmp_path / "ledger.csv"]).files[0]["status"] == "partly"
+    names = {"claim_number": "tisiVx", "posted_on": "etaD tsoPx", "kind": "noitcasnarTx", "amount": "tnuomAx"}
+    kinds = {"Leistung": "charge", "Kassenzahlung": "payment", "Eigenzahlung": "payment", "Korrektur": "adjustment",
+             "Ausbuchung": "write_off", "Storno": "refund", "Umbuchung": "transfer"}  # fmt: skip
+    told = exports.Mapping(names, kinds, date_order="month_first")
+    assert ingest.ingest(own, [tmp_path / "ledger.csv"], mapping=told).files[0]["status"] == "accepted"
+    assert len(ledger_of(own.root, "2026-12-31")) == len(text.splitlines()) - 1
 
 
 def test_a_dry_run_says_how_a_ledger_is_understood_and_stores_nothing(seen, tmp_path):

@@ -25,6 +25,7 @@ import pandas as pd
 from rcm_analysis.claims import overlaps, posting_meanings, postings, prices, situations
 from rcm_analysis.months import MONTHS, day_of
 from rcm_analysis.reference import codes
+from rcm_analysis.spreadsheets import stored
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import kept, schema, steps
 from rcm_analysis.store.practice import Practice
@@ -66,6 +67,7 @@ FRAMES = (
     "category_leaves",
     "posting_reasons",
     "word_categories",
+    "ledger_understanding",
     *situations.FRAMES,
     *prices.FRAMES,
 )
@@ -99,6 +101,7 @@ def derive(
         _table(con, name, codes.table(name))
     _table(con, "precedence", pd.DataFrame({"category": codes.driving_precedence()}).reset_index(names="rank"))
     _table(con, "category_leaves", pd.DataFrame(situations.LEAF_OF_CATEGORY.items(), columns=["category", "leaf"]))
+    understand_ledgers(con, as_of)
     overlaps.count_once(con)
     _table(con, "posting_reasons", postings.reasons_of(con, extra_phrases))
     _table(con, "word_categories", postings.categories_of_words(con, extra_phrases))
@@ -113,6 +116,25 @@ def derive(
     for name in (*DERIVED, *(table.name for table in schema.SHARED)):
         schema.check(name, store_engine.columns(con, name))
     return con
+
+
+def understand_ledgers(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
+    """Puts the postings of the ledgers that are understood by what is known on the day in the place of `ledger`.
+
+    Makes `ledger_understanding`, too. Batches of earlier releases hold postings as they were understood then: they stay.
+    """
+    postings_, told = stored.understood(lambda query: store_engine.arrow(con, query), as_of=as_of)
+    con.register("understanding_frame", schema.conform_rows("ledger_understanding", told))
+    con.execute("CREATE OR REPLACE TEMP TABLE ledger_understanding AS SELECT * FROM understanding_frame")
+    con.unregister("understanding_frame")
+    if postings_.num_rows:
+        names = ", ".join(postings_.column_names)
+        con.register("postings_frame", postings_)
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE ledger AS SELECT {names} FROM ledger UNION ALL "
+            f"SELECT {names} FROM postings_frame WHERE known_on <= DATE '{as_of.isoformat()}'"
+        )
+        con.unregister("postings_frame")
 
 
 def _offer(con: duckdb.DuckDBPyConnection, as_of: date) -> None:

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +46,7 @@ from rcm_analysis.intake.file_log import (
     words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
-from rcm_analysis.spreadsheets import exports, terms
+from rcm_analysis.spreadsheets import exports, stored, terms
 from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
@@ -55,6 +54,7 @@ from rcm_analysis.store.practice import Batch, Practice
 from rcm_analysis.store.rows import Note, file_keys
 
 READERS = (remittance_835, claim_837, acknowledgment_277, acknowledgment_999)
+LEDGER = ("ledger_sheets", "ledger_cells")
 MAX_EXPORT_BYTES = 1_000_000_000  # tables are read at once
 PARTS_PER_RELEASE = 16
 Progress = Callable[[int, int, int], None]  # bytes done, bytes in all, files done
@@ -69,6 +69,7 @@ class Outcome:
     batch: str | None
     read_again: set[str] = field(default_factory=set)  # file_id of those that an earlier reader had read
     said: dict[str, list[str]] = field(default_factory=dict)  # file name -> how its ledger is understood
+    postings: pa.Table | None = None  # of the ledgers that are understood now
 
     def of_status(self, status: str) -> list[dict[str, Any]]:
         return [file for file in self.files if file["status"] == status]
@@ -97,7 +98,8 @@ def ingest(
     found = sources.find(Path(path) for path in paths)
     with practice.ingest(waiting=waiting) as batch:
         earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
-        desk = _Desk(found, earlier, batch, progress)
+        waiting_ = _not_understood(practice) if mapping else frozenset()
+        desk = _Desk(found, earlier, batch, progress, waiting_)
         tallies = read_all(
             desk.fresh(),
             practice.key(),
@@ -117,7 +119,16 @@ def ingest(
             {row["file_id"]: desk.outdated[row["file_id"]] for row in rows if row["file_id"] in desk.outdated}
         )
     said = {safe_name(tally): tally.said for tally in tallies if tally.said}
-    return Outcome(rows + known, rejects, batch.number if changed else None, set(desk.outdated), said)
+    posted = [tally.postings for tally in tallies if tally.postings is not None]
+    postings = pa.concat_tables(posted) if posted else None
+    return Outcome(rows + known, rejects, batch.number if changed else None, set(desk.outdated), said, postings)
+
+
+def _not_understood(practice: Practice) -> frozenset[str]:
+    """Files with ledgers that are stored and were not understood: a mapping given with them says more."""
+    rejects = practice.read("rejects", ["file_id", "level"])
+    return frozenset() if rejects is None else frozenset(
+        row["file_id"] for row in rejects.to_pylist() if row["level"] == stored.LEVEL)  # fmt: skip
 
 
 def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
@@ -146,10 +157,17 @@ def _earlier_payments(practice: Practice, earlier: list[dict]) -> Iterator[tuple
 class _Desk:
     """Hands out the files that are new, remembers those that are not, and reports how far it has come."""
 
-    def __init__(self, found: list[Found], earlier: list[dict], batch: Batch, progress: Progress | None):
+    def __init__(
+        self, found: list[Found], earlier: list[dict], batch: Batch, progress: Progress | None,
+        again: frozenset[str] = frozenset(),
+    ):  # fmt: skip
         self.found, self.progress = found, progress
         taken = [row for row in earlier if row["status"] != "rejected"]
-        self.outdated = {row["file_id"]: row["batch"] for row in taken if versions.worth_reading_again(row)}
+        self.outdated = {
+            row["file_id"]: row["batch"]
+            for row in taken
+            if versions.worth_reading_again(row) or row["file_id"] in again
+        }
         self.taken = {row["file_id"]: row for row in taken if row["file_id"] not in self.outdated}
         self.seen = set(self.taken)
         self.again: list[Offered] = []
@@ -333,7 +351,6 @@ def _read_export(
         return
     tally.note(*read.notes)
     tally.said = read.said
-    _add_checks(batch, tally.file_id, read.checks)
     tally.persons = {word for word in tally.words if word.lower() in read.names}
     if not read.tables:
         return
@@ -344,19 +361,11 @@ def _read_export(
         ids = pa.DictionaryArray.from_arrays(pa.nulls(table.num_rows, pa.int32()).fill_null(0), [tally.file_id])
         batch.add(name, table.set_column(0, schema.TABLES[name].arrow().field(0), ids))
         tally.counts["rows"] += table.num_rows
-        if name != terms.TABLE:  # terms hold from a day on; nothing happened on it
+        if name not in (terms.TABLE, *LEDGER):  # terms hold from a day on, and cells have no day yet
             tally.days += _day_range(table)
-
-
-def _add_checks(batch: Batch, file_id: str, checks: list[dict[str, Any]]) -> None:
-    """How the sheets of a ledger stood the comparison, those of a ledger that was not taken over, too."""
-    names = schema.TABLES["ledger_checks"].arrow()
-    for check in checks:
-        row = {**dict.fromkeys(names.names), "sheet": "", **check}
-        amount = None if row["amount"] is None else Decimal(f"{row['amount']:.2f}")
-        table = pa.Table.from_pylist([{**row, "amount": amount, "file_id": None}], names)
-        ids = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), [file_id])
-        batch.add("ledger_checks", table.set_column(0, names.field(0), ids))
+    if read.table is not None:
+        tally.postings = read.table.select(["claim_number"])
+        tally.days += _day_range(read.table)
 
 
 def tables_among(paths: Iterable[Path]) -> Iterator[tuple[bytes, bytes]]:

@@ -15,17 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rcm_analysis.spreadsheets import stored
 from rcm_analysis.store.practice import Practice
 
 NUMBERED = ("submissions", "remittances", "acknowledgments", "ledger")  # tables that name claims
 
 
-def lines(practice: Practice, batch: str) -> list[str]:
-    """A line each for claims, submissions, acknowledgments, payments and postings of a batch; those without any are left out."""
+def lines(practice: Practice, batch: str, postings: pa.Table | None = None) -> list[str]:
+    """A line each for claims, submissions, acknowledgments, payments and postings of a batch; those without any are left out.
+
+    `postings` are those of its ledgers that are understood now.
+    """
     there = {path.stem: path for name in practice.batches() if name.startswith(f"{batch}-")
              for path in (practice.folder / "batches" / name).glob("*.parquet")}  # fmt: skip
     rows = {name: pq.read_metadata(path).num_rows for name, path in there.items()}
-    told = [("claims", f"{counted(_claims(there), 'different claim number')}")] if set(NUMBERED) & set(rows) else []
+    claims = _claims(there, postings)
+    told = [("claims", counted(claims, "different claim number"))] if claims else []
     if "submissions" in rows:
         told.append(
             ("submissions", f"{rows['submissions']:,} sent, ${_sum(there['submissions'], 'charge'):,.2f} charged")
@@ -42,8 +47,10 @@ def lines(practice: Practice, batch: str) -> list[str]:
                 f"{counted(rows['remittances'], 'claim payment')}{checks}, ${_sum(there['remittances'], 'paid'):,.2f} paid",
             )
         )
-    if "ledger" in rows:
-        told.append(("postings", f"{rows['ledger']:,} in the ledger"))
+    if postings is not None and postings.num_rows:
+        told.append(("postings", f"{postings.num_rows:,} in the ledger"))
+    if "ledger_cells" in rows and (postings is None or not postings.num_rows):
+        told.append(("ledger", f"{rows['ledger_cells']:,} rows stored, which are not understood yet"))
     return [f"{name + ':':<13} {text}" for name, text in told]
 
 
@@ -58,17 +65,19 @@ def counted(number: int, thing: str) -> str:
 def claims_of(practice: Practice) -> int:
     """Different claim numbers in all files of the practice."""
     con = practice.connect()
-    union = " UNION ".join(f"SELECT claim_number FROM {name}" for name in NUMBERED)
+    postings, _ = stored.understood(lambda query: con.sql(query).to_arrow_table())
+    union = " UNION ".join(f"SELECT claim_number FROM {name}" for name in (*NUMBERED, "postings"))
+    con.register("postings", postings.select(["claim_number"]))
     return con.execute(f"SELECT count(claim_number) FROM ({union})").fetchall()[0][0]
 
 
-def _claims(there: dict[str, Path]) -> int:
-    found = []
+def _claims(there: dict[str, Path], postings: pa.Table | None) -> int:
+    found = [] if postings is None else postings["claim_number"].chunks
     for name in NUMBERED:
         if name in there:
-            with pq.ParquetFile(there[name]) as stored:
-                found += [pc.unique(stored.read_row_group(i, columns=["claim_number"])["claim_number"]).cast(pa.string())
-                          for i in range(stored.num_row_groups)]  # fmt: skip
+            with pq.ParquetFile(there[name]) as file:
+                found += [pc.unique(file.read_row_group(i, columns=["claim_number"])["claim_number"]).cast(pa.string())
+                          for i in range(file.num_row_groups)]  # fmt: skip
     return len(pc.unique(pa.chunked_array(found, pa.string())).drop_null())
 
 

@@ -22,7 +22,7 @@ VERSIONS = {
     "997": 2,  # refusals
     "999": 2,
     "TA1": 2,
-    "ledger": 2,  # how its sums stand beside the electronic files
+    "ledger": 2,  # cells as they came
 }
 
 

@@ -15,12 +15,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from rcm_analysis.spreadsheets import ledgers, listings, reconciliation, sheets, terms, unseen
+from rcm_analysis.spreadsheets import cleaned, ledgers, listings, sheets, stored, terms, unseen
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
 from rcm_analysis.spreadsheets.known import Known
 from rcm_analysis.spreadsheets.mappings import (
@@ -35,8 +35,9 @@ from rcm_analysis.spreadsheets.mappings import (
     read_mapping,
 )
 from rcm_analysis.spreadsheets.sheets import MAX_SHEETS, Sheet, SheetError, is_workbook
-from rcm_analysis.spreadsheets.tables import Grid, GridError, grids
+from rcm_analysis.spreadsheets.tables import Grid, GridError, grids, whole_rows
 from rcm_analysis.spreadsheets.understanding import Understanding
+from rcm_analysis.store import schema
 from rcm_analysis.store.rows import Note
 
 __all__ = [
@@ -70,12 +71,12 @@ class Read:
     cents: Counter = field(default_factory=Counter)
     names: frozenset[str] = frozenset()
     said: list[str] = field(default_factory=list)  # how a ledger is understood
-    checks: list[dict[str, Any]] = field(default_factory=list)  # rows of `ledger_checks`
+    understood: stored.Understood | None = None  # what a ledger means by what is known now
 
     @property
     def table(self) -> pa.Table | None:
-        """The ledger, where the file is one."""
-        return self.tables.get("ledger")
+        """The postings of a ledger that is understood."""
+        return self.understood.table if self.understood else None
 
 
 def read(
@@ -90,39 +91,29 @@ def read(
     used becomes a `Note` with its sheet, row, column, reason and what to do.
     """
     mapping, known = mapping or Mapping(), known or Known()
+    file_id = file_id or hashlib.sha256(raw).hexdigest()
     try:
         pages = sheets.read(data, raw=raw)
         if terms.understood(pages):
             return _terms(pages[0])
-        found, left_out, told = _understood(pages, mapping, known)
+        found, left_out = _told(pages, mapping)
         people = frozenset().union(*(_people(page, layout) for page, layout in found))
+        named = [page.name for page in pages] if len(pages) > 1 else []
+        result, people = _ledger(found, mapping, known, key, people, named=bool(named))
+        listed = [(page, layout) for page, layout in found if layout.kind != "ledger"]
         for page in pages:
             page.name = _without(page.name, people)
-        made = grids(found, mapping, people=people, named=len(pages) > 1)
+        made = grids(listed, mapping, people=people, named=bool(named))
+        for one in made:
+            _add(result, one, file_id, key)
+        if len(found) > 1:
+            result.counts["claims"] = _claims(result, made)
     except SheetError as error:
         return _refused(str(error), CSV_AGAIN)
     except GridError as error:
-        return _refused(str(error), error.advice, left_over=error)
-    result = Read(kind="+".join(sorted({one.layout.kind for one in made})), names=people)
-    try:
-        for one in made:
-            _add(result, one, mapping, file_id or hashlib.sha256(raw).hexdigest(), key, told.get(id(one.layout)))
-    except GridError as error:
-        return _refused(str(error), error.advice, names=people)
-    if result.table is not None and result.table.num_rows:
-        for one in made:
-            if id(one.layout) in told:
-                result.said += unseen.explained(one.header, told[id(one.layout)])
-        check = reconciliation.check(result.table, known, kinds_told=bool(mapping.kinds))
-        result.said += map(str, check.comparisons)
-        result.checks.append({"understood": not check.wrong, "reason": "; ".join(check.wrong), **check.figures})
-        if check.wrong:
-            refused = _refused("the ledger is not understood: " + "; ".join(check.wrong), NAME_COLUMN, names=people)
-            refused.checks = result.checks
-            return refused
-    if len(made) > 1:
-        numbers = [one.cells("claim_number").take(one.good_rows()).values for one in made]
-        result.counts["claims"] = len({number for values in numbers for number in values})
+        return _refused(str(error), error.advice)
+    result.names = people
+    result.kind = "+".join(sorted({layout.kind for _, layout in found}))
     result.notes += [
         Note(0, "notice", f"sheet {page.name}", f"was left out: {why}", LEFT_OUT) for page, why in left_out
     ]
@@ -130,6 +121,66 @@ def read(
         first = result.notes[0] if result.notes else Note(0, "file", "file", "it has no row below its header", "")
         return _refused(f"no row could be read; {first.place} {first.reason}", NAME_COLUMN, names=people)
     return result
+
+
+def _ledger(
+    found: list[tuple[Sheet, Layout]],
+    mapping: Mapping,
+    known: Known,
+    key: bytes,
+    people: frozenset[str],
+    *,
+    named: bool,
+) -> tuple[Read, frozenset[str]]:
+    """The cells that are kept of the sheets that are ledgers, how they are understood now, and words of patients' names."""
+    result, grids_, pages = Read(), [], []
+    for place, (page, layout) in enumerate(found):
+        if layout.kind == "ledger":
+            grid = whole_rows(page, layout, place, named=named)
+            good = grid.good_rows()
+            grids_.append(
+                (place, grid, good, cleaned.sort(grid.header, [c.take(good) for c in grid.columns], layout.columns))
+            )
+    for _, _, _, some in grids_:  # what is private on one sheet is so on all with its headings
+        some.dropped |= {i: why for _, _, _, o in grids_ if o.headings == some.headings for i, why in o.dropped.items()}
+    people = people.union(*(some.people for _, _, _, some in grids_))
+    for page, _ in found:
+        page.name = _without(page.name, people)
+    for place, grid, good, some in grids_:
+        result.notes += [
+            note._replace(place=_without(note.place, people) if named else note.place) for note in grid.notes
+        ]
+        kept = cleaned.clean(some, people, mapping, key)
+        if len(kept.headings) > schema.LEDGER_COLUMNS:
+            raise GridError(f"the ledger has more than {schema.LEDGER_COLUMNS} columns", "export fewer columns")
+        if len(good):
+            name = found[place][0].name
+            pages.append(stored.Page(place, name, kept.headings, kept.cells, grid.numbers[good], kept.dropped))
+    if pages:
+        _understand(result, stored.Ledger(pages, mapping), known)
+    return result, people
+
+
+def _claims(result: Read, made: list[Grid]) -> int:
+    """Different claim numbers of all sheets."""
+    numbers = {number for one in made for number in one.cells("claim_number").take(one.good_rows()).values}
+    posted = [] if result.table is None else pc.unique(result.table["claim_number"]).to_pylist()
+    return len(numbers.union(posted))
+
+
+def _understand(result: Read, ledger: stored.Ledger, known: Known) -> None:
+    """Adds the ledger's cells to the tables, and how it is understood by what is known now."""
+    result.tables |= stored.as_tables(ledger)
+    result.understood = told = stored.understand(ledger, known)
+    result.said = told.said
+    result.notes += told.notes
+    if told.table is None:
+        result.notes.append(Note(0, stored.LEVEL, "ledger", stored.NOT_UNDERSTOOD + told.reason, told.advice))
+        result.counts["lines"] += told.figures.get("rows", 0)
+        return
+    counts, cents = ledgers.totals(told.table)
+    result.counts.update(counts)
+    result.cents.update(cents)
 
 
 def _terms(page: Sheet) -> Read:
@@ -140,32 +191,30 @@ def _terms(page: Sheet) -> Read:
     return Read({terms.TABLE: table}, terms.TABLE, notes)
 
 
-Ledgers = dict[int, Understanding]  # by the identity of their layout
+def _told(pages: list[Sheet], mapping: Mapping) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]]]:
+    """The sheets that are exports with their layouts, as far as headings tell them, and the others with what is wrong.
 
-
-def _understood(
-    pages: list[Sheet], mapping: Mapping, known: Known
-) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]], Ledgers]:
-    """The sheets that are understood with their layouts, the others with what is wrong, and what ledgers' columns mean.
-
-    Raises GridError when none is understood, or when one that is a ledger is not understood wholly.
+    A sheet without known headings that may be a ledger counts as one. Raises GridError when none is an export.
     """
     found: list[tuple[Sheet, Layout]] = []
     left_out: list[tuple[Sheet, str]] = []
-    told: Ledgers = {}
     for page in pages:
         layout, problem, _ = find_layout(page.top, mapping)
-        if layout is None or layout.kind == "ledger":
-            layout, meaning = unseen.layout_of(page, mapping, known, layout)
-            if layout and meaning:
-                told[id(layout)] = meaning
+        layout = layout or _unknown_ledger(page, mapping)
         if layout and len(found) < MAX_SHEETS:
             found.append((page, layout))
         else:
             left_out.append((page, problem or f"more than {MAX_SHEETS} sheets are understood"))
     if not found:
         raise GridError(left_out[0][1], NAME_COLUMN)
-    return found, left_out, told
+    return found, left_out
+
+
+def _unknown_ledger(page: Sheet, mapping: Mapping) -> Layout | None:
+    top = unseen.header_row(page.top)
+    if top is None or not unseen.is_ledger(page.top[top], page.below(top).columns):
+        return None
+    return Layout("ledger", top, match_columns(page.top[top], "ledger", mapping))
 
 
 def _people(page: Sheet, layout: Layout) -> frozenset[str]:
@@ -181,13 +230,9 @@ def _without(name: str, people: frozenset[str]) -> str:
     return re.sub(r"[^\W\d_]{2,}", lambda word: "~" if word[0].lower() in people else word[0], name)
 
 
-def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes, told: Understanding | None) -> None:
-    """Adds what a grid tells to the tables, counts, totals and remarks."""
-    if made.layout.kind == "ledger":
-        table, counts, cents = ledgers.read(made, mapping, told)
-        tables = {"ledger": table}
-    else:
-        tables, counts, cents = listings.read(made, file_id=file_id, key=key)
+def _add(result: Read, made: Grid, file_id: str, key: bytes) -> None:
+    """Adds what a listing tells to the tables, counts, totals and remarks."""
+    tables, counts, cents = listings.read(made, file_id=file_id, key=key)
     for name, table in tables.items():
         result.tables[name] = pa.concat_tables([result.tables[name], table]) if name in result.tables else table
     result.counts.update(counts)
@@ -195,14 +240,8 @@ def _add(result: Read, made: Grid, mapping: Mapping, file_id: str, key: bytes, t
     result.notes += made.notes
 
 
-def _refused(
-    reason: str, advice: str, *, names: frozenset[str] = frozenset(), left_over: GridError | None = None
-) -> Read:
-    refused = Read(notes=[Note(0, "file", "file", reason, advice)], names=names)
-    if left_over and left_over.left_over:
-        told = {"understood": False, "reason": reason, "left_over": left_over.left_over, "rows": left_over.rows}
-        refused.checks.append(told)
-    return refused
+def _refused(reason: str, advice: str, *, names: frozenset[str] = frozenset()) -> Read:
+    return Read(notes=[Note(0, "file", "file", reason, advice)], names=names)
 
 
 def _words(names: list[str]) -> frozenset[str]:
@@ -229,13 +268,22 @@ def propose(files: Iterable[tuple[bytes, bytes]], known: Known | None = None) ->
             meaning = None
             if layout is None or layout.kind == "ledger":
                 with suppress(GridError):
-                    layout, meaning = unseen.layout_of(page, Mapping(), known or Known(), layout)
+                    layout, meaning = _meaning(page, layout, known or Known())
             layout = layout or _partial(page, nearest)
             if layout and layout.kind not in told:
                 columns, kinds, found = _proposal(page, layout, meaning)
                 told[layout.kind], order = (columns, kinds), order or found
     sections = [(kind, *told[kind]) for kind in sorted(told, key=KINDS.index)]
     return as_toml(sections, date_order=order) if sections else None
+
+
+def _meaning(page: Sheet, told: Layout | None, known: Known) -> tuple[Layout | None, Understanding | None]:
+    """The layout of a ledger's sheet as what is known tells it, and what it means."""
+    top = told.top if told else unseen.header_row(page.top)
+    if top is None or len(page.below(top).columns) != len(page.top[top]):
+        return told, None
+    layout, meaning = unseen.layout_of(page.top[top], page.below(top).columns, Mapping(), known, told)
+    return layout and replace(layout, top=top), meaning
 
 
 def _partial(page: Sheet, kind: str) -> Layout | None:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 # fact table -> the columns that are needed of it
 COLUMNS = {
-    "submissions": ["claim_number", "charge", "service_date", "payer_name", "kind"],
+    "submissions": ["known_on", "submission_id", "claim_number", "charge", "service_date", "payer_name", "kind"],
     "remittances": [
         "remittance_id", "payment_id", "claim_number", "known_on", "charge", "paid", "service_date", "payer_name", "check_number",
     ],
@@ -55,8 +55,10 @@ def gather(read: Callable[[str, list[str]], pa.Table | None]) -> Known:
     sent, paid, cut = tables["submissions"], tables["remittances"], tables["adjustments"]
     if sent is not None:
         sent = sent.filter(pc.not_equal(sent["kind"], "listing"))
+        sent = sent.sort_by([("known_on", "ascending"), ("submission_id", "ascending")])
     if paid is not None:
         paid = paid.filter(pc.is_valid(paid["payment_id"]))
+        paid = paid.sort_by([("known_on", "ascending"), ("remittance_id", "ascending")])
     parts = [_claims(table) for table in (sent, paid) if table is not None and table.num_rows]
     if not parts:
         return Known()

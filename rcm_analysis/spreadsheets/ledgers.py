@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rcm_analysis.privacy.pseudonyms import clean_texts
 from rcm_analysis.reference import codes
-from rcm_analysis.spreadsheets import columns
+from rcm_analysis.spreadsheets import columns, words
+from rcm_analysis.spreadsheets.cleaned import is_short_code
 from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.mappings import AMOUNTS, CREDITS, DEBITS, Mapping, bare
 from rcm_analysis.spreadsheets.tables import Grid
@@ -27,24 +29,6 @@ from rcm_analysis.spreadsheets.understanding import PATIENT, SCIENTIFIC, Underst
 from rcm_analysis.store import schema
 from rcm_analysis.store.rows import decimals
 
-# a posting type or code as the practice words it -> our kind; the first that fits
-_KIND_WORDS = (
-    ("write_off", r"write.?off|w/?o\b|bad.?debt|charge.?off"),
-    ("refund", r"refund|rfnd"),
-    ("transfer", r"transfer|xfer|trnsf|responsib|balance.?move"),
-    ("adjustment", r"adj|contractual|allowance|discount|sequest|courtesy"),
-    ("payment", r"pay|pmt|pymt|receipt|co-?pay|deposit|remit|eft|check|cash|credit.?card"),
-    ("charge", r"charge|chg|billed|service|debit|procedure|invoice"),
-)
-# in a memo only whole words count: "never loaded at payer" is no payment
-_MEMO_WORDS = (
-    ("write_off", r"write.?offs?\b|written off|\bw/?o\b|bad.?debt|charge.?off"),
-    ("refund", r"\brefund(?:ed|s)?\b|\brfnd\b"),
-    ("transfer", r"\btransfer(?:red|s)?\b|\bxfer\b|balance.?move"),
-    ("adjustment", r"\badj(?:ustment|usted|ust)?s?\b|contractual|allowance|discount|sequest|courtesy"),
-    ("payment", r"\b(?:payments?|pmts?|pymts?|receipts?|co-?pays?|deposits?|eft|credit.?card)\b"),
-    ("charge", r"\b(?:charges?|chgs?|billed)\b"),
-)
 _SIGNS = {"charge": 1, "payment": -1, "adjustment": -1, "write_off": -1, "refund": 1}
 _OF_SOMEBODY = {"payment", "transfer", "refund"}  # kinds that an insurer or the patient posts
 _SIDES = (AMOUNTS["charge"], AMOUNTS["payment"])
@@ -57,7 +41,6 @@ _MORE: dict[str, tuple[str, str | None]] = {
     "patient_amount": ("payment", "patient"),
     "contractual_amount": ("adjustment", None),
 }
-_SHORT_CODE = re.compile(r"(?=.*\d)[A-Z0-9][A-Z0-9.-]{0,5}|[A-Z]{1,3}", re.I)  # K17, 45, CO-253, TF
 _OF_WRITE_OFFS = ("write_off_amount", "adjustment_amount", "contractual_amount")  # whom a row's only reason could mean
 
 
@@ -73,17 +56,18 @@ class Postings:
     days: dict[str, np.ndarray]
 
 
-def read(grid: Grid, mapping: Mapping, understood: Understanding | None = None) -> tuple[pa.Table, Counter, Counter]:
-    """The ledger, counts of claims and lines, and totals in cents. Bad rows are in the grid's notes."""
-    postings = _postings(grid, mapping, understood or Understanding())
-    table = _table(postings, grid)
-    sums = np.zeros(len(postings.kind.values), np.int64)
-    np.add.at(sums, postings.kind.codes, postings.cents)
-    totals = Counter(dict(zip(postings.kind.values, sums.tolist(), strict=True)))
-    cents = Counter(charge=totals["charge"], paid=-totals["payment"] - totals["refund"],
-                    adjusted=-totals["adjustment"] - totals["write_off"])  # fmt: skip
-    claims = columns.compact(postings.cells["claim_number"].codes, postings.cells["claim_number"].values)
-    return table, Counter(claims=len(claims.values), lines=table.num_rows), cents
+def read(grid: Grid, mapping: Mapping, understood: Understanding | None = None) -> pa.Table:
+    """The rows of `ledger`. Bad rows are in the grid's notes."""
+    return _table(_postings(grid, mapping, understood or Understanding()), grid)
+
+
+def totals(ledger: pa.Table) -> tuple[Counter, Counter]:
+    """Counts of claims and lines of a ledger, and its totals in cents."""
+    found = pa.TableGroupBy(ledger, "kind").aggregate([("amount", "sum")]).to_pylist()
+    sums = Counter({row["kind"]: int(row["amount_sum"] * 100) for row in found})
+    cents = Counter(charge=sums["charge"], paid=-sums["payment"] - sums["refund"],
+                    adjusted=-sums["adjustment"] - sums["write_off"])  # fmt: skip
+    return Counter(claims=pc.count_distinct(ledger["claim_number"]).as_py(), lines=ledger.num_rows), cents
 
 
 def _postings(grid: Grid, mapping: Mapping, understood: Understanding) -> Postings:
@@ -308,20 +292,15 @@ def kinds_of(grid: Grid, mapping: Mapping, understood: Understanding | None = No
 
 
 def kind_of(type_: str, code: str = "", reason: str = "", mapping: Mapping | None = None) -> str:
-    if mapping and type_ in mapping.kinds:
-        return mapping.kinds[type_]
-    for text, words in ((type_, _KIND_WORDS), (f"{code} {reason}", _MEMO_WORDS)):
-        for kind, pattern in words:
-            if re.search(pattern, text, re.I):
-                return kind
-    return "other"
+    """The kind that the mapping names for a type, else what the words tell."""
+    return mapping.kinds[type_] if mapping and type_ in mapping.kinds else words.kind_of(type_, code, reason)
 
 
 def _table(postings: Postings, grid: Grid) -> pa.Table:
     rows = len(postings.rows)
     vocabulary = codes.vocabulary()
-    cells_, claims = postings.cells, postings.cells["claim_number"]
-    patient = grid.cells("patient_name")
+    claims = postings.cells["claim_number"]
+    cells_ = {name: one.map(words.plain) for name, one in postings.cells.items()}
     table = {
         "file_id": pa.nulls(rows, schema.FILE),
         "known_on": pa.array(postings.days["known_on"], schema.DAY),
@@ -333,7 +312,7 @@ def _table(postings: Postings, grid: Grid) -> pa.Table:
         "code": _short_codes(cells_["code"], claims, grid.people, vocabulary).arrow(),
         "reason": _without_names(cells_["reason"], claims, grid.people, vocabulary).arrow(),
         "word_leaf": _told_leaves(postings).arrow(),
-        "payer_name": _payers(cells_["payer_name"], Cells(patient.codes[postings.rows], patient.values)).arrow(),
+        "payer_name": cells_["payer_name"].map(lambda name: _payer(name)[0]).arrow(),
         "procedure": cells_["procedure"].arrow(),
         "location": cells_["location"].map(str.upper).arrow(),
         "service_date": pa.array(postings.days["service_date"], schema.DAY),
@@ -346,8 +325,8 @@ def _told_leaves(postings: Postings) -> Cells:
     parts = [postings.kind, postings.cells["code"], postings.cells["reason"]]
     keys, first = columns.together(parts)
     told = [[part.values[part.codes[row]] for part in parts] for row in first.tolist()]
-    leaf = lambda kind, *words: codes.classify_reason(*words)[0] if kind in ("adjustment", "write_off") else ""  # noqa: E731
-    return columns.coded([leaf(*words) for words in told], keys)
+    leaf = lambda kind, *cells_: words.leaf_of(*cells_) if kind in ("adjustment", "write_off") else ""  # noqa: E731
+    return columns.coded([leaf(*cells_) for cells_ in told], keys)
 
 
 def _without_names(texts: Cells, claims: Cells, people: frozenset[str], vocabulary: set[str]) -> Cells:
@@ -357,28 +336,11 @@ def _without_names(texts: Cells, claims: Cells, people: frozenset[str], vocabula
 
 def _short_codes(values: Cells, claims: Cells, people: frozenset[str], vocabulary: set[str]) -> Cells:
     """Codes as they stand where they are short and in no name, else what is left of them without words that name persons."""
-    short = [bool(_SHORT_CODE.fullmatch(value)) and value.lower() not in people for value in values.values]
+    short = [is_short_code(value) and value.lower() not in people for value in values.values]
     long = ["" if is_short else value for value, is_short in zip(values.values, short, strict=True)]
     left = clean_texts(values.codes, long, claims.codes, people, vocabulary)
     both = [value if is_short else rest for value, is_short, rest in zip(values.values, short, left, strict=True)]
     return columns.coded(both, values.codes)
-
-
-def _payers(names: Cells, patients: Cells) -> Cells:
-    """Payers in capitals; one that is the patient or the guarantor is PATIENT."""
-    people = {word for patient in patients.values for word in re.findall(r"\w{2,}", patient.lower())}
-    own = [i for i, name in enumerate(names.values) if (words := _payer(name)[1]) and words <= people]
-    told = [_payer(name)[0] for name in names.values]
-    rows = np.flatnonzero(np.isin(names.codes, own))
-    if not len(rows):
-        return columns.coded(told, names.codes)
-    both = [Cells(one.codes[rows], one.values) for one in (names, patients)]
-    keys, first = columns.together(both)
-    cells_ = [[one.values[one.codes[row]] for one in both] for row in first.tolist()]
-    is_own = np.array([payers([name], [patient]) == ["PATIENT"] for name, patient in cells_])[keys]
-    codes_ = names.codes.copy()
-    codes_[rows[is_own]] = len(told)
-    return columns.coded([*told, "PATIENT"], codes_)
 
 
 def payers(names: list[str], patients: list[str]) -> list[str]:
@@ -401,7 +363,11 @@ def _payer(name: str) -> tuple[str, set[str]]:
 
 def _posted_by(postings: Postings) -> Cells:
     cells_ = postings.cells
-    parts = [postings.who, postings.kind, *(cells_[name] for name in ("payer_name", "code", "reason", "party", "type"))]
+    parts = [
+        postings.who,
+        postings.kind,
+        *(cells_[name].map(words.plain) for name in ("payer_name", "code", "reason", "party", "type")),
+    ]
     asked = np.flatnonzero(postings.kind.where(_OF_SOMEBODY.__contains__) | postings.who.where(bool))
     out = columns.constant("", len(postings.rows))
     if not len(asked):

@@ -210,17 +210,18 @@ def find_layout(rows: list[list[str]], mapping: Mapping) -> tuple[Layout | None,
     known = {alias for aliases in HEADERS.values() for names in aliases.values() for alias in names}
     seen = ", ".join(cell.strip() for cell in rows[best.top] if bare(cell) in known)
     need = "; or ".join(
-        f"{kind}: {', '.join(_missing(kind, match_columns(rows[best.top], kind, mapping)))}" for kind in KINDS
+        f"{kind}: {', '.join(missing(kind, match_columns(rows[best.top], kind, mapping)))}" for kind in KINDS
     )
     return None, f"columns are missing (for {need}) beside: {seen}", best.kind
 
 
-def _missing(kind: str, columns: dict) -> list[str]:
+def missing(kind: str, columns: dict) -> list[str]:
+    """The columns without which an export is none of this kind."""
     return [" or ".join(group[:2]) for group in NEEDED[kind] if not set(group) & set(columns)]
 
 
 def _fits(layout: Layout, header: list[str], mapping: Mapping) -> bool:
-    if len(layout.columns) < MIN_COLUMNS or _missing(layout.kind, layout.columns):
+    if len(layout.columns) < MIN_COLUMNS or missing(layout.kind, layout.columns):
         return False
     named = set(mapping.of(layout.kind).values()) & {cell.strip() for cell in header}
     return layout.kind != "denials" or bool(named) or any(_TELLS_DENIALS.search(bare(cell)) for cell in header)

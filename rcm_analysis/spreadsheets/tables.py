@@ -38,7 +38,7 @@ class GridError(ValueError):
         self.advice, self.left_over, self.rows = advice, left_over, rows
 
 
-@dataclass
+@dataclass(eq=False)
 class Grid:
     """Whole rows of the sheets with one header, column by column, and their numbers: 1 is the first row of the first sheet.
 
@@ -159,16 +159,33 @@ def grids(found: list[tuple[Sheet, Layout]], mapping: Mapping, *, people: frozen
         if named:
             one.sheets[place] = sheet.name
         _add(one, sheet, layout.top, place * SHEET_ROWS)
+    settle(list(made.values()), mapping)
+    return list(made.values())
+
+
+def whole_rows(sheet: Sheet, layout: Layout, place: int, *, named: bool) -> Grid:
+    """The rows of a ledger's sheet below its header, as wide as it; torn and total rows are left out with a note."""
+    one = Grid(layout, sheet.top[layout.top], frozenset())
+    if named:
+        one.sheets[place] = sheet.name
+    _add(one, sheet, layout.top, place * SHEET_ROWS)
+    return one
+
+
+def settle(made: list[Grid], mapping: Mapping) -> None:
+    """Tells day from month, the sheets of a file from one another, and says what is repeated.
+
+    Raises GridError when the dates need an order of day and month that neither they nor the mapping tell.
+    """
     clear = None
-    for one in made.values():
+    for one in made:
         one.order = mapping.date_order or _order(one)
         clear = clear or (one.order if one.order != cells.AMBIGUOUS else None)
-    for one in made.values():
+    for one in made:
         one.order = _settled(one, clear)
         _repeats(
             one, keep=one.layout.kind == "ledger" if mapping.repeated_rows is None else mapping.repeated_rows == KEEP
         )
-    return list(made.values())
 
 
 def _add(made: Grid, sheet: Sheet, top: int, before: int) -> None:

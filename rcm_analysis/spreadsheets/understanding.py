@@ -34,7 +34,7 @@ PAYMENT_DAYS = (-7, 75)  # from the remittance to its posting
 PATIENT = re.compile(r"(self.?pay|patient|pat|pt|guarantor|self|guar)", re.I)
 SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d{1,3}", re.I)  # what a spreadsheet makes of a long number
 _MONEY = re.compile(r"[(+$\s-]*[\d.,\s]*[.,]\d{2}\s*(?:\)|-|CR|DR)?|\(\$?[\d,]+\)|-?\$[\d,]+|[\d,.]+\s?(?:CR|DR)", re.I)
-_PROCEDURE = re.compile(r"(?:\d{4}[0-9AFTU]|[A-Z]\d{4})(?:[-: ].*)?", re.I)
+PROCEDURE = re.compile(r"(?:\d{4}[0-9AFTU]|[A-Z]\d{4})(?:[-: ].*)?", re.I)
 _PERSON = re.compile(r"[^\W\d_][\w'-]*(?:\s[\w.'-]+)*\s?,\s?[^\W\d_][\w.' -]*")
 _WORDS = re.compile(r"[^\W_]+(?:[ ,.'-]+[^\W_]+)+\.?")
 RULES: dict[str, Callable[[str], str]] = {
@@ -44,6 +44,18 @@ RULES: dict[str, Callable[[str], str]] = {
     "letters and digits alone": lambda v: re.sub(r"[^A-Z0-9]", "", v.upper()),
     "letters and digits without leading zeros": lambda v: re.sub(r"[^A-Z0-9]", "", v.upper()).lstrip("0"),
 }
+
+
+def shape(value: str) -> str:
+    """A cell's letters as A or a and its digits as 9, so that it is told without being quoted.
+
+    >>> shape("Moss, Ann"), shape("1,204.50")
+    ('Aaaa, Aaa', '9,999.99')
+    """
+    upper = re.sub(r"[^\W\d_]", lambda m: "A" if m[0].isupper() else "a", value)
+    return re.sub(r"\d", "9", upper)
+
+
 SEVERAL = ("charge_amount", "insurance_amount", "patient_amount", "payment_amount", "contractual_amount", "adjustment_amount",
            "write_off_amount", "refund_amount", "transfer_amount")  # fmt: skip
 AMOUNTS = ("amount", "debit_amount", "credit_amount", *SEVERAL)
@@ -486,9 +498,9 @@ def _find_words(found: Understanding, columns: list[Column], facts: _Facts, told
             continue
         if len(one.texts) == 0:
             found.ignored[one.place] = "empty"
-        elif _names_persons(one, facts):
+        elif names_persons(one, facts.steady(one), facts.count):
             found.ignored[one.place] = "persons"
-        elif "procedure" not in found.columns and one.share(_PROCEDURE.fullmatch) > 0.9 and len(one.texts) > 1:
+        elif "procedure" not in found.columns and one.share(PROCEDURE.fullmatch) > 0.9 and len(one.texts) > 1:
             found.columns["procedure"] = one.place
         elif "payer_name" not in found.columns and 2 <= len(one.texts) <= MAX_CODES:
             score = _payer_likeness(one, facts)
@@ -498,11 +510,12 @@ def _find_words(found: Understanding, columns: list[Column], facts: _Facts, told
         found.evidence["payer_name"] = f"agrees with the claims' payers ({best[0]:.0%})"
 
 
-def _names_persons(one: Column, facts: _Facts) -> bool:
+def names_persons(one: Column, steady: float, claims: int) -> bool:
+    """Whether a column names persons: as "Moss, Ann", or many different words of which each claim has one."""
     if one.share(lambda v: _PERSON.fullmatch(v)) > 0.7:
         return True
-    many = len(one.texts) > max(60, 0.02 * facts.count)
-    return many and one.share(lambda v: _WORDS.fullmatch(v) and not v.isdigit()) > 0.7 and facts.steady(one) > 0.9
+    many = len(one.texts) > max(60, 0.02 * claims)
+    return many and one.share(lambda v: _WORDS.fullmatch(v) and not v.isdigit()) > 0.7 and steady > 0.9
 
 
 def _payer_likeness(one: Column, facts: _Facts) -> float:

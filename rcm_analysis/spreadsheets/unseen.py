@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from rcm_analysis.spreadsheets import cells, ledgers
 from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.known import Known
 from rcm_analysis.spreadsheets.mappings import HEADER_ROWS, MIN_COLUMNS, Layout, Mapping, match_columns
-from rcm_analysis.spreadsheets.sheets import Sheet
 from rcm_analysis.spreadsheets.tables import GridError
-from rcm_analysis.spreadsheets.understanding import Understanding, understand
+from rcm_analysis.spreadsheets.understanding import Understanding, column, shape, understand
+from rcm_analysis.spreadsheets.words import plain
 
 SHAPES_SHOWN = 3
 CODES_SHOWN = 40
@@ -26,15 +27,10 @@ NAME_THEM = "name what they are in a mapping file: rcm ingest FILE --practice P 
 
 
 def layout_of(
-    page: Sheet, mapping: Mapping, known: Known, told: Layout | None
+    header: list[str], body: list[Cells], mapping: Mapping, known: Known, told: Layout | None
 ) -> tuple[Layout | None, Understanding | None]:
-    """The layout and what it means; `told` is what the headings alone tell, if they do."""
-    top = told.top if told else header_row(page.top)
-    if top is None:
-        return None, None
-    header = page.top[top]
-    body = page.below(top).columns
-    if len(body) != len(header) or not len(body[0]):
+    """The layout of the rows below a header, and what it means; `told` is what the headings alone tell, if they do."""
+    if not body or not len(body[0]):
         return told, None
     names = told.columns if told else match_columns(header, "ledger", mapping)
     here = {cell.strip() for cell in header}
@@ -53,15 +49,11 @@ def layout_of(
     if told:
         taken = {place for places in columns.values() for place in places}
         columns |= {o: p for o, p in names.items() if o not in columns and not taken & set(p) and o != "charge_amount"}
-        columns |= {"patient_name": names["patient_name"]} if "patient_name" in names else {}
-    people = [place for place, why in meaning.ignored.items() if why == "persons"]
-    if people:
-        columns["patient_name"] = sorted({*columns.get("patient_name", []), *people})
-    return Layout("ledger", top, columns), meaning
+    return Layout("ledger", 0, columns), meaning
 
 
 def _not_understood(header: list[str], body: list[Cells], places: list[int]) -> GridError:
-    left = _named(header, body, places)
+    left = named(header, body, places)
     return GridError(f"columns with amounts are not understood: {left}", NAME_THEM, left_over=left, rows=len(body[0]))
 
 
@@ -74,7 +66,7 @@ def explained(header: list[str], meaning: Understanding) -> list[str]:
     out += [f'"{header[place].strip()}" is left out: {why}' for place, why in sorted(meaning.ignored.items())]
     by_kind: dict[str, list[str]] = {}
     for (type_, code), kind in meaning.kinds.items():
-        name = " ".join(filter(None, (type_, code)))
+        name = " ".join(filter(None, map(plain, (type_, code))))
         if len(name) <= LONGEST_CODE:
             by_kind.setdefault(kind, []).append(name)
     out += [f"{kind}: {', '.join(sorted(names)[:CODES_SHOWN])}" for kind, names in by_kind.items()]
@@ -91,13 +83,24 @@ def header_row(rows: list[list[str]]) -> int | None:
     return None
 
 
+def is_ledger(header: list[str], body: list[Cells]) -> bool:
+    """Whether rows may be a ledger though no heading says so: days, money, and numbers that come again."""
+    if len(body) != len(header) or not body or not len(body[0]):
+        return False
+    read = [column(i, heading, one) for i, (heading, one) in enumerate(zip(header, body, strict=True))]
+    dated, money = any(one.days > 0.9 for one in read), any(one.numbers > 0.97 and one.money > 0.5 for one in read)
+    numbered = any(one.days < 0.5 and one.money < 0.5 and 1 < len(one.texts) < 0.9 * len(one.codes)
+                   and one.share(lambda v: re.fullmatch(r"(?=.*\d)\S+", v)) > 0.9 for one in read)  # fmt: skip
+    return dated and money and numbered
+
+
 def _is_value(cell: str) -> bool:
     return cells.amounts([cell])[0] is not None or cells.days([cell], cells.MONTH_FIRST)[0] is not None
 
 
-def _named(header: list[str], body: list[Cells], places: list[int]) -> str:
+def named(header: list[str], body: list[Cells], places: Iterable[int]) -> str:
     return ", ".join(
-        f'"{header[place].strip()}" (like {_shapes([value.strip() for value in body[place].values])})'
+        f'"{header[place].strip()}" (like {_shapes([plain(value).strip() for value in body[place].values])})'
         for place in places
     )
 
@@ -106,12 +109,3 @@ def _shapes(values: list[str]) -> str:
     """Up to three shapes of cells, letters as A or a and digits as 9, so that no cell is quoted."""
     seen = dict.fromkeys(shape(value) for value in values if value)
     return ", ".join(list(seen)[:SHAPES_SHOWN])
-
-
-def shape(value: str) -> str:
-    """
-    >>> shape("Moss, Ann"), shape("1,204.50")
-    ('Aaaa, Aaa', '9,999.99')
-    """
-    upper = re.sub(r"[^\W\d_]", lambda m: "A" if m[0].isupper() else "a", value)
-    return re.sub(r"\d", "9", upper)

@@ -114,6 +114,11 @@ def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, 
         con.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet)")
 
 
+def arrow(con: duckdb.DuckDBPyConnection | SparkConnection, query: str) -> pa.Table:
+    """A query's rows as Arrow, in one order on every engine where the query says one."""
+    return con.arrow(query) if isinstance(con, SparkConnection) else con.sql(query).to_arrow_table()
+
+
 def columns(con: duckdb.DuckDBPyConnection | SparkConnection, table: str) -> pa.Schema:
     """Names and types of a table's columns."""
     nothing = f"SELECT * FROM {table} LIMIT 0"

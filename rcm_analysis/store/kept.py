@@ -60,7 +60,7 @@ def key(practice: Practice, as_of: date) -> str:
 @lru_cache(maxsize=1)
 def package_fingerprint() -> str:
     """A hash of the code, SQL and reference tables that decide what a derived table holds."""
-    rooms = ("claims", "reference", "store")
+    rooms = ("claims", "privacy", "reference", "spreadsheets", "store")
     paths = sorted(
         path for room in rooms for path in (PACKAGE / room).rglob("*") if path.suffix in (".py", ".sql", ".csv")
     )

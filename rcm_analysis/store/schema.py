@@ -51,6 +51,7 @@ UNITS = {
 # Marks of a column besides its type: another unit, or who may not see it
 SHARE, USD, DAYS, COUNTED, MONTH, JSON = "share", "USD", "days", "count", "month", "JSON"
 IDENTIFIER, FREE_TEXT = "identifier", "free text"
+LEDGER_COLUMNS = 100  # of a ledger as it came
 SHEET_ROWS = 1 << 25  # numbers kept for each sheet's rows: far more than a sheet holds, and than a text of 1 GB
 
 
@@ -143,6 +144,15 @@ _CHECKS = (
     ("unknown_kinds_rows_share", RATE, "share of the postings of which nothing tells what they are", SHARE),
     ("unknown_kinds_dollars_share", RATE, "the same of the dollars", SHARE),
 )
+
+
+def cell_column(place: int) -> str:
+    """
+    >>> cell_column(3)
+    'c03'
+    """
+    return f"c{place:02d}"
+
 
 FACTS = (
     Table(
@@ -435,7 +445,7 @@ FACTS = (
     ),
     Table(
         "ledger",
-        "posting of the practice's own system",
+        "posting of the practice's own system, of the ledgers that are understood",
         _columns(
             *_SOURCE,
             ("row", COUNT, "row of the file from 1; each further sheet of a workbook begins 33,554,432 later"),
@@ -453,9 +463,32 @@ FACTS = (
         ),
     ),
     Table(
-        "ledger_checks",
-        "sheet of a ledger, as it was held against the electronic files when it was taken in",
-        _columns(_SOURCE[0], *_CHECKS),
+        "ledger_sheets",
+        "sheet of a ledger, as it came",
+        _columns(
+            _SOURCE[0],
+            ("sheet", COUNT, "place of the sheet in its file, from 0"),
+            ("name", TEXT, "name of the sheet; empty for a file that is one table", FREE_TEXT),
+            (
+                "headings",
+                TEXT,
+                "headings of the columns that are kept, in the order of `ledger_cells`",
+                JSON,
+                FREE_TEXT,
+            ),
+            ("dropped", TEXT, "headings of columns that are not kept, with the reason", JSON, FREE_TEXT),
+            ("told", TEXT, "what the user's mapping file says of columns, kinds and dates", JSON, FREE_TEXT),
+            ("rows", COUNT, "rows below its headings"),
+        ),
+    ),
+    Table(
+        "ledger_cells",
+        "row of a ledger as it came, without persons; it becomes postings of `ledger` where it is understood",
+        _columns(
+            _SOURCE[0],
+            ("row", COUNT, "row of the file from 1; each further sheet of a workbook begins 33,554,432 later"),
+            *((cell_column(i), TEXT, f"cell of column {i + 1}", FREE_TEXT) for i in range(LEDGER_COLUMNS)),
+        ),
     ),
     Table(
         "rejects",
@@ -466,7 +499,7 @@ FACTS = (
             (
                 "level",
                 TEXT,
-                "file, interchange, transaction, claim, row or value; notice or warning where nothing was left out",
+                "file, table, interchange, transaction, claim, row or value; notice or warning where nothing was left out",
             ),
             ("place", TEXT, "segment or row, and the claim number where there is one", FREE_TEXT),
             ("reason", TEXT, "what is wrong, in words", FREE_TEXT),
@@ -1186,6 +1219,13 @@ def _array(name: str, column: Column, frame: pd.DataFrame) -> pa.Array:
 def empty(name: str) -> pa.Table:
     """An empty Arrow table with the columns of `name`."""
     return TABLES[name].arrow().empty_table()
+
+
+def conform_rows(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as a table of its declared types, money to the cent; what a row does not tell is null."""
+    types = TABLES[name].arrow()
+    plain = pa.schema([pa.field(f.name, pa.float64() if pa.types.is_decimal(f.type) else f.type) for f in types])
+    return pa.Table.from_pylist(rows, plain).cast(types, safe=False)
 
 
 def conform(name: str, columns: dict[str, pa.Array]) -> pa.Table:

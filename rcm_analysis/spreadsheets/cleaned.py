@@ -1,0 +1,256 @@
+"""A ledger's rows -> the cells that may be kept: amounts, days, codes and numbers of claims as they came, no persons.
+
+    heading     cells                      kept
+    Patient     Moss, Ann                  nothing: a column of persons
+    Ref         7001                       7001
+    Memo        per Quill, past timely     "per past timely": words that could name a person are dropped
+    Ins         MOSS ANN                   PATIENT
+
+What the whole text tells (a kind of posting, a reason to write off) is kept with what is left of it, see `words`. Which
+cells are kept depends on the file alone, never on what else is known, so that the order of files changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rcm_analysis.privacy.pseudonyms import MIN_CLAIMS_PER_WORD, clean_texts, pseudonyms
+from rcm_analysis.reference import codes
+from rcm_analysis.spreadsheets import columns, understanding
+from rcm_analysis.spreadsheets.columns import Cells
+from rcm_analysis.spreadsheets.mappings import Mapping
+from rcm_analysis.spreadsheets.words import MARK, marked, told_by
+
+FEW = 400  # different cells of a column of types, payers or places
+BIRTH_YEARS = 15  # days of service and posting lie closer together
+_PRIVATE = re.compile(
+    r"birth|\bdob\b|\bssn\b|social.?sec|phone|\bcell\b|mobile|\bfax\b|address|street|\bcity\b|\bzip|e-?mail|member|subscriber"
+    r"|policy|\bmbi\b|medicare.?(?:id|no|num)|medicaid.?(?:id|no|num)|\bmrn\b|chart|licen[cs]e",
+    re.I,
+)
+_PERSONAL_NUMBER = re.compile(
+    r"\d{3}-\d{2}-\d{4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}|[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]"
+    r"[0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}|[^@\s]+@[^@\s]+",
+    re.I,
+)
+_NUMBER = re.compile(r"(?=.*\d)\S+")
+_ONE_WORD = re.compile(r"\S{1,12}")
+# what tells who posted, and what a posting is
+_TRADE = frozenset(
+    [
+        "patient",
+        "pt",
+        "self",
+        "guarantor",
+        "copay",
+        "co-pay",
+        "pmt",
+        "plan",
+        "cash",
+        "ins",
+        "insurance",
+        "payer",
+        "payor",
+        "eft",
+        "remit",
+        "check",
+        "payment",
+        "payments",
+        "charge",
+        "charges",
+        "chg",
+        "billed",
+        "service",
+        "adjustment",
+        "adjustments",
+        "adj",
+        "refund",
+        "transfer",
+        "write",
+        "off",
+        "bad",
+        "debt",
+        "contractual",
+        "allowance",
+        "discount",
+    ]
+)
+
+
+@dataclass
+class Kept:
+    """Headings and cells that are kept, and why others are not."""
+
+    headings: list[str]
+    cells: list[Cells]
+    dropped: dict[str, str]  # heading -> why
+
+
+@dataclass
+class Sorted:
+    """A ledger's columns, why some are not kept, the column of claims and that of persons, and the words of their names."""
+
+    headings: list[str]
+    body: list[Cells]
+    role: dict[int, str]  # place -> ours, where headings tell it
+    read: list[understanding.Column]
+    dropped: dict[int, str]
+    claims: Cells
+    persons: Cells
+    people: frozenset[str]
+
+
+def sort(headings: list[str], body: list[Cells], told: dict[str, list[int]]) -> Sorted:
+    """Which columns may be kept; `told` are ours with their places, as far as the headings tell them."""
+    body = [one.map(lambda value: value.replace(MARK, "").strip()) for one in body]
+    role = {place: ours for ours, places in told.items() for place in places}
+    read = [understanding.column(i, heading, one) for i, (heading, one) in enumerate(zip(headings, body, strict=True))]
+    claims = _claims(read, body, told)
+    dropped = {i: why for i in range(len(body)) if (why := _private(read[i], body[i], role.get(i, ""), claims))}
+    names = [body[i] for i, why in dropped.items() if why == "persons"]
+    people = frozenset(word.lower() for one in names for v in one.values for word in re.findall(r"[^\W\d_]{2,}", v))
+    persons = columns.beside(names) if names else columns.constant("", len(claims))
+    return Sorted(headings, body, role, read, dropped, claims, persons, people)
+
+
+def clean(found: Sorted, people: frozenset[str], mapping: Mapping, key: bytes) -> Kept:
+    """What is kept of the cells; `people` are the words of the names in all sheets of the file."""
+    keep = _Keeper(found, people, mapping, key)
+    kept = [i for i in range(len(found.body)) if i not in found.dropped]
+    cells_ = [keep.column(found.body[i], found.read[i], found.role.get(i, "")) for i in kept]
+    plain = [_without_people(heading.strip(), people) for heading in found.headings]
+    return Kept([plain[i] for i in kept], cells_, {plain[i]: why for i, why in found.dropped.items()})
+
+
+def _without_people(heading: str, people: frozenset[str]) -> str:
+    return re.sub(r"[^\W\d_]{2,}", lambda w: "~" if w[0].lower() in people - codes.vocabulary() else w[0], heading)
+
+
+def _claims(read: list[understanding.Column], body: list[Cells], told: dict[str, list[int]]) -> Cells:
+    """The column of claim numbers; where no heading tells it, that with the most different numbers of which most come again."""
+    if told.get("claim_number"):
+        return body[told["claim_number"][0]]
+    likely = [i for i, one in enumerate(read) if _is_number(one) and len(one.values) < 0.9 * len(one.codes)]
+    if not likely:
+        return Cells(np.arange(len(body[0]), dtype=np.int32), [str(i) for i in range(len(body[0]))])
+    return body[max(likely, key=lambda i: len(read[i].values))]
+
+
+def _is_number(one: understanding.Column) -> bool:
+    """Whether a column holds numbers of something: neither days nor money."""
+    return one.money < 0.5 and one.days < 0.5 and len(one.texts) > 1 and one.share(_NUMBER.fullmatch) > 0.9
+
+
+def _private(one: understanding.Column, cells_: Cells, role: str, claims: Cells) -> str:
+    """Why a column is not kept; nothing where it is."""
+    if role == "patient_name":
+        return "persons"
+    if role and role != "reason":
+        return ""
+    if _PRIVATE.search(one.heading):
+        return "tells of a person"
+    if not one.texts:
+        return ""
+    if one.days > 0.5:
+        return "days of birth" if _are_births(one) else ""
+    if one.money > 0.5:
+        return ""
+    if one.share(_PERSONAL_NUMBER.fullmatch) > 0.5:
+        return "numbers of persons"
+    if _is_number(one):
+        return ""
+    return "persons" if understanding.names_persons(one, _steady(cells_, claims), len(claims.values)) else ""
+
+
+def _are_births(one: understanding.Column) -> bool:
+    days = one.day.dropna()
+    return bool((days.max() - days.quantile(0.05)).days > 365 * BIRTH_YEARS)
+
+
+def _steady(one: Cells, claims: Cells) -> float:
+    """Share of the rows whose claim has the same cell in all of its rows."""
+    pairs = np.unique(claims.codes.astype(np.int64) * (len(one.values) + 1) + one.codes) // (len(one.values) + 1)
+    return float((np.bincount(pairs, minlength=len(claims.values))[claims.codes] <= 1).mean())
+
+
+class _Keeper:
+    """What is kept of each cell of a column."""
+
+    def __init__(self, found: Sorted, people: frozenset[str], mapping: Mapping, key: bytes):
+        self.claims, self.persons, self.people = found.claims, found.persons, people
+        self.mapping, self.key, self.claims_told = mapping, key, "claim_number" in found.role.values()
+        self.vocabulary = codes.vocabulary() | _TRADE
+
+    def column(self, one: Cells, read: understanding.Column, role: str) -> Cells:
+        if role in ("claim_number", "procedure"):
+            return one
+        if read.days > 0.5 or role in ("posted_on", "service_date"):
+            return one.map(lambda value: value if not re.search(r"[^\W\d_]{4,}", value) else understanding.shape(value))
+        if read.numbers > 0.97 or role in (*understanding.AMOUNTS, "balance"):
+            return one.map(lambda value: value if not re.search(r"[^\W\d_]{4,}", value) else understanding.shape(value))
+        numbers = not role and _is_number(read)
+        many = len(read.texts) > max(60, 0.02 * len(self.claims.values))  # more than there are codes
+        if role == "posting_id" or (numbers and many and self.claims_told):
+            return self._keyed(one)
+        if role in ("payer_name", "location"):
+            return self._own_apart(one)
+        if numbers and not self.claims_told:
+            return one  # it may be the claim's number, which the electronic files will tell
+        if not role and read.share(understanding.PROCEDURE.fullmatch) > 0.9:
+            return one
+        return self._words(self._own_apart(one))
+
+    def _keyed(self, one: Cells) -> Cells:
+        hashed = pseudonyms(pa.array([value or None for value in one.values], pa.string()), self.key).to_pylist()
+        return columns.coded([value or "" for value in hashed], one.codes)
+
+    def _own_apart(self, one: Cells) -> Cells:
+        """PATIENT where a cell names the row's own patient."""
+        words = [set(re.findall(r"\w{2,}", value.lower())) for value in one.values]
+        own = [i for i, some in enumerate(words) if some and some <= self.people]
+        rows = np.flatnonzero(np.isin(one.codes, own)) if own else np.zeros(0, np.int64)
+        if not len(rows):
+            return one
+        keys, first = columns.together([Cells(c.codes[rows], c.values) for c in (one, self.persons)])
+        names = [self.persons.values[self.persons.codes[rows[i]]].lower() for i in first]
+        cells_ = [words[one.codes[rows[i]]] for i in first]
+        is_own = np.array([some <= set(re.findall(r"\w{2,}", name)) for some, name in zip(cells_, names, strict=True)])
+        new = one.codes.copy()
+        new[rows[is_own[keys]]] = len(one.values)
+        return columns.coded([*one.values, "PATIENT"], new)
+
+    def _words(self, one: Cells) -> Cells:
+        whole = self._kept_whole(one)
+        left = clean_texts(one.codes, one.values, self.claims.codes, self.people, self.vocabulary)
+        out = [
+            value if keep else marked(rest, told_by(value, rest))
+            for value, keep, rest in zip(one.values, whole, left, strict=True)
+        ]
+        return columns.coded(out, one.codes)
+
+    def _kept_whole(self, one: Cells) -> list[bool]:
+        """Cells kept as they stand: short codes, and those of a column of few on at least five claims; none with a name."""
+        few = len(one.values) <= FEW
+        pairs = np.unique(one.codes.astype(np.int64) << 32 | self.claims.codes) >> 32
+        many = np.bincount(pairs, minlength=len(one.values)) >= MIN_CLAIMS_PER_WORD
+        return [
+            not value or value in self.mapping.kinds or (
+                not self._names_somebody(value) and (is_short_code(value) or (few and bool(is_many)
+                and (bool(_ONE_WORD.fullmatch(value)) or not re.search(r"\d{3,}", value)))))
+            for value, is_many in zip(one.values, many, strict=True)
+        ]  # fmt: skip
+
+    def _names_somebody(self, value: str) -> bool:
+        words = {word.lower() for word in re.findall(r"[^\W\d_]{2,}", value)}
+        return bool(words & self.people - self.vocabulary) or value.lower() in self.people
+
+
+_SHORT_CODE = re.compile(r"(?=.*\d)[A-Z0-9][A-Z0-9.-]{0,5}|[A-Z]{1,3}", re.I)  # K17, 45, CO-253, TF
+
+
+def is_short_code(value: str) -> bool:
+    return bool(_SHORT_CODE.fullmatch(value))
