@@ -44,6 +44,7 @@ FEW = 5  # postings of a code
 GUESS = 0.6  # the most that a guess between such is worth
 _MEANING = {"posting": "int64", "leaf": object, "confidence": float, "evidence": object, "is_confirmed": bool, "on_paper": bool,
             "denial_leaf": object}  # fmt: skip
+MISSING = 0.1  # likelihood of a contract's cut where no answer is known: the remittance may be missing
 UNANSWERED_DAYS = 60  # without an answer after so many days a claim is lost
 DISCOUNT_DAYS = 10  # a discount for prompt payment is posted soon after the payment
 DISCOUNTS = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30)  # usual ones, of what the patient owed
@@ -341,6 +342,7 @@ class _Witness:
         )
         silent = payer & self.sent & ~self.answered & ~self._rejected() & (self.since_sent > UNANSWERED_DAYS)
         self._say(out, silent, "no payer had answered", ("lost_at_payer", 1.0))
+        out.say(silent & (self.amount < self.charge - 1), "contractual", MISSING)  # its code decides
         self._say(
             out, payer & (self.with_payment | self.second), "posted with an insurer's payment", ("contractual", 0.5)
         )

@@ -8,6 +8,8 @@
 -- capitated is necessary only where the payer says so too. A denial given up under a code that elsewhere takes contract
 -- cuts is one under another name as well. What was posted as contractual beyond what the payers cut by contract, on a claim with a
 -- denial, is a denial written off under another name: the latest such postings, up to the excess.
+-- Where no answer is known, only what takes the whole charge, beside what the patient had paid by then, is such a loss: a
+-- contract leaves something, and the remittance may be missing.
 WITH code_leaves AS (
     SELECT code, max_by(told_leaf, (size, told_leaf)) AS leaf FROM (
         SELECT coalesce(nullif(code, ''), reason, '') AS code, told_leaf, sum(abs(amount)) AS size FROM posting_classes
@@ -19,6 +21,12 @@ entered_twice AS (
     JOIN ledger_summary o ON o.service_date = l.service_date AND o.charge = l.charge AND o.claim_number <> l.claim_number
     ANTI JOIN submission_summary s ON s.claim_number = o.claim_number
     WHERE l.charge > 0),
+at_desk AS (
+    SELECT y.claim_number, -sum(y.amount) AS paid FROM posting_classes y
+    JOIN (SELECT claim_number, min(known_on) AS cut_on FROM posting_classes
+        WHERE kind IN ('adjustment', 'write_off') AND told_leaf = 'contractual' GROUP BY claim_number) c
+        ON c.claim_number = y.claim_number AND y.known_on <= c.cut_on
+    WHERE y.kind = 'payment' AND coalesce(y.posted_by, '') <> 'insurance' GROUP BY y.claim_number),
 posted AS (
     SELECT p.claim_number, p.known_on AS posted_on, -p.amount AS amount, p.code, p.reason, p.told_leaf, p.evidence, p.row,
         coalesce(m.category, d.last_category) AS remit_category, coalesce(nullif(m.leaf, ''), d.last_leaf) AS remit_leaf, d.ever_denied, m.line_key,
@@ -26,7 +34,7 @@ posted AS (
         f.claim_number IS NULL AND s.claim_number IS NULL AND a.claim_number IS NULL AND l.insurance_paid <= 0
             AND regexp_matches(lower(coalesce(l.payer_name, 'self pay')), '^(self.?pay|patient|private pay|uninsured|no insurance|none|cash|sp)$') AS uninsured,
         CASE WHEN p.told_leaf = 'contractual' AND l.insurance_paid - l.insurance_refunded <= coalesce(y.paid, 0) + getvariable('mismatch_usd') AND (d.ever_denied AND (e.claim_number IS NOT NULL OR l.insurance_paid <= 0) OR (f.claim_number IS NULL AND a.claim_number IS NOT NULL
-                AND l.insurance_paid <= 0 AND (a.last_rejected OR l.contractual >= 0.8 * l.charge)))
+                AND l.insurance_paid <= 0 AND (a.last_rejected OR l.contractual >= l.charge - coalesce(x.paid, 0) - getvariable('mismatch_usd'))))
             -- no more than the answers leave: an export may lack the row that takes a cut back
             THEN least(l.contractual - coalesce(c.contractual, 0), coalesce(y.charge, l.charge) - coalesce(y.paid, 0)
                 - CASE WHEN d.group_code = 'PR' THEN 0 ELSE coalesce(c.patient_share, 0) END - coalesce(c.contractual, 0) - l.given_up) ELSE 0 END AS excess,
@@ -49,6 +57,7 @@ posted AS (
     LEFT JOIN acknowledgment_summary a USING (claim_number)
     LEFT JOIN code_leaves h ON h.code = coalesce(nullif(p.code, ''), p.reason, '')
     LEFT JOIN entered_twice t ON t.claim_number = p.claim_number
+    LEFT JOIN at_desk x USING (claim_number)
     WHERE p.kind IN ('adjustment', 'write_off') AND p.amount <> 0),
 later AS (
     SELECT *, coalesce(sum(amount) OVER (PARTITION BY claim_number
