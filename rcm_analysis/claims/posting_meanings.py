@@ -439,7 +439,10 @@ class _Witness:
         beside = own & ~never & self.with_patient & (self.amount < 0.5 * np.maximum(self.charge, 1))
         self._say(out, beside, "posted with a payment of the patient", ("prompt_pay", 2.0))
         self._say(
-            out, own & self._discount(), "a usual discount on what the patient had just paid", ("prompt_pay", 4.0)
+            out,
+            own & ~never & self._discount(),
+            "a usual discount on what the patient had just paid",
+            ("prompt_pay", 4.0),
         )
         self._qmb(out, own)
 
