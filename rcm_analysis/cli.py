@@ -72,7 +72,7 @@ def demo(
     _say(f"writing {claims:,} claims of a synthetic practice to {folder}")
     made = demo_.write_practice(folder, claims=claims, seed=seed, events=not without_events)
     _say(f"wrote {made['files']:,} files with {made['remittances']:,} claim payments")
-    code = _ingest([folder / "edi", folder / "ledger.csv"], demo_.PRACTICE, None, store)
+    code = _ingest([folder / "edi", folder / "ledger.csv", folder / "work_log.csv"], demo_.PRACTICE, None, store)
     day, period = _dates([demo_.PRACTICE], None, None, store)
     code = max(code, _report(ReportRequest(demo_.PRACTICE, period, day), store, OUT, jobs))
     raise typer.Exit(code)

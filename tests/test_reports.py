@@ -92,7 +92,7 @@ def test_the_index_tells_rate_reason_and_avoidable_dollars(demo_report, demo_con
 def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_con):
     assert len(pd.read_csv(demo_report / "tables/matching.csv")) == 6
     opened = demo_con.execute(
-        "SELECT count(*) FROM claims WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'resubmitted')"
+        "SELECT count(*) FROM claims WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted')"
     ).fetchall()[0][0]
     assert len(pd.read_csv(demo_report / "tables/open_denials.csv")) == opened
     manifest = json.loads((demo_report / "manifest.json").read_text())

@@ -49,7 +49,7 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
             c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, c.last_denied_on,
             CASE WHEN c.carc IS NULL THEN 'medium' ELSE 'high' END
         FROM claims c LEFT JOIN carc t ON t.carc = c.carc
-        WHERE c.ever_denied AND c.state IN ('denied_open', 'resubmitted') AND c.open_balance > 0
+        WHERE c.ever_denied AND c.state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') AND c.open_balance > 0
         UNION ALL
         SELECT '{REJECTED}', 'rejected', 'never accepted by the payer', 'biller', r.fix, NULL, r.claim_number, r.payer_name,
             r.location, r.code, r.open_balance, r.rejected_on, 'high'

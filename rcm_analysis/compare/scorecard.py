@@ -72,7 +72,7 @@ def scorecard(view: View, *, months: int | None = None) -> pd.DataFrame:
             quantile_cont(date_diff('day', submitted_on, first_decided_on), 0.9) FILTER (WHERE {decided}) AS slow_days,
             coalesce(sum({overturn.denominator}) FILTER (WHERE {old}), 0) AS settled,
             coalesce(sum({overturn.numerator}) FILTER (WHERE {old}), 0) AS overturned,
-            coalesce(sum(open_balance) FILTER (WHERE ever_denied AND state IN ('denied_open', 'resubmitted')), 0.00) AS open_denied,
+            coalesce(sum(open_balance) FILTER (WHERE ever_denied AND state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted')), 0.00) AS open_denied,
             coalesce(sum(unnecessary), 0.00) AS unnecessary, coalesce(sum(other), 0.00) AS other
         FROM claims LEFT JOIN given_up USING (claim_number) GROUP BY 1""").df()  # fmt: skip
     money = [

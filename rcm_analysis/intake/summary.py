@@ -51,6 +51,8 @@ def lines(practice: Practice, batch: str, postings: pa.Table | None = None) -> l
         told.append(("postings", f"{postings.num_rows:,} in the ledger"))
     if "ledger_cells" in rows and (postings is None or not postings.num_rows):
         told.append(("ledger", f"{rows['ledger_cells']:,} rows stored, which are not understood yet"))
+    if "work_log" in rows:
+        told.append(("work log", f"{rows['work_log']:,} actions on claims"))
     return [f"{name + ':':<13} {text}" for name, text in told]
 
 

@@ -270,7 +270,7 @@ def waterfall(view: View, *, months: int | None = None) -> pd.DataFrame:
 def largest_open(view: View) -> pd.DataFrame:
     """Open denied claims by balance: what to work first until there is a risk model."""
     return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
-                  "WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'resubmitted') ORDER BY open_balance DESC, claim_number",
+                  "WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') ORDER BY open_balance DESC, claim_number",
                   ("open_balance",))  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.spreadsheets import cleaned, ledgers, listings, sheets, stored, terms, unseen
+from rcm_analysis.spreadsheets import cleaned, ledgers, listings, sheets, stored, terms, unseen, worklog
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
 from rcm_analysis.spreadsheets.known import Known
 from rcm_analysis.spreadsheets.mappings import (
@@ -96,6 +96,8 @@ def read(
         pages = sheets.read(data, raw=raw)
         if terms.understood(pages):
             return _terms(pages[0])
+        if not mapping.kinds and worklog.understood(pages):
+            return _work_log(pages[0])
         found, left_out = _told(pages, mapping)
         people = frozenset().union(*(_people(page, layout) for page, layout in found))
         named = [page.name for page in pages] if len(pages) > 1 else []
@@ -189,6 +191,14 @@ def _terms(page: Sheet) -> Read:
     if not table.num_rows:
         return _refused("it holds no contract below its header", terms.MEND)
     return Read({terms.TABLE: table}, terms.TABLE, notes)
+
+
+def _work_log(page: Sheet) -> Read:
+    """What staff did, which is no export of money."""
+    table, notes = worklog.read(page)
+    if not table.num_rows:
+        return _refused("it holds no work below its header", worklog.MEND)
+    return Read({worklog.TABLE: table}, worklog.TABLE, notes)
 
 
 def _told(pages: list[Sheet], mapping: Mapping) -> tuple[list[tuple[Sheet, Layout]], list[tuple[Sheet, str]]]:

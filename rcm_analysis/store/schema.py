@@ -444,6 +444,19 @@ FACTS = (
         ),
     ),
     Table(
+        "work_log",
+        "action of staff on a claim, in words of our own",
+        _columns(
+            *_SOURCE,
+            ("row", COUNT, "row of the file from 1"),
+            ("claim_number", TEXT, "claim worked", IDENTIFIER),
+            ("queue", TEXT, "queue of the practice, where at least five claims went through it", FREE_TEXT),
+            ("action", TEXT, "appeal, dispute, records_sent, corrected_claim, resubmit, bill_other_payer, invoice_facility, statement, "
+             "status, write_off, note or other"),
+            ("outcome", TEXT, "sent, pending, paid, upheld, not_on_file, late or too_late; missing where it tells none of them"),
+        ),
+    ),
+    Table(
         "ledger",
         "posting of the practice's own system, of the ledgers that are understood",
         _columns(

@@ -57,6 +57,7 @@ def write_all(folder: Path, world: dict[str, Any]) -> dict[str, int]:
         "835": _remittances(folder / "edi/835", world),
     }
     _ledger(folder / "ledger.csv", world["postings"])
+    _work_log(folder / "work_log.csv", world["work"])
     return counts
 
 
@@ -235,3 +236,14 @@ def _ledger(path: Path, postings: list[dict]) -> None:
             writer.writerow([p["claim"]["number"], f"{person['family']}, {person['given']}", f"{p['claim']['served']:%m/%d/%Y}",
                              f"{p['on']:%m/%d/%Y}", p["kind"], p["code"], p["reason"], p["payer"], p["procedure"],
                              p["claim"]["location"], f"{p['amount'] / 100:.2f}"])  # fmt: skip
+
+
+def _work_log(path: Path, work: list[dict]) -> None:
+    """What staff did, with the users and notes that such an export has and that nobody may keep."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Date Worked", "Visit #", "Work Queue", "Action", "Result", "Worked By", "Notes"])
+        for row in sorted(work, key=lambda row: (row["on"], row["claim"]["number"])):
+            person = row["claim"]["patient"]
+            writer.writerow([f"{row['on']:%m/%d/%Y}", row["claim"]["number"], "DENIALS", row["action"], row["outcome"], "jmoss",
+                             f"spoke w {person['given']} {person['family']}"])  # fmt: skip

@@ -111,6 +111,7 @@ class _World:
         self.acknowledgments: list[dict] = []
         self.remittances: list[dict] = []
         self.postings: list[dict] = []
+        self.work: list[dict] = []
         self.truth: list[dict] = []
         self.references = 0
 
@@ -163,19 +164,21 @@ def write_practice(
     last_month: str = "2026-10",
     events: bool = True,
 ) -> dict[str, int]:
-    """Writes `edi/`, `ledger.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
+    """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one.
     """
     world = _World(claims=claims, months=months, seed=seed, last_month=last_month, events=events)
     for i in range(claims):
         _live(world, _claim(world, i))
-    lists = {name: getattr(world, name) for name in ("submissions", "acknowledgments", "remittances", "postings")}
+    lists = {
+        name: getattr(world, name) for name in ("submissions", "acknowledgments", "remittances", "postings", "work")
+    }
     for name, rows in lists.items():
         lists[name] = [row for row in rows if row["on"] <= world.end]
     files = edi.write_all(folder, lists)
     _write_truth(folder / "truth", world)
-    return {"claims": claims, "files": sum(files.values()) + 1, "remittances": len(lists["remittances"])}
+    return {"claims": claims, "files": sum(files.values()) + 2, "remittances": len(lists["remittances"])}
 
 
 # --- what is billed ------------------------------------------------------------------------------------------------
@@ -271,7 +274,7 @@ def _live(w: _World, claim: dict) -> None:
              "charge": claim["charge"] / 100, "in_edi": bool(claim["payer"]) and not claim["paper"], "rejected": False,
              "first_submitted_on": None, "first_decision_date": None, "initially_denied": False, "denied_amount": 0.0, "expected_allowed": 0.0,
              "root_cause": "", "group_code": "", "carc": "", "rarc": "", "denial_outcome": "", "final_outcome": "",
-             "insurance_paid": 0.0, "writeoff_necessary": 0.0, "writeoff_unnecessary": 0.0}  # fmt: skip
+             "insurance_paid": 0.0, "writeoff_necessary": 0.0, "writeoff_unnecessary": 0.0, "appealed_on": None}  # fmt: skip
     w.truth.append(truth)
     for line in claim["lines"]:
         _post(w, claim, claim["served"], "Charge", line["charge"], procedure=line["code"])
@@ -530,6 +533,7 @@ def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict
     if sent > w.end:
         truth.update(denial_outcome="open", final_outcome="denied_open")
         return
+    _work(w, claim, sent, "corrected claim", "sent")
     if not claim["paper"]:
         _submit(w, claim, sent, frequency="1" if blind else "7", reference="" if blind else reference)
     answer = _remit_day(w, claim, sent)
@@ -578,6 +582,7 @@ def _again(result: dict) -> dict:
 def _give_up(w: _World, claim: dict, on: date, denied: int, words: tuple, truth: dict) -> None:
     if on > w.end:
         truth.update(denial_outcome="open", final_outcome="denied_open")
+        _appeal(w, claim, truth)
         return
     truth.update(denial_outcome="written_off", final_outcome="written_off")
     draw = w.rng.random()
@@ -587,6 +592,19 @@ def _give_up(w: _World, claim: dict, on: date, denied: int, words: tuple, truth:
         _write_off(w, claim, on, denied, VAGUE[int(w.rng.integers(0, 2))], truth)
     else:
         _write_off(w, claim, on, denied, words[int(w.rng.integers(0, len(words)))], truth)
+
+
+def _appeal(w: _World, claim: dict, truth: dict) -> None:
+    """One open denial in three was appealed after its last answer, as the work log alone tells; nothing is drawn for it."""
+    answers = [row["on"] for row in w.remittances if row["claim"] is claim]
+    sent = max(answers, default=w.end) + timedelta(days=12)
+    if truth["in_edi"] and sum(map(ord, claim["number"])) % 3 == 0 and sent <= w.end and max(answers) <= w.end:
+        _work(w, claim, sent, "appeal", "faxed")
+        truth["appealed_on"] = sent
+
+
+def _work(w: _World, claim: dict, on: date, action: str, outcome: str) -> None:
+    w.work.append({"on": on, "claim": claim, "action": action, "outcome": outcome})
 
 
 def _moved_to_patient(w: _World, claim: dict, on: date, denied: int, truth: dict) -> None:

@@ -7,7 +7,7 @@
 -- What became of each line that was refused, left unexplained or taken back: recovered, moved to the patient, given up by the
 -- practice's own posting, or open. A write-off belongs to the line of its procedure or amount, to all lines where it
 -- covers them. Past the usual deadline an open line stays open; past the last one that a contract confirms it is lost, if
--- nobody sent it again and no ledger still holds it.
+-- nobody sent or appealed it again and no ledger still holds it.
 WITH touched AS (
     SELECT l.*, d.group_code, least(d.denied_amount, l.charge) AS denied_amount,
         CASE WHEN l.stands_reversed AND NOT l.is_refused AND t.claim_number IS NOT NULL THEN 'taken_back' WHEN l.was_refused THEN 'refused' ELSE 'unexplained' END AS kind,
@@ -36,14 +36,14 @@ posted AS (
     GROUP BY claim_number, line_key),
 wanted AS (SELECT claim_number, sum(amount) AS amount FROM standing WHERE told IN ('open', 'settled') OR (told = 'patient' AND is_refused) GROUP BY claim_number),
 judged AS (
-    SELECT s.*, f.window_confirmed AND NOT f.in_ledger AND s.told = 'open' AND s.kind = 'refused' AND coalesce(f.last_submitted_on <= s.last_on, true) AND f.owed > 0
+    SELECT s.*, f.window_confirmed AND NOT f.in_ledger AND s.told = 'open' AND s.kind = 'refused' AND coalesce(f.last_submitted_on <= s.last_on, true) AND k.claim_number IS NULL AND f.owed > 0
             AND date_diff('day', s.last_on, getvariable('as_of')) > f.window_days AS by_deadline, f.owed, f.in_ledger, f.last_posted_on, f.window_days, f.lost, f.last_lost_on, f.by_patient, p.posted_on,
         f.insurance_paid - f.insurance_refunded > f.paid + getvariable('mismatch_usd') AS paid_otherwise, f.paid AS claim_paid,
         NOT f.in_ledger OR f.moved_on >= s.last_on OR f.by_patient > 0 OR (SELECT count(*) FROM posting_classes WHERE kind = 'transfer') = 0 AS is_moved,
         coalesce(p.amount >= 0.5 * s.amount AND p.posted_on >= s.last_on, false) AS own_write_off,
         coalesce(f.lost > 0 AND f.last_lost_on >= s.last_on AND (f.lost >= w.amount - 0.50 OR f.owed <= 0), false) AS all_written_off
     FROM standing s JOIN claim_facts f USING (claim_number) LEFT JOIN posted p ON p.claim_number = s.claim_number AND p.line_key = s.line_key
-    LEFT JOIN wanted w ON w.claim_number = s.claim_number)
+    LEFT JOIN wanted w ON w.claim_number = s.claim_number LEFT JOIN work_since_answer k ON k.claim_number = s.claim_number)
 SELECT claim_number, line_key, line_number, last_line_number, remittance_id, procedure, charge, kind, is_refused, group_code, amount, paid, first_on, refused_on, last_on,
     CASE WHEN told = 'recovered' THEN 'recovered' WHEN told = 'patient' AND NOT is_refused THEN 'patient'
         WHEN told = 'rest' THEN CASE WHEN owed > 0 THEN 'open' ELSE 'recovered' END

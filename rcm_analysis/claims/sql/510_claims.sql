@@ -40,7 +40,8 @@ stated AS (
         WHEN (pended AND paid <= 0) OR (w.claim_number IS NOT NULL AND owed > 0) THEN 'pending'
         WHEN not_ours AND paid <= 0 THEN 'forwarded'
         WHEN r.is_open THEN
-            CASE WHEN last_submitted_on > last_decided_on THEN 'resubmitted'
+            CASE WHEN k.kind = 'appealed' AND coalesce(last_submitted_on <= k.acted_on, true) THEN 'appealed'
+                WHEN last_submitted_on > last_decided_on OR k.kind = 'resubmitted' THEN 'resubmitted'
                 WHEN r.is_taken_back AND NOT r.is_refused THEN 'taken_back'
                 WHEN r.is_unexplained AND NOT r.is_refused THEN 'unpaid_no_reason'
                 WHEN r.is_past THEN 'open_past_window'
@@ -49,7 +50,7 @@ stated AS (
         WHEN r.is_lost OR (ever_denied AND write_off_leaf = 'dry_run' AND owed <= 0) THEN CASE WHEN paid > 0 THEN 'partially_paid' ELSE 'written_off' END
         ELSE 'paid' END AS state
     FROM claim_facts f LEFT JOIN refusals r USING (claim_number) LEFT JOIN in_work w USING (claim_number) LEFT JOIN voided_claims v USING (claim_number)
-    LEFT JOIN ended e USING (claim_number))
+    LEFT JOIN ended e USING (claim_number) LEFT JOIN work_since_answer k USING (claim_number))
 SELECT claim_number, payer_id, payer_name, payer_order, payer_class, billing_npi, rendering_npi, location,
     place_of_service, service_date, submitted_on, first_decided_on, charge, allowed, paid, patient_share,
     rejected, initially_denied, denied_amount, category, group_code, carc, rarc,

@@ -33,3 +33,4 @@ LEFT JOIN carc t ON t.carc = r.carc
 LEFT JOIN category_leaves k ON k.category = r.category
 -- a denial without a code, or told by its remark or words, is worked as most codes of its category are
 LEFT JOIN category_habits u ON u.category = r.category
+ORDER BY r.claim_number, r.decided_on, r.remittance_id, r.line_number
