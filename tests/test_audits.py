@@ -39,8 +39,8 @@ def test_the_audit_ties_to_the_claims_tables_to_the_cent(demo_con):
     by_kind = {kind: exact(part["amount"]) for kind, part in found.groupby("kind")}
     lost = cents(demo_con, "SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' "
                  f"AND posted_on BETWEEN DATE '{FIRST}' AND DATE '{LAST}'")  # fmt: skip
-    stake = cents(demo_con, "SELECT sum(open_balance) FROM claims WHERE ever_denied AND open_balance > 0 "
-                  "AND state IN ('denied_open', 'resubmitted')")  # fmt: skip
+    stake = cents(demo_con, "SELECT sum(open_balance) FROM claims WHERE open_balance > 0 "
+                  "AND state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted')")  # fmt: skip
     assert by_kind[audit.LOST] == lost > 0
     assert by_kind[audit.AT_STAKE] == stake > 0
 

@@ -227,3 +227,25 @@ def test_a_take_back_has_a_last_day_to_dispute_it(tmp_path, filing, terms, until
     files = [paid, back.replace(b"20260305", b"20260401").replace(b"*CHK1*", b"*CHK2*")]
     con = derived(tmp_path, *files, (TERMS + (terms or "OTHER,,,1,,,,x\n")).encode(), as_of=date(2026, 5, 1))
     assert con.execute("SELECT dispute_until, dispute_confirmed FROM takebacks").fetchall() == [until]
+
+
+# --- who can stop a write-off --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("procedure", "owner", "word"), [
+    ("A0427", "biller", "scene"),  # nobody collects at the scene of a 911 call
+    ("99213", "front desk", "Collect at the visit"),
+])  # fmt: skip
+def test_the_owner_of_a_write_off_depends_on_the_place(tmp_path, procedure, owner, word):
+    paid = line("CAS*PR*2*20", paid="80").replace(b"99213", procedure.encode())
+    ledger = LEDGER.replace("99213", procedure) + "A1,2026-09-10,write-off,-20.00,bad debt to collections,\n"
+    con = derived(tmp_path, paid, ledger.encode(), as_of=date(2026, 10, 1))
+    [(leaf, who, fix)] = con.execute("SELECT leaf, owner, fix FROM write_offs").fetchall()
+    assert (leaf, who) == ("bad_debt", owner) and word in fix
+
+
+def test_no_write_off_of_a_trip_belongs_to_a_front_desk():
+    leaves = codes.table("write_off_leaves")
+    elsewhere = codes.table("write_off_places")
+    assert set(leaves.loc[leaves["owner"] == "front desk", "leaf"]) <= set(elsewhere["leaf"])
+    assert "front desk" not in set(elsewhere["owner"]) and set(elsewhere["leaf"]) <= set(leaves["leaf"])

@@ -77,6 +77,7 @@ _REFERENCE = (
     "claim_status_codes",
     "filing_indicators",
     "write_off_leaves",
+    "write_off_places",
     "deadlines",
     "claim_status_reasons",
 )

@@ -37,7 +37,7 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
     """
     first, last = view.window(months)
     table = view.execute(f"""
-        SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, f.owner, f.fix,
+        SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, w.owner, w.fix,
             CASE WHEN l.leaf = w.leaf THEN w.remit_category END AS category, w.claim_number, c.payer_name, c.location,
             c.carc, w.amount, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
                 WHEN l.leaf = w.leaf AND NOT w.mismatch AND w.told_by <> 'evidence' THEN 'high' ELSE 'medium' END AS sure
@@ -48,8 +48,9 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
         SELECT '{AT_STAKE}', coalesce(c.category, 'other'), replace(coalesce(c.category, 'other'), '_', ' '), t.owner, t.fix,
             c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, c.last_denied_on,
             CASE WHEN c.carc IS NULL THEN 'medium' ELSE 'high' END
-        FROM claims c LEFT JOIN carc t ON t.carc = c.carc
-        WHERE c.ever_denied AND c.state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') AND c.open_balance > 0
+        FROM claims c LEFT JOIN (SELECT claim_number, max_by(owner, (decided_on, denied_amount, owner)) AS owner, max_by(fix, (decided_on, denied_amount, owner)) AS fix
+            FROM troubled_lines WHERE NOT is_partial GROUP BY claim_number) t USING (claim_number)
+        WHERE c.state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') AND c.open_balance > 0
         UNION ALL
         SELECT '{REJECTED}', 'rejected', 'never accepted by the payer', 'biller', r.fix, NULL, r.claim_number, r.payer_name,
             r.location, r.code, r.open_balance, r.rejected_on, 'high'

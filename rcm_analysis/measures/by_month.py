@@ -287,7 +287,7 @@ def rejected_claims(view: View) -> pd.DataFrame:
 def write_offs_by_leaf(view: View, *, months: int | None = None) -> pd.DataFrame:
     """root, leaf, label, postings, claims, amount, share of all, owner, fix; contractual and regulatory included."""
     table = _frame(view, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
-                   "sum(amount) AS amount, any_value(f.owner) AS owner, any_value(f.fix) AS fix FROM write_offs w "
+                   "sum(amount) AS amount, mode(w.owner) AS owner, mode(w.fix) AS fix FROM write_offs w "
                    f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', view, months)} GROUP BY w.root, w.leaf, f.label",
                    ("amount",))  # fmt: skip
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01)).sort_values(

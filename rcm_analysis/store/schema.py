@@ -676,7 +676,7 @@ DERIVED = (
             ("reason", TEXT, "the practice's reason, with words that could name a person removed", FREE_TEXT),
             ("leaf", TEXT, "kind of write-off: a row of `write_off_leaves`"),
             ("root", TEXT, "necessary, unnecessary, payer or unclassified"),
-            ("basis", TEXT, "posted"),
+            ("basis", TEXT, "posted, or inferred from a deadline that a contract confirms"),
             ("remit_category", TEXT, "category of the denial that the remittances tell"),
             ("mismatch", FLAG, "posted as contractual, but no contract cut of a payer explains it"),
             (
@@ -684,6 +684,8 @@ DERIVED = (
                 TEXT,
                 "what tells the leaf: words, confirmed (by the practice), remittance (its denial or rejection), evidence (learned, a guess) or nothing",
             ),
+            ("owner", TEXT, "who can stop it from happening again; on ambulance trips nobody at a front desk"),
+            ("fix", TEXT, "what to change"),
         ),
     ),
     Table(
