@@ -277,7 +277,11 @@ def test_a_person_of_one_sheet_is_named_by_no_other(tmp_path):
 
 def test_dates_of_one_sheet_tell_the_order_of_the_others_and_too_many_are_named(monkeypatch):
     open_ = [HEAD, ["A3", "", "02/03/2026", "Charge", "", 5]]
-    assert read(workbook({"Feb": open_})).notes[0].reason.startswith("the ledger is not understood: day and month can't be told apart")
+    assert (
+        read(workbook({"Feb": open_}))
+        .notes[0]
+        .reason.startswith("the ledger is not understood: day and month can't be told apart")
+    )
     book = workbook({"Feb": open_, "Jan": [[*HEAD, "Note"], *([*row, ""] for row in JANUARY[1:])]})
     assert read(book).table["known_on"].to_pylist()[0] == date(2026, 2, 3)
     monkeypatch.setattr(exports, "MAX_SHEETS", 1)

@@ -71,7 +71,7 @@ def understood(pages: list[Sheet]) -> bool:
     top, places = _layout(pages[0])
     if not places:
         return False
-    cells = [_cell(row, places["action"]) for row in pages[0].rows[top + 1 : top + 1 + SAMPLE]]
+    cells = [_cell(row, places["action"]) for row in pages[0].rows()[top + 1 : top + 1 + SAMPLE]]
     told = [text for text in cells if text]
     return bool(told) and sum(_first(ACTIONS, text) is not None for text in told) >= TOLD_SHARE * len(told)
 
@@ -79,7 +79,7 @@ def understood(pages: list[Sheet]) -> bool:
 def read(page: Sheet) -> tuple[pa.Table, list[Note]]:
     """The work log of a sheet as the table `work_log`, and a remark for each row that could not be used."""
     top, places = _layout(page)
-    rows = page.rows[top + 1 :]
+    rows = page.rows()[top + 1 :]
     columns = {name: [_cell(row, place) for row in rows] for name, place in places.items()}
     order = date_order(columns["known_on"])
     when = days(columns["known_on"], MONTH_FIRST if order == AMBIGUOUS else order)
@@ -104,7 +104,7 @@ def read(page: Sheet) -> tuple[pa.Table, list[Note]]:
 
 def _layout(page: Sheet) -> tuple[int, dict[str, int]]:
     """The row of the headings and the place of each column; no places where it is no work log."""
-    for top, row in enumerate(page.rows[:TOP_ROWS]):
+    for top, row in enumerate(page.rows()[:TOP_ROWS]):
         heads = [re.sub(r"[\s_\-./]+", " ", cell.strip().lower()) for cell in row]
         if any(MONEY.search(head) for head in heads):
             continue

@@ -451,9 +451,17 @@ FACTS = (
             ("row", COUNT, "row of the file from 1"),
             ("claim_number", TEXT, "claim worked", IDENTIFIER),
             ("queue", TEXT, "queue of the practice, where at least five claims went through it", FREE_TEXT),
-            ("action", TEXT, "appeal, dispute, records_sent, corrected_claim, resubmit, bill_other_payer, invoice_facility, statement, "
-             "status, write_off, note or other"),
-            ("outcome", TEXT, "sent, pending, paid, upheld, not_on_file, late or too_late; missing where it tells none of them"),
+            (
+                "action",
+                TEXT,
+                "appeal, dispute, records_sent, corrected_claim, resubmit, bill_other_payer, invoice_facility, statement, "
+                "status, write_off, note or other",
+            ),
+            (
+                "outcome",
+                TEXT,
+                "sent, pending, paid, upheld, not_on_file, late or too_late; missing where it tells none of them",
+            ),
         ),
     ),
     Table(
