@@ -26,10 +26,10 @@ def answer(number: str, on: date, paid: str, *segments: str) -> bytes:
     return data.replace(b"20260305", f"{on:%Y%m%d}".encode()).replace(b"CHECK1", f"C{on:%Y%m%d}{number}".encode())
 
 
-def told(tmp_path, code: str, claim) -> tuple[str, float, str]:
+def told(tmp_path, code: str, claim, claims: int = CLAIMS) -> tuple[str, float, str]:
     """Leaf, confidence and evidence of the code; `claim` gives a claim's files and its rows of the ledger."""
     rows = [HEAD]
-    for i in range(CLAIMS):
+    for i in range(claims):
         files, posted = claim(f"A{i}")
         for j, data in enumerate(files):
             (tmp_path / f"{i}-{j}.txt").write_bytes(data)

@@ -58,6 +58,8 @@ VALUES = {
         "subscription",
         "dry_run",
     ],
+    "doubt_of_codes": 0.3,  # postings' worth of doubt whether what is learned of a code holds
+    "generic_trust": 0.85,  # a code that follows refusals for a claim's data alone may have a narrower name in the office
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
     **prices.VALUES,
 }
