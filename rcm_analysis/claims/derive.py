@@ -59,7 +59,8 @@ VALUES = {
         "dry_run",
     ],
     "doubt_of_codes": 0.3,  # postings' worth of doubt whether what is learned of a code holds
-    "generic_trust": 0.85,  # a code that follows refusals for a claim's data alone may have a narrower name in the office
+    "generic_leaves": ["claim_data", "appeal_deadline"],  # what the office may know by another name
+    "generic_trust": 0.85,
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
     **prices.VALUES,
 }

@@ -5,8 +5,8 @@
 -- SB    small_balance  necessary    12        60.00     0.60
 --
 -- What each adjustment code of the practice mostly means, by dollars, and how far that can be trusted. Postings of one code
--- err together, so that few of them tell less than each by itself says, and what a payer refused for its data alone may
--- have another name in the office. Held against the truth of worlds a-short, a-null, c, c-short, c-hard and three demos
+-- err together, so that few of them tell less than each by itself says; what a payer refused for its data alone may have
+-- another name in the office, and a code after refusals of every reason may be for late claims as for missed appeals. Held against the truth of worlds a-short, a-null, c, c-short, c-hard and three demos
 -- with codes made opaque: of the dollars told at .9 and more, contractual ones apart, 99 in 100 are right.
 WITH told AS (
     SELECT coalesce(nullif(code, ''), reason, '') AS code, told_leaf AS leaf, evidence,
@@ -24,7 +24,7 @@ ranked AS (
     FROM leaves)
 SELECT r.code, r.leaf, w.root, CAST(r.all_postings AS INTEGER) AS postings, -r.all_amount AS amount, r.evidence,
     round(CASE WHEN r.evidence IN ('words', 'confirmed') THEN 1.0
-        WHEN r.leaf = 'claim_data' THEN getvariable('generic_trust')
+        WHEN list_contains(getvariable('generic_leaves'), r.leaf) THEN getvariable('generic_trust')
         ELSE r.all_postings / (r.all_postings + getvariable('doubt_of_codes')) END
         * CAST(r.sure AS DOUBLE) / CAST(r.all_size AS DOUBLE), 3) AS confidence, r.evidence = 'confirmed' AS confirmed
 FROM ranked r JOIN write_off_leaves w ON w.leaf = r.leaf
