@@ -104,7 +104,8 @@ def test_every_comparison_cites_a_published_row(demo_con):
     with (ROOT / "rcm_analysis/reference/benchmarks.csv").open() as file:
         sources = {row["source"] for row in csv.DictReader(file)}
     beside = audit.comparisons(demo_con, kind="physician", **YEAR)
-    assert set(beside["source"]) <= sources and set(beside["fit"]) == {"other year"}
+    assert set(beside["source"]) <= sources and set(beside["fit"]) == {"other year", "hospital figures, other year"}
+    assert beside.loc[beside["fit"].str.contains("hospital"), "verdict"].tolist() == ["other population"]
     found = audit.with_benchmarks(audit.findings(audit.evidence(demo_con, **YEAR)), demo_con, kind="physician", **YEAR)
     assert set(found["source"]) <= sources | {""} and (found["source"] != "").any()
     assert found.loc[found["source"] == "", "benchmark"].eq(audit.NONE).all()
@@ -164,3 +165,20 @@ def test_every_question_of_the_docs_has_an_existing_place():
         for page, tables in named:
             for table in re.findall(r"`(\w+)`", tables):
                 assert f'"{table}"' in books[page], (number, page, table)
+
+
+def test_a_figure_about_physicians_is_compared_with_visits_alone(demo_con):
+    beside = audit.comparisons(demo_con, kind="physician", **YEAR).set_index("what")
+    visits = demo_con.execute(
+        "SELECT count(*) FROM claims WHERE payer_class = 'medicare' AND place_of_service NOT IN ('41', '42') "
+        f"AND first_decided_on BETWEEN DATE '{FIRST}' AND DATE '{LAST}'").fetchall()[0][0]  # fmt: skip
+    assert beside.loc["Medicare visits initially denied", "decided"] == visits > 0
+
+
+def test_figures_that_are_not_what_they_are_called_are_told_apart():
+    found = audit.relabelled().set_index("what")
+    assert "relabelled" in found.loc["denial rate practices", "warning"] and (found["warning"] != "").all()
+    assert audit.benchmark("denial_rate_practices", kind="physician", year=2026) is None
+    assert (
+        audit.benchmark("initial_denial_rate", kind="physician", year=2026, who="Medicare Advantage") is None
+    )  # no definition told

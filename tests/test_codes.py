@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from rcm_analysis.claims import situations
+from rcm_analysis.compare import audit
 from rcm_analysis.reference import codes
 
 CATEGORIES = set(codes.PRECEDENCE)
@@ -57,7 +58,7 @@ ALLOWED = {
     ("deadlines", "unit"): {"day", "year"},
     ("deadlines", "counted_from"): {"service_date", "first_decision", "request", "take_back"},
     ("deadlines", "confidence"): {"primary", "secondary", "default"},
-    ("benchmarks", "kind"): {"physician", "hospital", "payer", "survey", "guidance", "folklore"},
+    ("benchmarks", "kind"): {"physician", "hospital", "payer", "ambulance", "survey", "guidance", "folklore"},
 }  # fmt: skip
 KEYS = {"write_off_phrases": ["pattern"], "deadlines": ["payer_class", "payer_pattern", "clock", "valid_from"],
         "benchmarks": ["measure", "year", "who", "source"]}  # fmt: skip
@@ -81,7 +82,7 @@ def test_one_row_per_code_and_each_row_explains_itself(name):
 
 # --- reasons of payers ---------------------------------------------------------------------------------------------
 
-# DOMAIN 4.3: what a payer does not pay without refusing it
+# What a payer does not pay without refusing it
 NOT_DENIALS = {
     "patient_share": "1 2 3 66 142 187 241 247 248 85 100",
     "contract": "45 131 44 104 90 91 132 139 24 59 P12 P23",
@@ -92,7 +93,7 @@ NOT_DENIALS = {
     "pending": "133 257 221 P11",
     "appeal_outcome": "193",
 }
-# DOMAIN 4.4 and the classes of their own in 4.3
+# Denial classes and those with a class of their own
 DENIALS = {
     "eligibility": "26 27 31 32 33 34 177 200 166 238",
     "coordination_of_benefits": "22 19 20 21 109 136 201 B11 B9 190 60 258",
@@ -203,7 +204,13 @@ def test_benchmarks_are_ranges_with_a_source():
     assert (rows["value_low"].astype(float) <= rows["value_high"].astype(float)).all()
     shares = rows[rows["unit"].str.startswith("share")]
     assert shares["value_high"].astype(float).between(0, 1).all()
-    assert rows["source"].str.startswith("https://").all() and (rows["kind"] == "physician").any()
+    told = rows[rows["kind"] != "folklore"]
+    assert told["source"].str.startswith("https://").all() and not rows["source"].str.contains("github.com").any()
+    assert (rows[["year", "who", "state", "method"]] != "").all(axis=None)
+    # what can't be computed here is said to be context, and what is not what it is called carries a warning
+    assert set(rows["computed_as"]) - {""} <= {*audit.DEFINITIONS, "share_of_denials", "issuer_workbook"}
+    assert (rows.loc[rows["kind"] == "folklore", "warning"] != "").all()
+    assert (rows.loc[rows["kind"] == "folklore", "computed_as"] == "").all()
 
 
 # --- words of practices --------------------------------------------------------------------------------------------

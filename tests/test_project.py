@@ -426,3 +426,39 @@ def test_nobody_reads_the_private_attribute_of_another():
                 owner = ast.unparse(node.value)
                 known = owner in ("self", "cls", "super()") or (owner, node.attr) in FOREIGN or node.attr == "_replace"
                 assert known, f"{path.relative_to(PACKAGE)}:{node.lineno} {owner}.{node.attr}"
+
+
+# --- what is cited -------------------------------------------------------------------------------------------------
+
+CITED = re.compile(r"(?<![\w/.:-])[\w./-]+\.(?:md|csv|ipynb|toml|py|html)\b")
+NUMBERED = re.compile(r"\b(?:DOMAIN|METHODS|SPEC|VOICE)(?:\.md)?\b[ \d.\[\]]*")
+
+
+def texts_that_cite():
+    """What a reader sees of sources: cells of reference tables, sources of measures, notebooks, pages and docs."""
+    for path in sorted((ROOT / "rcm_analysis/reference").glob("*.csv")):
+        yield path, path.read_text(encoding="utf-8")
+    for folder, form in (("rcm_analysis", "**/*.py"), ("notebooks", "*.ipynb"), ("docs", "*.md")):
+        for path in sorted((ROOT / folder).glob(form)):
+            yield path, path.read_text(encoding="utf-8")
+
+
+def test_nothing_cites_a_file_that_the_project_lacks():
+    there = {path.name for path in ROOT.rglob("*") if ".git" not in path.parts}
+    for path, text in texts_that_cite():
+        assert not NUMBERED.search(text), (path.name, NUMBERED.search(text))
+        if path.suffix == ".csv" and path.name not in (
+            "posting_codes.csv",
+            "write_off_words.csv",
+            "write_off_phrases.csv",
+        ):
+            missing = {
+                name for name in CITED.findall(re.sub(r"https?://\S+", "", text)) if name.rsplit("/")[-1] not in there
+            }
+            assert not missing, (path.name, missing)
+
+
+def test_every_measure_says_where_its_definition_is_from():
+    from rcm_analysis.measures.measures import MEASURES
+
+    assert all(re.search(r"https://|our own|X12|write_off_leaves.csv", measure.cited) for measure in MEASURES)

@@ -41,10 +41,10 @@ _ANSWERS_READ = "229"  # steps before this number gather what payers answered; w
 _POSTINGS_WORDED = "405"  # the step that takes what postings mean from what was learned of them
 # What the steps ask for by `getvariable`, besides the day
 VALUES = {
-    # Generic CARCs, whose remark code says what was wrong (DOMAIN.md 4.4)
+    # Generic CARCs, whose remark code says what was wrong
     "generic_carcs": ["16", "96", "A1", "125", "129", "226", "227", "252"],
-    "unprocessable": "MA130",  # a rejection delivered by remittance: no appeal, send a new claim (DOMAIN.md 5.2)
-    "upheld": "193",  # an appeal lost: what it carries remains denied (DOMAIN.md 4.3)
+    "unprocessable": "MA130",  # a rejection delivered by remittance: no appeal, send a new claim
+    "upheld": "193",  # an appeal lost: what it carries remains denied
     "mismatch_usd": Decimal("1.00"),  # smaller differences between ledger and remittance are rounding
     # Reasons for which a patient's share is written off
     "patient_leaves": [

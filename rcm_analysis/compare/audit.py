@@ -8,7 +8,7 @@ balance to the denial that holds it, a rejected claim to the rejection. Function
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -139,10 +139,17 @@ def _why(kind: str, sure: str, claims: int) -> str:
 def benchmark(name: str, *, kind: str, year: int, who: str = "") -> dict | None:
     """The published figure of a measure that fits best: same kind first, then the nearest year; None if there is none.
 
+    Only figures whose definition can be computed here (`computed_as`): others are context and never set beside a rate.
+
     `who` keeps those about such payers. `fit` says honestly what differs: "same kind and year", or "other year", "hospital figures".
     """
     table = codes.table("benchmarks")
-    table = table[(table["measure"] == name) & table["kind"].isin(COMPARABLE) & table["who"].str.startswith(who)]
+    table = table[
+        (table["measure"] == name)
+        & table["kind"].isin(COMPARABLE)
+        & (table["computed_as"] != "")
+        & table["who"].str.startswith(who)
+    ]
     ranked = sorted(table.to_dict("records"), key=lambda row: (row["kind"] != kind, _years_off(row["year"], year)))
     if not ranked:
         return None
@@ -187,36 +194,71 @@ def _span(row: dict) -> str:
     return f"{row['low']:.1%}" if row["low"] == row["high"] else f"{row['low']:.1%} to {row['high']:.1%}"
 
 
-# measure, words, SQL of numerator and denominator over `claims`, class of payer, and whom the published figure is about
+# How each definition is computed on a practice: numerator, denominator and the claims it is about, over `claims`
+DEFINITIONS = {
+    # claims of physicians with at least one service denied in the first answer, of those answered
+    "any_service_denied": ("count(*) FILTER (WHERE initially_denied)", "count(*)", "coalesce(place_of_service, '') NOT IN ('41', '42')"),
+    # charges of claims denied at first or answered with a request for records, of the charges answered
+    "value_denied": ("coalesce(sum(charge) FILTER (WHERE initially_denied), 0)", "coalesce(sum(charge), 0)", "true"),
+}  # fmt: skip
+# measure, words, class of payer ("" for all), and whom the published figure is about
 SIDE_BY_SIDE = (
-    ("initial_denial_rate", "Medicaid claims denied at first", "initially_denied", "medicaid", "Medicaid"),
-    ("initial_denial_rate", "Medicare claims denied at first", "initially_denied", "medicare", "Medicare, "),
-    ("initial_denial_rate", "Medicare Advantage claims denied at first", "initially_denied", "medicare_advantage", "Medicare Advantage"),
-    ("initial_denial_rate", "Commercial claims denied at first", "initially_denied", "commercial", "commercial"),
+    ("initial_denial_rate", "Medicaid visits initially denied", "medicaid", "Medicaid"),
+    ("initial_denial_rate", "Medicare visits initially denied", "medicare", "Medicare, "),
+    ("initial_denial_rate", "Commercial visits initially denied", "commercial", "commercial"),
+    ("initial_denial_rate_amount", "Charges initially denied", "", ""),
 )  # fmt: skip
 
 
 def comparisons(view: View, *, months: int | None = None, kind: str) -> pd.DataFrame:
-    """The practice's denial rates by class of payer beside published ones of the same measure: never blended.
+    """The practice's rates beside published ones, each computed by the published figure's own definition: never blended.
 
-    what                             denied  decided  value  lower  upper  published     verdict  fit
-    Medicaid claims denied at first  310     2120     .146   .132   .162   25.0% (...)   below    other year
+    what                              denied  decided  value  lower  upper  published        verdict           fit
+    Medicaid visits initially denied  310     2120     .146   .132   .162   25.0%, 2010s     below             other year
+    Charges initially denied          41020   310400   .132                 11.5% to 11.8%   other population  hospital figures
 
-    The verdict is above or below only where the whole 95 % interval is.
+    The verdict is above or below only where the whole 95 % interval is, and none where the figure is about others.
     """
     first, last = view.window(months)
     rows = []
-    for name, what, numerator, payer_class, who in SIDE_BY_SIDE:
-        denied, decided = view.execute(
-            f"SELECT count(*) FILTER (WHERE {numerator}), count(*) FROM claims WHERE payer_class = ? AND first_decided_on "
-            f"BETWEEN DATE '{first}' AND DATE '{last}'", [payer_class]).fetchone()  # fmt: skip
+    for name, what, payer_class, who in SIDE_BY_SIDE:
         published = benchmark(name, kind=kind, year=last.year, who=who)
-        rows.append({"what": what, "denied": denied, "decided": decided, "published": f"{_span(published)}, {published['year']}",
+        if published is None:
+            continue
+        numerator, denominator, about = DEFINITIONS[published["computed_as"]]
+        denied, decided, top, bottom = view.execute(
+            f"SELECT count(*) FILTER (WHERE initially_denied), count(*), {numerator}, {denominator} FROM claims "
+            f"WHERE (? = '' OR payer_class = ?) AND {about} AND first_decided_on BETWEEN DATE '{first}' AND DATE '{last}'",
+            [payer_class, payer_class]).fetchone()  # fmt: skip
+        rows.append({"what": what, "denied": denied, "decided": decided, "value": float(top) / float(bottom) if bottom else None, "published": f"{_span(published)}, {published['year']}",
                      "low": published["low"], "high": published["high"], "fit": published["fit"], "method": published["method"],
-                     "who": published["who"], "source": published["source"]})  # fmt: skip
+                     "counts": published["unit"] == "share of claims", "same": published["kind"] == kind,
+                     "who": published["who"], "source": published["source"], "warning": published["warning"]})  # fmt: skip
     table = pd.DataFrame(rows)
     lower, upper = wilson(table["denied"], table["decided"])
-    table = table.assign(value=table["denied"] / table["decided"].where(table["decided"] > 0), lower=lower, upper=upper)
-    verdicts = ["no claims" if not row.decided else "above" if row.lower > row.high else "below" if row.upper < row.low else "within reach"
-                for row in table.itertuples()]  # fmt: skip
-    return table.assign(verdict=verdicts)
+    return table.assign(lower=lower.where(table["counts"]), upper=upper.where(table["counts"]),
+                        verdict=[_verdict(row) for row in table.assign(lower=lower, upper=upper).itertuples()])  # fmt: skip
+
+
+def _verdict(row: Any) -> str:
+    if not row.decided:
+        return "no claims"
+    if not row.same or not row.counts:
+        return "other population"
+    return "above" if row.lower > row.high else "below" if row.upper < row.low else "within reach"
+
+
+def relabelled() -> pd.DataFrame:
+    """Published figures that are not what they are called, or that nobody measured: what, value, whose, warning, source.
+
+    what                    published  who                              warning                         source
+    denial_rate_practices   11.1% ...  medical practices, called MGMA's relabelled: Kodiak's share ...  https://...
+    """
+    table = codes.table("benchmarks")
+    table = table[table["kind"] == "folklore"].reset_index(drop=True)
+    value = [
+        f"{row.value_low} to {row.value_high}" if row.value_low != row.value_high else row.value_low
+        for row in table.itertuples()
+    ]
+    return pd.DataFrame({"what": table["measure"].str.replace("_", " "), "published": value, "unit": table["unit"], "who": table["who"],
+                         "warning": table["warning"], "source": table["source"]})  # fmt: skip

@@ -18,7 +18,7 @@ from rcm_analysis.stats import wilson
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-OUTCOME_MONTHS = 6  # denials are given half a year to be settled before the overturn rate counts them (DOMAIN.md 3.3)
+OUTCOME_MONTHS = 6  # denials are given half a year to be settled before the overturn rate counts them
 NOT_NAMED = "not named"
 ASK = {
     "eligibility": "Which eligibility answer (271) did you give for the date of service, and from when was coverage ended?",

@@ -1,4 +1,4 @@
-"""Whether a remittance adds up, and what is done where a payer told one thing twice (DOMAIN.md 5.5).
+"""Whether a remittance adds up, and what is done where a payer told one thing twice.
 
 charge (CLP03) - adjustments of claim and lines (CAS) = payment (CLP04)
 payments of the claims - provider adjustments (PLB) = the check (BPR02)

@@ -84,7 +84,7 @@ def files_by_kind(view: View) -> pd.DataFrame:
 
 
 def balance(view: View) -> pd.DataFrame:
-    """level (line, claim, transaction), rule, items, balanced, share, difference in USD (DOMAIN.md 5.5).
+    """level (line, claim, transaction), rule, items, balanced, share, difference in USD.
 
     Of 835 files; a listing leaves out too much to balance.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 OUTCOME_DAYS = 180  # most denials are won or given up within half a year
-MATURITY_DAYS = 90  # a submission or service month is judged this long after its end (DOMAIN.md 3.3)
+MATURITY_DAYS = 90  # a submission or service month is judged this long after its end
 BASES = {"decision_month": "first_decided_on", "submission_month": "submitted_on", "service_month": "service_date",
          "posting_month": "posted_on"}  # fmt: skip
 CLAIM_DIMENSIONS = ("payer_name", "location", "rendering_npi")
@@ -68,74 +68,74 @@ MEASURES = (
             "Claims with at least one service line denied in their first decision, over claims with a first decision. "
             "Denied: nothing paid on the line and refusing reason codes, any group, outweigh the patient's share. "
             "Duplicates, bundling and other-payer refusals are included. Claims without a decision are in neither.",
-            "task force metrics by claim, DOMAIN.md 3.1 [9][13]"),
+            "HFMA Claim Integrity Task Force, https://measureyourmission.com/claims-integrity-taskforce-kpis (by claim)"),
     Measure("initial_denial_rate_amount", "Initial denial rate, dollars", "share", CLAIMS,
             "denied_charge", "CASE WHEN first_decided_on IS NOT NULL THEN charge ELSE 0 END",
             ("decision_month", "submission_month", "service_month"), CLAIM_DIMENSIONS, "down",
             "Charges of the lines denied in the first decision, over the charges of claims with a first decision.",
-            "task force metrics by dollars, DOMAIN.md 3.1 [9]", counts=False),
+            "HFMA Claim Integrity Task Force, https://measureyourmission.com/claims-integrity-taskforce-kpis (by dollars)", counts=False),
     Measure("line_denial_rate", "Line denial rate", "share", FIRST_LINES,
             "CASE WHEN line_denied THEN 1 ELSE 0 END", "1", ("decision_month",), CLAIM_DIMENSIONS, "down",
             "Service lines denied in the claim's first decision, over service lines in it.",
-            "stated best practice for reporting, DOMAIN.md 3.1 [9][13]"),
+            "HFMA Claim Integrity Task Force, https://measureyourmission.com/claims-integrity-taskforce-kpis (by line)"),
     Measure("final_denial_rate", "Final denial rate", "share", CLAIMS,
             "CASE WHEN denial_lost THEN 1 ELSE 0 END",
             "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END", ("decision_month", "service_month"),
             CLAIM_DIMENSIONS, "down",
             "Claims with a denied line that the practice wrote off, over claims with a first decision; a line of a paid claim "
-            "counts, a usual deadline that has passed does not. Young months are not complete.", "DOMAIN.md 3.3", matures_days=OUTCOME_DAYS),
+            "counts, a usual deadline that has passed does not. Young months are not complete.", "a definition of our own", matures_days=OUTCOME_DAYS),
     Measure("rejection_rate", "Rejection rate", "share", CLAIMS,
             "CASE WHEN rejected THEN 1 ELSE 0 END", "CASE WHEN acknowledged THEN 1 ELSE 0 END",
             ("submission_month",), CLAIM_DIMENSIONS, "down",
-            "Claims rejected at least once by a 277CA (A3, A6, A7, A8), over claims acknowledged.", "DOMAIN.md 3.3, 5.1"),
+            "Claims rejected at least once by a 277CA (A3, A6, A7, A8), over claims acknowledged.", "a definition of our own; X12 277CA: claim status category codes"),
     Measure("overturn_rate", "Overturn rate", "share", CLAIMS,
             f"CASE WHEN initially_denied AND NOT unprocessable AND paid_after_first AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             f"CASE WHEN initially_denied AND NOT unprocessable AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             ("decision_month",), CLAIM_DIMENSIONS, "up",
             "Initially denied claims that the same payer paid something later, or that anybody paid after a first "
             "decision of nothing, over initially denied claims that are settled. Claims called unprocessable (MA130) cannot be "
-            "appealed and are left out.", "DOMAIN.md 3.1 [10]", matures_days=OUTCOME_DAYS),
+            "appealed and are left out.", "HFMA Claim Integrity Task Force, https://www.hfma.org/topics/hfm/2021/march/hfma-claim-integrity-task-force-seeks-to-standardize-denial-metr.html", matures_days=OUTCOME_DAYS),
     Measure("net_collection_rate", "Net collection rate", "share", POSTINGS,
             "CASE WHEN kind IN ('payment', 'refund') THEN -amount ELSE 0 END",
             "CASE WHEN kind = 'charge' OR (kind IN ('adjustment', 'write_off') AND told_leaf IN ('contractual', 'regulatory')) "
             "THEN amount ELSE 0 END", ("posting_month",), (), "up",
             "Payments less refunds, over charges less contractual and regulatory allowances posted in the month. It "
             "compares payments with the charges of other months, so read several months together.",
-            "AAFP adjusted collection rate, DOMAIN.md 3.2 [14]", counts=False),
+            "AAFP adjusted collection rate, https://www.aafp.org/family-physician/practice-and-career/managing-your-practice/practice-finances.html", counts=False),
     Measure("write_off_amount", "Write-offs", "USD", WRITE_OFFS, "amount", None, ("posting_month",),
             ("root", "leaf", "payer_name", "location"), "down",
-            "Adjustments and write-offs posted by the practice, by leaf and root.", "DOMAIN.md 4.1", counts=False),
+            "Adjustments and write-offs posted by the practice, by leaf and root.", "the practice's own postings; leaves in write_off_leaves.csv", counts=False),
     Measure("avoidable_write_off_share", "Avoidable share of write-offs", "share", WRITE_OFFS,
             "CASE WHEN root = 'unnecessary' THEN amount ELSE 0 END",
             "CASE WHEN leaf NOT IN ('contractual', 'regulatory') THEN amount ELSE 0 END", ("posting_month",),
             ("payer_name", "location"), "down",
             "Unnecessary write-offs, bad debt included, over all write-offs other than contractual and regulatory "
-            "allowances.", "DOMAIN.md 3.3", counts=False),
+            "allowances.", "a definition of our own", counts=False),
     Measure("avoidable_write_off_share_without_bad_debt", "Avoidable share of write-offs without bad debt", "share", WRITE_OFFS,
             "CASE WHEN root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') THEN amount ELSE 0 END",
             "CASE WHEN leaf NOT IN ('contractual', 'regulatory', 'bad_debt', 'bad_debt_uninsured') THEN amount ELSE 0 END",
             ("posting_month",), ("payer_name", "location"), "down",
-            "The same without bad debt above and below the line: finance reports it apart.", "DOMAIN.md 3.3, 4.1", counts=False),
+            "The same without bad debt above and below the line: finance reports it apart.", "a definition of our own", counts=False),
     Measure("denial_write_off_share", "Denial write-offs, share of net revenue", "share",
             "(SELECT posted_on, amount AS lost, 0 AS net FROM write_offs WHERE root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') "
             f"UNION ALL SELECT posted_on, 0, amount FROM {POSTINGS} WHERE kind = 'charge' OR (kind IN ('adjustment', 'write_off') "
             "AND told_leaf IN ('contractual', 'regulatory')))",
             "lost", "net", ("posting_month",), (), "down",
             "Unnecessary write-offs without bad debt, over charges less contractual and regulatory allowances posted "
-            "in the month.", "aligned with MAP AR-6, DOMAIN.md 3.1 [9][13]", counts=False),
+            "in the month.", "aligned with HFMA MAP key AR-6, https://www.hfma.org/data-and-insights/map-initiative/map-keys/", counts=False),
     Measure("days_to_submit", "Days from service to first claim", "days", CLAIMS,
             "date_diff('day', service_date, submitted_on)", None, ("submission_month",), CLAIM_DIMENSIONS, "down",
             "Median days from the first day of service to the first submission; bounds are the quartiles.",
-            "DOMAIN.md 3.3", counts=False),
+            "a definition of our own", counts=False),
     Measure("days_to_decision", "Days from claim to first decision", "days", CLAIMS,
             "date_diff('day', submitted_on, first_decided_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
             "Median days from the first submission to the first decision; bounds are the quartiles.",
-            "DOMAIN.md 3.2 [25]", counts=False),
+            "Rivet glossary of claim fields, https://help.rivethealth.com/en/articles/14710465-glossary-of-fields-data-elements-in-claim-lists", counts=False),
     Measure("days_to_resolution", "Days from first denial to settlement", "days",
             "(SELECT * FROM claims WHERE initially_denied)",
             "date_diff('day', first_decided_on, closed_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
             "Median days from the first denial to the settlement of the claim, settled claims only; bounds are the "
-            "quartiles.", "DOMAIN.md 3.1 [10]", counts=False, matures_days=OUTCOME_DAYS),
+            "quartiles.", "HFMA Claim Integrity Task Force, https://www.hfma.org/topics/hfm/2021/march/hfma-claim-integrity-task-force-seeks-to-standardize-denial-metr.html", counts=False, matures_days=OUTCOME_DAYS),
 )  # fmt: skip
 
 

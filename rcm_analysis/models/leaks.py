@@ -1,4 +1,4 @@
-"""What lets an outcome into its own prediction, and rates that have moved: refused, or warned of (METHODS.md section 2.7).
+"""What lets an outcome into its own prediction, and rates that have moved: refused, or warned of.
 
 LeakError: lost is the outcome
 LeakWarning: status alone tells the outcome with AUROC 0.98: was it written after the index date?

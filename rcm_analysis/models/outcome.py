@@ -13,7 +13,7 @@
     0    .412   .371   .455
 
 Base rate, table of rates, logistic regression, boosted trees and their blend are compared on later cases than they
-learned from, several times over; the one with the lowest log loss is taken (METHODS.md section 6).
+learned from, several times over; the one with the lowest log loss is taken.
 """
 
 from __future__ import annotations

@@ -188,17 +188,17 @@ def definitions() -> Definitions:
             (
                 "Balance of a line or claim",
                 "charge less adjustments equals payment; levels are added, never repeated",
-                "DOMAIN.md 5.5",
+                "X12 835 guide: section 1.10.2, balancing",
             ),
             (
                 "Balance of a transaction",
                 "sum of claim payments less provider adjustments (PLB) equals the check",
-                "DOMAIN.md 5.5",
+                "X12 835 guide: section 1.10.2, balancing",
             ),
             (
                 "Decision",
                 "a claim payment that decides: not a reversal, an estimate or a claim passed on",
-                "DOMAIN.md 5.3",
+                "X12 835 guide: claim status codes, CLP02",
             ),
         ]
     )

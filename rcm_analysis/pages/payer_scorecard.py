@@ -138,7 +138,7 @@ def definitions() -> Definitions:
     changed = "Changes of the rate since the level before, as on the page on trends; here those that name the payer."
     return Definitions(
         [
-            ("Overturn rate", overturn, "DOMAIN.md 3.1 [10]"),
+            ("Overturn rate", overturn, "HFMA Claim Integrity Task Force"),
             ("Interval", interval, "Wilson 1927"),
             ("What changed", changed, "docs/trends.md"),
         ]

@@ -211,7 +211,7 @@ def definitions(*, level: float) -> Definitions:
     changed = "As on each practice's page on trends: what chance, mix and season don't explain."
     return Definitions(
         [
-            ("Lost", lost, "DOMAIN.md 4.1"),
+            ("Lost", lost, "write_off_leaves.csv"),
             ("At equal mix", equal, "Breslow and Day 1987; Zou and Donner 2008"),
             ("Above, below", called, "Benjamini and Hochberg 1995"),
             ("Changes", changed, "docs/trends.md"),

@@ -93,9 +93,14 @@ def comparisons(found: pd.DataFrame) -> Table:
 
 def benchmarks(view: View, beside: pd.DataFrame) -> Table:
     """Denial rates beside published ones; `beside` as from `audit.comparisons`."""
-    columns = "what denied decided value lower upper published verdict fit who method source"
+    columns = "what denied decided value lower upper published verdict fit who method warning source"
     title = f"Denial rates by class of payer, {view.months} months to {view.month}"
     return Table(beside, "audit_benchmarks", title, columns)
+
+
+def relabelled(found: pd.DataFrame) -> Table:
+    """Figures to distrust; `found` as from `audit.relabelled`."""
+    return Table(found, "audit_relabelled", "Figures to distrust", "what published unit who warning source")
 
 
 def beside_issuers(own: pd.DataFrame, checked: dict[str, Any]) -> Finding:
@@ -141,8 +146,8 @@ def definitions() -> Definitions:
     )
     return Definitions(
         [
-            ("Lost", lost, "DOMAIN.md 4.1"),
-            ("Open after denial", at_stake, "DOMAIN.md 3.3"),
+            ("Lost", lost, "write_off_leaves.csv"),
+            ("Open after denial", at_stake, "a definition of our own"),
             ("Confidence", sure, "this suite"),
         ]
     )

@@ -197,4 +197,9 @@ def model_card(table: pd.DataFrame) -> Table:
 
 def definitions(labels: Iterable[tuple[str, str]]) -> Definitions:
     """The scores by name; `labels` as the values of `card.LABELS`."""
-    return Definitions([(label, meaning, "METHODS: proper scores") for label, meaning in labels])
+    return Definitions(
+        [
+            (label, meaning, "proper scoring rules, https://doi.org/10.1198/016214506000001437")
+            for label, meaning in labels
+        ]
+    )

@@ -9,7 +9,7 @@ written off because of it: p_denial times the chance of that once refused. `lift
 of refusals. The loss is p_loss times the charge times the share of the charge that such losses took. Money is USD,
 chances are shares 0-1.
 
-Both come from an `OutcomeModel` (METHODS.md section 6): base rate, payer and procedure table, logistic regression and
+Both come from an `OutcomeModel`: base rate, payer and procedure table, logistic regression and
 boosted trees are fitted at earlier days and judged on later claims; the lowest log loss is taken. Where answers are
 too few, only rates are given, and `enough` says so.
 """

@@ -7,7 +7,7 @@ clearinghouse or the payer is sure to refuse, `warn` for what a person should lo
     A1            0            hold      frequency-reference Frequency 7 without the payer's claim number…   CLM05-3 = 7, no REF*F8
     A2            2            hold      pointer             Line 2 points to diagnosis 3, the claim has 2   SV107 = 3
 
-Sources: ASC X12 005010X222A1/X223A2 as quoted in DOMAIN.md, 45 CFR 162.406 (NPI), ICD-10-CM and CPT chapter ranges.
+Sources: ASC X12 005010X222A1/X223A2 45 CFR 162.406 (NPI), ICD-10-CM and CPT chapter ranges.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ import pandas as pd
 
 UNCLASSIFIED = "unclassified"
 
-# A line with several reasons is driven by the one with the most dollars; between equals, by this order (DOMAIN.md
-# 4.4: what can't be won back first, what is only a symptom last).
+# A line with several reasons is driven by the one with the most dollars; between equals, by this order: what can't be
+# won back first, what is only a symptom last.
 PRECEDENCE = (
     "timely_filing", "credentialing", "eligibility", "coordination_of_benefits", "authorization", "medical_necessity",
     "ambulance", "take_back", "contract", "non_covered", "benefit_maximum", "documentation", "coding", "claim_data",

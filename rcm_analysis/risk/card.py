@@ -15,7 +15,7 @@ from rcm_analysis import words
 from rcm_analysis.models import scores as judgement
 from rcm_analysis.risk.worklist import AGES, Trained
 
-MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by (METHODS.md section 6)
+MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by
 DRIFT_FOLLOWED_DAYS = 180
 LABELS = {
     "log_loss": ("Log loss", "Mean surprise at what happened; lower is better, and sure but wrong chances cost most."),

@@ -21,7 +21,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-# Given up for reasons other than the payer's refusal; the denial itself did not end there (DOMAIN.md 4.1)
+# Given up for reasons other than the payer's refusal; the denial itself did not end there
 NOT_OF_A_DENIAL = (
     "contractual",
     "regulatory",

@@ -23,7 +23,7 @@ from rcm_analysis.trends import signals as trends_signals
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-# DOMAIN.md 0.1: kept apart because some call them denials and some don't
+# kept apart because some call them denials and some don't
 APART = (
     ("with bundling", "bundling"),
     ("with duplicates", "duplicate"),
