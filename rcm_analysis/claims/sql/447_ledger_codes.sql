@@ -6,8 +6,9 @@
 --
 -- What each adjustment code of the practice mostly means, by dollars, and how far that can be trusted. Postings of one code
 -- err together, so that few of them tell less than each by itself says; what a payer refused for its data alone may have
--- another name in the office, and a code after refusals of every reason may be for late claims as for missed appeals. Held against the truth of worlds a-short, a-null, c, c-short, c-hard and three demos
--- with codes made opaque: of the dollars told at .9 and more, contractual ones apart, 99 in 100 are right.
+-- another name in the office, and a code after refusals of every reason may be for late claims as for missed appeals.
+-- Held against the truth of worlds a-short, a-null, c, c-short, c-hard and three demos with codes made opaque: of the
+-- dollars told at .9 and more, contractual ones apart, 99 in 100 are right, and at least 97 in each.
 WITH told AS (
     SELECT coalesce(nullif(code, ''), reason, '') AS code, told_leaf AS leaf, evidence,
         count(*) AS postings, sum(amount) AS amount, sum(abs(amount)) AS size,
