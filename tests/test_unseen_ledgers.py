@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import tomllib
+
 import pandas as pd
 import pytest
 from disguises import SIX, Disguise, disguised
@@ -163,3 +167,15 @@ def test_how_a_ledger_stands_beside_the_edi_is_a_table(seen, tmp_path):
     assert good["understood"] and good["rows"] == len(lines) - 1 and good["charges_agree"] > 0.97
     assert good["payments_checked"] > 50 and good["contractual_agree"] > 0.9 and good["balances_agree"] > 0.9
     assert not strange["understood"] and strange["left_over"] == '"Fee 7" (like 9.99, 99.99)'
+
+
+def test_a_proposed_mapping_names_every_heading_and_type_of_an_unknown_ledger(seen):
+    text, known = seen
+    for kept in (known, Known()):
+        told = exports.propose([(disguised(text, SIX["sides"]).encode(),) * 2], kept)
+        assert told is not None and "[ledger.columns]" in told and "[denials" not in told
+        assert all(f'"{letter}"' in told for letter in "ABCDEFGHIJ")
+        assert not any(row["Patient"] in told for row in csv.DictReader(io.StringIO(text)))
+    assert all(code in told for code in ("K1", "R4", "J7", "X3"))
+    mapping = tomllib.loads(exports.propose([(text.encode(),) * 2], known))
+    assert mapping["ledger"]["kinds"]["Insurance Takeback"] == "payment"

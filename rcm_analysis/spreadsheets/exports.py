@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from rcm_analysis.spreadsheets import cleaned, ledgers, listings, sheets, stored, terms, unseen, worklog
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
+from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.known import Known
 from rcm_analysis.spreadsheets.mappings import (
     DAYS,
@@ -29,6 +30,7 @@ from rcm_analysis.spreadsheets.mappings import (
     Layout,
     Mapping,
     MappingError,
+    Proposal,
     as_toml,
     find_layout,
     match_columns,
@@ -54,6 +56,8 @@ __all__ = [
 
 NAME_COLUMN = "name the columns in a mapping file: rcm ingest FILE --practice P --mapping new.toml"
 LEFT_OUT = "nothing to do if it holds no claims; else name its columns in a mapping file"
+MAX_TYPES = 400  # posting types that are listed; a column with more holds none
+FEW_CODES = 40  # of a column that is not used, which are shown as they stand
 CSV_AGAIN = "check that this is the right file; PDF and picture files must be exported as CSV"
 
 
@@ -263,10 +267,10 @@ def propose(files: Iterable[tuple[bytes, bytes]], known: Known | None = None) ->
 
     A ledger whose headings tell nothing is told by what is `known` from electronic files.
 
-    Of several files of one kind the first is taken. Posting types are listed with what they are taken for; no other
-    cell of the files is shown.
+    Of several files of one kind the first is taken. Posting types are listed with what they are taken for, headings that
+    are not used with short codes or shapes of their cells; no other cell of the files is shown.
     """
-    told: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    told: dict[str, Proposal] = {}
     order = None
     for data, raw in files:
         try:
@@ -275,15 +279,17 @@ def propose(files: Iterable[tuple[bytes, bytes]], known: Known | None = None) ->
             continue
         for page in pages:
             layout, _, nearest = find_layout(page.top, Mapping())
+            layout = layout or _unknown_ledger(page, Mapping())
             meaning = None
-            if layout is None or layout.kind == "ledger":
+            if layout is not None and layout.kind == "ledger":
                 with suppress(GridError):
-                    layout, meaning = _meaning(page, layout, known or Known())
+                    found, meaning = _meaning(page, layout, known or Known())
+                    layout = found or layout
             layout = layout or _partial(page, nearest)
             if layout and layout.kind not in told:
-                columns, kinds, found = _proposal(page, layout, meaning)
-                told[layout.kind], order = (columns, kinds), order or found
-    sections = [(kind, *told[kind]) for kind in sorted(told, key=KINDS.index)]
+                told[layout.kind], found_order = _proposal(page, layout, meaning)
+                order = order or found_order
+    sections = [told[kind] for kind in sorted(told, key=KINDS.index)]
     return as_toml(sections, date_order=order) if sections else None
 
 
@@ -307,17 +313,32 @@ def _partial(page: Sheet, kind: str) -> Layout | None:
     return best if best and best.columns else None
 
 
-def _proposal(
-    page: Sheet, layout: Layout, meaning: Understanding | None
-) -> tuple[dict[str, str], dict[str, str], str | None]:
+def _proposal(page: Sheet, layout: Layout, meaning: Understanding | None) -> tuple[Proposal, str | None]:
+    """What is told of a sheet, with every heading and every posting type in it, and the order of day and month."""
     header = page.top[layout.top]
     sides = {"debit_amount": "charge_amount", "credit_amount": "payment_amount"}
-    columns = {sides.get(ours, ours): header[places[0]].strip() for ours, places in layout.columns.items()}
+    ours = {sides.get(name, name): header[places[0]].strip() for name, places in layout.columns.items()}
     below = page.below(layout.top)
     there = len(below.columns) == len(header)
-    column = lambda ours: below.columns[layout.columns[ours][0]].values if there and ours in layout.columns else []  # noqa: E731
-    orders = [date_order(column(ours)) for ours in DAYS[layout.kind]]
-    types = sorted({value.strip() for value in column("kind")} - {""})[:50]
-    of_types = {type_: kind for (type_, _), kind in meaning.kinds.items()} if meaning else {}
-    kinds = {type_: of_types.get(type_) or ledgers.kind_of(type_) for type_ in types} if layout.kind == "ledger" else {}
-    return columns, kinds, next((order for order in orders if order and order != AMBIGUOUS), None)
+    column = lambda name: below.columns[layout.columns[name][0]].values if there and name in layout.columns else []  # noqa: E731
+    orders = [date_order(column(name)) for name in DAYS[layout.kind]]
+    types = sorted({value.strip() for value in column("kind")} - {""})[:MAX_TYPES]
+    of_types: dict[str, Counter] = {}
+    for (type_, _), kind in meaning.kinds.items() if meaning else ():
+        of_types.setdefault(type_, Counter())[kind] += 1
+    usual = {type_: kinds.most_common(1)[0][0] for type_, kinds in of_types.items()}
+    kinds = {type_: usual.get(type_) or ledgers.kind_of(type_) for type_ in types} if layout.kind == "ledger" else {}
+    used = {place for places in layout.columns.values() for place in places}
+    rest = {
+        header[i].strip(): _cells_shown(below.columns[i]) if there else "" for i in range(len(header)) if i not in used
+    }
+    order = next((order for order in orders if order and order != AMBIGUOUS), None)
+    return Proposal(layout.kind, ours, kinds, rest), order
+
+
+def _cells_shown(one: Cells) -> str:
+    """A column's cells where they are a few short codes, else shapes of them."""
+    codes_ = sorted({value.strip() for value in one.values} - {""})
+    if 1 < len(codes_) <= FEW_CODES and all(cleaned.is_short_code(value) for value in codes_):
+        return ", ".join(codes_)
+    return "like " + unseen.shapes(codes_) if codes_ else "empty"

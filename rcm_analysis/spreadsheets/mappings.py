@@ -295,21 +295,39 @@ def _problems(content: dict[str, Any], sections: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def as_toml(proposals: list[tuple[str, dict[str, str], dict[str, str]]], *, date_order: str | None = None) -> str:
-    """The text of a mapping file from (kind, ours -> theirs, their posting types -> ours); what is open is a comment."""
+@dataclass(frozen=True)
+class Proposal:
+    """What is told of an export: its kind, ours -> theirs, their posting types -> ours, other headings -> what they hold."""
+
+    kind: str
+    columns: dict[str, str]
+    kinds: dict[str, str]
+    rest: dict[str, str]
+
+
+def as_toml(proposals: list[Proposal], *, date_order: str | None = None) -> str:
+    """The text of a mapping file; what is open is a comment."""
     out = ["# Which columns of your exports are which of ours. Correct it, then give the same command again.",
            _setting("date_order", date_order, "01/02/2026 is 2 January: month_first; 1 February: day_first"),
            _setting("repeated_rows", None, "rows that are alike in every cell: keep or drop")]  # fmt: skip
-    for kind, columns, kinds in proposals:
-        out += ["", f"[{kind}.columns]  # ours = theirs"]
-        out += [
-            f"{ours} = {json.dumps(columns[ours], ensure_ascii=False)}" for ours in HEADERS[kind] if ours in columns
-        ]
-        out += [f'# {ours} = ""' for ours in HEADERS[kind] if ours not in columns]
-        if kinds:
-            out += ["", f"[{kind}.kinds]  # their posting types = {', '.join(AMOUNTS)} or other"]
-            out += [f"{json.dumps(theirs, ensure_ascii=False)} = {json.dumps(ours)}" for theirs, ours in kinds.items()]
+    for one in proposals:
+        ours = HEADERS[one.kind]
+        out += ["", f"[{one.kind}.columns]  # ours = theirs"]
+        out += [f"{name} = {_quoted(one.columns[name])}" for name in ours if name in one.columns]
+        out += [f'# {name} = ""' for name in ours if name not in one.columns]
+        out += [f"# not used: {_quoted(heading)} ({_one_line(shown)})" for heading, shown in one.rest.items()]
+        if one.kinds:
+            out += ["", f"[{one.kind}.kinds]  # their posting types = {', '.join(AMOUNTS)} or other"]
+            out += [f"{_quoted(theirs)} = {_quoted(kind)}" for theirs, kind in one.kinds.items()]
     return "\n".join(out) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _setting(name: str, value: str | None, meaning: str) -> str:

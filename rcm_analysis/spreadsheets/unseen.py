@@ -100,12 +100,12 @@ def _is_value(cell: str) -> bool:
 
 def named(header: list[str], body: list[Cells], places: Iterable[int]) -> str:
     return ", ".join(
-        f'"{header[place].strip()}" (like {_shapes([plain(value).strip() for value in body[place].values])})'
+        f'"{header[place].strip()}" (like {shapes([plain(value).strip() for value in body[place].values])})'
         for place in places
     )
 
 
-def _shapes(values: list[str]) -> str:
+def shapes(values: list[str]) -> str:
     """Up to three shapes of cells, letters as A or a and digits as 9, so that no cell is quoted."""
     seen = dict.fromkeys(shape(value) for value in values if value)
     return ", ".join(list(seen)[:SHAPES_SHOWN])
