@@ -160,6 +160,8 @@ def _ingest(
     if outcome.read_again:
         _say(f"  {len(outcome.read_again):,} of them were read again, since an earlier release read them; "
              "what is read now counts instead")  # fmt: skip
+    for name in outcome.understood_now:
+        _say(f"  {name}, which was stored before and not understood, is understood now")
     for line in counts:
         _say(f"  {line}")
     bad = outcome.of_status("partly") + outcome.of_status("rejected")

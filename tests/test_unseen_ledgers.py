@@ -111,12 +111,17 @@ def test_a_ledger_before_its_edi_waits_and_is_understood_once_it_is_there(seen, 
     first = ingest.ingest(early, [tmp_path / "in/ledger.csv"])
     assert first.files[0]["status"] == "partly" and "ingest the EDI of its claims" in first.files[0]["reason"]
     assert ledger_of(early.root, "2026-12-31").empty
-    ingest.ingest(early, [tmp_path / "in/edi"])
+    second = ingest.ingest(early, [tmp_path / "in/edi"])
+    assert second.understood_now == ["ledger.csv"]
+    assert {row["name"]: row["status"] for row in early.files().to_pylist()}["ledger.csv"] == "accepted"
     ingest.ingest(late, [tmp_path / "in/edi"])
     ingest.ingest(late, [tmp_path / "in/ledger.csv"])
     for day in ("2026-12-31", "2026-06-30"):
         one, other = ledger_of(early.root, day), ledger_of(late.root, day)
         assert len(one) > 500
+        pd.testing.assert_frame_equal(one, other)
+    for table in ("ledger_cells", "ledger_sheets"):
+        one, other = (own.connect().execute(f"SELECT * FROM {table} ORDER BY ALL").df() for own in (early, late))
         pd.testing.assert_frame_equal(one, other)
 
 

@@ -34,6 +34,7 @@ from rcm_analysis.edi import (
 )
 from rcm_analysis.edi.envelopes import Part, Piece
 from rcm_analysis.intake import sources, versions
+from rcm_analysis.intake import waiting as waiting_ledgers
 from rcm_analysis.intake.file_log import (
     Payment,
     Tally,
@@ -46,7 +47,7 @@ from rcm_analysis.intake.file_log import (
     words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
-from rcm_analysis.spreadsheets import exports, stored, terms
+from rcm_analysis.spreadsheets import exports, terms
 from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
@@ -70,6 +71,7 @@ class Outcome:
     read_again: set[str] = field(default_factory=set)  # file_id of those that an earlier reader had read
     said: dict[str, list[str]] = field(default_factory=dict)  # file name -> how its ledger is understood
     postings: pa.Table | None = None  # of the ledgers that are understood now
+    understood_now: list[str] = field(default_factory=list)  # names of ledgers that were stored before and waited
 
     def of_status(self, status: str) -> list[dict[str, Any]]:
         return [file for file in self.files if file["status"] == status]
@@ -98,8 +100,8 @@ def ingest(
     found = sources.find(Path(path) for path in paths)
     with practice.ingest(waiting=waiting) as batch:
         earlier = practice.files().to_pylist()  # read under the lock: another ingest may just have ended
-        waiting_ = _not_understood(practice) if mapping else frozenset()
-        desk = _Desk(found, earlier, batch, progress, waiting_)
+        unclear = waiting_ledgers.not_understood(practice, earlier)
+        desk = _Desk(found, earlier, batch, progress, frozenset(unclear) if mapping else frozenset())
         tallies = read_all(
             desk.fresh(),
             practice.key(),
@@ -109,8 +111,13 @@ def ingest(
             engine=engine,
             before=(beside or practice).read,
         )
+        offered = {tally.file_id for tally in tallies}
+        again = [row for file_id, row in unclear.items() if file_id not in offered]
+        clear = _understood_now(practice, again, batch)
+        desk.outdated |= {tally.file_id: unclear[tally.file_id]["batch"] for tally in clear}
         standing = [row for row in earlier if row["file_id"] not in desk.outdated]
         note_repeats(tallies, standing, _earlier_payments(practice, standing))
+        tallies += clear
         rows = [file_row(tally, batch.number) for tally in tallies]
         rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
         rows, rejects, known = desk.settle(rows, rejects)
@@ -121,14 +128,17 @@ def ingest(
     said = {safe_name(tally): tally.said for tally in tallies if tally.said}
     posted = [tally.postings for tally in tallies if tally.postings is not None]
     postings = pa.concat_tables(posted) if posted else None
-    return Outcome(rows + known, rejects, batch.number if changed else None, set(desk.outdated), said, postings)
+    named = [safe_name(tally) for tally in clear]
+    read_again = set(desk.outdated).difference(tally.file_id for tally in clear)
+    return Outcome(rows + known, rejects, batch.number if changed else None, read_again, said, postings, named)
 
 
-def _not_understood(practice: Practice) -> frozenset[str]:
-    """Files with ledgers that are stored and were not understood: a mapping given with them says more."""
-    rejects = practice.read("rejects", ["file_id", "level"])
-    return frozenset() if rejects is None else frozenset(
-        row["file_id"] for row in rejects.to_pylist() if row["level"] == stored.LEVEL)  # fmt: skip
+def _understood_now(practice: Practice, unclear: list[dict], batch: Batch) -> list[Tally]:
+    """Ledgers stored before that are understood by what this batch brings."""
+    if not unclear or not {"submissions", "remittances"} & set(batch.rows):
+        return []
+    known = gather(lambda name, columns: _both(practice.read(name, columns), batch.read(name, columns)))
+    return waiting_ledgers.look_again(practice, unclear, batch, known)
 
 
 def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
