@@ -125,17 +125,67 @@ def test_a_ledger_before_its_edi_waits_and_is_understood_once_it_is_there(seen, 
         pd.testing.assert_frame_equal(one, other)
 
 
+LANGUAGES = exports.Mapping(
+    {"claim_number": "tisiVx", "posted_on": "etaD tsoPx", "kind": "noitcasnarTx", "amount": "tnuomAx"},
+    {"Leistung": "charge", "Kassenzahlung": "payment", "Eigenzahlung": "payment", "Korrektur": "adjustment",
+     "Ausbuchung": "write_off", "Storno": "refund", "Umbuchung": "transfer"}, date_order="month_first",
+)  # fmt: skip
+
+
 def test_a_mapping_tells_what_a_stored_ledger_is(seen, tmp_path):
     text, _ = seen
     (tmp_path / "ledger.csv").write_text(disguised(text, SIX["languages"]))
     own = Practice(tmp_path / "s", "p")
     assert ingest.ingest(own, [tmp_path / "ledger.csv"]).files[0]["status"] == "partly"
-    names = {"claim_number": "tisiVx", "posted_on": "etaD tsoPx", "kind": "noitcasnarTx", "amount": "tnuomAx"}
-    kinds = {"Leistung": "charge", "Kassenzahlung": "payment", "Eigenzahlung": "payment", "Korrektur": "adjustment",
-             "Ausbuchung": "write_off", "Storno": "refund", "Umbuchung": "transfer"}  # fmt: skip
-    told = exports.Mapping(names, kinds, date_order="month_first")
-    assert ingest.ingest(own, [tmp_path / "ledger.csv"], mapping=told).files[0]["status"] == "accepted"
+    assert ingest.ingest(own, [tmp_path / "ledger.csv"], mapping=LANGUAGES).files[0]["status"] == "accepted"
     assert len(ledger_of(own.root, "2026-12-31")) == len(text.splitlines()) - 1
+
+
+def of_months(text: str, months: str) -> str:
+    """The rows of a ledger that were posted in some months, as 07 08."""
+    head, *lines = text.splitlines()
+    place = next(csv.reader([head])).index("Post Date")
+    return "\n".join([head, *(line for line in lines if next(csv.reader([line]))[place][:2] in months.split())]) + "\n"
+
+
+def test_the_next_export_of_a_layout_is_read_as_the_one_before(seen, tmp_path):
+    text, _ = seen
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    own = Practice(tmp_path / "s", "p")
+    head, *lines = disguised(text, SIX["brackets"]).splitlines()[2:-1]
+    small = [line for line in lines if ",R5," in line or ",J9," in line][:4]  # too few rows to tell anything
+    (tmp_path / "in/last.csv").write_text("\n".join([head, *lines]))
+    (tmp_path / "in/this.csv").write_text("\n".join([head, *small]))
+    ingest.ingest(own, [tmp_path / "in/edi"])
+    outcome = ingest.ingest(own, [tmp_path / "in/last.csv"])
+    assert not outcome.with_warnings()
+    outcome = ingest.ingest(own, [tmp_path / "in/this.csv"])
+    assert [file["status"] for file in outcome.files] == ["accepted"] and not outcome.with_warnings()
+    assert len(ledger_of(own.root, "2026-12-31")) == len(lines)  # it holds nothing that the one before does not
+    alone = Practice(tmp_path / "alone", "p")
+    ingest.ingest(alone, [tmp_path / "in/edi"])
+    assert ingest.ingest(alone, [tmp_path / "in/this.csv"]).files[0]["status"] == "partly"
+
+
+def test_a_confirmed_layout_needs_no_mapping_the_next_time(seen, tmp_path):
+    text, _ = seen
+    own = Practice(tmp_path / "s", "p")
+    for name, months in (("first", "01 02 03 04 05 06"), ("second", "07 08 09 10 11 12")):
+        (tmp_path / f"{name}.csv").write_text(disguised(of_months(text, months), SIX["languages"]))
+    assert ingest.ingest(own, [tmp_path / "second.csv"]).files[0]["status"] == "partly"
+    ingest.ingest(own, [tmp_path / "first.csv"], mapping=LANGUAGES)
+    assert len(ledger_of(own.root, "2026-12-31")) == len(text.splitlines()) - 1
+
+
+def test_a_changed_layout_is_said(seen, tmp_path):
+    text, _ = seen
+    own = Practice(tmp_path / "s", "p")
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    ingest.ingest(own, [tmp_path / "in/edi", tmp_path / "in/ledger.csv"])
+    (tmp_path / "next.csv").write_text(text.replace("Adj Code,", "Reason Cd,", 1))
+    outcome = ingest.ingest(own, [tmp_path / "next.csv"])
+    (warned,) = outcome.with_warnings()
+    assert "the layout differs from that of earlier ledgers (new: Reason Cd; gone: Adj Code)" in warned["reason"]
 
 
 def test_a_dry_run_says_how_a_ledger_is_understood_and_stores_nothing(seen, tmp_path):

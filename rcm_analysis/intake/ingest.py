@@ -47,7 +47,7 @@ from rcm_analysis.intake.file_log import (
     words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
-from rcm_analysis.spreadsheets import exports, terms
+from rcm_analysis.spreadsheets import exports, stored, terms
 from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
@@ -109,7 +109,7 @@ def ingest(
             mapping=mapping,
             jobs=jobs,
             engine=engine,
-            before=(beside or practice).read,
+            before=beside or practice,
         )
         offered = {tally.file_id for tally in tallies}
         again = [row for file_id, row in unclear.items() if file_id not in offered]
@@ -224,12 +224,12 @@ class _Desk:
 def read_all(
     fresh: Iterable[tuple[Offered, Callable[[float], None]]], key: bytes, batch: Batch, *,
     mapping: exports.Mapping | None = None, jobs: int | None = None, engine: str | None = None,
-    before: Callable[[str, list[str]], pa.Table | None] | None = None,
+    before: Practice | None = None,
 ) -> list[Tally]:  # fmt: skip
     """Reads the files into the batch; a tally for each.
 
     Exports are read last, since what the electronic files tell of the claims says what their columns mean; `before`
-    gives columns of what was stored earlier.
+    holds what was stored earlier.
     """
     tallies: list[Tally] = []
     tables: list[_Export] = []
@@ -248,9 +248,10 @@ def read_all(
         while running:
             _collect(*running.popleft(), batch, key)
     if tables:
-        known = gather(lambda name, columns: _both(before and before(name, columns), batch.read(name, columns)))
+        known = gather(lambda name, columns: _both(before and before.read(name, columns), batch.read(name, columns)))
+        earlier = waiting_ledgers.earlier(before, known) if before else None
         for export in tables:
-            _read_export(*export, key, batch, mapping, known)
+            _read_export(*export, key, batch, mapping, known, earlier)
     for tally in tallies:
         tally.note(*envelopes.check(tally.control))
         tally.control.clear()
@@ -336,7 +337,14 @@ def _around(data: Content, found: list[x12.Interchange]) -> list[Note]:
 
 
 def _read_export(
-    tally: Tally, offered: Offered, data: Content, key: bytes, batch: Batch, mapping, known: Known
+    tally: Tally,
+    offered: Offered,
+    data: Content,
+    key: bytes,
+    batch: Batch,
+    mapping,
+    known: Known,
+    earlier: stored.Earlier | None,
 ) -> None:
     """A table of the practice's own system, if it is one."""
     strange = sources.stranger(offered.content)
@@ -351,7 +359,7 @@ def _read_export(
     try:
         read = exports.read(
             offered.name, data[:], raw=offered.content[:], mapping=mapping, file_id=tally.file_id, key=key,
-            known=known,
+            known=known, earlier=earlier,
         )  # fmt: skip
     except Exception as error:  # a reader's fault must not cost the other files
         tally.note(broken(0, "file", "file", error))

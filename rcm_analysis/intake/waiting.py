@@ -7,6 +7,7 @@ second ingest   edi.zip      accepted
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,13 @@ def look_again(practice: Practice, waiting: list[dict[str, Any]], batch: Batch, 
 
     Files that hold a listing besides stay where they are: their postings count all the same.
     """
-    found = []
+    found, before = [], earlier(practice, known)
     for row in waiting:
         if row["kind"] != "ledger":
             continue
         tables = _tables(practice, row)
-        told = stored.understand(stored.from_tables(tables["ledger_sheets"].to_pylist(), tables["ledger_cells"]), known)
+        ledger = stored.from_tables(tables["ledger_sheets"].to_pylist(), tables["ledger_cells"])
+        told = stored.understand(stored.confirmed(ledger, before.mappings), known, priors=before.prior)
         if told.table is None:
             continue
         for name, table in tables.items():
@@ -82,3 +84,25 @@ def _tally(practice: Practice, row: dict[str, Any], told: stored.Understood) -> 
     tally.said = told.said
     tally.postings = told.table.select(["claim_number"])
     return tally
+
+
+def earlier(practice: Practice, known: Known) -> stored.Earlier:
+    """The layouts of the ledgers that are stored, and what each meant in the largest of them by what is `known`."""
+    files = {row["file_id"]: row for row in practice.files().to_pylist()}
+    sheets = practice.read("ledger_sheets", ["file_id", "sheet", "headings", "told", "rows"])
+    rows = [] if sheets is None else sheets.to_pylist()
+
+    def prior(headings: stored.Headings) -> stored.Prior | None:
+        mine = sorted(
+            (row for row in rows if tuple(json.loads(row["headings"])) == headings), key=lambda row: -row["rows"]
+        )
+        for row in mine[:1]:
+            tables = _tables(practice, files[row["file_id"]])
+            told = stored.understand(
+                stored.from_tables(tables["ledger_sheets"].to_pylist(), tables["ledger_cells"]), known
+            )
+            return told.priors.get(headings) if told.table is not None else None
+        return None
+
+    layouts = frozenset(tuple(json.loads(row["headings"])) for row in rows)
+    return stored.Earlier(layouts, stored.confirmed_mappings(rows), prior)

@@ -75,6 +75,7 @@ class Read:
     cents: Counter = field(default_factory=Counter)
     names: frozenset[str] = frozenset()
     said: list[str] = field(default_factory=list)  # how a ledger is understood
+    layouts: list[stored.Headings] = field(default_factory=list)  # headings of a ledger's sheets
     understood: stored.Understood | None = None  # what a ledger means by what is known now
 
     @property
@@ -85,16 +86,16 @@ class Read:
 
 def read(
     name: str, data: bytes, *, raw: bytes, mapping: Mapping | None = None, file_id: str | None = None, key: bytes = b"",
-    known: Known | None = None,
+    known: Known | None = None, earlier: stored.Earlier | None = None,
 ) -> Read:  # fmt: skip
     """What a file that holds no X12 tells; `data` is its text as UTF-8, `raw` its own bytes, `key` makes pseudonyms.
     `known` is what electronic files tell of the claims; a ledger's columns and codes are told from it, and it is held
-    against it.
+    against it. `earlier` are ledgers taken in before: a mapping that confirmed one serves the next with its headings.
 
     Every sheet of a workbook that is understood is an export of its own. Raises nothing for bad content: what can't be
     used becomes a `Note` with its sheet, row, column, reason and what to do.
     """
-    mapping, known = mapping or Mapping(), known or Known()
+    mapping, known, earlier = mapping or Mapping(), known or Known(), earlier or stored.Earlier()
     file_id = file_id or hashlib.sha256(raw).hexdigest()
     try:
         pages = sheets.read(data, raw=raw)
@@ -105,7 +106,7 @@ def read(
         found, left_out = _told(pages, mapping)
         people = frozenset().union(*(_people(page, layout) for page, layout in found))
         named = [page.name for page in pages] if len(pages) > 1 else []
-        result, people = _ledger(found, mapping, known, key, people, named=bool(named))
+        result, people = _ledger(found, mapping, known, key, people, earlier, named=bool(named))
         listed = [(page, layout) for page, layout in found if layout.kind != "ledger"]
         for page in pages:
             page.name = _without(page.name, people)
@@ -130,14 +131,9 @@ def read(
 
 
 def _ledger(
-    found: list[tuple[Sheet, Layout]],
-    mapping: Mapping,
-    known: Known,
-    key: bytes,
-    people: frozenset[str],
-    *,
-    named: bool,
-) -> tuple[Read, frozenset[str]]:
+    found: list[tuple[Sheet, Layout]], mapping: Mapping, known: Known, key: bytes, people: frozenset[str],
+    earlier: stored.Earlier, *, named: bool,
+) -> tuple[Read, frozenset[str]]:  # fmt: skip
     """The cells that are kept of the sheets that are ledgers, how they are understood now, and words of patients' names."""
     result, grids_, pages = Read(), [], []
     for place, (page, layout) in enumerate(found):
@@ -163,8 +159,24 @@ def _ledger(
             name = found[place][0].name
             pages.append(stored.Page(place, name, kept.headings, kept.cells, grid.numbers[good], kept.dropped))
     if pages:
-        _understand(result, stored.Ledger(pages, mapping), known)
+        _understand(result, stored.Ledger(pages, mapping), known, earlier)
     return result, people
+
+
+def _changes(layouts: list[stored.Headings], earlier: stored.Earlier) -> list[Note]:
+    """A warning for each layout that no earlier ledger of the practice had."""
+    notes = []
+    for headings in dict.fromkeys(layouts):
+        changed = earlier.changed(headings)
+        if changed is not None:
+            told = [
+                f"{what}: {', '.join(names)}" for what, names in zip(("new", "gone"), changed, strict=True) if names
+            ]
+            reason = (
+                f"the layout differs from that of earlier ledgers ({'; '.join(told) or 'another order of columns'})"
+            )
+            notes.append(Note(0, "warning", "headings", reason, "see by rcm ingest --check how it is understood"))
+    return notes
 
 
 def _claims(result: Read, made: list[Grid]) -> int:
@@ -174,10 +186,13 @@ def _claims(result: Read, made: list[Grid]) -> int:
     return len(numbers.union(posted))
 
 
-def _understand(result: Read, ledger: stored.Ledger, known: Known) -> None:
+def _understand(result: Read, ledger: stored.Ledger, known: Known, earlier: stored.Earlier) -> None:
     """Adds the ledger's cells to the tables, and how it is understood by what is known now."""
     result.tables |= stored.as_tables(ledger)
-    result.understood = told = stored.understand(ledger, known)
+    told = stored.understand(stored.confirmed(ledger, earlier.mappings), known, priors=earlier.prior)
+    result.understood = told
+    result.layouts = [tuple(page.headings) for page in ledger.pages]
+    result.notes += _changes(result.layouts, earlier)
     result.said = told.said
     result.notes += told.notes
     if told.table is None:

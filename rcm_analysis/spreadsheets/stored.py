@@ -54,6 +54,34 @@ class Ledger:
     mapping: Mapping
 
 
+Headings = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What columns and codes meant in another ledger with the same headings, which is understood or confirmed."""
+
+    columns: dict[str, str]  # ours -> heading
+    kinds: dict[tuple[str, str], str]
+    patients: frozenset[str] = frozenset()
+
+
+@dataclass
+class Earlier:
+    """Ledgers taken in before: their headings, the mappings that confirm them, and what a layout meant in the largest."""
+
+    layouts: frozenset[Headings] = frozenset()
+    mappings: dict[Headings, Mapping] = field(default_factory=dict)
+    prior: Callable[[Headings], Prior | None] = lambda headings: None
+
+    def changed(self, headings: Headings) -> tuple[list[str], list[str]] | None:
+        """Headings that are new and those that are gone since the earlier ledger that is most alike; None if one is alike."""
+        if not self.layouts or headings in self.layouts:
+            return None
+        nearest = max(sorted(self.layouts), key=lambda other: len(set(other) & set(headings)))
+        return [h for h in headings if h not in nearest], [h for h in nearest if h not in headings]
+
+
 @dataclass
 class Understood:
     """What a stored ledger means: its postings, or why they don't count; figures and remarks, and how it is understood."""
@@ -65,6 +93,7 @@ class Understood:
     advice: str = WAITS
     notes: list[Note] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    priors: dict[Headings, Prior] = field(default_factory=dict)
 
     def row(self, sheet: str) -> dict[str, Any]:
         """The row of `ledger_understanding`."""
@@ -125,16 +154,34 @@ def _cells(column: pa.ChunkedArray) -> Cells:
 # --- understood ----------------------------------------------------------------------------------------------------
 
 
-def understand(ledger: Ledger, known: Known, *, as_of: date | None = None) -> Understood:
-    """What the ledger means by what is `known`, of it the postings until `as_of` (all of them if None)."""
+def understand(
+    ledger: Ledger,
+    known: Known,
+    *,
+    as_of: date | None = None,
+    priors: Callable[[Headings], Prior | None] = lambda headings: None,
+) -> Understood:
+    """What the ledger means by what is `known`, of it the postings until `as_of` (all of them if None).
+
+    What is not understood by itself is understood as another ledger with the same headings, where `priors` has one.
+    """
+    alone = _understand(ledger, known, as_of, {})
+    if alone.table is not None:
+        return alone
+    found = {headings: prior for page in ledger.pages if (prior := priors(headings := tuple(page.headings)))}
+    alike = _understand(ledger, known, as_of, found) if found else alone
+    return alike if alike.table is not None else alone
+
+
+def _understand(ledger: Ledger, known: Known, as_of: date | None, priors: dict[Headings, Prior]) -> Understood:
     mapping = ledger.mapping
     try:
-        made = _grids(ledger, known, mapping)
+        made = _grids(ledger, known, mapping, priors)
         if as_of is not None:
             until = [_until(grid, as_of) for grid in made]
             if not all(rows.all() for rows in until):
                 settled = replace(mapping, date_order=next((g.order for g in made if g.order in cells.ORDERS), None))
-                made = _grids(ledger, known, settled, until)
+                made = _grids(ledger, known, settled, priors, until)
         found = [ledgers.read(grid, mapping, meaning) for grid, meaning in made.items() if len(grid)]
     except GridError as error:
         rows = sum(len(page.numbers) for page in ledger.pages)
@@ -149,13 +196,20 @@ def understand(ledger: Ledger, known: Known, *, as_of: date | None = None) -> Un
     out.said += [f'"{heading}" is left out: {why}' for page in ledger.pages for heading, why in page.dropped.items()]
     out.said += map(str, check.comparisons)
     out.figures = check.figures
+    out.priors = {tuple(grid.header): _prior(grid, meaning) for grid, meaning in made.items()}
     if check.wrong:
         out.table, out.reason = None, "; ".join(check.wrong)
     return out
 
 
+def _prior(grid: Grid, meaning: unseen.Understanding | None) -> Prior:
+    names = {ours: grid.header[places[0]] for ours, places in grid.layout.columns.items()}
+    kinds = {cell: kind for cell, kind in meaning.kinds.items() if kind != "other"} if meaning else {}
+    return Prior(names, kinds, meaning.patients if meaning else frozenset())
+
+
 def _grids(
-    ledger: Ledger, known: Known, mapping: Mapping, until: list[np.ndarray] | None = None
+    ledger: Ledger, known: Known, mapping: Mapping, priors: dict[Headings, Prior], until: list[np.ndarray] | None = None
 ) -> dict[Grid, unseen.Understanding | None]:
     """The sheets, those of one header together, each with what its columns mean."""
     together: dict[tuple[str, ...], list[Page]] = {}
@@ -168,7 +222,11 @@ def _grids(
         if until is not None:
             body, numbers = [one.take(until[n]) for one in body], numbers[until[n]]
         header = pages[0].headings
-        layout, meaning = unseen.layout_of(header, body, mapping, known, told_layout(header, mapping))
+        prior = priors.get(tuple(header))
+        named = replace(mapping, columns={**prior.columns, **mapping.columns}) if prior else mapping
+        layout, meaning = unseen.layout_of(header, body, named, known, told_layout(header, named))
+        if prior:
+            meaning = _as_before(meaning or unseen.Understanding(), prior)
         if layout is None:
             raise GridError(f"no column of claim numbers, days or amounts is told by the headings or by what is known "
                             f"of the claims: {unseen.named(header, body, range(len(header)))}", WAITS,
@@ -177,6 +235,12 @@ def _grids(
         made[Grid(layout, header, frozenset(), body, numbers, sheets=names)] = meaning
     tables.settle(list(made), mapping)
     return made
+
+
+def _as_before(meaning: unseen.Understanding, prior: Prior) -> unseen.Understanding:
+    """What codes mean by this ledger itself, and as in the earlier one where it is too small to tell."""
+    told = {cell: kind for cell, kind in meaning.kinds.items() if kind != "other"}
+    return replace(meaning, kinds={**meaning.kinds, **prior.kinds, **told}, patients=meaning.patients | prior.patients)
 
 
 def told_layout(header: list[str], mapping: Mapping) -> Layout | None:
@@ -202,18 +266,42 @@ def understood(query: Callable[[str], pa.Table], *, as_of: date | None = None) -
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in sheets.to_pylist():
         by_file.setdefault(row["file_id"], []).append(row)
-    found = [schema.empty("ledger")]
-    for file_id in sorted(by_file):
+    found, mappings = [schema.empty("ledger")], confirmed_mappings(sheets.to_pylist())
+    priors: dict[Headings, Prior] = {}
+    # the largest first, so that what it means serves the others with its headings
+    order = sorted(by_file, key=lambda file_id: (-sum(row["rows"] for row in by_file[file_id]), file_id))
+    for file_id in order:
         widest = max(len(json.loads(row["headings"])) for row in by_file[file_id])
         names = ", ".join(["row", *map(schema.cell_column, range(widest))])
         cells_ = query(f"SELECT {names} FROM ledger_cells WHERE file_id = '{file_id}'")
-        ledger = from_tables(by_file[file_id], cells_)
-        one = understand(ledger, known, as_of=as_of)
+        ledger = confirmed(from_tables(by_file[file_id], cells_), mappings)
+        one = understand(ledger, known, as_of=as_of, priors=priors.get)
+        priors = {**one.priors, **priors} if one.table is not None else priors
         told.append({"file_id": file_id, **one.row(", ".join(page.name for page in ledger.pages if page.name))})
         if one.table is not None and one.table.num_rows:
             ids = pa.DictionaryArray.from_arrays(pa.nulls(one.table.num_rows, pa.int32()).fill_null(0), [file_id])
             found.append(one.table.set_column(0, schema.TABLES["ledger"].arrow().field(0), ids))
     return pa.concat_tables(found).unify_dictionaries(), told
+
+
+def confirmed_mappings(sheets: Iterable[dict[str, Any]]) -> dict[Headings, Mapping]:
+    """The mapping under which a layout was given; of several that which says most."""
+    found: dict[Headings, Mapping] = {}
+    for row in sorted(sheets, key=lambda row: (row["file_id"], row["sheet"])):
+        told, headings = Mapping(**json.loads(row["told"])), tuple(json.loads(row["headings"]))
+        if _says(told) > _says(found.get(headings, Mapping())):
+            found[headings] = told
+    return found
+
+
+def _says(mapping: Mapping) -> int:
+    return len(mapping.columns) + len(mapping.kinds)
+
+
+def confirmed(ledger: Ledger, mappings: dict[Headings, Mapping]) -> Ledger:
+    """The ledger under the mapping that confirmed another with its headings, where it was given without one."""
+    told = next((mappings[tuple(page.headings)] for page in ledger.pages if tuple(page.headings) in mappings), None)
+    return replace(ledger, mapping=told) if told and not _says(ledger.mapping) else ledger
 
 
 def understood_before(ledger: pa.Table, known: Known) -> list[dict[str, Any]]:
