@@ -53,7 +53,25 @@ def cash(value: Any, charges: Any) -> str:
     ('$12,400 expected cash ($31,000 in charges)', '$31,000 in charges')
     """
     beside = f"{usd(charges)} in charges"
-    return beside if _missing(value) or not float(value) else f"{usd(value)} expected cash ({beside})"
+    return f"{usd(value)} expected cash ({beside})" if worth(value, 0) else beside
+
+
+def cash_note(value: Any, charges: Any) -> str:
+    """What a figure of `worth` is, for the small print under it.
+
+    >>> cash_note(12400, 31000), cash_note(None, 31000)
+    ('expected cash of $31,000 in charges', 'in charges')
+    """
+    return f"expected cash of {usd(charges)} in charges" if worth(value, 0) else "in charges"
+
+
+def worth(value: Any, charges: Any) -> float:
+    """Expected cash, or the charges where nobody knows what payers allow: what findings are weighed by.
+
+    >>> worth(12400, 31000), worth(float("nan"), 31000)
+    (12400.0, 31000.0)
+    """
+    return float(charges) if _missing(value) or not float(value) else float(value)
 
 
 def share(value: Any) -> str:

@@ -22,7 +22,7 @@ FIRST, LAST = months.window(AS_OF, 12)
 
 
 def cents(con, sql: str) -> Decimal:
-    return con.execute(sql).fetchone()[0] or Decimal("0.00")
+    return con.execute(sql).fetchall()[0][0] or Decimal("0.00")
 
 
 def exact(values) -> Decimal:
@@ -60,13 +60,13 @@ def test_no_open_balance_is_counted_twice(demo_con):
     assert len(opened) and opened["claim_number"].is_unique
 
 
-def test_findings_are_ten_by_dollars_with_owner_fix_and_confidence(demo_con):
+def test_findings_are_ten_by_expected_cash_with_owner_fix_and_confidence(demo_con):
     evidence = audit.evidence(demo_con, **YEAR)
     found = audit.findings(evidence)
     assert found["number"].tolist() == list(range(1, 11))
-    assert found["amount"].is_monotonic_decreasing
-    rest = evidence.groupby(["kind", "cause"])["amount"].sum().nlargest(11)
-    assert found["amount"].iloc[-1] >= rest.iloc[10]
+    assert found["cash"].is_monotonic_decreasing
+    rest = evidence.groupby(["kind", "cause"])["cash"].sum().nlargest(11)
+    assert found["cash"].iloc[-1] >= rest.iloc[10]
     assert found[["owner", "fix", "mostly", "why_sure"]].map(lambda text: bool(text.strip())).all(axis=None)
 
 

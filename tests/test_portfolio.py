@@ -131,7 +131,7 @@ def told(store) -> portfolio.Profiles:
 
 def test_a_profile_agrees_with_the_practices_own_pages(told, demo_con):
     year = "BETWEEN DATE '2025-11-01' AND DATE '2026-10-31'"
-    ask = lambda sql: float(demo_con.execute(sql).fetchone()[0])  # noqa: E731
+    ask = lambda sql: float(demo_con.execute(sql).fetchall()[0][0])  # noqa: E731
     row = portfolio.ranking(told, as_of=AS_OF, months=12).set_index("practice").loc["riverbend"]
     assert row["decided"] == ask(f"SELECT count(*) FROM claims WHERE first_decided_on {year}")
     assert row["denied"] == ask(f"SELECT count(*) FROM claims WHERE initially_denied AND first_decided_on {year}")

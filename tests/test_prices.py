@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal as D
 from pathlib import Path
@@ -11,11 +12,15 @@ import pytest
 from conftest import AS_OF, envelope
 
 from rcm_analysis.claims import derive, prices
+from rcm_analysis.compare import audit
 from rcm_analysis.intake import ingest
+from rcm_analysis.measures import by_month
+from rcm_analysis.pages import denial_overview, practice_audit, write_offs
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine, steps
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
+from rcm_analysis.trends import signals
 
 ENOUGH_MEDIAN, ENOUGH_LINES = 0.03, 5  # off by no more than that where there are so many earlier payments
 
@@ -220,16 +225,18 @@ def test_the_sums_of_claims_are_those_of_their_denials(demo_con):
         SELECT count(*), count(c.expected_allowed) FROM claims c LEFT JOIN (
             SELECT claim_number, sum(expected_allowed) AS allowed, sum(expected_cash) AS cash FROM denials WHERE is_first GROUP BY 1) d
             USING (claim_number)
-        WHERE c.expected_allowed IS DISTINCT FROM d.allowed OR c.expected_cash IS DISTINCT FROM d.cash""").fetchone()
+        WHERE c.expected_allowed IS DISTINCT FROM d.allowed OR c.expected_cash IS DISTINCT FROM d.cash""").fetchall()[0]
     assert different == (0, 0)
-    (found,) = demo_con.execute("SELECT count(expected_allowed) FROM claims WHERE initially_denied").fetchone()
+    (found,) = demo_con.execute("SELECT count(expected_allowed) FROM claims WHERE initially_denied").fetchall()[0]
     assert found > 200
 
 
 def test_cash_and_bounds_keep_their_order(demo_con):
     wrong = demo_con.execute("""
         SELECT count(*) FROM denials WHERE expected_cash < 0 OR expected_cash > expected_allowed OR expected_lower > expected_allowed
-            OR expected_upper < expected_allowed OR expected_lines < 1 OR (expected_basis IS NULL) <> (expected_allowed IS NULL)""").fetchone()
+            OR expected_upper < expected_allowed OR expected_lines < 1 OR (expected_basis IS NULL) <> (expected_allowed IS NULL)""").fetchall()[
+        0
+    ]
     assert wrong == (0,)
 
 
@@ -307,3 +314,66 @@ def test_every_modifier_that_changes_a_price_says_why():
     )
     assert prices.priced(["59 26", "RH"])["price_modifiers"].tolist() == ["26", ""]
     assert prices.priced([])["price_modifiers"].tolist() == []
+
+
+# --- what pages say of it ---
+
+
+def test_findings_tell_expected_cash_first_and_charges_beside(demo_con):
+    reasons, flow = by_month.denial_reasons(demo_con, months=12), by_month.waterfall(demo_con)
+    leaves = by_month.write_offs_by_leaf(demo_con, months=12)
+    for finding in (
+        denial_overview.biggest_reason(reasons),
+        denial_overview.outcomes(demo_con, flow),
+        write_offs.given_up(demo_con, leaves),
+        write_offs.largest_loss(leaves),
+    ):
+        cash, charges = map(
+            dollars, re.search(r"(\$[\d,]+) expected cash \((\$[\d,]+) in charges\)", finding.sentence).groups()
+        )
+        assert 0 < cash < charges
+    top = denial_overview.biggest_reason(reasons)
+    assert top.amount_usd == pytest.approx(float(reasons["expected_cash"].iloc[0]))
+
+
+def dollars(text: str) -> float:
+    return float(text.strip("$").replace(",", ""))
+
+
+def test_without_payments_findings_speak_of_charges_alone():
+    table = pd.DataFrame([{"category": "authorization", "claims": 3, "denied_amount": 300.0, "expected_cash": float("nan"), "share": 1.0,
+                           "owner": "biller", "fix": "Ask."}])  # fmt: skip
+    finding = denial_overview.biggest_reason(table)
+    assert finding.amount_usd == 300 and ", $300 in charges. Owner" in finding.sentence
+
+
+def test_write_offs_expect_no_more_than_the_refused_lines_and_a_debt_what_it_is(demo_con):
+    wrong = demo_con.execute("""
+        SELECT count(*) FROM write_offs w JOIN claims c USING (claim_number)
+        WHERE (w.leaf IN ('contractual', 'regulatory') AND w.expected_allowed IS NOT NULL)
+            OR (w.leaf IN ('bad_debt', 'charity', 'small_balance') AND w.expected_allowed <> w.amount)
+            OR abs(w.expected_allowed) > abs(w.amount) + 0.005""").fetchall()[0]
+    assert wrong == (0,)
+    over = demo_con.execute("""
+        SELECT count(*) FROM (SELECT w.claim_number, sum(w.expected_allowed) AS told FROM write_offs w JOIN write_off_leaves USING (leaf)
+            WHERE w.remit_category IS NOT NULL AND w.root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') GROUP BY 1) t
+        JOIN claims c USING (claim_number) WHERE told > c.expected_allowed + 0.02""").fetchall()[0]
+    assert over == (0,)
+
+
+def test_the_audit_is_in_the_order_of_expected_cash(demo_con):
+    evidence = audit.evidence(demo_con, months=12)
+    found = audit.findings(evidence)
+    assert found["cash"].is_monotonic_decreasing and (found["cash"] < found["amount"]).any()
+    finding = practice_audit.answer(demo_con, found, evidence)
+    assert "expected cash ($" in finding.sentence and finding.amount_usd == pytest.approx(found["cash"].sum())
+    unknown = audit.findings(evidence.drop(columns="cash"))
+    assert unknown["amount"].is_monotonic_decreasing
+
+
+def test_a_change_tells_expected_cash_beside_its_charges():
+    row = {"kind": "step", "first_month": "2026-03", "last_month": "2026-06", "before": 0.1, "after": 0.2, "ongoing": True,
+           "excess_count": 12.0, "excess_amount_usd": 3100.0, "excess_cash_usd": 1240.0, "after_count": 30, "after_cases": 150}  # fmt: skip
+    said = signals.headline(row, {"payer_name": "ACME"})
+    assert said.endswith("about 12 denials or $1,240 expected cash ($3,100 in charges) more than before.")
+    assert signals.headline(row | {"excess_cash_usd": 0.0}, {}).endswith("or $3,100 in charges more than before.")

@@ -82,7 +82,7 @@ def test_the_index_tells_rate_reason_and_avoidable_dollars(demo_report, demo_con
     lost = demo_con.execute(
         "SELECT sum(amount) FROM write_offs WHERE root = 'unnecessary' AND posted_on >= DATE '2025-11-01'"
     ).fetchall()[0][0]
-    assert f"${lost:,.0f} of it" in text
+    assert f"expected cash (${lost:,.0f} in charges) of it" in text
     assert "The biggest reason" in text
     heads = ["What changed", "What it costs", "What to do this week"]
     places = [text.index(f">{head}</h2>") for head in heads]

@@ -48,6 +48,8 @@ NUMBERS = (
     "share",
     "preventable_share",
     "preventable_amount",
+    "expected_cash",
+    "preventable_cash",
     "recovered_share",
     "stability",
 )
@@ -97,7 +99,7 @@ def find_clusters(
     """Clusters and their members.
 
     `denials` has one row per denial; `claim_number`, `line_number`, `month`, `owner`, `fix`, `preventable`, `recovered`
-    are used where there. `exposure` has the same feature columns, one row per decided line, denied or not; without it the
+    and `expected_cash` are used where there. `exposure` has the same feature columns, one row per decided line, denied or not; without it the
     expected share of a value is its share of all denials. `clusters` overrides the number of clusters. `earlier` is the
     `cluster_members` of an earlier run, whose ids are kept. Raises KeyError for a column that is not there.
 

@@ -21,7 +21,7 @@ SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "re
                   "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter ",
                   "reason_text": "the text says "}  # fmt: skip
 COLUMNS = ("cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
-           "preventable_share", "preventable_amount", "recovered_share", "examples")  # fmt: skip
+           "preventable_share", "preventable_amount", "expected_cash", "preventable_cash", "recovered_share", "examples")  # fmt: skip
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")
 MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
 MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
@@ -74,6 +74,7 @@ def _row(
     money: np.ndarray, months: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     part, dollars = table[inside], money[inside]
+    cash = part["expected_cash"].fillna(0).to_numpy(float) if "expected_cash" in part else np.zeros(len(part))
     conditions = _conditions(inside, encoded, usual)
     trend = part["month"].value_counts().reindex(months, fill_value=0) if months else pd.Series(dtype=int)
     prevent = part["preventable"].eq("yes").to_numpy() if "preventable" in part else np.zeros(len(part), bool)
@@ -85,7 +86,8 @@ def _row(
         "share": len(part) / max(len(table), 1), "trend": json.dumps({m: int(n) for m, n in trend.items()}),
         "owner": _commonest(part, "owner"), "fix": _commonest(part, "fix"), "features": json.dumps(conditions),
         "preventable_share": float(prevent.mean()) if len(part) and "preventable" in part else np.nan,
-        "preventable_amount": round(float(dollars[prevent].sum()), 2), "recovered_share": recovered, "examples": " ".join(map(str, examples)),
+        "preventable_amount": round(float(dollars[prevent].sum()), 2), "expected_cash": round(float(cash.sum()), 2),
+        "preventable_cash": round(float(cash[prevent].sum()), 2), "recovered_share": recovered, "examples": " ".join(map(str, examples)),
     }  # fmt: skip
 
 

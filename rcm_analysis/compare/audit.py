@@ -1,4 +1,4 @@
-"""The audit of a practice in one day: the ten findings by dollars, their claims, and published figures to compare with.
+"""The audit of a practice in one day: the ten findings by expected cash, their claims, and published figures to compare with.
 
 A dollar is in one finding at most, so the findings may be added up: a posting belongs to its write-off leaf, an open
 balance to the denial that holds it, a rejected claim to the rejection. Functions take a connection on which
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rcm_analysis.measures.by_month import OPEN_CASH
 from rcm_analysis.reference import codes
 from rcm_analysis.stats import wilson
 
@@ -28,58 +29,62 @@ FITS = "same kind and year"
 def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Every claim that an audit counts, with what of it is lost or open (USD), and how sure the cause is.
 
-    kind  cause          label                  claim_number  payer_name  amount  on          sure
-    lost  timely_filing  filed too late         C10482        UNISON      212.40  2026-03-04  high
+    kind  cause          label                  claim_number  payer_name  amount  cash   on          sure
+    lost  timely_filing  filed too late         C10482        UNISON      212.40  84.10  2026-03-04  high
 
     Lost: unnecessary write-offs posted in the last `months` whole months. Open: as of the day. `sure` is high where the
     ledger's words and the remittance agree or an open denial says its reason itself, medium where only one of them speaks
-    or they differ, low where the loss is inferred from a deadline that has passed.
+    or they differ, low where the loss is inferred from a deadline that has passed. `cash` is what payers would have allowed of
+    what is lost or rejected, and what working an open denial is expected to bring.
     """
     first, last = view.window(months)
     table = view.execute(f"""
         SELECT '{LOST}' AS kind, w.leaf AS cause, f.label, w.owner, w.fix,
             CASE WHEN l.leaf = w.leaf THEN w.remit_category END AS category, w.claim_number, c.payer_name, c.location,
-            c.carc, w.amount, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
+            c.carc, w.amount, w.expected_allowed AS cash, w.posted_on AS on, CASE WHEN w.basis = 'inferred' THEN 'low'
                 WHEN l.leaf = w.leaf AND NOT w.mismatch AND w.told_by <> 'evidence' THEN 'high' ELSE 'medium' END AS sure
         FROM write_offs w JOIN write_off_leaves f USING (leaf) LEFT JOIN category_leaves l ON l.category = w.remit_category
         LEFT JOIN claims c ON c.claim_number = w.claim_number
         WHERE w.root = 'unnecessary' AND w.posted_on BETWEEN DATE '{first}' AND DATE '{last}'
         UNION ALL
         SELECT '{AT_STAKE}', coalesce(c.category, 'other'), replace(coalesce(c.category, 'other'), '_', ' '), t.owner, t.fix,
-            c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, c.last_denied_on,
+            c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, least(o.expected_cash, c.open_balance), c.last_denied_on,
             CASE WHEN c.carc IS NULL THEN 'medium' ELSE 'high' END
         FROM claims c LEFT JOIN (SELECT claim_number, max_by(owner, (decided_on, denied_amount, owner)) AS owner, max_by(fix, (decided_on, denied_amount, owner)) AS fix
             FROM troubled_lines WHERE NOT is_partial GROUP BY claim_number) t USING (claim_number)
+        LEFT JOIN {OPEN_CASH} o ON o.claim_number = c.claim_number
         WHERE c.state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') AND c.open_balance > 0
         UNION ALL
         SELECT '{REJECTED}', 'rejected', 'never accepted by the payer', 'biller', r.fix, NULL, r.claim_number, r.payer_name,
-            r.location, r.code, r.open_balance, r.rejected_on, 'high'
+            r.location, r.code, r.open_balance, r.expected_allowed, r.rejected_on, 'high'
         FROM rejected_claims r JOIN claims c USING (claim_number) WHERE r.open_balance > 0 AND c.state = 'rejected'
     """).df()  # fmt: skip
-    table["amount"] = table["amount"].astype(float)
+    table = table.astype({"amount": float, "cash": float})
     return table.sort_values(
         ["kind", "cause", "amount", "claim_number"], ascending=[True, True, False, True], ignore_index=True
     )
 
 
-def by_kind(evidence: pd.DataFrame) -> pd.Series:
-    """Dollars by kind, always all three: lost, open after denial, rejected and not sent again.
+def by_kind(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Charges and expected cash by kind, always all three: lost, open after denial, rejected and not sent again.
 
-    lost                       18201.50
-    open after denial          40102.00
-    rejected, not sent again       0.00
+                               amount    cash
+    lost                       18201.50  8120.10
+    open after denial          40102.00  9814.00
+    rejected, not sent again       0.00     0.00
     """
-    return evidence.groupby("kind")["amount"].sum().reindex([LOST, AT_STAKE, REJECTED], fill_value=0.0)
+    return evidence.groupby("kind")[["amount", "cash"]].sum().reindex([LOST, AT_STAKE, REJECTED], fill_value=0.0)
 
 
 def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
-    """The largest findings by dollars from `evidence`, numbered from 1.
+    """The largest findings by expected cash from `evidence`, numbered from 1; by charges where no payment tells prices.
 
-    number  kind  cause          label           claims  amount    owner   fix                      where_most  confidence
-    1       lost  timely_filing  filed too late  212     48201.10  biller  Send first claims ...    UNISON 61%  high
+    number  kind  cause          label           claims  amount    cash      owner   fix                      where_most  confidence
+    1       lost  timely_filing  filed too late  212     48201.10  19110.40  biller  Send first claims ...    UNISON 61%  high
 
     Confidence is that of most of its dollars, and never high with fewer than five claims.
     """
+    found = found if "cash" in found else found.assign(cash=0.0)
     rows = [_finding(kind, cause, part) for (kind, cause), part in found.groupby(["kind", "cause"])]
     columns = [
         "kind",
@@ -88,6 +93,7 @@ def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
         "category",
         "claims",
         "amount",
+        "cash",
         "owner",
         "fix",
         "mostly",
@@ -95,20 +101,21 @@ def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
         "why_sure",
     ]
     table = pd.DataFrame(rows, columns=columns)
-    table = table[table["amount"] > 0].sort_values(["amount", "kind", "cause"], ascending=[False, True, True])
+    order = ["cash", "amount", "kind", "cause"] if table["cash"].gt(0).any() else ["amount", "kind", "cause"]
+    table = table[table["amount"] > 0].sort_values(order, ascending=[name in ("kind", "cause") for name in order])
     table = table.head(top).reset_index(drop=True)
     return table.assign(number=range(1, len(table) + 1))
 
 
 def _finding(kind: str, cause: str, part: pd.DataFrame) -> dict:
-    claims, amount = part["claim_number"].nunique(), round(part["amount"].sum(), 2)
+    claims, amount, cash = part["claim_number"].nunique(), round(part["amount"].sum(), 2), round(part["cash"].sum(), 2)
     by_sure = part.groupby("sure")["amount"].sum()
     sure = (
         "low" if by_sure.get("low", 0) * 2 >= amount else "high" if by_sure.get("high", 0) * 2 >= amount else "medium"
     )
     confidence = "medium" if sure == "high" and claims < FEWEST else sure
     return {"kind": kind, "cause": cause, "label": part["label"].iloc[0], "category": _commonest(part["category"]), "claims": claims,
-            "amount": amount, "owner": _commonest(part["owner"]) or "biller", "fix": _commonest(part["fix"]) or "Find the reason first.",
+            "amount": amount, "cash": cash, "owner": _commonest(part["owner"]) or "biller", "fix": _commonest(part["fix"]) or "Find the reason first.",
             "mostly": _mostly(part), "confidence": confidence, "why_sure": _why(kind, sure, claims)}  # fmt: skip
 
 
@@ -229,7 +236,7 @@ def comparisons(view: View, *, months: int | None = None, kind: str) -> pd.DataF
         denied, decided, top, bottom = view.execute(
             f"SELECT count(*) FILTER (WHERE initially_denied), count(*), {numerator}, {denominator} FROM claims "
             f"WHERE (? = '' OR payer_class = ?) AND {about} AND first_decided_on BETWEEN DATE '{first}' AND DATE '{last}'",
-            [payer_class, payer_class]).fetchone()  # fmt: skip
+            [payer_class, payer_class]).fetchall()[0]  # fmt: skip
         rows.append({"what": what, "denied": denied, "decided": decided, "value": float(top) / float(bottom) if bottom else None, "published": f"{_span(published)}, {published['year']}",
                      "low": published["low"], "high": published["high"], "fit": published["fit"], "method": published["method"],
                      "counts": published["unit"] == "share of claims", "same": published["kind"] == kind,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
+# What is expected of each claim's refused lines that are open, in USD
+OPEN_CASH = (
+    "(SELECT claim_number, sum(expected_cash) AS expected_cash FROM denials "
+    "WHERE is_first AND outcome IN ('open', 'open_past_window') GROUP BY claim_number)"
+)
 
 
 def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.DataFrame:
@@ -235,13 +240,13 @@ def denied_by(view: View, dimension: str, *, months: int | None = None) -> pd.Da
 
 
 def denial_reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
-    """First denials by category: claims, denied_amount, share, top code, owner and fix of the most frequent code."""
-    table = _frame(view, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, mode(c.carc) AS carc, "
+    """First denials by category: claims, denied_amount, expected_cash, share, top code, owner and fix of the most frequent code."""
+    table = _frame(view, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, sum(t.expected_cash) AS expected_cash, mode(c.carc) AS carc, "
                    "mode(t.owner) AS owner, mode(t.fix) AS fix, sum(CASE WHEN t.preventable = 'yes' THEN 1 ELSE 0 END) AS preventable "
-                   "FROM claims c LEFT JOIN (SELECT claim_number, max_by(owner, (denied_amount, line_number)) AS owner, "
+                   "FROM claims c LEFT JOIN (SELECT claim_number, sum(expected_cash) AS expected_cash, max_by(owner, (denied_amount, line_number)) AS owner, "
                    "max_by(fix, (denied_amount, line_number)) AS fix, max_by(preventable, (denied_amount, line_number)) AS preventable "
                    f"FROM denials WHERE at_first_decision AND NOT is_partial GROUP BY claim_number) t USING (claim_number) WHERE c.initially_denied AND {_between('c.first_decided_on', view, months)} "
-                   "GROUP BY c.category", ("denied_amount",))  # fmt: skip
+                   "GROUP BY c.category", ("denied_amount", "expected_cash"))  # fmt: skip
     table = table.assign(share=table["claims"] / max(table["claims"].sum(), 1))
     return table.sort_values(["claims", "category"], ascending=[False, True], ignore_index=True)
 
@@ -253,43 +258,45 @@ def payer_by_category(view: View, *, months: int | None = None) -> pd.DataFrame:
 
 
 def waterfall(view: View, *, months: int | None = None) -> pd.DataFrame:
-    """Where initially denied charges went: outcome, claims, amount; the outcomes add up to what was denied.
+    """Where initially denied charges went: outcome, claims, amount, expected_cash; the outcomes add up to what was denied.
 
     Each line refused in the first decision has one outcome: paid after all, moved to the patient, given up by the
     practice's own posting, or still open. A claim counts once under each outcome of its lines.
     """
     outcome = (f"CASE WHEN d.outcome IN ('recovered', 'partly_recovered') THEN '{RECOVERED}' WHEN d.outcome = 'patient' THEN '{PATIENT}' "
                f"WHEN d.outcome = 'lost' THEN '{LOST}' ELSE '{OPEN}' END")  # fmt: skip
-    table = _frame(view, f"SELECT {outcome} AS outcome, count(DISTINCT claim_number) AS claims, sum(d.denied_amount) AS amount "
+    table = _frame(view, f"SELECT {outcome} AS outcome, count(DISTINCT claim_number) AS claims, sum(d.denied_amount) AS amount, sum(d.expected_cash) AS expected_cash "
                    "FROM denials d JOIN claims c USING (claim_number) WHERE d.at_first_decision AND NOT d.is_partial "
-                   f"AND {_between('c.first_decided_on', view, months)} GROUP BY 1", ("amount",))  # fmt: skip
+                   f"AND {_between('c.first_decided_on', view, months)} GROUP BY 1", ("amount", "expected_cash"))  # fmt: skip
     table = table.set_index("outcome").reindex([RECOVERED, PATIENT, OPEN, LOST], fill_value=0).reset_index()
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01))
 
 
 def largest_open(view: View) -> pd.DataFrame:
-    """Open denied claims by balance: what to work first until there is a risk model."""
-    return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, open_balance, state FROM claims "
-                  "WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') ORDER BY open_balance DESC, claim_number",
-                  ("open_balance",))  # fmt: skip
+    """Open denied claims by expected cash, then by balance: what to work first where no risk model tells."""
+    return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, o.expected_cash, open_balance, state "
+                  f"FROM claims LEFT JOIN {OPEN_CASH} o USING (claim_number) "
+                  "WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') "
+                  "ORDER BY o.expected_cash DESC NULLS LAST, open_balance DESC, claim_number",
+                  ("expected_cash", "open_balance"))  # fmt: skip
 
 
 def rejected_claims(view: View) -> pd.DataFrame:
     """Rejected and never accepted or sent again: open balance in USD and days to the filing deadline, nearest first."""
     return _frame(view, "SELECT r.*, c.written_off FROM rejected_claims r JOIN claims c USING (claim_number) "
                   "ORDER BY r.open_balance <= 0, r.days_left < 0, r.days_left, r.open_balance DESC, r.claim_number",
-                  ("charge", "open_balance", "written_off"))  # fmt: skip
+                  ("charge", "open_balance", "written_off", "expected_allowed"))  # fmt: skip
 
 
 # --- what is given up ----------------------------------------------------------------------------------------------
 
 
 def write_offs_by_leaf(view: View, *, months: int | None = None) -> pd.DataFrame:
-    """root, leaf, label, postings, claims, amount, share of all, owner, fix; contractual and regulatory included."""
+    """root, leaf, label, postings, claims, amount, expected_allowed, share of all, owner, fix; contractual and regulatory included."""
     table = _frame(view, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
-                   "sum(amount) AS amount, mode(w.owner) AS owner, mode(w.fix) AS fix FROM write_offs w "
+                   "sum(amount) AS amount, sum(expected_allowed) AS expected_allowed, mode(w.owner) AS owner, mode(w.fix) AS fix FROM write_offs w "
                    f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', view, months)} GROUP BY w.root, w.leaf, f.label",
-                   ("amount",))  # fmt: skip
+                   ("amount", "expected_allowed"))  # fmt: skip
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01)).sort_values(
         ["amount", "leaf"], ascending=[False, True], ignore_index=True
     )
@@ -315,9 +322,9 @@ def write_offs_by_payer(view: View, *, months: int | None = None) -> pd.DataFram
 
 def mismatches(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Denials that the ledger posted as contractual: claim, date, amount, the practice's words, the remittance's category."""
-    return _frame(view, "SELECT w.claim_number, c.payer_name, w.posted_on, w.amount, w.code, w.reason, w.remit_category, w.leaf "
+    return _frame(view, "SELECT w.claim_number, c.payer_name, w.posted_on, w.amount, w.expected_allowed, w.code, w.reason, w.remit_category, w.leaf "
                   f"FROM write_offs w JOIN claims c USING (claim_number) WHERE w.mismatch AND {_between('w.posted_on', view, months)} "
-                  "ORDER BY w.amount DESC, w.claim_number", ("amount",))  # fmt: skip
+                  "ORDER BY w.amount DESC, w.claim_number", ("amount", "expected_allowed"))  # fmt: skip
 
 
 def words_not_understood(view: View, *, months: int | None = None) -> pd.DataFrame:

@@ -64,6 +64,9 @@ COLUMNS = {
     "brier": Column("Brier"),
     "carc": Column("Commonest code", "text", "claim adjustment reason code"),
     "cases": Column("n", "count"),
+    "cash": Column(
+        "Expected cash", "usd0", "what payers allow of it; of open denials, times how often the like were paid"
+    ),
     "category": Column("Reason", "words"),
     "chance": Column("Told", "share"),
     "changes": Column("Rising", "count", "changes for the worse still going on"),
@@ -89,9 +92,13 @@ COLUMNS = {
     "error": Column("Mean error", "count"),
     "examples": Column("Claims to look at"),
     "excess_amount_usd": Column("Charges", "usd0", "charges of the excess"),
+    "excess_cash_usd": Column("Expected cash", "usd0", "expected cash of the excess"),
     "excess_count": Column("Excess", "count", "denials beyond the level before"),
     "excess_usd": Column("Beyond the others", "usd0", "charges denied beyond what the others' rates would give"),
     "expected": Column("Usual share", "share"),
+    "expected_allowed": Column(
+        "Expected cash", "usd0", "what payers allow for the like; a patient's debt is what it is"
+    ),
     "expected_cash": Column(
         "Expected cash",
         "usd0",
@@ -185,7 +192,8 @@ COLUMNS = {
     "precision": Column("Denied of held", "share"),
     "precision_lower": Column("at least", "share"),
     "predicts": Column("Predicts"),
-    "preventable_amount": Column("Preventable", "usd0"),
+    "preventable_amount": Column("Preventable", "usd0", "charges"),
+    "preventable_cash": Column("Preventable cash", "usd0", "expected cash of the preventable denials"),
     "procedure": Column("Procedure"),
     "published": Column("Published"),
     "q_value": Column("q", "small", "share of false ones to expect among changes at least this clear"),

@@ -20,9 +20,9 @@ TOLD = 3  # clusters that have a sentence of their own
 
 
 def ranked(found: pd.DataFrame) -> pd.DataFrame:
-    """The clusters that have denials now, most preventable dollars first; `found` as from `grouping.of_practice`."""
+    """The clusters that have denials now, most preventable cash first; `found` as from `grouping.of_practice`."""
     now = found[~found["cluster_id"].eq(UNCLUSTERED) & found["denials"].gt(0)]
-    return now.sort_values("preventable_amount", ascending=False)
+    return now.sort_values(["preventable_cash", "preventable_amount"], ascending=False)
 
 
 def largest(view: View, clusters: pd.DataFrame, members: pd.DataFrame) -> list[Finding]:
@@ -36,11 +36,11 @@ def largest(view: View, clusters: pd.DataFrame, members: pd.DataFrame) -> list[F
 
 def _of_cluster(row: dict, rank: int) -> Finding:
     return Finding(
-        f"{row['label']}: {words.count(row['denials'])} denied lines, {words.usd(row['denied_amount'])} denied, "
-        f"{words.usd(row['preventable_amount'])} of it preventable; {words.share(row['recovered_share'])} of its claims were paid later. "
+        f"{row['label']}: {words.count(row['denials'])} denied lines, {words.cash(row['expected_cash'], row['denied_amount'])}, "
+        f"{words.cash(row['preventable_cash'], row['preventable_amount'])} of it preventable; {words.share(row['recovered_share'])} of its claims were paid later. "
         f"Owner: {row['owner']}. {row['fix']}",
         rank=rank,
-        amount_usd=row["preventable_amount"],
+        amount_usd=words.worth(row["preventable_cash"], row["preventable_amount"]),
     )
 
 
@@ -67,13 +67,13 @@ def key_figures(found: pd.DataFrame, members: pd.DataFrame) -> Numbers:
 def clusters(table: pd.DataFrame) -> Table:
     """Each cluster with its owner and its fix."""
     columns = named(
-        "cluster_id label denials denied_amount preventable_amount recovered_share status stable owner fix examples",
+        "cluster_id label denials expected_cash denied_amount preventable_cash recovered_share status stable owner fix examples",
         label="What they share",
         denied_amount="Denied",
         status="Course",
     )
     shown = table.assign(stable=table["stability"].map("{:.2f}".format))
-    return Table(shown, "clusters", "Clusters of denials, most preventable dollars first", columns, rows=40)
+    return Table(shown, "clusters", "Clusters of denials, most preventable cash first", columns, rows=40)
 
 
 def profiles(profile: pd.DataFrame) -> Table:

@@ -50,9 +50,9 @@ def biggest_reason(reasons: pd.DataFrame) -> Finding | None:
     top = biggest(reasons, "category")
     return Finding(
         f"The biggest reason of the last twelve months is {words.words(top['category'])}: {words.count(top['claims'])} claims, "
-        f"{words.share(top['share'])} of all first denials, {words.usd(top['denied_amount'])} of charges. Owner: {top['owner']}. {top['fix']}",
+        f"{words.share(top['share'])} of all first denials, {words.cash(top['expected_cash'], top['denied_amount'])}. Owner: {top['owner']}. {top['fix']}",
         rank=2,
-        amount_usd=float(top["denied_amount"]),
+        amount_usd=words.worth(top["expected_cash"], top["denied_amount"]),
     )
 
 
@@ -62,10 +62,10 @@ def outcomes(view: View, flow: pd.DataFrame) -> Finding | None:
         return None
     parts = flow.set_index("outcome")
     return Finding(
-        f"Of {words.usd(flow['amount'].sum())} denied at first in {view.months} months, {words.share(parts.loc['recovered', 'share'])} was recovered, "
-        f"{words.share(parts.loc['lost', 'share'])} is lost and {words.usd(parts.loc['still open', 'amount'])} is still open.",
+        f"Of {words.usd(flow['amount'].sum())} in charges denied at first in {view.months} months, {words.share(parts.loc['recovered', 'share'])} was recovered, "
+        f"{words.share(parts.loc['lost', 'share'])} is lost and {words.cash(*parts.loc['still open', ['expected_cash', 'amount']])} is still open.",
         rank=4,
-        amount_usd=float(parts.loc["lost", "amount"]),
+        amount_usd=words.worth(*parts.loc["lost", ["expected_cash", "amount"]]),
         of_ledger=True,
     )
 
@@ -93,7 +93,11 @@ def key_figures(rate: pd.DataFrame, dollars: pd.DataFrame, reasons: pd.DataFrame
                 words.words(top["category"]),
                 of_reason if len(reasons) else "nothing denied at first in 12 months",
             ),
-            ("Still open", words.usd(left["amount"]), f"charges of {words.count(left['claims'])} denied claims"),
+            (
+                "Still open",
+                words.usd(words.worth(left["expected_cash"], left["amount"])),
+                f"{words.cash_note(left['expected_cash'], left['amount'])}, {words.count(left['claims'])} denied claims",
+            ),
         ],
         headline=(0, 2, 3),
         of_ledger=(3,),
@@ -129,7 +133,7 @@ def reasons_chart(view: View, reasons: pd.DataFrame) -> Figure:
 
 def reasons(view: View, table: pd.DataFrame) -> Table:
     """Each reason with its owner and its fix."""
-    columns = named("category claims share denied_amount carc owner fix")
+    columns = named("category claims share expected_cash denied_amount carc owner fix")
     return Table(table, "denial_reasons", f"Reasons of first denials, twelve months to {view.month}", columns, rows=20)
 
 
@@ -182,14 +186,17 @@ def waterfall(view: View, flow: pd.DataFrame) -> Figure:
 
 
 def open_denials(table: pd.DataFrame) -> Table:
-    """Open denied claims by balance."""
-    columns = named("claim_number payer_name category carc rarc last_denied_on open_balance state", carc=Column("CARC"))
-    return Table(table, "open_denials", "Open denied claims, largest balance first", columns)
+    """Open denied claims by expected cash."""
+    columns = named(
+        "claim_number payer_name category carc rarc last_denied_on expected_cash open_balance state",
+        carc=Column("CARC"),
+    )
+    return Table(table, "open_denials", "Open denied claims, most expected cash first", columns)
 
 
 def rejected_claims(table: pd.DataFrame) -> Table:
     """Rejected claims that were not sent again, with their filing deadline."""
-    still_open = words.usd(table["open_balance"].sum())
+    still_open = words.cash(table["expected_allowed"].sum(), table["open_balance"].sum())
     title = f"Rejected and not sent again: {words.count(len(table))} claims, {still_open} still open"
     columns = named(
         "claim_number payer_name rejected_on reason open_balance written_off filing_deadline days_left fix",

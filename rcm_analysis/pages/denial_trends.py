@@ -24,7 +24,7 @@ WAITED = 7  # months of waiting that are drawn
 def answer(found: pd.DataFrame, *, months: int, decided: int) -> Finding:
     """How many changes there are, and the largest; `decided` claims of the last year say whether any can be told."""
     said = answer_sentence(found, months=months, decided=decided)
-    return Finding(said, rank=3, kind="change", amount_usd=trends_signals.excess_of(found))
+    return Finding(said, rank=3, kind="change", amount_usd=words.worth(*trends_signals.excess_of(found)))
 
 
 def answer_sentence(found: pd.DataFrame, *, months: int, decided: int) -> str:
@@ -70,14 +70,15 @@ def cohort_sentence(cohorts: pd.DataFrame) -> str:
 
 def key_figures(found: pd.DataFrame, cohorts: pd.DataFrame, *, months: int) -> Numbers:
     """Changes, what they cost so far, and what is not decided yet."""
+    cost = trends_signals.excess_of(found)
     return Numbers(
         [
             ("Changes", words.count(len(found)), f"that stand out from chance, {months} months"),
             ("Still going on", words.count(found["ongoing"].sum()), "not back to the level before"),
             (
                 "Cost so far",
-                words.usd(trends_signals.excess_of(found)),
-                "charges denied beyond the level before",
+                words.usd(words.worth(*cost)),
+                f"{words.cash_note(*cost)}, denied beyond the level before",
             ),
             (
                 "Not yet decided",
@@ -100,7 +101,7 @@ def figures(signals: pd.DataFrame) -> Table:
     """Each change in figures."""
     columns = named(
         "where first_week last_month before before_lower before_upper after after_lower after_upper "
-        "excess_count excess_amount_usd q_value"
+        "excess_count excess_cash_usd excess_amount_usd q_value"
     )
     told = signals.assign(where=trends_signals.places(signals))
     return Table(told, "signals", "The same in figures", columns, rows=20)

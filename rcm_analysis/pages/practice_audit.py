@@ -18,30 +18,35 @@ if TYPE_CHECKING:
 
 def answer(view: View, found: pd.DataFrame, evidence: pd.DataFrame) -> Finding:
     """What the ten findings hold, and the largest; `found` as from `audit.findings`."""
-    amount = found["amount"].sum()
+    amount, cash = found["amount"].sum(), found["cash"].sum()
     if not len(found):
         none = "Nothing lost and nothing open after a denial is known; ingest remittances and the ledger."
         return Finding(none, rank=9, amount_usd=float(amount))
     top = found.iloc[0]
     return Finding(
-        f"The ten largest findings hold {words.usd(amount)} of {words.usd(evidence['amount'].sum())} lost in {view.months} months or still open; the largest is "
-        f"“{top['label']}” ({top['kind']}): {words.usd(top['amount'])} on {words.count(top['claims'])} claims. "
+        f"The ten largest findings hold {words.cash(cash, amount)} of {words.cash(evidence['cash'].sum(), evidence['amount'].sum())} lost in {view.months} months or still open; "
+        f"the largest is “{top['label']}” ({top['kind']}): {words.cash(top['cash'], top['amount'])} on {words.count(top['claims'])} claims. "
         f"Owner: {top['owner']}. {top['fix']}",
         rank=9,
-        amount_usd=float(amount),
+        amount_usd=words.worth(cash, amount),
         of_ledger=True,
     )
 
 
-def key_figures(view: View, sums: pd.Series, guessed: pd.Series) -> Numbers:
+def key_figures(view: View, sums: pd.DataFrame, guessed: pd.Series) -> Numbers:
     """Lost, open and rejected dollars; `sums` as from `audit.by_kind`, in its order, `guessed` from `by_month.guessed`."""
-    lost, at_stake, rejected = (words.usd(value) for value in sums)
     written_off = f"avoidable write-offs, {view.months} months to {view.month}"
+    notes = (
+        with_guesses(written_off, guessed["unnecessary"]),
+        f"can still be saved, on {view.as_of}",
+        "never in the payer's system",
+    )
+    names = ("Lost", "Open after denial", "Rejected, not sent again")
+    rows = zip(names, sums["cash"], sums["amount"], notes, strict=True)
     return Numbers(
         [
-            ("Lost", lost, with_guesses(written_off, guessed["unnecessary"])),
-            ("Open after denial", at_stake, f"can still be saved, on {view.as_of}"),
-            ("Rejected, not sent again", rejected, "never in the payer's system"),
+            (name, words.usd(words.worth(cash, charges)), f"{words.cash_note(cash, charges)}; {note}")
+            for name, cash, charges, note in rows
         ],
         of_ledger=(0, 1, 2),
     )
@@ -49,23 +54,31 @@ def key_figures(view: View, sums: pd.Series, guessed: pd.Series) -> Numbers:
 
 def chart(view: View, found: pd.DataFrame) -> Figure:
     """The findings as bars."""
-    bars = found.assign(name=found["label"] + " (" + found["kind"] + ")", words=found["amount"].map(words.usd))
+    worth = [words.worth(cash, charges) for cash, charges in zip(found["cash"], found["amount"], strict=True)]
+    bars = found.assign(
+        name=found["label"] + " (" + found["kind"] + ")", worth=worth, words=[words.usd(v) for v in worth]
+    )
     return Figure(
         common.bars(
-            bars, label="name", value="amount", text="words", title="Ten findings by dollars", unit="USD lost or open"
+            bars,
+            label="name",
+            value="worth",
+            text="words",
+            title="Ten findings by expected cash",
+            unit="USD lost or open",
         ),
         name="audit_chart",
-        alt=f"Bars of the {len(found)} largest findings by dollars",
-        caption=f"Avoidable write-offs of {view.months} months to {view.month}, and balances open on {view.as_of}.",
+        alt=f"Bars of the {len(found)} largest findings by expected cash",
+        caption=f"What payers would allow of avoidable write-offs of {view.months} months to {view.month}, and balances open on {view.as_of}.",
     )
 
 
 def findings(found: pd.DataFrame) -> Table:
     """Each finding with its owner, its fix and how sure it is."""
     columns = named(
-        "number label kind claims amount mostly owner fix confidence why_sure", kind="Money is", amount="Dollars"
+        "number label kind claims cash amount mostly owner fix confidence why_sure", kind="Money is", amount="Charges"
     )
-    return Table(found, "audit_findings", "Ten findings by dollars", columns)
+    return Table(found, "audit_findings", "Ten findings by expected cash", columns)
 
 
 def evidence_of(row: Any, evidence: pd.DataFrame) -> list[Heading | Table]:
@@ -73,14 +86,14 @@ def evidence_of(row: Any, evidence: pd.DataFrame) -> list[Heading | Table]:
     part = evidence[(evidence["kind"] == row.kind) & (evidence["cause"] == row.cause)]
     title = f"Evidence for {row.number}: the largest of {words.count(row.claims)} claims"
     columns = named(
-        "claim_number payer_name location carc amount on sure",
+        "claim_number payer_name location carc cash amount on sure",
         carc=Column("Code", "text", "the claim's driving code"),
-        amount="Dollars",
+        amount="Charges",
         on=Column("Date", "date", "posted, denied or rejected on"),
     )
     label = row.label[:1].upper() + row.label[1:]
     return [
-        Heading(f"{row.number}. {label} ({row.kind}): {words.usd(row.amount)}", row.number, own_page=False),
+        Heading(f"{row.number}. {label} ({row.kind}): {words.cash(row.cash, row.amount)}", row.number, own_page=False),
         Table(part, f"audit_{row.number:02}_evidence", title, columns, rows=5),
     ]
 

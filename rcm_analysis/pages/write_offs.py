@@ -32,11 +32,12 @@ def avoidable(leaves: pd.DataFrame) -> pd.DataFrame:
 def given_up(view: View, leaves: pd.DataFrame) -> Finding:
     """What was written off beyond contracts and law, and how much of it was avoidable."""
     total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
+    cash = avoidable(leaves)["expected_allowed"].sum()
     month = words.month_name(view.month)
     if total:
         said = (
             f"In the twelve months to {month} the practice wrote off {words.usd(total)} beyond contracts and law; "
-            f"{words.usd(lost)} of it, {words.share(lost / total)}, was avoidable."
+            f"{words.cash(cash, lost)} of it, {words.share(lost / total)}, was avoidable."
         )
     elif len(leaves):
         said = f"Nothing was written off beyond contracts and law in the twelve months to {month}."
@@ -45,20 +46,22 @@ def given_up(view: View, leaves: pd.DataFrame) -> Finding:
             f"No write-off is known in the twelve months to {month}; "
             "write-offs are told by the practice's posting export (its ledger)."
         )
-    return Finding(said, rank=3, amount_usd=float(lost), of_ledger=True)
+    return Finding(said, rank=3, amount_usd=words.worth(cash, lost), of_ledger=True)
 
 
 def largest_loss(leaves: pd.DataFrame) -> Finding | None:
-    """The leaf with the most avoidable dollars, its owner and its fix."""
-    worst = biggest(avoidable(leaves), "label")
+    """The leaf with the most avoidable dollars, by expected cash, its owner and its fix."""
+    lost = avoidable(leaves)
+    order = lost["expected_allowed"].fillna(0) if lost["expected_allowed"].gt(0).any() else lost["amount"]
+    worst = biggest(lost.loc[order.sort_values(ascending=False, kind="stable").index], "label")
     if not worst["amount"] > 0:
         return None
     return Finding(
-        f"The largest avoidable loss is “{worst['label']}”: {words.usd(worst['amount'])} on {words.count(worst['claims'])} claims. "
+        f"The largest avoidable loss is “{worst['label']}”: {words.cash(worst['expected_allowed'], worst['amount'])} on {words.count(worst['claims'])} claims. "
         f"Owner: {worst['owner']}. {worst['fix']}",
         rank=5,
         kind="action",
-        amount_usd=float(worst["amount"]),
+        amount_usd=words.worth(worst["expected_allowed"], worst["amount"]),
         of_ledger=True,
     )
 
@@ -67,13 +70,13 @@ def hidden_losses(hidden: pd.DataFrame) -> Finding | None:
     """Denials that the ledger calls contractual; `hidden` as from `by_month.mismatches`."""
     if not len(hidden):
         return None
-    amount = hidden["amount"].sum()
+    amount, cash = hidden["amount"].sum(), hidden["expected_allowed"].sum()
     return Finding(
-        f"{words.usd(amount)} on {words.count(hidden['claim_number'].nunique())} denied claims were posted as contractual; "
+        f"{words.cash(cash, amount)} on {words.count(hidden['claim_number'].nunique())} denied claims were posted as contractual; "
         "they are counted under their true reason here.",
         rank=6,
         kind="caution",
-        amount_usd=float(amount),
+        amount_usd=words.worth(cash, amount),
         of_ledger=True,
     )
 
@@ -94,12 +97,17 @@ def not_confirmed(guessed: pd.Series) -> Finding | None:
 def key_figures(view: View, leaves: pd.DataFrame, rates: pd.Series, guessed: pd.Series) -> Numbers:
     """Written off, avoidable, and two rates; `rates` as from `by_month.over_months`, `guessed` from `by_month.guessed`."""
     total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
-    part = f"{words.share(lost / total)} of {words.usd(total)}, 12 months" if total else "12 months"
+    cash = avoidable(leaves)["expected_allowed"].sum()
+    part = (
+        f"{words.cash_note(cash, lost)}, {words.share(lost / total)} of what was written off, 12 months"
+        if total
+        else "12 months"
+    )
     beyond = f"twelve months to {view.month}"
     return Numbers(
         [
             ("Written off, beyond contract and law", words.usd(total), with_guesses(beyond, guessed.sum())),
-            ("Avoidable write-offs", words.usd(lost), with_guesses(part, guessed["unnecessary"])),
+            ("Avoidable write-offs", words.usd(words.worth(cash, lost)), with_guesses(part, guessed["unnecessary"])),
             (
                 "Net collection rate",
                 words.share(rates["net_collection_rate"]),
@@ -144,7 +152,7 @@ def avoidable_chart(view: View, leaves: pd.DataFrame) -> Figure:
 
 def by_leaf(view: View, leaves: pd.DataFrame) -> Table:
     """Every leaf, allowances included."""
-    columns = named("label root postings claims amount share owner fix", label="Leaf")
+    columns = named("label root postings claims expected_allowed amount share owner fix", label="Leaf")
     title = f"All write-offs, twelve months to {view.month}"
     note = "Contractual and regulatory allowances included."
     return Table(leaves, "write_offs_by_leaf", title, columns, rows=40, note=note)
@@ -158,7 +166,10 @@ def by_payer(view: View, table: pd.DataFrame) -> Table:
 
 def posted_as_contractual(hidden: pd.DataFrame) -> Table:
     """Each denial that the ledger calls contractual."""
-    columns = named("claim_number payer_name posted_on amount reason remit_category leaf", reason="Practice's words")
+    columns = named(
+        "claim_number payer_name posted_on expected_allowed amount reason remit_category leaf",
+        reason="Practice's words",
+    )
     return Table(hidden, "posted_as_contractual", "Denials posted as contractual", columns)
 
 

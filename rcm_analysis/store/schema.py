@@ -694,6 +694,11 @@ DERIVED = (
             ),
             ("owner", TEXT, "who can stop it from happening again; on ambulance trips nobody at a front desk"),
             ("fix", TEXT, "what to change"),
+            (
+                "expected_allowed",
+                MONEY,
+                "what payers would have allowed of it; a patient's debt is what it is; missing for contract and law",
+            ),
         ),
     ),
     Table(
@@ -829,6 +834,7 @@ DERIVED = (
             ("open_balance", MONEY, "what is still open of it"),
             ("filing_deadline", DAY, "last day on which the payer takes it"),
             ("days_left", COUNT, "days to the filing deadline; negative when it has passed", DAYS),
+            ("expected_allowed", MONEY, "what the payer would allow of what is open"),
         ),
     ),
     Table(
@@ -880,7 +886,8 @@ ANALYSES = (
             ("before", NUMBER, "rate before", SHARE),
             ("after", NUMBER, "rate since", SHARE),
             ("excess_count", NUMBER, "cases above what the rate before would have given", COUNTED),
-            ("excess_amount_usd", NUMBER, "their dollars", USD),
+            ("excess_amount_usd", NUMBER, "their charges", USD),
+            ("excess_cash_usd", NUMBER, "cash expected of them: 0 where no payment tells prices", USD),
             ("q_value", NUMBER, "share of false ones among signals this strong", SHARE),
             ("headline", TEXT, "the change in a sentence"),
             ("basis", TEXT, "what the months are of"),
@@ -912,6 +919,8 @@ ANALYSES = (
             ("features", TEXT, "conditions, with share, expected share and lift", JSON),
             ("preventable_share", NUMBER, "share of its denials that were preventable", SHARE),
             ("preventable_amount", NUMBER, "dollars of those", USD),
+            ("expected_cash", NUMBER, "cash expected of its denials: 0 where no payment tells prices", USD),
+            ("preventable_cash", NUMBER, "the same of those that were preventable", USD),
             ("recovered_share", NUMBER, "share of its claims that were paid later", SHARE),
             ("examples", TEXT, "claim numbers of its largest denials, separated by spaces", FREE_TEXT),
             ("stability", NUMBER, "share of resampled runs that find it again", SHARE),

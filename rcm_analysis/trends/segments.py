@@ -33,6 +33,7 @@ class Unit:
     when: np.ndarray
     y: np.ndarray
     amount: np.ndarray
+    cash: np.ndarray
     exposure_codes: dict[str, np.ndarray]
     exposure_when: np.ndarray
     n: np.ndarray
@@ -72,7 +73,7 @@ class Unit:
 
 def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequence[str], reason: Sequence[str] = (),
          periods: Sequence[str]) -> Unit:  # fmt: skip
-    """Codes the two tables; numerators have period, dimensions, numerator and amount, exposures period and denominator."""
+    """Codes the two tables; numerators have period, dimensions, numerator, amount and cash, exposures period and denominator."""
     labels, codes, exposure_codes = {}, {}, {}
     for name in (*exposure, *reason):
         both = [numerators[name], exposures[name]] if name in exposure else [numerators[name]]
@@ -80,9 +81,12 @@ def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequenc
             both = _alike(both)
         labels[name] = np.asarray(both[0].cat.categories.astype(str))
         codes[name], exposure_codes[name] = (one.cat.codes.to_numpy() for one in (both[0], both[-1]))
-    amount = numerators["amount"].to_numpy(float) if "amount" in numerators else np.zeros(len(numerators))
+    amount, cash = (
+        np.nan_to_num(numerators[name].to_numpy(float)) if name in numerators else np.zeros(len(numerators))
+        for name in ("amount", "cash")
+    )
     return Unit(tuple(exposure), tuple(reason), list(periods), labels, codes, _places(numerators["period"], periods),
-                numerators["numerator"].to_numpy(float), amount, {k: exposure_codes[k] for k in exposure},
+                numerators["numerator"].to_numpy(float), amount, cash, {k: exposure_codes[k] for k in exposure},
                 _places(exposures["period"], periods), exposures["denominator"].to_numpy(float))  # fmt: skip
 
 

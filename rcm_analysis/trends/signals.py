@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 SIGNALS = ("measure", "kind", "dimensions", "segment", "first_month", "last_month", "before", "after", "excess_count",
-           "excess_amount_usd", "q_value", "headline", "basis", "first_week", "before_lower", "before_upper", "after_lower", "after_upper",
+           "excess_amount_usd", "excess_cash_usd", "q_value", "headline", "basis", "first_week", "before_lower", "before_upper", "after_lower", "after_upper",
            "before_count", "before_cases", "after_count", "after_cases", "ongoing", "change")  # fmt: skip
 DIMENSIONS = ("payer_name", "location", "rendering_npi", "family", "procedure")
 PROCEDURE = ("family", "procedure")
@@ -52,7 +52,7 @@ ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go 
 def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float = 0.05, *, measure: str = "initial_denial_rate",
                  basis: str = "decision_month", depth: int = 3, min_count: float = 6.0) -> pd.DataFrame:  # fmt: skip
     """Changes in a table of counts: one row per period × dimension values with period, numerator, denominator and,
-    where known, amount. Periods are months (2026-01), the first days of weeks (2026-01-05), or years.
+    where known, amount and cash (what is expected of it). Periods are months (2026-01), the first days of weeks (2026-01-05), or years.
 
     `level` is the chance of any row where no rate changed. A dimension whose values all stand over the same denominator
     splits the numerator alone, as reasons do. A dimension that was redefined gives one row of the kind `definition`, and
@@ -99,7 +99,7 @@ def _definition_row(one: redefinitions.Break, table: pd.DataFrame, measure: str,
     return dict.fromkeys(SIGNALS) | {
         "measure": measure, "kind": "definition", "dimensions": one.dimension, "segment": json.dumps({one.dimension: one.shrunk}),
         "first_month": _month(one.period), "last_month": _month(last), "before": one.before, "after": one.after, "excess_count": 0.0,
-        "excess_amount_usd": 0.0, "q_value": 0.0, "headline": sentence, "basis": basis, "first_week": _week(one.period), "ongoing": True, "change": 0,
+        "excess_amount_usd": 0.0, "excess_cash_usd": 0.0, "q_value": 0.0, "headline": sentence, "basis": basis, "first_week": _week(one.period), "ongoing": True, "change": 0,
     }  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
         SELECT claim_number, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
             strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {flag} AS denied,
             CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
-            CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount,
+            CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount, expected_cash AS cash,
             CASE WHEN submitted_on IS NULL THEN 'unknown' ELSE {WAITED} END AS waited,
             {SENT} AS sent, coalesce(m.family, 'none') AS mainly
         FROM claims LEFT JOIN (SELECT f.claim_number, {FAMILY} AS family FROM decision_parts f JOIN decided_lines USING (remittance_id)
@@ -233,14 +233,16 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
         WHERE {among} AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
         SELECT claim_number, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
-            min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount
+            min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount, sum(line_cash) AS cash
         FROM (SELECT t.claim_number, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
                 r.claim_number IS NOT NULL AND NOT r.is_partial AS line_denied,
                 CASE WHEN NOT r.is_partial THEN r.category END AS line_category, CASE WHEN NOT r.is_partial THEN r.carc END AS line_carc,
-                CASE WHEN NOT r.is_partial THEN r.rarc END AS line_rarc, CASE WHEN NOT r.is_partial THEN r.charge END AS line_amount
+                CASE WHEN NOT r.is_partial THEN r.rarc END AS line_rarc, CASE WHEN NOT r.is_partial THEN r.charge END AS line_amount,
+                CASE WHEN NOT r.is_partial THEN e.expected_cash END AS line_cash
               FROM trend_claims t JOIN decision_parts f ON f.claim_number = t.claim_number AND f.in_first
               JOIN decided_lines l USING (remittance_id)
               LEFT JOIN refused_lines r ON r.remittance_id = l.remittance_id AND r.line_number = l.line_number
+              LEFT JOIN expected_lines e ON e.remittance_id = r.remittance_id AND e.line_number = r.line_number
               WHERE l.procedure IS NOT NULL)
         GROUP BY ALL""")
     return "submission_month" if by_submission else "decision_month"
@@ -251,12 +253,12 @@ def _unit(view: View, exposure: Sequence[str], periods: Sequence[str]) -> segmen
     dims = ", ".join(exposure)
     source = "trend_procedures" if "family" in exposure else "trend_claims"
     once = (f"(SELECT claim_number, period, {dims}, bool_or(denied) AS denied, min(category) AS category, min(carc) AS carc, "
-            f"min(rarc) AS rarc, sum(amount) AS amount FROM {source} GROUP BY ALL)")  # fmt: skip
+            f"min(rarc) AS rarc, sum(amount) AS amount, sum(cash) AS cash FROM {source} GROUP BY ALL)")  # fmt: skip
     exposures = view.execute(
         f"SELECT period, {dims}, count(*) AS denominator FROM {once} GROUP BY ALL ORDER BY ALL"
     ).df()
     numerators = view.execute(
-        f"SELECT period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount FROM {once} "
+        f"SELECT period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
         "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
     return segments.unit(numerators, exposures, exposure=exposure, reason=("category", "carc", "rarc"), periods=periods)
 
@@ -267,9 +269,11 @@ def _unit(view: View, exposure: Sequence[str], periods: Sequence[str]) -> segmen
 def _table(found: Sequence[Change], units: Sequence[segments.Unit], names: Sequence[tuple[str, str]]) -> pd.DataFrame:
     rows = [_row(change, units[change.unit], *names[change.unit]) for change in found]
     table = pd.DataFrame(rows, columns=list(SIGNALS))
-    numbers = ["before", "after", "excess_count", "excess_amount_usd", "q_value"]
+    numbers = ["before", "after", "excess_count", "excess_amount_usd", "excess_cash_usd", "q_value"]
     table = table.astype(dict.fromkeys(numbers, float))
-    return table.sort_values(["excess_amount_usd", "excess_count"], key=lambda c: -c.abs(), ignore_index=True)
+    return table.sort_values(
+        ["excess_cash_usd", "excess_amount_usd", "excess_count"], key=lambda c: -c.abs(), ignore_index=True
+    )
 
 
 def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
@@ -283,12 +287,14 @@ def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
     excess = y1 - n1 * before
     rows = u.rows(change.segment)
     inside_rows = rows & (u.when >= change.start) & (u.when <= change.end)
-    each = u.amount[inside_rows].sum() / y1 if y1 else u.amount[rows].sum() / max(y.sum(), 1)
+    each, cash = (
+        money[inside_rows].sum() / y1 if y1 else money[rows].sum() / max(y.sum(), 1) for money in (u.amount, u.cash)
+    )
     segment = u.named({name: change.segment[name] for name in (*u.exposure, *u.reason) if name in change.segment})
     first, last = u.periods[change.start], u.periods[change.end]
     row = {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": json.dumps(segment),
            "first_month": _month(first), "last_month": _month(last), "before": before, "after": after, "excess_count": round(excess, 1),
-           "excess_amount_usd": round(excess * each, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
+           "excess_amount_usd": round(excess * each, 2), "excess_cash_usd": round(excess * cash, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
            "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
            "before_count": y0, "before_cases": n0, "after_count": y1, "after_cases": n1,
            "ongoing": change.end == len(y) - 1, "change": change.group}  # fmt: skip
@@ -313,7 +319,8 @@ def headline(row: dict, segment: dict[str, str]) -> str:
     way = {"drift": "climbed" if row["after"] > row["before"] else "fell"}.get(
         row["kind"], "rose" if row["after"] > row["before"] else "fell"
     )
-    worth = f" or {plain_words.usd(abs(row['excess_amount_usd']))}" if row["excess_amount_usd"] else ""
+    money = plain_words.cash(abs(row["excess_cash_usd"]), abs(row["excess_amount_usd"]))
+    worth = f" or {money}" if row["excess_amount_usd"] else ""
     extra = f"about {plain_words.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
     return (f"{where}: the denial rate {way} from {plain_words.share(row['before'])} to {plain_words.share(row['after'])} {when} "
             f"({plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}); {extra}.")  # fmt: skip
@@ -339,14 +346,18 @@ def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
         return signals
     first = signals.drop_duplicates("change").set_index("change")
     sums = signals.groupby("change").agg(excess_count=("excess_count", "sum"), excess_amount_usd=("excess_amount_usd", "sum"),
+                                         excess_cash_usd=("excess_cash_usd", "sum"),
                                          ongoing=("ongoing", "max"), segments=("segment", "size"))  # fmt: skip
-    table = first.drop(columns=["excess_count", "excess_amount_usd", "ongoing"]).join(sums).reset_index()
-    return table.sort_values("excess_amount_usd", key=lambda c: -c.abs(), ignore_index=True)
+    table = (
+        first.drop(columns=["excess_count", "excess_amount_usd", "excess_cash_usd", "ongoing"]).join(sums).reset_index()
+    )
+    return table.sort_values(["excess_cash_usd", "excess_amount_usd"], key=lambda c: -c.abs(), ignore_index=True)
 
 
-def excess_of(found: pd.DataFrame) -> float:
-    """Charges denied beyond the level before, all rises together, in USD."""
-    return float(found.loc[found["excess_count"] > 0, "excess_amount_usd"].sum()) if len(found) else 0.0
+def excess_of(found: pd.DataFrame) -> tuple[float, float]:
+    """Expected cash and charges denied beyond the level before, all rises together, in USD."""
+    rises = found[found["excess_count"] > 0] if len(found) else found
+    return float(rises["excess_cash_usd"].sum()), float(rises["excess_amount_usd"].sum())
 
 
 def places(signals: pd.DataFrame) -> list[str]:

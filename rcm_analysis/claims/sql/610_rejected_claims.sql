@@ -15,8 +15,11 @@ SELECT c.claim_number, c.payer_name, c.location, c.service_date, c.submitted_on,
     coalesce(r.label, CASE WHEN s.source = 'receiver' THEN 'the whole file was refused'
         WHEN s.claim_number IS NULL THEN 'unprocessable: send a new claim' ELSE 'rejected' END) AS reason,
     CASE WHEN s.source = 'receiver' THEN 'Correct what its answer (999 or TA1) names and send the whole file again.' ELSE r.fix END AS fix,
-    c.charge, c.open_balance, c.filing_deadline, date_diff('day', getvariable('as_of'), c.filing_deadline) AS days_left
+    c.charge, c.open_balance, c.filing_deadline, date_diff('day', getvariable('as_of'), c.filing_deadline) AS days_left,
+    CAST(least(c.open_balance, coalesce(c.expected_allowed, c.open_balance * coalesce(u.ratio, n.ratio))) AS DECIMAL(14, 2)) AS expected_allowed
 FROM claims c
 LEFT JOIN last_status s ON s.claim_number = c.claim_number AND c.state = 'rejected'
+LEFT JOIN usual_ratios u ON u.payer = coalesce(c.payer_id, c.payer_name, '')
+LEFT JOIN (SELECT ratio FROM usual_ratios WHERE payer IS NULL) n ON true
 LEFT JOIN claim_status_reasons r ON r.status_code = s.status_code
 WHERE c.state = 'rejected' OR (c.unprocessable_now AND c.state IN ('denied_open', 'open_past_window'))
