@@ -214,8 +214,11 @@ def lock(folder: Path, name: str = ".lock") -> AbstractContextManager[None]:
 
 
 def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], parameters: dict, context: dict) -> None:
+    exporter = _exporter()  # one for all pages: it compiles nbconvert's templates
     rendered = [
-        _page(work, notebook, context) for notebook, status in zip(notebooks, statuses, strict=True) if status.ok
+        _page(work, notebook, context, exporter)
+        for notebook, status in zip(notebooks, statuses, strict=True)
+        if status.ok
     ]
     findings = [finding for page in rendered for finding in page["findings"]]
     findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
@@ -257,7 +260,7 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
+def _page(work: Path, notebook: Path, context: dict, exporter: Any) -> dict[str, Any]:
     """Writes one page and its tables; gives title, answer, picture, findings and key figures for the index."""
     content = json.loads((work / "executed" / notebook.name).read_text("utf-8"))
     content["cells"] = [cell for cell in content["cells"] if FOR_ANALYSTS not in cell["metadata"].get("tags", [])]
@@ -268,7 +271,7 @@ def _page(work: Path, notebook: Path, context: dict) -> dict[str, Any]:
         _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
     for book in collected["workbooks"]:
         (work / f"{Path(book['name']).name}.xlsx").write_bytes(base64.b64decode(book["base64"]))
-    title, body = _title_and_body(content)
+    title, body = _title_and_body(content, exporter)
     name = f"{notebook.stem}.html"
     answers, body = _before_sections(body)
     text = (
@@ -324,10 +327,8 @@ def _write_table(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
-    """The notebook's first heading, and the rest as HTML without code."""
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import nbformat
+def _exporter() -> Any:
+    """nbconvert's, without code and prompts."""
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
@@ -342,14 +343,40 @@ def _title_and_body(content: dict[str, Any]) -> tuple[str, str]:
         "text/markdown",
         "text/plain",
     ]
-    body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(
-        nbformat.reads(json.dumps(content), as_version=4)
-    )
+    return HTMLExporter(template_name="basic", config=config)
+
+
+def _title_and_body(content: dict[str, Any], exporter: Any) -> tuple[str, str]:
+    """The notebook's first heading, and the rest as HTML without code."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import nbformat
+
+    held, content = _without_html(content)
+    body, _ = exporter.from_notebook_node(nbformat.reads(json.dumps(content), as_version=4))
+    body = re.sub("|".join(held), lambda found: held[found[0]], body) if held else body
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.S)
     title = html.unescape(re.sub(r"<[^>]+>", "", heading[1])).rstrip("¶").strip() if heading else "Report"
     body = body.replace(heading[0], "", 1) if heading else body
     body = re.sub(r"<(script|style)\b.*?</\1>", "", body, flags=re.S)
     return title, re.sub(r' id="cell-id=[^"]*"', "", body)  # papermill's own cell has another id in every run
+
+
+def _without_html(content: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The notebook with a mark in the place of each HTML output, and what stands for each: nbconvert would parse
+    megabytes of charts and write them anew."""
+    held: dict[str, str] = {}
+    cells = []
+    for cell in content["cells"]:
+        outputs = []
+        for output in cell.get("outputs", []):
+            text = "".join(output.get("data", {}).get("text/html", ""))
+            if text:
+                mark = f"html-{hashlib.sha256(text.encode()).hexdigest()}"
+                held[mark] = text
+                output = {**output, "data": {**output["data"], "text/html": mark}}
+            outputs.append(output)
+        cells.append({**cell, "outputs": outputs} if "outputs" in cell else cell)
+    return held, {**content, "cells": cells}
 
 
 def _before_sections(body: str) -> tuple[str, str]:
