@@ -394,7 +394,7 @@ def scrub(
     day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
     places = Places.of(holds) if holds else None
     paths = list({path.resolve(): path for path in paths}.values())  # named twice, its claims must not go out twice
-    checked = scrub_.check(paths, store=store, practice=practice, as_of=day, places=places)
+    checked = scrub_.check(paths, store=store, practice=practice, as_of=day, places=places, progress=_say)
     raise typer.Exit(_scrubbed(checked, out, annotate))
 
 
@@ -572,7 +572,7 @@ def cache(
     ] = False,
     store: StoreOption = STORE,
 ) -> None:
-    """Show what is kept of derived tables, so that opening a practice is quick, or clear it. Facts are never touched.
+    """Show what is kept of derived tables and of what was learned, or clear it. Facts are never touched.
 
     Example: rcm cache --practice riverbend --clear
     """
@@ -583,8 +583,8 @@ def cache(
     if clear:
         _say(f"cleared {sum(map(kept.clear, owns)) / 1e6:,.1f} MB")
         return
-    rows = [[one.practice, one.as_of, f"{one.size / 1e6:,.1f}"] for own in owns for one in kept.kept(own)]
-    _print(["practice", "as of", "MB"], rows, "nothing is kept")
+    rows = [[one.practice, one.as_of, one.what, f"{one.size / 1e6:,.1f}"] for own in owns for one in kept.kept(own)]
+    _print(["practice", "as of", "what", "MB"], rows, "nothing is kept")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rcm_analysis.claims import derive
 from rcm_analysis.clusters import grouping
 from rcm_analysis.measures import measures
-from rcm_analysis.prevention import cache, features, wording
+from rcm_analysis.prevention import cache, wording
 from rcm_analysis.risk import worklist
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
@@ -84,7 +84,7 @@ def _clusters(view: View) -> dict[str, pd.DataFrame]:
 
 
 def _rules(view: View) -> dict[str, pd.DataFrame]:
-    return {"rules": wording.described(cache.rules_of(features.sent(view)))}
+    return {"rules": wording.described(cache.rules_of_practice(view))}
 
 
 # Who computes each table of `schema.ANALYSES`

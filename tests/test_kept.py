@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import AS_OF, remittance
 from hypothesis import given
@@ -18,7 +21,9 @@ from typer.testing import CliRunner
 from rcm_analysis import cli, export, settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
-from rcm_analysis.store import kept
+from rcm_analysis.risk import worklist
+from rcm_analysis.store import content, kept
+from rcm_analysis.store.content import Content
 from rcm_analysis.store.practice import Practice
 
 DERIVED = ("claims", "denials", "write_offs", "episode_steps", "rejected_claims")
@@ -64,7 +69,7 @@ def test_another_ingest_day_or_package_is_another_state(tmp_path, monkeypatch):
     names.add(kept.key(own, AS_OF))
     practice(tmp_path, "A2")
     names.add(kept.key(own, AS_OF))
-    monkeypatch.setattr(kept, "package_fingerprint", lambda: "another release")
+    monkeypatch.setattr(kept, "package_fingerprint", lambda rooms: "another release")
     names.add(kept.key(own, AS_OF))
     assert len(names) == 5
     assert len(tables(own)["claims"][1]) == 2
@@ -155,6 +160,178 @@ def test_the_command_shows_and_clears(tmp_path):
     tables(own)
     run = lambda *more: CliRunner().invoke(cli.app, ["cache", "--store", str(own.root), *more])  # noqa: E731
     shown = run()
-    assert shown.exit_code == 0 and "clinic\t2026-10-31" in shown.output
+    assert shown.exit_code == 0 and "clinic\t2026-10-31\ttables" in shown.output
     assert run("--clear", "--practice", "clinic").exit_code == 0 and not kept.kept(own)
     assert len(export.frame(derive.open_practice(own.root, "clinic", as_of=AS_OF), "claims")) == 1
+
+
+# --- what was learned ----------------------------------------------------------------------------------------------
+
+
+def counted(own: Practice, day: date = AS_OF, *, asked: dict | None = None, calls: list | None = None) -> pd.DataFrame:
+    """The claims by payer, as something that takes long to learn."""
+    view = derive.open_practice(own.root, own.name, as_of=day)
+
+    def make() -> Content:
+        (calls if calls is not None else []).append(day)
+        rows = view.sql("SELECT claim_number, payer_name, charge FROM claims ORDER BY 1")
+        return Content(
+            {"claims": rows.assign(codes=[("16", "197")] * len(rows))}, {"claims": len(rows)}, {"a.bin": b"1"}
+        )
+
+    found = kept.learned(view, "claims-counted", make, asked=asked)
+    view.close()
+    assert found.facts["claims"] == len(found.frames["claims"]) and found.files["a.bin"] == b"1"
+    return found.frames["claims"]
+
+
+def damaged(own: Practice, damage, what: str) -> int:
+    """Damages what is kept under the name; gives how many there were."""
+    chosen = [one for one in kept.kept(own) if one.what == what]
+    for one in chosen:
+        damage(one.folder)
+    return len(chosen)
+
+
+def test_frames_come_back_as_they_were():
+    frame = pd.DataFrame(
+        {
+            "payer": pd.Categorical(["b", "a", None], categories=["c", "b", "a"]),
+            "codes": pd.Series([("1", "2"), (), None], dtype=object),
+            "told": pd.Series(["x", None, "y"], dtype=object),
+            "on": pd.to_datetime(["2026-03-01", None, "2026-03-02"]).astype("datetime64[ns]"),
+            "n": pd.array([1, None, 3], dtype="Int64"),
+        }
+    )
+    again = content.unpacked(content.packed(Content({"t": frame}, {"p": 0.1}))).frames["t"]
+    pd.testing.assert_frame_equal(again, frame)
+    assert again.loc[0, "codes"] == ("1", "2") and list(again["payer"].cat.categories) == ["c", "b", "a"]
+
+
+def test_what_was_learned_is_read_and_not_learned_again(tmp_path):
+    own, calls = practice(tmp_path), []
+    first = counted(own, calls=calls)
+    pd.testing.assert_frame_equal(counted(own, calls=calls), first)
+    assert calls == [AS_OF]
+    counted(own, asked={"months": 12}, calls=calls)
+    assert len(calls) == 2  # other settings
+    counted(own, AS_OF - timedelta(1), calls=calls)
+    assert len(calls) == 3  # another day
+    practice(tmp_path, "A2")
+    assert len(counted(own, calls=calls)) == 2 and len(calls) == 4  # another ingest
+
+
+DAMAGES_OF_LEARNED = {
+    "gone": shutil.rmtree,
+    "no frame": lambda folder: (folder / "claims.arrow").unlink(),
+    "a frame more": lambda folder: (folder / "other.arrow").write_bytes(b"x"),
+    "cut": lambda folder: os.truncate(folder / "claims.arrow", 100),
+    "a flipped bit": lambda folder: flip(folder / "claims.arrow"),
+    "other facts": lambda folder: (folder / "facts.json").write_text('{"claims": 7}'),
+    "account cut": lambda folder: os.truncate(folder / kept.ABOUT, 5),
+    "another account": lambda folder: (folder / kept.ABOUT).write_text("[]"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES_OF_LEARNED)
+def test_what_is_damaged_is_learned_anew(tmp_path, damage):
+    own, calls = practice(tmp_path), []
+    whole = counted(own, calls=calls)
+    assert damaged(own, DAMAGES_OF_LEARNED[damage], "claims-counted") == 1
+    pd.testing.assert_frame_equal(counted(own, calls=calls), whole)
+    pd.testing.assert_frame_equal(counted(own, calls=calls), whole)
+    assert len(calls) == 2
+
+
+def test_nothing_of_another_version_practice_or_key_is_read(tmp_path, monkeypatch):
+    own, calls = practice(tmp_path), []
+    counted(own, calls=calls)
+    shutil.copytree(own.folder, own.root / "other")
+    other = Practice(own.root, "other")
+    counted(other, calls=calls)
+    assert len(calls) == 2  # a copy under another name
+    (other.folder / "key").write_bytes(bytes(32))
+    counted(other, calls=calls)
+    assert len(calls) == 3  # other pseudonyms
+    monkeypatch.setattr(kept, "_version", lambda library: f"{library} of tomorrow")
+    counted(own, calls=calls)
+    monkeypatch.setattr(kept, "package_fingerprint", lambda rooms: "another release")
+    counted(own, calls=calls)
+    assert len(calls) == 5
+
+
+def test_files_of_later_days_leave_an_earlier_days_state(tmp_path):
+    own, calls = practice(tmp_path), []
+    day = date(2026, 3, 31)
+    before = counted(own, day, calls=calls)
+    path = tmp_path / "later.835"
+    later = remittance("CLP*A9*1*100*0**CI*XA9", "SVC*HC:99213*100*0", "CAS*CO*45*20**197*80").replace(
+        b"202603", b"202604"
+    )
+    path.write_bytes(later)
+    ingest.ingest(own, [path])
+    pd.testing.assert_frame_equal(counted(own, day, calls=calls), before)
+    assert calls == [day] and len(counted(own)) == len(before) + 1
+    kept.clear(own)
+    pd.testing.assert_frame_equal(counted(own, day), before)  # and it is what the day's facts tell
+
+
+def test_models_learn_up_to_the_end_of_the_last_whole_month(tmp_path):
+    own = practice(tmp_path)
+    ends = {
+        date(2026, 3, 31): date(2026, 3, 31),
+        date(2026, 4, 17): date(2026, 3, 31),
+        date(2026, 3, 17): date(2026, 3, 17),
+    }
+    for day, end in ends.items():  # nothing was known by the end of February
+        view = derive.open_practice(own.root, own.name, as_of=day)
+        assert view.learning_day == end and derive.known_on(view, end).as_of == end
+
+
+AT_ONCE = """
+import sys, time
+from pathlib import Path
+from datetime import date
+from rcm_analysis.claims import derive
+from rcm_analysis.store import kept
+from rcm_analysis.store.content import Content
+view = derive.open_practice(sys.argv[1], "clinic", as_of=sys.argv[2])
+def make():
+    with open(sys.argv[3], "a") as log:
+        log.write("made\\n")
+    time.sleep(1)
+    return Content({"claims": view.sql("SELECT claim_number FROM claims ORDER BY 1")})
+print(len(kept.learned(view, "slow", make).frames["claims"]))
+"""
+
+
+def test_two_processes_at_once_harm_nothing(tmp_path):
+    own, log = practice(tmp_path, "A1", "A2"), tmp_path / "log"
+    call = [sys.executable, "-c", AT_ONCE, str(own.root), str(AS_OF), str(log)]
+    both = [subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [process.communicate(timeout=300) for process in both]
+    assert [out.strip() for out, _ in told] == ["2"] * 3, told
+    assert log.read_text().splitlines() == ["made"]  # the others waited
+    assert sorted(one.what for one in kept.kept(own)) == ["slow", kept.DERIVED]
+    assert not list((own.folder / kept.FOLDER).glob(".new-*"))
+
+
+@examples(max_examples=6)
+@given(st.lists(st.sampled_from(["A1", "A2", "earlier", "later", "damage", "clear"]), min_size=2, max_size=5))
+def test_lists_are_the_same_whatever_became_of_what_was_kept(tmp_path_factory, moves):
+    folder = tmp_path_factory.mktemp("learned")
+    own, day = practice(folder, "A0"), AS_OF
+    for move in moves:
+        if move in ("earlier", "later"):
+            day = date(2026, 4, 17) if move == "earlier" else AS_OF
+        elif move == "clear":
+            kept.clear(own)
+        elif move == "damage":
+            for one in kept.kept(own):
+                flip(max(one.folder.iterdir(), key=lambda path: path.stat().st_size))
+        else:
+            practice(folder, move)
+        found = worklist.risk(derive.open_practice(own.root, own.name, as_of=day))
+        kept.clear(own)
+        anew = worklist.risk(derive.open_practice(own.root, own.name, as_of=day))
+        assert content.packed(Content({"risk": found})) == content.packed(Content({"risk": anew}))

@@ -30,7 +30,7 @@ ROOMS = {
     "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference",
     "intake": "store privacy edi spreadsheets", "claims": "store reference spreadsheets",
-    "pages": "store charts measures trends clusters", "risk": "store models reference pages",
+    "pages": "store charts measures trends clusters", "risk": "store models reference pages claims",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
     "reports": "store claims measures pages compare", "synthetic": "",
 }  # fmt: skip

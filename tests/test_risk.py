@@ -481,8 +481,7 @@ def test_chances_that_are_all_alike_are_one_group():
 
 def test_the_interval_holds_what_is_expected(monkeypatch):
     sure = SimpleNamespace(model=SimpleNamespace(predict=lambda table: pd.DataFrame({"chance": [0.9999, 0.9999]})))
-    monkeypatch.setattr(worklist, "learn", lambda *args, **more: sure)
     monkeypatch.setattr(worklist, "standing", lambda *args, **more: pd.DataFrame({"at_stake_usd": [100.0, 200.0]}))
     monkeypatch.setattr(worklist, "_monthly_miss", lambda trained: 0.0)
-    told = worklist.expected_write_offs(None)
+    told = worklist._expected(None, sure)
     assert told["lower_usd"] <= told["expected_usd"] == pytest.approx(299.97) and told["upper_usd"] == 300.0

@@ -6,22 +6,22 @@ import io
 import json
 import os
 import zipfile
+from datetime import date
 from itertools import count
 
 import pandas as pd
 import pytest
-from conftest import AS_OF, claim_837, envelope
+from conftest import AS_OF, claim_837, copy_of, envelope
 from typer.testing import CliRunner
 
 from rcm_analysis import cli
 from rcm_analysis.claims import derive
 from rcm_analysis.edi import divide_837
 from rcm_analysis.errors import FailedError
-from rcm_analysis.prevention import cache, edits, features, scrub
+from rcm_analysis.prevention import cache, chance, edits, features, scrub
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.holds import Places, PlacesError
 from rcm_analysis.reference import codes
-from rcm_analysis.store.practice import Practice
 
 KEY = b"k" * 32
 NO_RULES = pd.DataFrame(columns=list(prevention_rules.COLUMNS))
@@ -337,7 +337,7 @@ def test_claims_are_read_from_every_file_that_ingest_reads(name):
 
 
 def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeypatch):
-    monkeypatch.setattr(prevention_rules, "learn_rules", lambda *args, **more: NO_RULES)
+    monkeypatch.setattr(cache, "rules_of_practice", lambda *args, **more: NO_RULES)
     path = tmp_path / "today.837"
     path.write_bytes(two_claims().replace(b"SV1*HC:99213*250*UN*1***1~", b"SV1*HC:99213*250*UN*1***2~"))
     arguments = ["scrub", str(path), "-p", "riverbend", "--store", str(demo_store), "--annotate", str(tmp_path / "out")]
@@ -359,16 +359,18 @@ def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeyp
     assert result.exit_code == 0 and "2 claims, 0 held, 0 findings; expected loss $" in result.output
 
 
-def test_what_a_batch_teaches_is_learned_once(demo_con, demo_store, monkeypatch):
-    place, calls = Practice(demo_store, "riverbend"), []
-    learn = cache.learn
-    monkeypatch.setattr(cache, "learn", lambda *args, **more: calls.append(1) or learn(*args, **more))
+def test_what_a_month_teaches_is_learned_once(demo_store, tmp_path, monkeypatch):
+    copy_of(demo_store / "riverbend", tmp_path / "riverbend")
+    calls, learn = [], chance.learn
+    monkeypatch.setattr(chance, "learn", lambda *args, **more: calls.append(more["as_of"]) or learn(*args, **more))
     monkeypatch.setattr(prevention_rules, "learn_rules", lambda *args, **more: NO_RULES)
-    day = AS_OF.replace(day=30)
-    con = derive.open_practice(demo_store, "riverbend", as_of=day)
-    first, again = (cache.of_practice(con, place) for _ in range(2))
-    lines = features.sent(con).head(300)
-    assert calls == [1] and again.rules.equals(first.rules)
+    month_end = date(2026, 9, 30)
+    views = [
+        derive.open_practice(tmp_path, "riverbend", as_of=day) for day in (AS_OF.replace(day=20), AS_OF.replace(day=30))
+    ]
+    first, again = (cache.of_practice(view) for view in views)
+    lines = features.sent(views[0]).head(300)
+    assert calls == [month_end] and first.day == again.day == month_end and again.rules.equals(first.rules)
     pd.testing.assert_frame_equal(again.chances(lines), first.chances(lines))
     few = lines[lines["submission_id"].isin(lines["submission_id"].unique()[:5])]
     assert again.chances.reasons(few) == first.chances.reasons(few)
@@ -407,7 +409,7 @@ def annotated(store, folder, *paths) -> object:
 @pytest.fixture
 def unlearned(demo_store, monkeypatch):
     """The demo's store, without rules or chances: only edits hold."""
-    nothing = cache.Learned(NO_RULES, None)
+    nothing = cache.Learned(NO_RULES, None, AS_OF)
     monkeypatch.setattr(cache, "of_practice", lambda *args, **more: nothing)
     return demo_store
 

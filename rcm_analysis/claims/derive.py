@@ -15,6 +15,7 @@ from `store.Practice.connect`. Denial is told from amounts together with group, 
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -64,6 +65,7 @@ VALUES = {
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
     **prices.VALUES,
 }
+READ_LATER = ("claim_facts",)  # steps that `explain` reads
 # Tables made in Python for the steps
 FRAMES = (
     "precedence",
@@ -146,6 +148,16 @@ def _offer(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
     steps.run(con, [step for step in steps.steps(SQL) if step.is_view], {**VALUES, "as_of": as_of})
 
 
+def _let_go(con: duckdb.DuckDBPyConnection) -> None:
+    """Drops the tables of steps that nothing reads once all have run, so that they are neither kept nor held in memory."""
+    every = steps.steps(SQL)
+    read = {table.name for table in (*schema.FACTS, *schema.DERIVED, *schema.SHARED)} | set(READ_LATER)
+    read |= {name for step in every if step.is_view for name in re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", step.sql)}
+    for step in every:
+        if step.table not in read:
+            con.execute(f"DROP TABLE IF EXISTS {step.table}")
+
+
 def _table(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
     con.register(f"{name}_frame", frame)
     con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_frame")
@@ -177,8 +189,22 @@ def open_practice(
             own_codes=posting_meanings.own_codes(own.own_tables("ledger_codes")),
         )
         if keeps:
+            _let_go(con)
             kept.keep(con, own, as_of)
     return View(practice, as_of, months, Path(store), con)
+
+
+def known_on(view: View, day: date) -> View:
+    """The same practice as it was known on an earlier day; the view itself where it is its own.
+
+    >>> known_on(view, date(2026, 10, 31)).as_of  # doctest: +SKIP
+    datetime.date(2026, 10, 31)
+    """
+    if day == view.as_of:
+        return view
+    return open_practice(
+        view.store, view.practice, as_of=day, months=view.months, engine=store_engine.name_of(view.con)
+    )
 
 
 def deadlines_of(view: View) -> pd.DataFrame:

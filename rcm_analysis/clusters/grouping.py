@@ -28,10 +28,13 @@ from rcm_analysis.clusters.features import (
     last_months,
     prepared,
 )
+from rcm_analysis.store import kept
+from rcm_analysis.store.content import Content
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
+NAMES = ("denials", "clusters", "members")  # what `of_practice` gives
 UNCLUSTERED = "unclustered"
 FEATURES = ("carc", "rarcs", "group_code", "payer_name", "procedure", "modifiers", "diagnoses", "rendering_npi", "location",
             "place_of_service", "frequency", "prior_authorization", "whole_claim", "age", "days_to_submit", "days_to_decision",
@@ -427,6 +430,18 @@ def of_practice(
     Ids are those of the clusters at the end of last year, so that the reports of a year agree on them; "new" and "gone"
     are against them too. Needs six months of last year, else the clusters are numbered anew.
     """
+
+    def make() -> Content:
+        return Content(dict(zip(NAMES, _of_practice(view, months, clusters), strict=True)))
+
+    frames = kept.learned(view, "clusters", make, asked={"months": months, "clusters": clusters}).frames
+    denials, found, members = (frames[name] for name in NAMES)
+    return denials, found, members
+
+
+def _of_practice(
+    view: View, months: int | None, clusters: int | None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     denials = denial_features(view)
     denials = denials if months is None else last_months(denials, as_of=view.as_of, months=months)
     features, exposure, earlier = (

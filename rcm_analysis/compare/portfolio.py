@@ -76,7 +76,7 @@ def names(store: Path | str, practice: str) -> list[str]:
 def profile(store: Path | str, practice: str, *, as_of: date, months: int) -> Profiles:
     """One practice's numbers, a few kilobytes without any claim in them. Raises RcmError when it has no data."""
     con = derive.open_practice(store, practice, as_of=as_of)
-    found = signals.changes_of(signals.practice_signals(con, months=months + 24))
+    found = signals.changes_of(signals.practice_signals(con, months=months + 12))
     figures = _money(con, months=months) | _quality(con, months=months)
     parts = (_cases(con, months=2 * months), pd.DataFrame([figures]),
              found[["headline", "first_month", "excess_amount_usd", "ongoing"]])  # fmt: skip

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +28,7 @@ from rcm_analysis.models import scores as models_scores
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
 from rcm_analysis.prevention import features as prevention_features
 from rcm_analysis.risk import features as risk_features
+from rcm_analysis.store.content import Content
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -170,20 +170,27 @@ class Chances:
             ]
         return list(zip(rows["submission_id"], told, strict=True))
 
-    def save(self, folder: Path) -> None:
-        """Files without pickle: the models, and typical claims, without which a model can't give its reasons."""
-        for name, model in (("denial", self.denial), ("loss", self.loss)):
-            if model:
-                model.save(folder / f"{name}.model", lost_share=self.lost_share)
-        self.denial.typical.to_parquet(folder / "typical.parquet")
+
+def packed(chances: Chances | None) -> Content:
+    """Both models with all that their choice rested on."""
+    models = {"denial": chances.denial, "loss": chances.loss} if chances else {}
+    parts = {name: model.parts() for name, model in models.items() if model}
+    frames = {f"{name}.{frame}": table for name, (tables, _, _) in parts.items() for frame, table in tables.items()}
+    facts = {name: told for name, (_, told, _) in parts.items()} | (
+        {"lost_share": chances.lost_share} if chances else {}
+    )
+    return Content(frames, facts, {f"{name}.model": data for name, (_, _, data) in parts.items()})
 
 
-def load(folder: Path) -> Chances:
-    """What `save` wrote. Raises risk_models.ModelFileError for other files."""
-    paths = {name: folder / f"{name}.model" for name in ("denial", "loss")}
-    denial = models_outcome.load(paths["denial"], typical=pd.read_parquet(folder / "typical.parquet"))
-    loss = models_outcome.load(paths["loss"]) if paths["loss"].exists() else None
-    return Chances(denial, loss, denial.card["lost_share"])
+def unpacked(content: Content) -> Chances | None:
+    """What `packed` gave."""
+    models = {}
+    for name in ("denial", "loss"):
+        if name in content.facts:
+            frames = {frame.removeprefix(f"{name}."): table for frame, table in content.frames.items()
+                      if frame.startswith(f"{name}.")}  # fmt: skip
+            models[name] = models_outcome.of_parts(frames, content.facts[name], content.files[f"{name}.model"])
+    return Chances(models["denial"], models.get("loss"), content.facts["lost_share"]) if models else None
 
 
 def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None) -> Chances | None:
@@ -201,11 +208,6 @@ def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None)
         return Chances(denial, None, 1.0)
     refused = _refused(rows, ends)
     return Chances(denial, _loss(refused, as_of=as_of), _lost_share(refused))
-
-
-def learn_loss(lines: pd.DataFrame, ends: pd.DataFrame, *, as_of: date) -> FittedModel | None:
-    """The second model of `learn` alone: the chance that a refused claim ends written off; None where none has ended."""
-    return _loss(_refused(_newest(lines), ends), as_of=as_of)
 
 
 def _newest(lines: pd.DataFrame) -> pd.DataFrame:
@@ -267,6 +269,9 @@ def ends(view: View) -> pd.DataFrame:
             WHERE leaf NOT IN {risk_features.NOT_OF_A_DENIAL} AND amount > 0 GROUP BY 1) w USING (claim_number)
         WHERE NOT coalesce(c.initially_denied, false)
     """).df()  # fmt: skip
+    others = others[
+        ~others["claim_number"].isin(denied["claim_number"])
+    ]  # paid at first, and taken back: a denial's end
     found = pd.concat([denied[["claim_number", "end", "settled_on"]], others], ignore_index=True)
     usd = view.execute(f"""SELECT claim_number, CAST(sum(amount) AS DOUBLE) AS lost_usd FROM write_offs
         WHERE leaf NOT IN {risk_features.NOT_OF_A_DENIAL} AND amount > 0 GROUP BY 1""").df()  # fmt: skip

@@ -14,7 +14,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -287,16 +287,22 @@ class Checked:
         return len(held(self.findings)) + self.claims - len(self.offered.claims)
 
 
-def check(paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None) -> list[Checked]:
+def check(
+    paths: list[Path], *, store: Path, practice: str, as_of: date, places: Places | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[Checked]:  # fmt: skip
     """Every file checked against the practice as known on the day; `places` are those of all files together.
 
-    The files of an archive are checked one by one, under their own names.
+    The files of an archive are checked one by one, under their own names. `progress` is told what is learned first, and
+    of which day the rules are where that is not the day asked for.
     """
     if not paths:
         return []
     place = Practice(store, practice)
     con = derive.open_practice(store, practice, as_of=as_of)
-    known = cache.of_practice(con, place)
+    known = cache.of_practice(con, progress=progress)
+    if progress and known.day != con.as_of:
+        progress(f"rules and chances are those learned from what was known on {known.day}")
     texts = list(sources.open_837(paths, spill=place.folder))
     files = [read_text(text, place.key()) for text in texts]
     distinct = {file.data: file for file in files}  # copies have the same submission ids, and so share their findings

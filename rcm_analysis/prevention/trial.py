@@ -8,8 +8,8 @@ trial.curve()           threshold  rules  holds  avoided  avoided_usd  false_ala
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -33,6 +33,7 @@ class Trial:
     chances: Chances | None
     lines: pd.DataFrame
     claims: pd.DataFrame
+    told: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # what was computed before, by name
 
     @property
     def weekdays(self) -> int:
@@ -41,6 +42,8 @@ class Trial:
 
     def curve(self) -> pd.DataFrame:
         """What holding by ever more rules would have met, a row per threshold."""
+        if "curve" in self.told:
+            return self.told["curve"]
         return rules.simulate(self.rules, self.lines, date="sent_on", **COLUMNS)
 
     def kept(self) -> pd.DataFrame:
@@ -50,6 +53,8 @@ class Trial:
     @cached_property
     def orders(self) -> dict[str, pd.Series]:
         """Ways to choose holds; none where no chance could be learned."""
+        if "orders" in self.told:
+            return dict(self.told["orders"].items())
         if not self.chances:
             return {}
         best = rules.best_precision(self.rules, self.lines, case="submission_id")
@@ -66,6 +71,8 @@ class Trial:
 
     def record(self) -> pd.DataFrame:
         """Whether the chances came true."""
+        if "record" in self.told:
+            return self.told["record"]
         return chance.record(self.chances, self.claims) if self.chances else chance.NO_RECORD
 
 
@@ -73,7 +80,14 @@ def last_quarter(lines: pd.DataFrame, *, as_of: date) -> Trial:
     """What was known a quarter before the newest claim, and the claims since; `lines` as from `features.sent`."""
     newest = lines["sent_on"].max().date() if len(lines) else as_of
     cut = newest - QUARTER
-    then, since = features.as_known(lines, as_of=cut), lines[lines["sent_on"] > str(cut)]
-    return Trial(
-        cut, rules.learn_rules(then, **LEARNING), chance.learn(then, as_of=cut), since, chance.claim_rows(since)
-    )
+    then = features.as_known(lines, as_of=cut)
+    return of_parts(lines, cut=cut, rules=rules.learn_rules(then, **LEARNING), chances=chance.learn(then, as_of=cut))
+
+
+def of_parts(
+    lines: pd.DataFrame, *, cut: date, rules: pd.DataFrame, chances: Chances | None,
+    told: Mapping[str, pd.DataFrame] | None = None,
+) -> Trial:  # fmt: skip
+    """Rules and chances of a day, and those of the lines that were sent since."""
+    since = lines[lines["sent_on"] > str(cut)]
+    return Trial(cut, rules, chances, since, chance.claim_rows(since), told or {})

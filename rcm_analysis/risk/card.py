@@ -6,14 +6,21 @@ judge(trained).scores     metric    value  lower  upper
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from rcm_analysis import words
 from rcm_analysis.models import scores as judgement
+from rcm_analysis.risk import worklist
 from rcm_analysis.risk.worklist import AGES, Trained
+from rcm_analysis.store import kept
+from rcm_analysis.store.content import Content
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
 
 MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by
 DRIFT_FOLLOWED_DAYS = 180
@@ -49,6 +56,20 @@ class Judgement:
     alarm: bool = False
     model: str = ""  # in words; empty where too little was settled for one
     known: int = 0  # looks at settled claims
+
+
+def of_practice(view: View, *, capacity_share: float = 0.2) -> Judgement:
+    """`judge` of the practice's kept model."""
+
+    def make() -> Content:
+        told = judge(worklist.learned(view), capacity_share=capacity_share)
+        frames = {
+            f.name: getattr(told, f.name) for f in fields(told) if isinstance(getattr(told, f.name), pd.DataFrame)
+        }
+        return Content(frames, {f.name: getattr(told, f.name) for f in fields(told) if f.name not in frames})
+
+    content = kept.learned(view, "model-card", make, day=view.learning_day, asked={"capacity_share": capacity_share})
+    return Judgement(**content.frames, **content.facts)
 
 
 def judge(trained: Trained | None, *, capacity_share: float = 0.2) -> Judgement:

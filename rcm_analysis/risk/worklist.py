@@ -8,6 +8,9 @@ The chance is that of a write-off within `HORIZON_DAYS`, given that the claim is
 looked at on several days of its life, with what was known on that day. What happened depended on who was worked, so
 the chance is that of the practice's usual handling, not of a claim left alone. The order is that of the cash that work
 brings: what the payer would allow for what is refused and open, times how often such claims were paid when they were worked.
+
+Models learn what was known at the end of the last whole month (`View.learning_day`); the list is of the view's day. Both
+are kept (`store.kept`), so that a day's new files cost the list and no model.
 """
 
 from __future__ import annotations
@@ -19,9 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from rcm_analysis.claims import derive
+from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
 from rcm_analysis.risk import features
+from rcm_analysis.store import kept
+from rcm_analysis.store.content import Content
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -34,12 +41,14 @@ __all__ = [
     "Trained",
     "expected_write_offs",
     "learn",
+    "learned",
     "rank",
     "risk",
 ]
 
 HORIZON_DAYS = 270  # the longest appeal window and the posting after it; few write-offs come later
 SOON_DAYS = 92  # three months
+SOON_CANDIDATES = ("base_rate", "rates", "boosting")
 AGES = (0, 15, 30, 60, 90, 150)  # days after the denial on which past cases are looked at
 PRIOR_CASES = 10.0
 REASONED_ROWS = 300  # the foot of a longer list is not read
@@ -79,11 +88,40 @@ class Trained:
     cases: pd.DataFrame
     table: pd.DataFrame
     basis: str  # posted by the practice, inferred where there is no ledger, or none
+    day: date  # up to which it learned
 
     @property
     def enough(self) -> bool:
         """Whether there is a model, and not only rates."""
         return not self.model.too_few
+
+
+def learned(view: View, *, horizon_days: int = HORIZON_DAYS) -> Trained | None:
+    """The practice's model of the last whole month, as kept or learned now; None when no claim was denied by then."""
+    day = view.learning_day
+
+    def make() -> Content:
+        if horizon_days == HORIZON_DAYS:
+            return _packed(learn(derive.known_on(view, day)))
+        usual = learned(view)
+        return _packed(usual and _again(usual, horizon_days=horizon_days, candidates=SOON_CANDIDATES))
+
+    return _unpacked(kept.learned(view, f"write-off-model-{horizon_days}", make, day=day), day)
+
+
+def _packed(trained: Trained | None) -> Content:
+    if trained is None:
+        return Content()
+    frames, facts, learner = trained.model.parts()
+    return Content({**frames, "cases": trained.cases, "table": trained.table}, {**facts, "basis": trained.basis},
+                   {"learner.model": learner})  # fmt: skip
+
+
+def _unpacked(content: Content, day: date) -> Trained | None:
+    if not content.frames:
+        return None
+    model = models_outcome.of_parts(content.frames, content.facts, content.files["learner.model"])
+    return Trained(model, content.frames["cases"], content.frames["table"], content.facts["basis"], day)
 
 
 def learn(view: View, *, horizon_days: int = HORIZON_DAYS, candidates: tuple[str, ...] | None = None) -> Trained | None:
@@ -117,7 +155,13 @@ def _trained(
     )
     fitted = model.fit(table, index_date="known_on", outcome="lost", outcome_date="settled_on", as_of=as_of)
     bases = set(cases["basis"].dropna())
-    return Trained(fitted, cases, table, "none" if not bases else "inferred" if "inferred" in bases else "posted")
+    basis = "none" if not bases else "inferred" if "inferred" in bases else "posted"
+    return Trained(fitted, cases, table, basis, as_of)
+
+
+def _again(trained: Trained, *, horizon_days: int, candidates: tuple[str, ...]) -> Trained:
+    """A model of another horizon from the same cases."""
+    return _trained(trained.cases, trained.table, as_of=trained.day, horizon_days=horizon_days, candidates=candidates)
 
 
 def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
@@ -131,23 +175,28 @@ def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
 
 
 def risk(view: View, *, trained: Trained | None = None) -> pd.DataFrame:
-    """Every open denied claim with its chance of a write-off, what is at stake and what to do, most expected cash first."""
-    trained = trained or learn(view)
+    """Every open denied claim with its chance of a write-off, what is at stake and what to do, most expected cash first.
+
+    By the kept model of the practice where no other is given.
+    """
     if trained is None:
-        return pd.DataFrame(columns=COLUMNS)
-    found = standing(view, trained)
-    if not len(found):
+        return kept.learned(view, "worklist", lambda: Content({"risk": _risk(view, learned(view))})).frames["risk"]
+    return _risk(view, trained)
+
+
+def _risk(view: View, trained: Trained | None) -> pd.DataFrame:
+    found = standing(view) if trained else pd.DataFrame()
+    if trained is None or not len(found):
         return pd.DataFrame(columns=COLUMNS)
     told = trained.model.predict(found).rename(columns={"chance": "p_write_off"})
     found = found.assign(as_of=pd.Timestamp(view.as_of), basis=trained.basis, **{name: told[name] for name in told})
     return rank(found, trained)[COLUMNS]
 
 
-def standing(view: View, trained: Trained) -> pd.DataFrame:
+def standing(view: View) -> pd.DataFrame:
     """Open denied claims with their features on the day and their open balance."""
-    left = trained.cases.loc[trained.cases["outcome"].isna(), ["claim_number"]].assign(
-        known_on=pd.Timestamp(view.as_of)
-    )
+    cases = features.cases(view)
+    left = cases.loc[cases["outcome"].isna(), ["claim_number"]].assign(known_on=pd.Timestamp(view.as_of))
     found = features.features(view, left)
     # a refusal under PR is the patient's on paper: until the practice moves it, its line is open all the same
     balance = view.execute("""
@@ -266,17 +315,20 @@ def _next_step(row, fix: str) -> str:
 def expected_write_offs(view: View, *, days: int = SOON_DAYS, trained: Trained | None = None) -> dict[str, float]:
     """Dollars of today's open denials expected to be written off within `days`, with a 95 % interval, and the open total.
 
-    A model of its own, with that horizon, from the cases of `trained` where it is given. The interval holds chance claim by claim and how far whole months of
-    earlier predictions missed. Claims not yet denied today are not in it.
+    A model of its own, with that horizon, from the cases of the kept model or those of `trained` where it is given. The
+    interval holds chance claim by claim and how far whole months of earlier predictions missed. Claims not yet denied
+    today are not in it.
     """
-    candidates = ("base_rate", "rates", "boosting")
     if trained is None:
-        trained = learn(view, horizon_days=days, candidates=candidates)
-    else:
-        trained = _trained(trained.cases, trained.table, as_of=view.as_of, horizon_days=days, candidates=candidates)
+        made = lambda: Content({}, _expected(view, learned(view, horizon_days=days)))  # noqa: E731
+        return dict(kept.learned(view, "coming-write-offs", made, asked={"days": days}).facts)
+    return _expected(view, _again(trained, horizon_days=days, candidates=SOON_CANDIDATES))
+
+
+def _expected(view: View, trained: Trained | None) -> dict[str, float]:
     nothing = {"expected_usd": 0.0, "lower_usd": 0.0, "upper_usd": 0.0, "open_usd": 0.0, "claims": 0}
-    found = standing(view, trained) if trained else pd.DataFrame()
-    if not len(found):
+    found = standing(view) if trained else pd.DataFrame()
+    if trained is None or not len(found):
         return nothing
     chance, amount = trained.model.predict(found)["chance"].to_numpy(), found["at_stake_usd"].to_numpy()
     rng, spread = np.random.default_rng(0), _monthly_miss(trained)

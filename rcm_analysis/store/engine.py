@@ -103,6 +103,11 @@ def keeps(con: Any) -> bool:
     return not isinstance(con, SparkConnection)
 
 
+def name_of(con: Any) -> str:
+    """The engine of a connection, as `connect` takes it."""
+    return con.address if isinstance(con, SparkConnection) else "duckdb"
+
+
 def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, path: Path) -> None:
     """Writes a query's rows into one Parquet file, money as decimals."""
     if isinstance(con, SparkConnection):
@@ -180,7 +185,7 @@ class SparkConnection:
         if not practice.exists():
             raise RcmError(f"there is nothing of {practice.name} in {practice.root}; ingest its files first: "
                              f"rcm ingest FOLDER --practice {practice.name}")  # fmt: skip
-        self._spark = _session(address)
+        self._spark, self.address = _session(address), address
         self._values: dict[str, Any] = {}
         self._work = Path(tempfile.mkdtemp(prefix=".spark-", dir=practice.folder))
         self.close = weakref.finalize(self, shutil.rmtree, self._work, ignore_errors=True)

@@ -1,11 +1,14 @@
-"""Derived tables kept between uses of one state and day, so that opening a practice is reading.
+"""Derived tables and what was learned of them, kept between uses of one state and day, so that nothing is computed twice.
 
     data/store/riverbend/derived/5c0d…e1/tables.duckdb     every derived table of one day, types as they were made
-    data/store/riverbend/derived/5c0d…e1/about.json        what it was made from, size, SHA-256
+    data/store/riverbend/derived/5c0d…e1/about.json        what it is, its day, size and SHA-256 of each file
+    data/store/riverbend/derived/9b27…40/rules.arrow       what `kept.learned(view, "rules", make)` gave
 
-The name of the folder is a hash of all that the tables depend on: batches, day, the package's own SQL, tables and code,
-the practice's own tables and the engine's version. Another version, day, practice or ingest has another name, so that
-nothing stale can be read. What is gone, cut or altered is made anew. Oldest use goes first beyond a limit on size.
+The name of a folder is a hash of all that its content depends on: the batches that tell something of the time up to the
+day, the day, the package's own code, SQL and tables, the practice's own tables and key, the libraries' versions, and for
+what was learned its settings. Another version, day, practice or ingest has another name, so that nothing stale can be
+read; files that tell only of later days leave an earlier day's name as it is. What is gone, cut or altered is made
+anew. Nothing in the files runs when they are read (`content`). Oldest use goes first beyond a limit on size.
 """
 
 from __future__ import annotations
@@ -15,67 +18,108 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rcm_analysis import settings
+from rcm_analysis.store import engine, folders
 from rcm_analysis.store.practice import Practice
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.content import Content
+    from rcm_analysis.store.view import View
 
 FOLDER = "derived"
 TABLES, ABOUT = "tables.duckdb", "about.json"
+DERIVED = "tables"  # what is kept of a day: the derived tables, or something learned by its name
 PACKAGE = Path(__file__).resolve().parent.parent
 OWN_TABLES = ("*.csv", "*.toml")  # what users keep beside their facts
+TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")  # whose code decides what a derived table holds
+TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends")
+LEARNED_BY = ("duckdb", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One kept state: practice, day, bytes on disk, when it was last used (seconds since 1970)."""
+    """One kept state: practice, day, what it is (`tables` or a name), bytes on disk, last use (seconds since 1970)."""
 
     practice: str
     as_of: str
+    what: str
     size: int
     used: float
     folder: Path
 
 
-def key(practice: Practice, as_of: date) -> str:
-    """The name of all that the derived tables of a day depend on.
+def key(practice: Practice, as_of: date, what: str = DERIVED, asked: Mapping[str, Any] | None = None) -> str:
+    """The name of all that the derived tables of a day, or what was learned by then, depend on.
 
     >>> len(key(Practice(Path("data/store"), "riverbend"), date(2026, 10, 31)))
     32
     """
-    import duckdb
-
-    parts = [practice.name, as_of.isoformat(), duckdb.__version__, package_fingerprint(), *practice.batches()]
+    learned = what != DERIVED
+    libraries = LEARNED_BY if learned else ("duckdb",)
+    parts = [practice.name, as_of.isoformat(), what, json.dumps(asked or {}, sort_keys=True), *map(_version, libraries)]
+    parts += [package_fingerprint(TELL_LEARNED if learned else TELL_TABLES), *_told_by(practice, as_of)]
     own = sorted({path for root in (practice.folder, practice.root) for form in OWN_TABLES for path in root.glob(form)})
-    parts += [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in own]
+    secret = practice.folder / "key"  # another key gives other pseudonyms to the same files
+    parts += [f"{path.name} {_sha256(path)}" for path in (*own, secret) if path.exists()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-@lru_cache(maxsize=1)
-def package_fingerprint() -> str:
-    """A hash of the code, SQL and reference tables that decide what a derived table holds."""
-    rooms = ("claims", "privacy", "reference", "spreadsheets", "store")
-    paths = sorted(
-        path for room in rooms for path in (PACKAGE / room).rglob("*") if path.suffix in (".py", ".sql", ".csv")
-    )
+@lru_cache(maxsize=4)
+def package_fingerprint(rooms: tuple[str, ...] = TELL_TABLES) -> str:
+    """A hash of the code, SQL and reference tables of these rooms, and of what all rooms use."""
+    places = [*(path for room in rooms for path in (PACKAGE / room).rglob("*")), *PACKAGE.glob("*.py")]
     digest = hashlib.sha256()
-    for path in paths:
+    for path in sorted(path for path in places if path.suffix in (".py", ".sql", ".csv")):
         digest.update(f"{path.relative_to(PACKAGE)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=16)
+def _version(library: str) -> str:
+    try:
+        return f"{library} {metadata.version(library)}"
+    except metadata.PackageNotFoundError:
+        return library
+
+
+def _told_by(practice: Practice, as_of: date) -> list[str]:
+    """The batches that hold something known by the day, and the files in them that later batches hold again."""
+    found = []
+    for batch in practice.batches():
+        first = _first_known(practice.folder / "batches" / batch)
+        found += [batch] if first is None or first <= as_of else []
+    return [*found, *practice.replaced_names()]
+
+
+@lru_cache(maxsize=4096)
+def _first_known(batch: Path) -> date | None:
+    """The first day of which a batch tells; None where one of its files does not say. Batches never change."""
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(batch / "files.parquet", columns=["status", "first_known_on"]).to_pylist()
+    except (OSError, ValueError, KeyError):
+        return None
+    days = [row["first_known_on"] for row in rows if row["status"] != "rejected"]
+    return None if None in days else min(days, default=date.max)
+
+
+# --- derived tables ------------------------------------------------------------------------------------------------
+
+
 def attach(con: Any, practice: Practice, as_of: date) -> bool:
     """Makes the kept tables of the day visible on a DuckDB connection; False where there are none that are whole."""
-    name, beside = key(practice, as_of), settings.KEPT_TABLES.value
-    places = [practice.folder / FOLDER / name, *([Path(beside) / name] if beside else [])]
-    folder = next((place for place in places if _is_whole(place)), None)
+    folder = _whole(practice, key(practice, as_of))
     if folder is None:
         return False
     try:
@@ -102,25 +146,10 @@ def keep(con: Any, practice: Practice, as_of: date, *, beside: Path | None = Non
     made = con.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchall()[0][0]
     if final.exists() or not made or not _is_plain(final):
         return final.exists()
-    try:
-        final.parent.mkdir(mode=0o700, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".new-", dir=final.parent))
-    except OSError:
-        return False
-    try:
-        _write(con, work / TABLES)
-        about = {"practice": practice.name, "as_of": as_of.isoformat(), **_facts(work / TABLES)}
-        (work / ABOUT).write_text(json.dumps(about), "utf-8")
-        for path in work.iterdir():
-            path.chmod(0o600)
-        work.rename(final)
-    except OSError:
-        return final.exists()
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    if beside is None:
+    put = _put(final, practice, as_of, DERIVED, lambda work: _write(con, work / TABLES))
+    if put and beside is None:
         shrink(practice, keeping=final)
-    return True
+    return put
 
 
 @contextmanager
@@ -144,22 +173,127 @@ def _write(con: Any, path: Path) -> None:
         con.execute("DETACH keeping")
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    return {"size": path.stat().st_size, "sha256": _sha256(path)}
+# --- what was learned ----------------------------------------------------------------------------------------------
+
+
+def learned(
+    view: View,
+    what: str,
+    make: Callable[[], Content],
+    *,
+    day: date | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> Content:
+    """What `make` gives of the practice as known on the view's day, or on an earlier `day`: as kept, else made now.
+
+    `asked` are the settings that it depends on besides, as JSON can tell them. What was just made comes back as it will
+    be read, so that the first use and every later one are the same. Of two processes that ask at once the second waits
+    for what the first makes.
+    """
+    from rcm_analysis.store import content
+
+    practice, day = Practice(view.store, view.practice), day or view.as_of
+    if not engine.keeps(view.con) or not practice.exists():
+        return content.unpacked(content.packed(make()))
+    name = key(practice, day, what, asked)
+    with _alone(practice, what) if _whole(practice, name) is None else nullcontext():
+        files = _files(_whole(practice, name))
+        if files is None:
+            files = content.packed(make())
+            _keep_files(practice, name, day, what, files)
+    return content.unpacked(files)
+
+
+def is_learned(view: View, what: str, *, day: date | None = None, asked: Mapping[str, Any] | None = None) -> bool:
+    """Whether `learned` would only read."""
+    practice = Practice(view.store, view.practice)
+    return engine.keeps(view.con) and _whole(practice, key(practice, day or view.as_of, what, asked)) is not None
+
+
+def _alone(practice: Practice, what: str) -> AbstractContextManager[None]:
+    """Others who want to learn the same wait; where no lock can be written each learns for itself."""
+    place = practice.folder / FOLDER
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        (place / f".{what}.lock").touch(mode=0o600)
+    except OSError:
+        return nullcontext()
+    return folders.lock(place / f".{what}.lock", wait=lambda: None)
+
+
+def _keep_files(practice: Practice, name: str, day: date, what: str, files: Mapping[str, bytes]) -> None:
+    def write(work: Path) -> None:
+        for file, data in files.items():
+            (work / file).write_bytes(data)
+
+    final, beside = practice.folder / FOLDER / name, settings.KEPT_TABLES.value
+    if _put(final, practice, day, what, write):
+        shrink(practice, keeping=final)
+    elif beside:
+        _put(Path(beside) / name, practice, day, what, write)
+
+
+def _files(folder: Path | None) -> dict[str, bytes] | None:
+    """The content of a whole folder; None where another process has cleared it away since."""
+    if folder is None:
+        return None
+    try:
+        with suppress(OSError):
+            os.utime(folder / ABOUT)
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ABOUT}
+    except OSError:
+        return None
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def _put(final: Path, practice: Practice, day: date, what: str, write: Callable[[Path], None]) -> bool:
+    """A folder written beside its place and renamed; False where that can't be."""
+    try:
+        final.parent.mkdir(mode=0o700, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".new-", dir=final.parent))
+    except OSError:
+        return False
+    try:
+        write(work)
+        files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in work.iterdir()}
+        about = {"practice": practice.name, "as_of": day.isoformat(), "what": what, "files": files}
+        (work / ABOUT).write_text(json.dumps(about), "utf-8")
+        for path in work.iterdir():
+            path.chmod(0o600)
+        work.rename(final)
+    except OSError:
+        return final.exists()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return True
+
+
+def _whole(practice: Practice, name: str) -> Path | None:
+    """Where this name is kept whole: in the practice's folder, or in that of the report that runs."""
+    beside = settings.KEPT_TABLES.value
+    places = [practice.folder / FOLDER / name, *([Path(beside) / name] if beside else [])]
+    return next((place for place in places if _is_whole(place)), None)
 
 
 def _is_whole(folder: Path) -> bool:
     try:
-        about = json.loads((folder / ABOUT).read_text("utf-8"))
-        if (folder / TABLES).stat().st_size == about["size"] and _sha256(folder / TABLES) == about["sha256"]:
+        told = json.loads((folder / ABOUT).read_text("utf-8"))["files"]
+        there = {path.name for path in folder.iterdir()} - {ABOUT}
+        if there == set(told) and all(_is_as_told(folder / name, about) for name, about in told.items()):
             return True
     except FileNotFoundError:
         if not folder.exists():
             return False
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     shutil.rmtree(folder, ignore_errors=True)  # cut or altered: it is made anew
     return False
+
+
+def _is_as_told(path: Path, about: Mapping[str, Any]) -> bool:
+    return bool(path.stat().st_size == about["size"] and _sha256(path) == about["sha256"])
 
 
 def _sha256(path: Path) -> str:
@@ -169,7 +303,7 @@ def _sha256(path: Path) -> str:
 
 def kept(practice: Practice) -> list[Kept]:
     """The kept states of a practice, last used first."""
-    return sorted(_all(practice), key=lambda one: (-one.used, one.as_of))
+    return sorted(_all(practice), key=lambda one: (-one.used, one.as_of, one.what))
 
 
 def _all(practice: Practice) -> Iterator[Kept]:
@@ -177,7 +311,7 @@ def _all(practice: Practice) -> Iterator[Kept]:
         with suppress(OSError, ValueError, KeyError):
             told = json.loads(about.read_text("utf-8"))
             size = sum(path.stat().st_size for path in about.parent.iterdir())
-            yield Kept(practice.name, told["as_of"], size, about.stat().st_mtime, about.parent)
+            yield Kept(practice.name, told["as_of"], told["what"], size, about.stat().st_mtime, about.parent)
 
 
 def shrink(practice: Practice, *, limit_mb: float | None = None, keeping: Path | None = None) -> int:

@@ -109,6 +109,10 @@ class Practice:
         paths = [(path, frozenset(replaced.get(path.parent.name.split("-")[0], ()))) for path in self.paths(table)]
         return [(path, gone) for path, gone in paths if not gone or not self._all_replaced(path.parent, gone)]
 
+    def replaced_names(self) -> list[str]:
+        """The same as lines of text: batch and file of what was read again."""
+        return [f"{batch} {file_id}" for batch, ids in sorted(self._replaced().items()) for file_id in sorted(ids)]
+
     def _replaced(self) -> dict[str, set[str]]:
         """By number of the batch, the files in it that a later batch has again."""
         found: dict[str, set[str]] = {}

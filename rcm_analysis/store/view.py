@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from rcm_analysis.months import last_month, window
+from rcm_analysis.months import last_month, month_end, window
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,20 @@ class View:
     def month(self) -> str:
         """The last whole month known on the day, as 2026-10."""
         return last_month(self.as_of)
+
+    @property
+    def learning_day(self) -> date:
+        """The day up to which models and rules learn: the end of the last whole month, so that a month's lists are made
+        by one model, whatever files come meanwhile; the view's own day where nothing was known by then.
+        """
+        end = month_end(self.month)
+        if end == self.as_of:
+            return end
+        known = " UNION ALL ".join(
+            f"(SELECT 1 FROM {table} WHERE known_on <= DATE '{end}' LIMIT 1)"
+            for table in ("submissions", "remittances")
+        )
+        return end if self.execute(known).fetchall() else self.as_of
 
     def window(self, months: int | None = None) -> tuple[date, date]:
         """First and last day of the last whole months, the view's own number of them if none is given."""

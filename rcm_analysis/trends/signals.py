@@ -17,6 +17,8 @@ import pandas as pd
 
 from rcm_analysis import words as plain_words
 from rcm_analysis.stats import wilson
+from rcm_analysis.store import kept
+from rcm_analysis.store.content import Content
 from rcm_analysis.trends import redefinitions, scan, segments
 from rcm_analysis.trends.search import Change, Search, search
 
@@ -158,6 +160,13 @@ def practice_signals(view: View, *, months: int = 36, measure: str = "initial_de
             f"unknown: {', '.join(sorted(unknown))}; measures are {', '.join(FLAGS)}, dimensions {', '.join(DIMENSIONS)}"
         )
     basis = prepare(view, months=months, measure=measure)
+    asked = {"months": months, "measure": measure, "dimensions": list(dimensions), "level": level}
+    made = lambda: Content({"signals": _searched(view, basis, measure, dimensions, level)})  # noqa: E731
+    return kept.learned(view, "signals", made, asked=asked).frames["signals"]
+
+
+def _searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
+    """The changes in the tables of `prepare`."""
     periods = _whole(view.execute("SELECT DISTINCT period FROM trend_claims").df()["period"])
     if len(periods) < FEWEST_PERIODS:
         return _table([], [], [])
