@@ -226,7 +226,9 @@ def of_parts(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], data:
     Raises learners.ModelFileError for other bytes.
     """
     learner, _ = learners.read(BytesIO(data))
-    told = {name: tuple(value) if isinstance(value, list) else value for name, value in facts["model"].items()}
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts["model"].items()
+    }
     groups = frozenset(frames["groups"]["group"])
     return FittedModel(OutcomeModel(**told), Columns(**facts["columns"]), learner, (facts["line"][0], facts["line"][1]), frames["band"],
                        facts["card"], frames["comparison"], frames["validation"], frames["typical"], groups)  # fmt: skip

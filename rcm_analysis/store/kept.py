@@ -40,7 +40,8 @@ TABLES, ABOUT = "tables.duckdb", "about.json"
 DERIVED = "tables"  # what is kept of a day: the derived tables, or something learned by its name
 PACKAGE = Path(__file__).resolve().parent.parent
 OWN_TABLES = ("*.csv", "*.toml")  # what users keep beside their facts
-TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")  # whose code decides what a derived table holds
+# the rooms whose code decides what a derived table holds
+TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")
 TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends")
 LEARNED_BY = ("duckdb", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
