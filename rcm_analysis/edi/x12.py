@@ -36,6 +36,7 @@ PIECE_BYTES = 2_000_000  # 0.5 MB and 8 MB pieces were slower
 # a byte of a letter beyond ASCII is no delimiter: what was around it would be no text any more
 _HEADER = re.compile(rb"ISA([^A-Za-z0-9\s\x80-\xff])(?:(?:(?!\1)[\s\S]){0,60}\1){15}")
 _NO_SIXTEENTH = re.compile(rb"[A-Z0-9]? *([^A-Za-z0-9 \x80-\xff]\s*)(?:GS|TA1)")
+_TRANSACTION = re.compile(rb"ST[^A-Za-z0-9\s\x80-\xff]\d{3}")  # begins with letters, which is found in no time
 _NO_ENVELOPE = re.compile(
     rb"(?:^|[\s~'|])ST([^A-Za-z0-9\s\x80-\xff])(\d{3})\1[^\r\n]{1,60}?(\s*[^A-Za-z0-9\s\x80-\xff]|[\r\n]+)\s*(?:BPR|BHT|BGN|AK1)\1"
 )
@@ -143,7 +144,8 @@ def _repeat(named: bytes, *taken: bytes) -> bytes:
 
 
 def _without_header(data: bytes) -> list[Interchange]:
-    head = _NO_ENVELOPE.search(data)
+    begun = (_NO_ENVELOPE.match(data, max(found.start() - 1, 0)) for found in _TRANSACTION.finditer(data))
+    head = next(filter(None, begun), None)
     if not head:
         return []
     segment = head[3].strip() or b"\n"

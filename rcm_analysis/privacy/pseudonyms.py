@@ -99,7 +99,7 @@ def _widespread(of_text: np.ndarray, values: list[str], of_claim: np.ndarray) ->
     """Words that stand on at least five claims."""
     filled = np.array([bool(value) for value in values], bool)
     rows = filled[of_text] if len(values) else np.zeros(0, bool)
-    pairs = np.unique(of_text[rows].astype(np.int64) << 32 | of_claim[rows].astype(np.int64))
+    pairs = np.sort(pd.unique(of_text[rows].astype(np.int64) << 32 | of_claim[rows].astype(np.int64)))
     texts, claims = pairs >> 32, pairs & 0xFFFFFFFF
     bounds = np.searchsorted(texts, np.arange(len(values) + 1))
     found: set[str] = set()

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from rcm_analysis.privacy.pseudonyms import MIN_CLAIMS_PER_WORD, clean_texts, pseudonyms
@@ -163,18 +164,15 @@ def _private(one: understanding.Column, cells_: Cells, role: str, claims: Cells)
         return "numbers of persons"
     if _is_number(one):
         return ""
-    return "persons" if understanding.names_persons(one, _steady(cells_, claims), len(claims.values)) else ""
+    count = len(claims.values)
+    return (
+        "persons" if understanding.names_persons(one, columns.steady(cells_.codes, claims.codes, count), count) else ""
+    )
 
 
 def _are_births(one: understanding.Column) -> bool:
     days = one.day.dropna()
     return bool((days.max() - days.quantile(0.05)).days > 365 * BIRTH_YEARS)
-
-
-def _steady(one: Cells, claims: Cells) -> float:
-    """Share of the rows whose claim has the same cell in all of its rows."""
-    pairs = np.unique(claims.codes.astype(np.int64) * (len(one.values) + 1) + one.codes) // (len(one.values) + 1)
-    return float((np.bincount(pairs, minlength=len(claims.values))[claims.codes] <= 1).mean())
 
 
 class _Keeper:
@@ -235,7 +233,7 @@ class _Keeper:
     def _kept_whole(self, one: Cells) -> list[bool]:
         """Cells kept as they stand: short codes, and those of a column of few on at least five claims; none with a name."""
         few = len(one.values) <= FEW
-        pairs = np.unique(one.codes.astype(np.int64) << 32 | self.claims.codes) >> 32
+        pairs = pd.unique(one.codes.astype(np.int64) << 32 | self.claims.codes) >> 32
         many = np.bincount(pairs, minlength=len(one.values)) >= MIN_CLAIMS_PER_WORD
         return [
             not value or value in self.mapping.kinds or (

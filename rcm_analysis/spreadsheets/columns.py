@@ -38,7 +38,8 @@ class Cells:
 
     def map(self, change: Callable[[str], str]) -> Cells:
         """Each cell changed; cells that become alike are one."""
-        return coded(map(change, self.values), self.codes)
+        changed = [change(value) for value in self.values]
+        return self if changed == self.values else coded(changed, self.codes)
 
     def stripped(self) -> Cells:
         return self if all(v == v.strip() for v in self.values) else self.map(str.strip)
@@ -111,6 +112,12 @@ def together(parts: Sequence[Cells]) -> tuple[np.ndarray, np.ndarray]:
         key = pd.factorize(key * len(part.values) + part.codes)[0].astype(np.int64)
     _, first = np.unique(key, return_index=True)
     return key, first
+
+
+def steady(codes: np.ndarray, claims: np.ndarray, count: int) -> float:
+    """Share of the rows whose claim has the same cell in all of its rows; there are `count` claims."""
+    claims_of = pd.unique(claims.astype(np.int64) << 32 | codes) >> 32
+    return float((np.bincount(claims_of, minlength=count)[claims] <= 1).mean())
 
 
 def repeats(parts: Sequence[Cells]) -> tuple[np.ndarray, np.ndarray]:

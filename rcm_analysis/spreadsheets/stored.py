@@ -123,6 +123,8 @@ def as_tables(ledger: Ledger) -> dict[str, pa.Table]:
     for page in ledger.pages:
         made = {"file_id": pa.nulls(len(page.numbers), schema.FILE), "row": pa.array(page.numbers, schema.COUNT)}
         made |= {schema.cell_column(i): one.arrow() for i, one in enumerate(page.cells)}
+        nothing = pa.nulls(len(page.numbers), schema.TEXT)  # one array for all columns that the ledger has not
+        made |= {schema.cell_column(i): nothing for i in range(len(page.cells), schema.LEDGER_COLUMNS)}
         parts.append(schema.conform("ledger_cells", made))
     return {"ledger_sheets": rows, "ledger_cells": pa.concat_tables(parts)}
 

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.spreadsheets import cells
+from rcm_analysis.spreadsheets import columns as columns_
 from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.known import Known
 
@@ -245,9 +246,7 @@ class _Facts:
 
     def steady(self, one: Column) -> float:
         """Share of the rows whose claim has the same cell in all of its rows."""
-        pairs = np.unique(self.claim.astype(np.int64) * (len(one.values) + 1) + one.codes) // (len(one.values) + 1)
-        different = np.bincount(pairs, minlength=self.count)
-        return float((different[self.claim] <= 1).mean())
+        return columns_.steady(one.codes, self.claim, self.count)
 
 
 # --- claim numbers -------------------------------------------------------------------------------------------------

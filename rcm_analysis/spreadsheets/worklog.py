@@ -104,7 +104,7 @@ def read(page: Sheet) -> tuple[pa.Table, list[Note]]:
 
 def _layout(page: Sheet) -> tuple[int, dict[str, int]]:
     """The row of the headings and the place of each column; no places where it is no work log."""
-    for top, row in enumerate(page.rows()[:TOP_ROWS]):
+    for top, row in enumerate(page.top[:TOP_ROWS]):
         heads = [re.sub(r"[\s_\-./]+", " ", cell.strip().lower()) for cell in row]
         if any(MONEY.search(head) for head in heads):
             continue

@@ -1270,6 +1270,6 @@ def conform(name: str, columns: dict[str, pa.Array]) -> pa.Table:
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
     rows = len(next(iter(columns.values())))
-    arrays = [columns.get(column.name, pa.nulls(rows, column.type)) for column in table.columns]
+    arrays = [columns[c.name] if c.name in columns else pa.nulls(rows, c.type) for c in table.columns]
     arrays = [a if a.type == c.type else a.cast(c.type) for a, c in zip(arrays, table.columns, strict=True)]
     return pa.Table.from_arrays(arrays, schema=table.arrow())
