@@ -96,6 +96,29 @@ def test_rcm_files_lists_what_is_missing(tmp_path):
     assert told.exit_code == 0 and "ACME HEALTH" in told.output and "2026-03" in told.output
 
 
+def test_ingest_says_what_is_missing(tmp_path):
+    files = [claim_837(number) for number in ("A1", "A2", "A3")] + [
+        FEBRUARY,
+        APRIL,
+        "\n".join([HEAD, *ledger(), ""]).encode(),
+    ]
+    for i, data in enumerate(files):
+        (tmp_path / f"{i}.txt").write_bytes(data)
+    told = CliRunner().invoke(
+        app,
+        [
+            "ingest",
+            *(str(tmp_path / f"{i}.txt") for i in range(len(files))),
+            "--practice",
+            "clinic",
+            "--store",
+            str(tmp_path / "s"),
+        ],
+    )
+    assert "missing:      remittances of 1 claim that insurers paid $100.00 by the ledger" in told.output
+    assert "rcm files --practice clinic --missing" in told.output.replace("\n", " ")
+
+
 GAP = ("ATLAS", "2026-03", "gap", 36, 38, 41200.0, 7)
 SECOND = ("ATLAS", "2026-05", "gap", 1, 2, 800.0, 9)
 PAPER = ("LIBERTY AUTO", "2026-05", "none_of_payer", 1, 1, 950.0, 0)
@@ -104,10 +127,10 @@ EARLY = ("ATLAS", "2025-01", "before_first", 1, 1, 60.0, 0)
 
 @pytest.mark.parametrize("rows, said", [
     ([], ""),
-    ([GAP, SECOND], "40 insurer payments of $42,000 in the ledger have no remittance though others of the payer are there, so files are missing; "
+    ([GAP, SECOND], "40 insurer payments of $42,000 in the ledger have no remittance though others of the payer are there: files are missing, or the answer came on paper; "
                     "most in March 2026: $41,200 of ATLAS."),
-    ([GAP, PAPER], "38 insurer payments of $41,200 in the ledger have no remittance though others of the payer are there, so files are missing; "
-                   "most in March 2026: $41,200 of ATLAS. Another $950: $950 of payers that send none."),
+    ([GAP, PAPER], "38 insurer payments of $41,200 in the ledger have no remittance though others of the payer are there: files are missing, or the answer came on paper; "
+                   "most in March 2026: $41,200 of ATLAS. Besides, $950 of payers that send none."),
     ([PAPER, EARLY], "2 insurer payments of $1,010 in the ledger have no remittance: $950 of payers that send none, $60 before the first remittance."),
 ])  # fmt: skip
 def test_what_the_page_says_of_missing_remittances(rows, said):

@@ -74,7 +74,7 @@ def test_a_guess_is_marked_where_its_dollars_appear(demo_con):
     assert write_offs.not_confirmed(guesses()) is None
     said = write_offs.not_confirmed(guesses(100, 900)).sentence
     assert said.startswith(
-        "$1,000 of these write-offs, $900 of them avoidable, told from evidence, not confirmed: see Codes of the ledger"
+        "$1,000 of these write-offs, $900 of them avoidable, are told from evidence, not confirmed: see Codes of the ledger"
     )
     leaves = by_month.write_offs_by_leaf(demo_con, months=12)
     rates = pd.Series({"net_collection_rate": 0.9, "denial_write_off_share": 0.1})

@@ -382,7 +382,7 @@ def _read_export(
         if name not in (terms.TABLE, *LEDGER):  # terms hold from a day on, and cells have no day yet
             tally.days += _day_range(table)
     if read.table is not None:
-        tally.postings = read.table.select(["claim_number"])
+        tally.postings = read.table.select(["claim_number", "kind", "posted_by", "amount"])
         tally.days += _day_range(read.table)
 
 

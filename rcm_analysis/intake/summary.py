@@ -4,10 +4,12 @@ claims:      30,000 different claim numbers
 submissions: 33,120 in 837 files, $8,912,400.00 charged
 payments:    41,207 claim payments in 1,100 remittances, $4,013,870.12 paid
 postings:    88,212 in the ledger
+missing:     remittances of 36 claims that insurers paid $41,200.00 by the ledger
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -49,11 +51,28 @@ def lines(practice: Practice, batch: str, postings: pa.Table | None = None) -> l
         )
     if postings is not None and postings.num_rows:
         told.append(("postings", f"{postings.num_rows:,} in the ledger"))
+        told += [("missing", text) for text in _untold(practice, postings)]
     if "ledger_cells" in rows and (postings is None or not postings.num_rows):
         told.append(("ledger", f"{rows['ledger_cells']:,} rows stored, which are not understood yet"))
     if "work_log" in rows:
         told.append(("work log", f"{rows['work_log']:,} actions on claims"))
     return [f"{name + ':':<13} {text}" for name, text in told]
+
+
+def _untold(practice: Practice, postings: pa.Table) -> Iterator[str]:
+    """What insurers paid by the ledger on claims that no remittance of the practice names, where there are remittances."""
+    con = practice.connect()
+    con.register("postings", postings.select(["claim_number", "kind", "posted_by", "amount"]))
+    electronic = "(SELECT DISTINCT claim_number FROM remittances WHERE payment_id IS NOT NULL)"
+    claims, amount = con.execute(f"""
+        SELECT count(DISTINCT claim_number), -sum(amount) FROM postings ANTI JOIN {electronic} USING (claim_number)
+        WHERE kind = 'payment' AND posted_by = 'insurance' AND amount < 0
+            AND (SELECT count(*) FROM remittances WHERE payment_id IS NOT NULL) > 0""").fetchall()[0]
+    if claims:
+        yield (
+            f"remittances of {counted(claims, 'claim')} that insurers paid ${amount:,.2f} by the ledger: "
+            f"rcm files --practice {practice.name} --missing"
+        )
 
 
 def counted(number: int, thing: str) -> str:

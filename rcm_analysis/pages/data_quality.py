@@ -53,10 +53,11 @@ def untold_payments(missing: pd.DataFrame) -> Finding | None:
         return Finding(f"{_payments(rest)} have no remittance: {_outside(rest)}.", rank=62, kind="caution")
     worst = gaps.iloc[0]
     said = (
-        f"{_payments(gaps)} have no remittance though others of the payer are there, so files are missing; most in "
+        f"{_payments(gaps)} have no remittance though others of the payer are there: "
+        "files are missing, or the answer came on paper; most in "
         f"{words.month_name(worst['month'])}: {words.usd(worst['amount'])} of {worst['payer_name']}."
     )
-    more = f" Another {words.usd(rest['amount'].sum())}: {_outside(rest)}." if len(rest) else ""
+    more = f" Besides, {_outside(rest)}." if len(rest) else ""
     return Finding(said + more, rank=62, kind="caution", amount_usd=float(gaps["amount"].sum()))
 
 

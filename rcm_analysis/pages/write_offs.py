@@ -86,7 +86,7 @@ def not_confirmed(guessed: pd.Series) -> Finding | None:
     if not guessed.sum():
         return None
     return Finding(
-        f"{words.usd(guessed.sum())} of these write-offs, {words.usd(guessed['unnecessary'])} of them avoidable, {GUESS}.",
+        f"{words.usd(guessed.sum())} of these write-offs, {words.usd(guessed['unnecessary'])} of them avoidable, are {GUESS}.",
         rank=7,
         kind="caution",
         amount_usd=float(guessed["unnecessary"]),
