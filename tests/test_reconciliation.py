@@ -100,3 +100,25 @@ def test_a_patients_credit_is_no_misreading():
     frame = ledger()
     more = frame[frame["posted_by"] == "patient"].assign(amount="-80.00")
     assert wrong(pd.concat([frame, more], ignore_index=True), known()) == []
+
+
+def of_month(month: int) -> pd.DataFrame:
+    return ledger().query("known_on.dt.month == @month").reset_index(drop=True)
+
+
+@pytest.mark.parametrize("month", [2, 3, 6])
+def test_a_months_export_is_held_against_its_own_days(month):
+    assert wrong(of_month(month), known()) == []
+
+
+@pytest.mark.parametrize("month", [2, 3])
+def test_a_months_payments_that_are_misread_trip_it(month):
+    frame = of_month(month)
+    insurers = (frame["kind"] == "payment") & (frame["posted_by"] == "insurance")
+    assert any("insurer payments agree" in reason for reason in wrong(turned(frame, insurers), known()))
+    assert any("insurer payments agree" in reason for reason in wrong(frame[~insurers], known()))
+
+
+def test_half_of_a_ledger_is_held_against_claims_that_it_holds_whole():
+    later = pd.concat([of_month(3), of_month(6)], ignore_index=True)
+    assert wrong(later, known()) == []
