@@ -61,6 +61,8 @@ MEANT = [
     ({"carc": "252", "rarcs": "M127", "families": "ambulance ambulance_scheduled"}, {"leaf": "documentation", "owner": "biller"}),
     ({"carc": "4", "families": "visit"}, {"category": "bundling", "leaf": "coding_modifier"}),
     ({"carc": "4", "families": "surgery"}, {"category": "coding"}),
+    # nobody was carried: no payer is looked for
+    ({"group_code": "PR", "carc": "96", "families": "ambulance ambulance_no_transport"}, {"leaf": "dry_run", "owner": "biller", "route": "write_off"}),
     # an informational remark overrides no reason
     ({"carc": "50", "rarcs": "N115"}, {"category": "medical_necessity", "owner": "clinician"}),
     ({"carc": "197", "rarcs": "M51"}, {"category": "authorization"}),
@@ -170,7 +172,12 @@ def test_explain_names_the_row_that_decided(tmp_path):
     con = derived(tmp_path, line("CAS*CO*24*100"), as_of=date(2026, 4, 1))
     said = "\n".join(explain.explained(con, "A1"))
     assert "claim A1: denied_open, 100.00 open" in said
-    assert "row managed_care_patient (ours): nothing says that this practice is paid per member" in said
+    assert (
+        "row managed_care_patient (ours) decided category, leaf, route, recoverable, fix, refuses: nothing says that this practice is paid"
+        in said
+    )
+    assert "why: a denied line is open and nothing was sent since its answer of 2026-03-05" in said
+    assert "correct by 2026-06-03 (usual, not confirmed)" in said
     with pytest.raises(explain.NoClaimError, match="no claim B9"):
         explain.explained(con, "B9")
 
@@ -249,3 +256,65 @@ def test_no_write_off_of_a_trip_belongs_to_a_front_desk():
     elsewhere = codes.table("write_off_places")
     assert set(leaves.loc[leaves["owner"] == "front desk", "leaf"]) <= set(elsewhere["leaf"])
     assert "front desk" not in set(elsewhere["owner"]) and set(elsewhere["leaf"]) <= set(leaves["leaf"])
+
+
+# --- every row decides more than the case that asked for it --------------------------------------------------------
+
+
+def answers_for(row: dict) -> pd.DataFrame:
+    """Answers that meet the row's conditions, with what it leaves open varied: payer, group, reason, procedure."""
+    words = {name: row[name].split() for name in situations.WEIGHTS}
+    reasons = words["carc"] or codes.table("carc").query("denial == 'yes'").groupby("category")["carc"].first().tolist()
+    remarks = ["" if rarc == situations.NONE else rarc for rarc in words["rarc"]] or [""]
+    if words["told"] and not words["rarc"]:  # a price cut tells nothing; a remark of such a category does
+        remarks += codes.table("rarc").query("category in @words['told']").groupby("category")["rarc"].first().tolist()
+    procedures = words["procedure_family"] or ["", "visit", "imaging"]
+    return pd.DataFrame(
+        [{"payer_class": payer, "group_code": group, "carc": carc, "rarcs": rarc, "families": family,
+          "place": (words["place"] or [""])[0], "facts": (words["fact"] or [""])[0]}
+         for payer in (words["payer_class"] or ["commercial", "medicaid"]) for group in (words["group_code"] or ["CO", "OA"])
+         for carc in reasons for rarc in remarks for family in procedures]
+    )[situations.KEYS]  # fmt: skip
+
+
+def test_every_row_decides_at_least_two_answers():
+    rows = codes.table("situations").to_dict("records")
+    keys = pd.concat([answers_for(row).assign(asked=row["situation"]) for row in rows], ignore_index=True)
+    decided = situations.resolved(keys[situations.KEYS])["situation"]
+    counts = keys[decided == keys["asked"]].groupby("asked").size()
+    alone = [row["situation"] for row in rows if counts.get(row["situation"], 0) < 2]
+    assert not alone
+
+
+def test_no_ground_trip_is_sent_to_federal_arbitration():
+    told = meant(carc="242", rarcs="N830", families="ambulance ambulance_emergency ambulance_ground")
+    assert (told["owner"], told["leaf"]) == ("biller", "administrative") and "state" in told["fix"]
+    assert meant(carc="242", rarcs="N830", families="visit")["leaf"] == "underpaid"
+
+
+@pytest.mark.parametrize(("told", "route"), [
+    ({"group_code": "PI", "carc": "50"}, "appeal"), ({"group_code": "PI", "carc": "97", "families": "imaging"}, "appeal"),
+    ({"group_code": "PI", "carc": "16", "rarcs": "M51"}, "correct_and_resubmit"),  # a field is missing, whoever reduces
+])  # fmt: skip
+def test_a_payers_own_reduction_is_disputed_where_nothing_can_be_corrected(told, route):
+    assert meant(**told)["route"] == route
+
+
+def test_what_the_first_payer_denied_is_not_settled_by_the_second(tmp_path):
+    first = remittance(
+        "CLP*A1*1*200*80**MB*X1", "SVC*HC:99213*100*80", "CAS*CO*45*20", "SVC*HC:82306*100*0", "CAS*CO*50*100"
+    )
+    second = remittance(
+        "CLP*A1*2*200*0**MC*Y1", "SVC*HC:99213*100*0", "CAS*OA*23*100", "SVC*HC:82306*100*0", "CAS*OA*23*100"
+    )
+    second = (
+        second.replace(b"20260305", b"20260401")
+        .replace(b"CHECK1", b"CHECK2")
+        .replace(b"ACME HEALTH*XV*77001", b"STATE MEDICAID*XV*88001")
+    )
+    con = derived(tmp_path, first, second, as_of=date(2026, 5, 1))
+    assert con.execute("SELECT state, open_balance FROM claims").fetchall() == [("denied_open", D(100))]
+    assert con.execute("SELECT line_number, outcome FROM line_outcomes ORDER BY 1").fetchall() == [
+        (1, "paid"),
+        (2, "open"),
+    ]

@@ -65,7 +65,7 @@ VALUES = {
     "longest_chain": 20,  # corrections of corrections; references that go round in a circle link nothing
     **prices.VALUES,
 }
-READ_LATER = ("claim_facts",)  # steps that `explain` reads
+READ_LATER = ("claim_facts", "line_reasons", "work_since_answer")  # steps that `explain` reads
 # Tables made in Python for the steps
 FRAMES = (
     "precedence",

@@ -95,7 +95,8 @@ def own_rows(paths: list[Path]) -> pd.DataFrame | None:
 
 
 def resolved(keys: pd.DataFrame, own: pd.DataFrame | None = None) -> pd.DataFrame:
-    """What each combination means: the columns of `DECIDES`, `refuses`, `class` and `situation`, the row that decided.
+    """What each combination means: the columns of `DECIDES`, `refuses`, `class`, `situation`, the row that decided last,
+    and `decided_by`, words such as route=blind_rebill that name the rows of each column, the last of them in force.
 
     `keys` has the columns of `KEYS`, text, with sets as words between spaces. Same index as `keys`.
     """
@@ -104,6 +105,7 @@ def resolved(keys: pd.DataFrame, own: pd.DataFrame | None = None) -> pd.DataFram
     fits = _fits(keys, table)
     told_rows = table["told"].ne("").to_numpy()
     for last in (False, True):  # what rows say of a category is known before rows that ask for it are read
+        found["decided_by"] = ""
         _apply(found, table, fits, keys, ~told_rows if not last else np.ones(len(table), bool))
     blank = found["leaf"].eq("")
     found.loc[blank, "leaf"] = found.loc[blank, "category"].map(LEAF_OF_CATEGORY).fillna("")
@@ -121,8 +123,10 @@ def _apply(
             here = here & (found["category"].isin(asked) | found["route"].isin(asked)).to_numpy()
         if not here.any():
             continue
-        for name in [name for name in [*DECIDES, "refuses"] if row[name]]:
+        told = [name for name in [*DECIDES, "refuses"] if row[name]]
+        for name in told:
             found.loc[here, name] = row[name]
+            found.loc[here, "decided_by"] += f" {name}={row['situation'].replace(' ', '_')}"
         found.loc[here, "situation"] = row["situation"]
 
 
@@ -165,7 +169,7 @@ def _by_codes(keys: pd.DataFrame) -> pd.DataFrame:
         "Ask the payer why.",
     ]
     base["refuses"] = np.where(unknown, "yes", keys["carc"].map(carc["denial"]).fillna("yes"))
-    base["leaf"], base["situation"] = "", ""
+    base["leaf"], base["situation"], base["decided_by"] = "", "", ""
     remark = _remarks(keys, base["category"])
     refined = remark.notna()
     rarc, habits = codes.table("rarc").set_index("rarc"), category_habits().set_index("category")
@@ -225,7 +229,7 @@ def families(procedures: list[str]) -> pd.DataFrame:
     """Each procedure code with the families of `reference/procedure_families.csv` that it belongs to, between spaces.
 
     >>> families(["A0428", "99213", "XYZ"])["families"].tolist()
-    ['ambulance ambulance_scheduled', 'visit', '']
+    ['ambulance ambulance_scheduled ambulance_ground', 'visit', '']
     """
     patterns = [
         (row.procedure_family, re.compile(row.pattern)) for row in codes.table("procedure_families").itertuples()
@@ -255,7 +259,7 @@ def as_page() -> str:
         said += [
             f"## {whose.capitalize()}",
             "",
-            "| when | category | route | written off it is | what to do, and why |",
+            "| when | category | route | write-off reason | what to do, and why |",
             "|---|---|---|---|---|",
         ]
         said += [_as_line(row) for row in group.to_dict("records")] + [""]
@@ -264,7 +268,7 @@ def as_page() -> str:
 
 def _as_line(row: dict[str, str]) -> str:
     names = {"payer_class": "payer", "group_code": "group", "carc": "reason", "rarc": "remark", "procedure_family": "procedure",
-             "place": "place", "told": "told", "fact": "fact"}  # fmt: skip
+             "place": "place", "told": "denied as or routed to", "fact": "known"}  # fmt: skip
     when = "; ".join(f"{word} {row[name].replace(' ', ', ')}" for name, word in names.items() if row[name])
     does = " ".join(filter(None, (row["fix"], f"({row['why']}; {row['source']})")))
     plain = {name: row[name].replace("_", " ") for name in ("category", "route", "leaf", "root")}
@@ -290,7 +294,11 @@ def prepare(con: duckdb.DuckDBPyConnection, own: pd.DataFrame | None) -> None:
 def resolve(con: duckdb.DuckDBPyConnection, own: pd.DataFrame | None) -> None:
     """Makes `reasons` of `reason_keys`: what each combination of the practice's answers means."""
     keys = con.execute(f"SELECT {', '.join(KEYS)} FROM reason_keys ORDER BY ALL").df().fillna("").astype(str)
-    told = resolved(keys, own) if len(keys) else pd.DataFrame(columns=[*DECIDES, "class", "refuses", "situation"])
+    told = (
+        resolved(keys, own)
+        if len(keys)
+        else pd.DataFrame(columns=[*DECIDES, "class", "refuses", "situation", "decided_by"])
+    )
     _table(con, "reasons", pd.concat([keys, told], axis=1).astype("string"))
 
 

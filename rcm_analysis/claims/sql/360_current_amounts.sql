@@ -22,6 +22,11 @@ cuts AS (
     WHERE d.counts GROUP BY 1, 2, 3, 4),
 cut AS (
     SELECT claim_number, sum(contractual) AS contractual, sum(agreed) AS agreed FROM cuts GROUP BY claim_number),
+standing_refusals AS (
+    SELECT l.claim_number, l.payer_order, least(a.refused, k.charge) AS refused FROM standing_lines l
+    JOIN line_amounts a ON a.remittance_id = l.remittance_id AND a.line_number = l.line_number
+    JOIN keyed_lines k ON k.remittance_id = l.remittance_id AND k.line_number = l.line_number
+    WHERE a.refused > 0 AND k.paid <= 0),
 -- what a later payer calls settled by an earlier one, beyond what the earlier one's own decisions tell
 settled_before AS (
     SELECT claim_number, max(prior_payer - told) AS settled FROM (
@@ -30,7 +35,9 @@ settled_before AS (
         FROM (SELECT * FROM per_payer WHERE prior_payer > 0) o
         LEFT JOIN (
             SELECT claim_number, coalesce(payer_order, 'P') AS payer_order, paid AS amount FROM decisions
-            UNION ALL SELECT claim_number, payer_order, agreed FROM cuts) e ON e.claim_number = o.claim_number
+            UNION ALL SELECT claim_number, payer_order, agreed FROM cuts
+            -- what an earlier payer denied stays denied, though the next one calls it settled
+            UNION ALL SELECT claim_number, payer_order, refused FROM standing_refusals) e ON e.claim_number = o.claim_number
         GROUP BY 1, 2, 3)
     GROUP BY claim_number)
 SELECT p.claim_number, max(a.allowed) AS allowed,
