@@ -7,11 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rcm_analysis.claims import derive
-from rcm_analysis.clusters import grouping
-from rcm_analysis.measures import measures
-from rcm_analysis.prevention import cache, wording
-from rcm_analysis.risk import worklist
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
 from rcm_analysis.words import csv_text, defused
@@ -31,6 +26,8 @@ def names() -> list[str]:
 
 def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, engine: str | None = None) -> int:
     """Writes the table as known on the day; gives the number of rows. Money stays decimal in Parquet."""
+    from rcm_analysis.claims import derive
+
     return write(derive.open_practice(store, practice, as_of=as_of, engine=engine), table, out)
 
 
@@ -73,6 +70,12 @@ def _register(view: View, table: str) -> None:
             view.register(name, schema.conformed(name, found))
 
 
+def _measures(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.measures import measures
+
+    return {"measures": measures.measure(view)}
+
+
 def _signals(view: View) -> dict[str, pd.DataFrame]:
     from rcm_analysis.trends import signals
 
@@ -80,22 +83,35 @@ def _signals(view: View) -> dict[str, pd.DataFrame]:
 
 
 def _clusters(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.clusters import grouping
+
     return dict(zip(("clusters", "cluster_members"), grouping.of_practice(view)[1:], strict=True))
 
 
 def _rules(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.prevention import cache, wording
+
     return {"rules": wording.described(cache.rules_of_practice(view))}
 
 
-# Who computes each table of `schema.ANALYSES`
+def _risk(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.risk import worklist
+
+    return {"risk": worklist.risk(view)}
+
+
+# Who computes each table of `schema.ANALYSES`; a room is imported by the table that needs it
 _ANALYSES: dict[str, Callable[[View], dict[str, pd.DataFrame]]] = {
-    "measures": lambda view: {"measures": measures.measure(view)},
+    "measures": _measures,
     "signals": _signals,
     "clusters": _clusters,
     "cluster_members": _clusters,
     "rules": _rules,
-    "risk": lambda view: {"risk": worklist.risk(view)},
+    "risk": _risk,
 }
+
+
+LEARNED = tuple(_ANALYSES)  # the first use of a day makes them, later ones read most of them
 
 
 def _write_workbook(result: Any, table: str, out: Path) -> None:

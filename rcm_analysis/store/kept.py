@@ -40,6 +40,7 @@ TABLES, ABOUT = "tables.duckdb", "about.json"
 DERIVED = "tables"  # what is kept of a day: the derived tables, or something learned by its name
 PACKAGE = Path(__file__).resolve().parent.parent
 OWN_TABLES = ("*.csv", "*.toml")  # what users keep beside their facts
+GROUND = ("errors", "months", "parallel", "stats", "words")  # what every room may use
 # the rooms whose code decides what a derived table holds
 TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")
 TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends")
@@ -77,7 +78,10 @@ def key(practice: Practice, as_of: date, what: str = DERIVED, asked: Mapping[str
 @lru_cache(maxsize=4)
 def package_fingerprint(rooms: tuple[str, ...] = TELL_TABLES) -> str:
     """A hash of the code, SQL and reference tables of these rooms, and of what all rooms use."""
-    places = [*(path for room in rooms for path in (PACKAGE / room).rglob("*")), *PACKAGE.glob("*.py")]
+    places = [
+        *(path for room in rooms for path in (PACKAGE / room).rglob("*")),
+        *(PACKAGE / f"{name}.py" for name in GROUND),
+    ]
     digest = hashlib.sha256()
     for path in sorted(path for path in places if path.suffix in (".py", ".sql", ".csv")):
         digest.update(f"{path.relative_to(PACKAGE)}\0".encode())
