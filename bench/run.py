@@ -31,8 +31,9 @@ BENCHMARKS = {
     "risk": ("", "--rows 10000"),
     "scrub": ("", "--claims 5000"),
     "reports": ("", "--claims 3000"),
+    "waits": ("", "--quick"),
 }
-RECORDED = ("readers", "intake", "ledgers", "by_hand", "scale")  # the others print
+RECORDED = ("readers", "intake", "ledgers", "by_hand", "scale", "waits")  # the others print
 PEERS = {"readers": "oxedi"}
 
 

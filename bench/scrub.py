@@ -38,11 +38,11 @@ def main() -> None:
         day = date(2026, 10, 31)
         started = time.perf_counter()
         con = derive.open_practice(store, "riverbend", as_of=day)
-        known = cache.of_practice(con, place)
+        known = cache.of_practice(con)
         print(
             f"store opened, {len(known.rules)} rules and the chances learned in {time.perf_counter() - started:.1f} s (once after an ingest)"
         )
-        known = cache.of_practice(con, place)  # as a later command reads them
+        known = cache.of_practice(con)  # as a later command reads them
         data = file_of(folder, wanted)
         started, processor = time.perf_counter(), time.process_time()
         offered = scrub.read(data, place.key())

@@ -1,7 +1,7 @@
 """A command run and watched: seconds by the clock, processor seconds and memory of the process and all it starts.
 
     watched([sys.executable, "-m", "rcm_analysis", "report", ...])
-    Seen(wall=41.2, work=63.0, peak_mb=1480.0, code=0, text="...")
+    Seen(wall=41.2, work=63.0, own=9.1, peak_mb=1480.0, code=0, text="...")
 
 Kernels are forked by a server that nobody waits for, so that what the system tells of ended children leaves them out.
 Here every process below the command is looked at twenty times a second; one that ends between two looks is short of a
@@ -29,10 +29,12 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Seen(NamedTuple):
-    """Seconds by the clock, processor seconds, peak memory in MB (private and a share of what is shared), exit code, text."""
+    """Seconds by the clock, processor seconds of all, those of the command's own process, peak of private memory in MB,
+    exit code, text."""
 
     wall: float
     work: float
+    own: float
     peak_mb: float
     code: int
     text: str
@@ -57,8 +59,15 @@ def watched(command: Sequence[object], *, env: Mapping[str, str] | None = None, 
         text = out.read()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     waited = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    work = looks.work(process.pid, waited) if linux else waited
-    return Seen(wall, work, looks.peak / 1e6 if linux else after.ru_maxrss / 1e3, process.returncode, text)
+    work = max(looks.seconds(), waited) if linux else waited
+    return Seen(
+        wall,
+        work,
+        looks.seconds(process.pid) if linux else waited,
+        looks.peak / 1e6 if linux else after.ru_maxrss / 1e3,
+        process.returncode,
+        text,
+    )
 
 
 class _Looks:
@@ -78,11 +87,9 @@ class _Looks:
                 memory += (int(pages[1]) - int(pages[2])) * PAGE_BYTES
         self.peak = max(self.peak, memory)
 
-    def work(self, first: int, waited: float) -> float:
-        """The command's own work exactly, as the system tells it, and that of the others as seen last."""
-        others = sum(ticks for (pid, _), ticks in self.ticks.items() if pid != first) / TICKS
-        own = sum(ticks for (pid, _), ticks in self.ticks.items() if pid == first) / TICKS
-        return max(own + others, waited)
+    def seconds(self, pid: int | None = None) -> float:
+        """Processor seconds of one process, or of all, as they were seen last."""
+        return sum(ticks for (own, _), ticks in self.ticks.items() if pid in (None, own)) / TICKS
 
 
 def _below(root: int) -> list[int]:

@@ -20,7 +20,9 @@ from rcm_analysis import settings
 
 # Not matplotlib_inline.backend_inline: loaded before the kernel is there, it turns figures into text silently.
 PRELOAD = ("pandas", "duckdb", "pyarrow.parquet", "matplotlib.pyplot", "matplotlib.backends.backend_svg", "seaborn",
-           "ipykernel.kernelapp", "ipykernel.zmqshell", "rcm_analysis.charts.common", "rcm_analysis.measures.by_month", "rcm_analysis.reports.fork_server")  # fmt: skip
+           "pyarrow.dataset", "pyarrow.pandas_compat", "ipykernel.kernelapp", "ipykernel.zmqshell", "rcm_analysis.charts.common",
+           "rcm_analysis.claims.derive", "rcm_analysis.measures.by_month", "rcm_analysis.pages.explore", "rcm_analysis.reports.fork_server",
+           "rcm_analysis.store.content", "rcm_analysis.view")  # fmt: skip
 ENVIRONMENT = {
     settings.BACKEND.name: "module://matplotlib_inline.backend_inline"
 }  # as ipykernel sets it, before the imports
