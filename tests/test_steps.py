@@ -17,6 +17,7 @@ from rcm_analysis.claims import derive, overlaps
 from rcm_analysis.prevention import features
 from rcm_analysis.reference import codes
 from rcm_analysis.store import engine, schema, steps
+from rcm_analysis.store.practice import Practice
 from rcm_analysis.store.view import View
 
 VALUES = {**overlaps.VALUES, **derive.VALUES, **features.VALUES, "as_of": date(2026, 10, 31), "is_new": False,
@@ -71,7 +72,9 @@ class StepBench:
 
 @pytest.fixture(scope="module")
 def whole(demo_store) -> View:
-    view = derive.open_practice(demo_store, "riverbend", as_of=VALUES["as_of"])
+    con = engine.connect(Practice(demo_store, "riverbend"), as_of=VALUES["as_of"])
+    derive.derive(con, as_of=VALUES["as_of"])  # with the tables between the steps, which an open practice lets go
+    view = View("riverbend", VALUES["as_of"], 24, demo_store, con)
     features.sent(view)
     return view
 

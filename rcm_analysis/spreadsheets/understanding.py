@@ -627,10 +627,10 @@ class _Flags:
         self.first = (posted == begun).to_numpy()
 
 
-def _evidence(keys: np.ndarray, facts: _Facts, flags: _Flags) -> pd.DataFrame:
+def _evidence(keys: np.ndarray, facts: _Facts, flags: _Flags, least: int = 0) -> pd.DataFrame:
     """Per key: rows, those of known claims, dollars and shares; of its claims those whose sum is the charge."""
     cents, at = facts.rows["cents"].to_numpy(), facts.is_known
-    size = keys.max() + 1
+    size = max(int(keys.max()) + 1, least)  # values whose rows are left out have an index, too
     count = lambda flag: np.bincount(keys, weights=flag.astype(float), minlength=size)  # noqa: E731
     out = pd.DataFrame({"rows": count(np.ones(len(keys))), "known": count(at), "plus": count(cents > 0), "minus": count(cents < 0),
                         "cents": count(cents), "size": count(np.abs(cents)), "pair": count(flags.pair), "at_once": count(flags.at_once), "first": count(flags.first)})  # fmt: skip
@@ -662,7 +662,7 @@ def kind_by_evidence(of: pd.Series) -> str | None:
 
 def _tells_kinds(one: Column, facts: _Facts, flags: _Flags, kind_of: Callable[[str, str, str], str]) -> float:
     """Share of the dollars whose kind a column's cells tell; several kinds, or it tells nothing."""
-    evidence = _evidence(one.codes, facts, flags)
+    evidence = _evidence(one.codes, facts, flags, len(one.values))
     kinds = [_word_or_evidence(v, evidence.iloc[i], kind_of) for i, v in enumerate(one.values)]
     if len({kind for kind in kinds if kind}) < 2:
         return 0.0
@@ -687,11 +687,11 @@ def _kinds(
     if types is None or types is codes:
         types, codes = codes, None
     out: dict[tuple[str, str], str] = {}
-    coarse = _evidence(types.codes, facts, flags)
+    coarse = _evidence(types.codes, facts, flags, len(types.values))
     told = [_word_or_evidence(v, coarse.iloc[i], kind_of) for i, v in enumerate(types.values)]
     if _charges_are_negative(told, coarse):
         facts.rows["cents"] = -facts.rows["cents"]
-        coarse = _evidence(types.codes, facts, flags)
+        coarse = _evidence(types.codes, facts, flags, len(types.values))
     fine = types.codes if codes is None else types.codes.astype(np.int64) * len(codes.values) + codes.codes
     _, first, where = np.unique(fine, return_index=True, return_inverse=True)
     evidence = _evidence(where, facts, flags)
