@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from datetime import datetime
 
 import pandas as pd
 import pytest
@@ -234,3 +235,57 @@ def test_a_proposed_mapping_names_every_heading_and_type_of_an_unknown_ledger(se
     assert all(code in told for code in ("K1", "R4", "J7", "X3"))
     mapping = tomllib.loads(exports.propose([(text.encode(),) * 2], known))
     assert mapping["ledger"]["kinds"]["Insurance Takeback"] == "payment"
+
+
+PRIVATE = """Acct,Name,Birth Date,SSN,Home Phone,Tx Date,Type,Memo,Amount
+{rows}
+"""
+UNTOLD = """A,B,C,D,E,F,G,H,I
+{rows}
+"""
+
+
+@pytest.mark.parametrize("headings", [PRIVATE, UNTOLD])
+def test_no_cell_of_a_person_is_stored(tmp_path, headings):
+    names = ["QUILLFEATHER, ANN", "MOSSBANK, BO", "THORNWICK, CY", "VELDHUIS, DEE"]
+    rows = [
+        f'7{i:04d}-{i % 7},"{names[i % 4]}",{1940 + i % 60}-03-1{i % 9},{200 + i}-4{i % 9}-{6000 + i},(555) 201-{4000 + i},'
+        f"2026-0{1 + n}-1{i % 9},{kind},{memo.format(names[i % 4].split(',')[0].title())},{amount}.00"
+        for i in range(60)
+        for n, (kind, memo, amount) in enumerate(
+            [("Charge", "", 100), ("Payment", "check from {}", -60), ("Adj", "per {}", -40)]
+        )
+    ]
+    (tmp_path / "ledger.csv").write_text(headings.format(rows="\n".join(rows)))
+    own = Practice(tmp_path / "s", "p")
+    outcome = ingest.ingest(own, [tmp_path / "ledger.csv"])
+    con = own.connect()
+    kept = " ".join(
+        str(con.execute(f"SELECT * FROM {table}").fetchall()) for table in ("ledger_sheets", "ledger_cells")
+    )
+    assert "70000-0" in kept and "2026-01-10" in kept and "100.00" in kept
+    everything = f"{kept} {outcome.files} {outcome.rejects} {outcome.said}".lower()
+    for word in ("quillfeather", "mossbank", "thornwick", "veldhuis", "1940-03", "200-40", "(555)"):
+        assert word not in everything, word
+
+
+def test_a_day_is_understood_as_if_the_export_had_been_made_then(seen, tmp_path):
+    text, _ = seen
+    practice.write_practice(tmp_path / "in", claims=400, months=12, seed=5)
+    head, *lines = disguised(text, SIX["sides"]).splitlines()
+    place = 3  # of the day of posting, month first
+    days = [datetime.strptime(next(csv.reader([line]))[place], "%m/%d/%Y") for line in lines]
+    middle = sorted(days)[len(days) // 2]
+    (tmp_path / "in/all.csv").write_text("\n".join([head, *lines]))
+    (tmp_path / "in/then.csv").write_text(
+        "\n".join([head, *(line for line, day in zip(lines, days, strict=True) if day <= middle)])
+    )
+    found = []
+    for name, order in (("all", ["ledger", "edi"]), ("then", ["edi", "ledger"])):
+        own = Practice(tmp_path / name, "p")
+        for what in order:
+            ingest.ingest(own, [tmp_path / "in" / (f"{name}.csv" if what == "ledger" else what)])
+        # a payer's name keeps the words that stand on five claims of its file
+        found.append(ledger_of(own.root, middle.date().isoformat()).drop(columns=["row", "payer_name"]))
+    assert 500 < len(found[0]) < len(lines)
+    pd.testing.assert_frame_equal(*found)
