@@ -59,11 +59,12 @@ Headings = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Prior:
-    """What columns and codes meant in another ledger with the same headings, which is understood or confirmed."""
+    """What columns and codes meant in a larger ledger with the same headings, of so many rows, which is understood."""
 
     columns: dict[str, str]  # ours -> heading
     kinds: dict[tuple[str, str], str]
     patients: frozenset[str] = frozenset()
+    rows: int = 0
 
 
 @dataclass
@@ -165,14 +166,14 @@ def understand(
 ) -> Understood:
     """What the ledger means by what is `known`, of it the postings until `as_of` (all of them if None).
 
-    What is not understood by itself is understood as another ledger with the same headings, where `priors` has one.
+    It is read as a larger ledger with the same headings, where `priors` has one: a small one tells less of its codes, and
+    rows that stand in both must mean the same to count once.
     """
-    alone = _understand(ledger, known, as_of, {})
-    if alone.table is not None:
-        return alone
-    found = {headings: prior for page in ledger.pages if (prior := priors(headings := tuple(page.headings)))}
-    alike = _understand(ledger, known, as_of, found) if found else alone
-    return alike if alike.table is not None else alone
+    rows = sum(len(page.numbers) for page in ledger.pages)
+    priors_ = {headings: priors(headings) for headings in {tuple(page.headings) for page in ledger.pages}}
+    found = {headings: prior for headings, prior in priors_.items() if prior and prior.rows >= rows}
+    alike = _understand(ledger, known, as_of, found) if found else None
+    return alike if alike and alike.table is not None else _understand(ledger, known, as_of, {})
 
 
 def _understand(ledger: Ledger, known: Known, as_of: date | None, priors: dict[Headings, Prior]) -> Understood:
@@ -198,16 +199,17 @@ def _understand(ledger: Ledger, known: Known, as_of: date | None, priors: dict[H
     out.said += [f'"{heading}" is left out: {why}' for page in ledger.pages for heading, why in page.dropped.items()]
     out.said += map(str, check.comparisons)
     out.figures = check.figures
-    out.priors = {tuple(grid.header): _prior(grid, meaning) for grid, meaning in made.items()}
+    rows = sum(len(page.numbers) for page in ledger.pages)
+    out.priors = {tuple(grid.header): _prior(grid, meaning, rows) for grid, meaning in made.items()}
     if check.wrong:
         out.table, out.reason = None, "; ".join(check.wrong)
     return out
 
 
-def _prior(grid: Grid, meaning: unseen.Understanding | None) -> Prior:
+def _prior(grid: Grid, meaning: unseen.Understanding | None, rows: int) -> Prior:
     names = {ours: grid.header[places[0]] for ours, places in grid.layout.columns.items()}
     kinds = {cell: kind for cell, kind in meaning.kinds.items() if kind != "other"} if meaning else {}
-    return Prior(names, kinds, meaning.patients if meaning else frozenset())
+    return Prior(names, kinds, meaning.patients if meaning else frozenset(), rows)
 
 
 def _grids(
@@ -240,9 +242,8 @@ def _grids(
 
 
 def _as_before(meaning: unseen.Understanding, prior: Prior) -> unseen.Understanding:
-    """What codes mean by this ledger itself, and as in the earlier one where it is too small to tell."""
-    told = {cell: kind for cell, kind in meaning.kinds.items() if kind != "other"}
-    return replace(meaning, kinds={**meaning.kinds, **prior.kinds, **told}, patients=meaning.patients | prior.patients)
+    """What codes meant in the larger ledger, and by this one itself where they did not stand there."""
+    return replace(meaning, kinds={**meaning.kinds, **prior.kinds}, patients=meaning.patients | prior.patients)
 
 
 def told_layout(header: list[str], mapping: Mapping) -> Layout | None:
