@@ -158,6 +158,7 @@ def figures(**more) -> pd.DataFrame:
 @pytest.mark.parametrize(("facts", "words"), [
     ({}, "complete"), ({"last_decision": pd.NaT}, "no decision is known"),
     ({"last_decision": pd.Timestamp("2026-08-30")}, "no decision since August 2026"), ({"ledger": False}, "no ledger: write-offs are not known"),
+    ({"ledger_doubtful": True}, "a ledger file is not understood: write-offs are not wholly known"),
     ({"files_left_out": 3}, "3 of 40 files not or partly read"), ({"unanswered": 51}, "5.1% of claims unanswered after 60 days"),
     ({"unanswered": 50}, "complete"), ({"unbalanced": 6}, "0.1% of paid lines do not balance"),
     ({"first_decision": pd.Timestamp("2026-02-03")}, "begins in February 2026"),
