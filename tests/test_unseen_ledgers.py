@@ -291,3 +291,17 @@ def test_a_day_is_understood_as_if_the_export_had_been_made_then(seen, tmp_path)
         found.append(ledger_of(own.root, middle.date().isoformat()).drop(columns=["row", "payer_name"]))
     assert 500 < len(found[0]) < len(lines)
     pd.testing.assert_frame_equal(*found)
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_parts_of_a_ledger_tell_the_same_dollars_or_are_refused(tmp_path, parts):
+    practice.write_practice(tmp_path, claims=1500, months=24, seed=11)
+    own = Practice(tmp_path / "s", "p")
+    ingest.ingest(own, [tmp_path / "edi"])
+    known = gather(own.read)
+    head, *rows = disguised((tmp_path / "ledger.csv").read_text(), Disguise(types="opaque")).splitlines(keepends=True)
+    size = -(-len(rows) // parts)
+    told = [dollars(read("".join([head, *rows[i : i + size]]), known)) for i in range(0, len(rows), size)]
+    whole = dollars(read("".join([head, *rows]), known))
+    assert None in told or {k: round(sum(part.get(k, 0) for part in told), 2) for k in whole} == pytest.approx(whole)
+    assert not any(part and part.get(("charge", ""), 0) < 0 for part in told)

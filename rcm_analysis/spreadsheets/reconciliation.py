@@ -122,7 +122,8 @@ def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame) -> list[Comparis
         named = _named(ledger, known, old["paid"][has_paid], paid[has_paid])
         out.append(_compared("insurer payments", old["paid"][has_paid], paid[has_paid], named))
     else:
-        out.append(_looked_for(ledger, known, days.index[days["max"].between(first, last)]))
+        answered = days.index[days["max"].between(first, last)]
+        out.append(_looked_for(ledger, known, answered[answered.isin(rows.index)]))
     covered = np.minimum(old["adjusted"], cut)
     out.append(_compared("contractual cuts", covered[has_cuts], cut[has_cuts]))
     return out
@@ -131,7 +132,7 @@ def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame) -> list[Comparis
 def _looked_for(ledger: pa.Table, known: Known, answered: pd.Index) -> Comparison:
     """Insurers' payments of each claim and day in an export of few days, among what any answer to the claim pays.
 
-    Where there are none, those of the claims that were `answered` within its days are missing.
+    Where there are none, those of its claims that were `answered` within its days are missing.
     """
     name = "posted insurer payments"
     posted = _insurers_money(ledger, pa.array(known.payments["claim_number"].unique(), pa.string()))

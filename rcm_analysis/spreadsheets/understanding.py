@@ -711,6 +711,8 @@ def _kinds(
         out[cell] = sure or guess
         if sure is None and guess != "other":
             guessed.append((i, cell))
+    for cell in _credits_told_as_charges(list(out), evidence["cents"].to_numpy(), out, kind_of):
+        out[cell] = "adjustment"
     for i, cell in guessed:
         if _moves_no_balance(where == i, facts, out, types, codes):
             out[cell] = "transfer"
@@ -720,6 +722,16 @@ def _kinds(
             c for i, c in enumerate(cells_) if evidence["back"].iloc[i] > max(0.4, evidence["paid"].iloc[i])
         )
     return out
+
+
+def _credits_told_as_charges(
+    cells_: list[tuple[str, str]], cents: np.ndarray, kinds: dict[tuple[str, str], str], kind_of: Any
+) -> list[tuple[str, str]]:
+    """Codes that give up whole charges: in an export that begins after the charges, they look like charges but for their sign."""
+    charges = np.array([kinds[cell] == "charge" for cell in cells_])
+    usual = np.sign(cents[charges].sum())
+    other = charges & (np.sign(cents) == -usual)
+    return [cell for cell, is_other in zip(cells_, other, strict=True) if is_other and kind_of(*cell, "") == "other"]
 
 
 def _charges_are_negative(told: list[str | None], of: pd.DataFrame) -> bool:
@@ -739,8 +751,20 @@ def _moves_no_balance(rows: np.ndarray, facts: _Facts, kinds: dict, types: Colum
         counted = ~np.array(names)[pairs]
     with_them = facts.sums(np.where(counted, cents, 0))
     without = with_them - facts.sums(np.where(rows, cents, 0))
+    charged = facts.sums(np.where(_rows_of("charge", kinds, types, codes), cents, 0))
     claims = np.unique(facts.claim[rows])
+    claims = claims[charged[claims] != 0]  # an export that begins after the charges tells no balance
+    if not len(claims):
+        return False
     return bool((np.abs(without[claims]) < 1).mean() > (np.abs(with_them[claims]) < 1).mean() + 0.1)
+
+
+def _rows_of(kind: str, kinds: dict, types: Column, codes: Any) -> np.ndarray:
+    """Which rows are of a kind by what their types, or types and codes, were told as."""
+    if codes is None:
+        return np.array([kinds.get((value, "")) == kind for value in types.values])[types.codes]
+    pairs = types.codes.astype(np.int64) * len(codes.values) + codes.codes
+    return np.array([kinds.get((v, c)) == kind for v in types.values for c in codes.values])[pairs]
 
 
 def _by_sign(of: pd.Series) -> str:
