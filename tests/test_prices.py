@@ -377,3 +377,13 @@ def test_a_change_tells_expected_cash_beside_its_charges():
     said = signals.headline(row, {"payer_name": "ACME"})
     assert said.endswith("about 12 denials or $1,240 expected cash ($3,100 in charges) more than before.")
     assert signals.headline(row | {"excess_cash_usd": 0.0}, {}).endswith("or $3,100 in charges more than before.")
+
+
+def test_a_copy_of_a_paid_line_would_have_brought_nothing(told):
+    again = denied("P99213800", "99213", code="18")
+    unpaid = [denied(f"Z{i}", "99213", code="18") for i in range(9)]
+    rows = told(answer(*five()), answer(again, *unpaid, on="20260405", check="2"))
+    copy, *others = rows
+    assert (copy["claim_number"], copy["expected_allowed"], copy["expected_cash"]) == ("P99213800", D(0), D(0))
+    assert {row["expected_allowed"] for row in others} == {D(80)}
+    assert {row["expected_cash"] for row in others} == {D(40)}  # the copy's payment is no recovery

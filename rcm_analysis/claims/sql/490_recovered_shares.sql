@@ -5,11 +5,13 @@
 -- claim_data     medicaid     NULL       0        0.52
 --
 -- How often refused lines were paid after all, of those whose end is known by the day: of the category at payers of the class,
--- drawn to the category's share and that to the practice's, where there are few. What was never decided tells nothing.
+-- drawn to the category's share and that to the practice's, where there are few. What was never decided tells nothing,
+-- and a copy of a line that was paid already is not won.
 WITH refusals AS (
     SELECT claim_number, line_key, max_by(category, (decided_on, remittance_id)) AS category,
         max_by(payer_class, (decided_on, remittance_id)) AS payer_class
-    FROM refused_lines WHERE NOT is_partial GROUP BY claim_number, line_key),
+    FROM refused_lines r ANTI JOIN paid_before b ON b.remittance_id = r.remittance_id AND b.line_number = r.line_number
+    WHERE NOT is_partial GROUP BY claim_number, line_key),
 decided AS (
     SELECT r.category, r.payer_class, CASE WHEN o.outcome = 'recovered' THEN 1 ELSE 0 END AS recovered
     FROM refusals r JOIN denied_line_outcomes o ON o.claim_number = r.claim_number AND o.line_key = r.line_key

@@ -6,8 +6,8 @@
 --
 -- What the refused part of a line would have been allowed, and how that is told: by the weakest of its services. A payer that takes
 -- its contract's cut beside the refusal has told the price itself. Of a line that is paid in part, or refused by a later payer, it
--- is no more than what is refused. Cash: that times how often the like was paid; the patient's share of it is in it, as both are
--- owed only once the line is paid.
+-- is no more than what is refused; what was paid before is not owed again, and a copy of it nothing. Cash: that times how often
+-- the like was paid; the patient's share of it is in it, as both are owed only once the line is paid.
 WITH priced AS (
     SELECT a.claim_number, a.remittance_id, a.line_number, a.charge,
         CASE a.rung WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 WHEN 4 THEN 4 ELSE CASE WHEN r.ratio IS NOT NULL THEN 5 WHEN n.ratio IS NOT NULL THEN 6 ELSE 7 END END AS rung,
@@ -35,13 +35,15 @@ bounded AS (
     SELECT t.claim_number, t.remittance_id, t.line_number, t.line_key, t.denied_amount, q.reversal AS taken_back,
         CASE WHEN w.allowed IS NULL THEN l.rung ELSE 0 END AS rung, CASE WHEN w.allowed IS NULL THEN l.lines ELSE 1 END AS lines,
         coalesce(w.allowed, l.expected) AS expected, coalesce(w.allowed, l.lower) AS lower, coalesce(w.allowed, l.upper) AS upper,
-        CASE WHEN t.is_partial THEN greatest(coalesce(s.allowed, 0), 0) ELSE 0 END AS already,
-        t.is_partial OR coalesce(t.payer_order, 'P') <> 'P' AS is_rest,
+        CASE WHEN b.paid > 0 AND t.category = 'duplicate' THEN coalesce(w.allowed, l.expected)
+            ELSE coalesce(b.paid + b.patient_share, 0) + CASE WHEN t.is_partial THEN greatest(coalesce(s.allowed, 0), 0) ELSE 0 END END AS already,
+        t.is_partial OR b.paid > 0 OR coalesce(t.payer_order, 'P') <> 'P' AS is_rest,
         coalesce(h.share, 0.5) AS share
     FROM troubled_lines t
     JOIN decisions q ON q.remittance_id = t.remittance_id
     LEFT JOIN lines l ON l.remittance_id = t.remittance_id AND l.line_number = t.line_number
     LEFT JOIN priced_by_answer w ON w.remittance_id = t.remittance_id AND w.line_number = t.line_number AND NOT t.is_partial AND coalesce(t.payer_order, 'P') = 'P'
+    LEFT JOIN paid_before b ON b.remittance_id = t.remittance_id AND b.line_number = t.line_number
     LEFT JOIN settled s ON s.remittance_id = t.remittance_id AND s.line_number = t.line_number
     LEFT JOIN decision_payers d ON d.remittance_id = t.remittance_id
     LEFT JOIN recovered_shares h ON h.category = t.category AND h.payer_class = d.payer_class),
