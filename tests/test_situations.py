@@ -318,3 +318,22 @@ def test_what_the_first_payer_denied_is_not_settled_by_the_second(tmp_path):
         (1, "paid"),
         (2, "open"),
     ]
+
+
+def test_money_withheld_later_is_tied_to_the_payment_it_takes_back(tmp_path):
+    def dated(data: bytes, day: str, check: str) -> bytes:
+        return data.replace(b"20260305", day.encode()).replace(b"CHECK1", check.encode())
+
+    paid = line(paid="80")
+    # reversed, and given back in the same remittance (WO, negative) until a later one withholds it
+    back = dated(
+        remittance("CLP*A1*22*-100*-80**CI*X1", "SVC*HC:99213*-100*-80", "PLB*1*20261231*WO:X1*-80", paid="0"),
+        "20260401",
+        "CHECK2",
+    )
+    other = remittance(
+        "CLP*B7*1*100*90**CI*X7", "SVC*HC:99213*100*90", "CAS*CO*45*10", "PLB*1*20261231*WO:X1*80", paid="10"
+    )
+    con = derived(tmp_path, paid, back, dated(other, "20260502", "CHECK3"), as_of=date(2026, 6, 1))
+    assert con.execute("SELECT claim_number, plb_reference, taken_back_on, recouped_on FROM takebacks").fetchall() == [
+        ("A1", "X1", date(2026, 4, 1), date(2026, 5, 2))]  # fmt: skip

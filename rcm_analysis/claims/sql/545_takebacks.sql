@@ -8,6 +8,17 @@
 WITH withheld AS (
     SELECT p.reference, min(p.known_on) AS recouped_on, sum(p.amount) AS amount FROM provider_adjustments p
     WHERE p.reason_code IN ('WO', '72') AND p.reference IS NOT NULL AND p.amount > 0 GROUP BY p.reference),
+-- money not taken at once: given back in the remittance of the reversal (negative) and withheld later, often under a number
+-- that the later file alone does not explain; the same payer and the same amount tell it
+deferred AS (
+    SELECT p.reference, coalesce(y.payer_id, y.payer_name, '') AS payer, bool_or(p.reason_code = '72') AS refunded, min(p.known_on) AS deferred_on, -sum(p.amount) AS amount
+    FROM provider_adjustments p JOIN payments y USING (payment_id)
+    WHERE p.reason_code IN ('WO', '72') AND p.reference IS NOT NULL AND p.amount < 0 GROUP BY 1, 2),
+collected AS (
+    SELECT d.reference, d.payer, min(p.known_on) AS recouped_on
+    FROM deferred d JOIN provider_adjustments p ON p.amount = d.amount AND p.reason_code = 'WO' AND p.reference IS NULL AND p.known_on >= d.deferred_on
+    JOIN payments y ON y.payment_id = p.payment_id AND coalesce(y.payer_id, y.payer_name, '') = d.payer
+    GROUP BY d.reference, d.payer),
 numbers AS (
     SELECT payer_claim_number, max(claim_number) AS claim_number, max_by(payer_name, known_on) AS payer_name, min(known_on) AS paid_on
     FROM decisions WHERE paid > 0 AND payer_claim_number IS NOT NULL GROUP BY payer_claim_number HAVING count(DISTINCT claim_number) = 1),
@@ -30,8 +41,11 @@ taken AS (
             WHEN regexp_matches(coalesce(m.rarcs, ''), 'N696') THEN 'other_payer_primary'
             WHEN regexp_matches(coalesce(m.rarcs, ''), 'N689|N692|N697') THEN 'rate_correction'
             ELSE 'review' END AS kind,
-        w.reference AS plb_reference, coalesce(w.recouped_on, m.taken_back_on) AS recouped_on
+        coalesce(w.reference, d.reference) AS plb_reference,
+        CASE WHEN w.reference IS NOT NULL THEN w.recouped_on WHEN d.reference IS NULL OR d.refunded THEN m.taken_back_on ELSE k.recouped_on END AS recouped_on
     FROM meant m LEFT JOIN withheld w ON w.reference = m.payer_claim_number AND w.recouped_on >= m.taken_back_on
+    LEFT JOIN deferred d ON d.reference = m.payer_claim_number AND d.payer = m.payer AND d.deferred_on >= m.taken_back_on
+    LEFT JOIN collected k ON k.reference = d.reference AND k.payer = d.payer
     UNION ALL
     SELECT n.claim_number, NULL, n.payer_name, n.paid_on, w.recouped_on, w.amount, 'review', w.reference, w.recouped_on
     FROM withheld w JOIN numbers n ON n.payer_claim_number = w.reference
