@@ -337,3 +337,11 @@ def test_money_withheld_later_is_tied_to_the_payment_it_takes_back(tmp_path):
     con = derived(tmp_path, paid, back, dated(other, "20260502", "CHECK3"), as_of=date(2026, 6, 1))
     assert con.execute("SELECT claim_number, plb_reference, taken_back_on, recouped_on FROM takebacks").fetchall() == [
         ("A1", "X1", date(2026, 4, 1), date(2026, 5, 2))]  # fmt: skip
+
+
+def test_what_was_taken_back_moved_to_the_patient_and_given_up_is_lost(tmp_path):
+    back = remittance("CLP*A1*22*-100*-80**CI*X1", "SVC*HC:99213*-100*-80", paid="-80")
+    back = back.replace(b"20260305", b"20260401").replace(b"CHECK1", b"CHECK2")
+    ledger = LEDGER + "A1,2026-09-10,write-off,-80.00,bad debt to collections,\n"
+    con = derived(tmp_path, line(paid="80"), back, ledger.encode(), as_of=date(2026, 10, 1))
+    assert con.execute("SELECT outcome, outcome_on FROM takebacks").fetchall() == [("lost", date(2026, 9, 10))]

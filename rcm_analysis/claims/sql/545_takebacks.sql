@@ -58,7 +58,9 @@ later AS (
     GROUP BY 1, 2),
 posted AS (
     SELECT t.claim_number, t.taken_back_on, max(w.posted_on) AS posted_on FROM taken t JOIN posted_write_offs w ON w.claim_number = t.claim_number
-        AND w.posted_on >= t.taken_back_on AND w.leaf NOT IN ('contractual', 'regulatory') AND NOT list_contains(getvariable('patient_leaves'), w.leaf) GROUP BY 1, 2),
+        AND w.posted_on >= t.taken_back_on AND w.leaf NOT IN ('contractual', 'regulatory')
+        -- moved to the patient and given up there is lost as well, if it covers what was taken
+        AND (NOT list_contains(getvariable('patient_leaves'), w.leaf) OR w.amount >= t.amount) GROUP BY 1, 2),
 patients AS (
     SELECT t.claim_number, t.taken_back_on, max(p.known_on) AS posted_on FROM taken t JOIN posting_classes p ON p.claim_number = t.claim_number
         AND p.known_on >= t.taken_back_on AND p.kind = 'payment' AND coalesce(p.posted_by, '') <> 'insurance' GROUP BY 1, 2),
