@@ -172,15 +172,15 @@ def day(bench: Bench) -> None:
 
 
 def scrub(bench: Bench) -> None:
-    store, path = stored(bench), unsent(bench)
+    store, path = unused(bench), unsent(bench)
     asked = ("scrub", path, "-p", PRACTICE, "--store", store, "--out", bench.place / "found.csv")
     bench.rcm("scrub", f"rcm scrub of {SCRUBBED_CLAIMS} claims, cold", *asked)
     bench.rcm("scrub", f"rcm scrub of {SCRUBBED_CLAIMS} claims, warm", *asked)
 
 
 def opening(bench: Bench) -> None:
+    asked = (unused(bench), PRACTICE, "2026-10-31")
     for how in ("derived", "kept"):
-        asked = (stored(bench), PRACTICE, "2026-10-31")
         bench.run("opening", f"opening a practice, {how}", sys.executable, "-c", OPENING, *asked)
 
 
@@ -222,6 +222,12 @@ def stored(bench: Bench) -> Path:
         files = practice_files(bench)
         watched([*RCM, "ingest", files / "edi", files / "ledger.csv", "-p", PRACTICE, "--store", store], cwd=ROOT)
     return store
+
+
+def unused(bench: Bench) -> Path:
+    """The same with nothing kept of an earlier use."""
+    watched([*RCM, "cache", "--clear", "--store", stored(bench)], cwd=ROOT)
+    return stored(bench)
 
 
 WAITS: dict[str, Callable[[Bench], None]] = {

@@ -43,13 +43,14 @@ class Seen(NamedTuple):
 def watched(command: Sequence[object], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Seen:
     """Runs the command to its end. Its exit code is given, not judged."""
     linux = sys.platform == "linux"
+    _bury()
     if linux:  # whatever loses its parent becomes a child of this process, and so stays below it
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
         process = subprocess.Popen([str(part) for part in command], env={**os.environ, **(env or {})}, cwd=cwd,
                                    stdout=out, stderr=subprocess.STDOUT)  # fmt: skip
-        looks = _Looks()
+        looks = _Looks(process.pid)
         while process.poll() is None:
             if linux:
                 looks.look()
@@ -73,13 +74,14 @@ def watched(command: Sequence[object], *, env: Mapping[str, str] | None = None, 
 class _Looks:
     """What was seen of each process: its ticks, the memory of all at the time when it was most."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
         self.ticks: dict[tuple[int, str], int] = {}
         self.peak = 0
+        self.others = set(_below(os.getpid())) - {first} if sys.platform == "linux" else set()
 
     def look(self) -> None:
         memory = 0
-        for pid in _below(os.getpid()):
+        for pid in set(_below(os.getpid())) - self.others:
             with suppress(OSError, IndexError, ValueError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
                 self.ticks[pid, fields[19]] = int(fields[11]) + int(fields[12])
@@ -90,6 +92,13 @@ class _Looks:
     def seconds(self, pid: int | None = None) -> float:
         """Processor seconds of one process, or of all, as they were seen last."""
         return sum(ticks for (own, _), ticks in self.ticks.items() if pid in (None, own)) / TICKS
+
+
+def _bury() -> None:
+    """Takes note of the end of processes that lost their parents; else they stand among the living, with their work."""
+    with suppress(ChildProcessError, AttributeError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _below(root: int) -> list[int]:

@@ -68,7 +68,9 @@ THREADS = Setting(
     "OMP_NUM_THREADS", "", "threads that one fit of boosted trees may take; all cores where it is not set"
 )
 CACHE_LIMIT_MB = Setting(
-    "RCM_CACHE_LIMIT_MB", "2048", "megabytes that a practice's kept derived tables may take; oldest use goes first"
+    "RCM_CACHE_LIMIT_MB",
+    "2048",
+    "megabytes that a practice's derived tables and models may take on disk; oldest use goes first",
 )
 OF_USERS = (
     ENGINE,

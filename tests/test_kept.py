@@ -16,6 +16,7 @@ from conftest import AS_OF, remittance
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from test_project import GROUND, ROOMS
 from typer.testing import CliRunner
 
 from rcm_analysis import cli, export, settings
@@ -163,6 +164,19 @@ def test_the_command_shows_and_clears(tmp_path):
     assert shown.exit_code == 0 and "clinic\t2026-10-31\ttables" in shown.output
     assert run("--clear", "--practice", "clinic").exit_code == 0 and not kept.kept(own)
     assert len(export.frame(derive.open_practice(own.root, "clinic", as_of=AS_OF), "claims")) == 1
+
+
+def test_the_code_of_every_room_that_decides_counts():
+    for deciding in (kept.TELL_TABLES, kept.TELL_LEARNED):
+        above = set(deciding) - {
+            "privacy",
+            "spreadsheets",
+            "store",
+            "reference",
+        }  # those below read nothing that is derived
+        used = {name for room in above for name in ROOMS[room].split()}
+        assert used - set(deciding) <= {"edi", "intake", "pages"}  # files that are checked, and what pages say
+    assert set(kept.GROUND) == GROUND - {"settings"}  # how much of the machine is used decides nothing
 
 
 # --- what was learned ----------------------------------------------------------------------------------------------
