@@ -535,7 +535,9 @@ def test_without_835_the_ledgers_insurance_payments_are_decisions(tmp_path):
     assert rows(
         con,
         "SELECT first_decided_on, initially_denied, paid, paid_after_first, state FROM claims WHERE claim_number = 'A1'",
-    ) == [(date(2026, 3, 15), True, D(300), True, "denied_open")]  # fmt: skip  (600 of 900 stand in the ledger, some payers allow a year)
+    ) == [
+        (date(2026, 3, 15), True, D(300), True, "denied_open")
+    ]  # fmt: skip  (600 of 900 stand in the ledger, some payers allow a year)
 
 
 def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
