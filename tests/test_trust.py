@@ -80,7 +80,8 @@ def test_a_guess_is_marked_where_its_dollars_appear(demo_con):
     rates = pd.Series({"net_collection_rate": 0.9, "denial_write_off_share": 0.1})
     notes = [note for _, _, note in write_offs.key_figures(demo_con, leaves, rates, guesses(100, 900)).figures]
     assert "includes $1,000 told from evidence" in notes[0] and "includes $900 told from evidence" in notes[1]
-    lost = practice_audit.key_figures(demo_con, pd.Series([900.0, 0, 0]), guesses(100, 900)).figures[0]
+    sums = pd.DataFrame({"amount": [900.0, 0, 0], "cash": [400.0, 0, 0]})
+    lost = practice_audit.key_figures(demo_con, sums, guesses(100, 900)).figures[0]
     assert "includes $900 told from evidence" in lost[2]
     assert with_guesses("12 months", 0.0) == "12 months"
 
