@@ -462,3 +462,14 @@ def test_every_measure_says_where_its_definition_is_from():
     from rcm_analysis.measures.measures import MEASURES
 
     assert all(re.search(r"https://|our own|X12|write_off_leaves.csv", measure.cited) for measure in MEASURES)
+
+
+def test_no_page_links_to_a_file_that_is_gone():
+    pages = [*ROOT.glob("*.md"), *(path for room in ("docs", "data", "reports") for path in (ROOT / room).glob("*.md"))]
+    gone = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert len(pages) > 20 and not gone, gone
