@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +188,7 @@ class SparkConnection:
                              f"rcm ingest FOLDER --practice {practice.name}")  # fmt: skip
         self._spark, self.address = _session(address), address
         self._values: dict[str, Any] = {}
+        self._made = count()
         self._work = Path(tempfile.mkdtemp(prefix=".spark-", dir=practice.folder))
         self.close = weakref.finalize(self, shutil.rmtree, self._work, ignore_errors=True)
         for table in schema.FACTS:
@@ -226,8 +228,9 @@ class SparkConnection:
     def _make(self, kind: str, name: str, sql: str) -> None:
         rows = self._spark.sql(spark_sql(sql, self._values))
         if kind == "TABLE":
-            rows.write.mode("overwrite").parquet(str(self._work / name))
-            rows = self._spark.read.parquet(_pattern(self._work / name))
+            place = self._work / f"{name}-{next(self._made)}"  # of its own: a table may be made anew from itself
+            rows.write.parquet(str(place))
+            rows = self._spark.read.parquet(_pattern(place))
         rows.createOrReplaceTempView(name)
 
     def register(self, name: str, frame: pd.DataFrame | pa.Table) -> None:
