@@ -156,12 +156,16 @@ def test_words_are_believed_unless_the_answer_contradicts_them(tmp_path, carc, w
     assert con.execute("SELECT leaf FROM write_offs").fetchall() == [(leaf,)]
 
 
-@pytest.mark.parametrize(("charge", "leaf"), [("100.00", "true_duplicate"), ("90.00", "duplicate_rebill")])
-def test_a_charge_entered_twice_is_a_copy_though_it_was_never_sent(tmp_path, charge, leaf):
+@pytest.mark.parametrize(("charge", "procedure", "leaf"), [
+    ("100.00", "99213", "true_duplicate"),
+    ("90.00", "99213", "duplicate_rebill"),
+    ("100.00", "99214", "duplicate_rebill"),  # another service at the same price is no copy
+])  # fmt: skip
+def test_a_charge_entered_twice_is_a_copy_though_it_was_never_sent(tmp_path, charge, procedure, leaf):
     ledger = (
         "claim_number,service_date,posting_date,transaction_type,amount,reason,procedure\n"
         "A1,2026-01-05,2026-01-10,charge,100.00,,99213\n"
-        f"B1,2026-01-05,2026-01-10,charge,{charge},,99213\n"
+        f"B1,2026-01-05,2026-01-10,charge,{charge},,{procedure}\n"
         "A1,2026-01-05,2026-06-10,write-off,-100.00,duplicate charge entered in error,99213\n"
     )
     con = derived(tmp_path, line("CAS*OA*18*100"), ledger.encode(), as_of=date(2026, 7, 1))
