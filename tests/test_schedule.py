@@ -280,6 +280,16 @@ def test_killed_before_any_change_of_a_file_it_makes_everything_once(place):
     assert int(done.stdout) > 60
 
 
+def test_what_a_run_left_that_was_killed_at_its_very_end_goes(place):
+    go(place, definition())
+    left = [place / "out" / name / "..schedule.json.building-1" for name in ("riverbend", "all")]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{")
+    go(place, definition())  # nothing is due
+    assert not any(path.exists() for path in left)
+
+
 def test_a_report_set_aside_by_a_killed_run_comes_back(place):
     go(place, definition())
     final = place / "out/riverbend/2026-10"

@@ -289,12 +289,15 @@ def run(
         say(_said(one))
     for report in found:
         waiting.setdefault(report.practice, []).append(report)
-    pages = waiting.pop(ALL, [])
+    for practice in {name for made in definitions for name in (*made.of(store), ALL)} - set(waiting):
+        if folders.leftovers(out / practice / STATE):  # a run killed at its very end: nothing is due, its file is there
+            waiting[practice] = []
+    pages = waiting.pop(ALL, None)
     side_by_side = max(1, min(jobs, len(waiting)))
     with render.private_files(), ThreadPoolExecutor(side_by_side) as pool:
         done = pool.map(lambda name: _practice(name, waiting[name], store, out, say, jobs=side_by_side), waiting)
         outcomes = failed + [outcome for outcomes in done for outcome in outcomes]
-        return outcomes + (_practice(ALL, pages, store, out, say, outcomes, jobs) if pages else [])
+        return outcomes + ([] if pages is None else _practice(ALL, pages, store, out, say, outcomes, jobs))
 
 
 def _said(outcome: Outcome) -> str:

@@ -91,11 +91,18 @@ def publish(work: Path, final: Path) -> None:
 
 def recover(final: Path) -> None:
     """Puts back what a killed run had set aside, and removes what it had begun. Call it where no other run can be at work."""
-    for path in sorted(final.parent.iterdir()) if final.parent.is_dir() else ():
+    for path in leftovers(final):
         if path.name.startswith(f".{final.name}.old-") and not final.exists():
             path.rename(final)
-        elif path.name.startswith((f".{final.name}.old-", f".{final.name}.building-")):
+        else:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def leftovers(final: Path) -> list[Path]:
+    """What stands beside `final` of a run that was killed while it published, or is at work now."""
+    begun = (f".{final.name}.old-", f".{final.name}.building-")
+    beside = sorted(final.parent.iterdir()) if final.parent.is_dir() else []
+    return [path for path in beside if path.name.startswith(begun)]
 
 
 def write(contents: Mapping[Path, bytes]) -> None:
