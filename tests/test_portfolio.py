@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from rcm_analysis import cli
 from rcm_analysis.compare import equal_mix, portfolio
 from rcm_analysis.pages import blocks, release
+from rcm_analysis.pages import portfolio as pages
 from rcm_analysis.reports import all_practices, render
 from rcm_analysis.reports.request import ReportRequest
 
@@ -152,14 +153,14 @@ def test_twins_are_alike_and_ranked_by_name(told):
 
 def figures(**more) -> pd.DataFrame:
     whole = {"first_decision": pd.Timestamp("2024-01-05"), "last_decision": pd.Timestamp("2026-10-28"), "ledger": True, "files": 40,
-             "files_left_out": 0, "sent": 1000, "unanswered": 10, "items": 5000, "unbalanced": 0, "one_sided": False}  # fmt: skip
+             "files_left_out": 0, "sent": 1000, "unanswered": 10, "items": 5000, "unbalanced": 0, "one_sided": False, "ledger_doubtful": False}  # fmt: skip
     return pd.DataFrame([whole | more])
 
 
 @pytest.mark.parametrize(("facts", "words"), [
     ({}, "complete"), ({"last_decision": pd.NaT}, "no decision is known"),
     ({"last_decision": pd.Timestamp("2026-08-30")}, "no decision since August 2026"), ({"ledger": False}, "no ledger: write-offs are not known"),
-    ({"ledger_doubtful": True}, "a ledger file is not understood: write-offs are not wholly known"),
+    ({"ledger_doubtful": True}, "a ledger file is not understood: write-offs are withheld"),
     ({"files_left_out": 3}, "3 of 40 files not or partly read"), ({"unanswered": 51}, "5.1% of claims unanswered after 60 days"),
     ({"unanswered": 50}, "complete"), ({"unbalanced": 6}, "0.1% of paid lines do not balance"),
     ({"first_decision": pd.Timestamp("2026-02-03")}, "begins in February 2026"),
@@ -188,6 +189,27 @@ def test_a_practice_without_decisions_stays_in_the_ranking(told):
     row = portfolio.ranking(more, as_of=AS_OF, months=12).set_index("practice").loc["new"]
     assert row["decided"] == 0 and row["verdict"] == equal_mix.ALONE and pd.isna(row["rate"])
     assert "no decision is known" in row["data"]
+
+
+def test_what_a_practice_lost_is_withheld_where_its_ledger_is_not_understood(told):
+    doubtful = told.figures.assign(ledger_doubtful=told.figures["practice"] == "lakeside", lost=[700.0, 900.0])
+    ranked = portfolio.ranking(
+        portfolio.Profiles(told.cases, doubtful, told.changes, told.reports), as_of=AS_OF, months=12
+    )
+    row = ranked.set_index("practice").loc["lakeside"]
+    assert row[["lost", "necessary", "lost_per_1000"]].isna().all() and row["money"] == row["open"] + row["rejected"]
+    known = float(ranked.set_index("practice").loc["riverbend", "lost"])
+    tile = pages.key_figures(ranked, months=12, month="October 2026", as_of="October 31, 2026").figures[1]
+    assert (
+        known in (700.0, 900.0)
+        and tile[1] == f"${known:,.0f}"
+        and "lakeside, whose ledger is not understood" in tile[2]
+    )
+    alone = ranked[ranked["practice"] == "lakeside"]
+    assert "avoidable write-offs" not in pages.first_to_visit_sentence(alone, months=12)
+    assert (
+        pages.overview(ranked, months=12, month="October 2026", as_of="October 31, 2026").data["lost"].isna().sum() == 1
+    )
 
 
 def rendered(practices, store, out, *books, jobs=1, name="", **more) -> all_practices.Round:

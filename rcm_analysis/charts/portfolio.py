@@ -37,12 +37,12 @@ def money_and_rates(table: pd.DataFrame, *, title: str) -> Figure:
 
 
 def _money(ax: Axes, shown: pd.DataFrame) -> None:
-    open_ = shown["open"] + shown["rejected"]
-    ax.barh(shown.index, shown["lost"], color=ORANGE, height=0.66, label="lost: avoidable write-offs")
+    open_, lost = shown["open"] + shown["rejected"], shown["lost"].fillna(0.0)
+    ax.barh(shown.index, lost, color=ORANGE, height=0.66, label="lost: avoidable write-offs")
     ax.barh(
         shown.index,
         open_,
-        left=shown["lost"],
+        left=lost,
         color=ACCENT,
         hatch="//",
         edgecolor="white",

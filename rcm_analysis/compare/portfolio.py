@@ -43,6 +43,7 @@ STALE_DAYS = 35  # remittances come at least monthly
 UNANSWERED_SHARE = 0.05  # of the claims that were sent; after 60 days nearly all are answered
 UNBALANCED_SHARE = 0.001
 RECENT_MONTHS = 3
+OF_LEDGER = ("lost", "necessary", "other")  # figures that rest on the ledger
 NO_REPORTS = pd.DataFrame({"practice": pd.Series(dtype=object), "ok": pd.Series(dtype=bool),
                            "message": pd.Series(dtype=object), "href": pd.Series(dtype=object)})  # fmt: skip
 
@@ -170,8 +171,12 @@ def ranking(told: Profiles, *, as_of: date, months: int) -> pd.DataFrame:
     """A row per practice, most money first: lost in the months plus open and rejected on the day, in USD.
 
     With the columns of `standardization.compare`, `lost_per_1000` (USD lost for each 1,000 USD of charges decided), `recent` (the rate of the last three months), `changes` still going on
-    and `data` (what to know before believing the row). Practices without decisions stay, with missing rates.
+    and `data` (what to know before believing the row). Practices without decisions stay, with missing rates. What a
+    practice lost is missing where a file of its ledger is not understood.
     """
+    figures = told.figures
+    withheld = figures["ledger_doubtful"].fillna(False).astype(bool)
+    figures = figures.assign(**{name: figures[name].mask(withheld) for name in OF_LEDGER})
     compared = equal_mix.compare(of_months(told.cases, as_of=as_of, months=months), strata=STRATA)
     recent = of_months(told.cases, as_of=as_of, months=RECENT_MONTHS).groupby("practice")[["decided", "denied"]].sum()
     going = (
@@ -179,7 +184,7 @@ def ranking(told: Profiles, *, as_of: date, months: int) -> pd.DataFrame:
         if len(told.changes)
         else told.changes
     )
-    table = told.figures.merge(compared, on="practice", how="left", validate="one_to_one")
+    table = figures.merge(compared, on="practice", how="left", validate="one_to_one")
     charge = of_months(told.cases, as_of=as_of, months=months).groupby("practice")["charge"].sum()
     charge = table["practice"].map(charge)
     table = table.assign(
@@ -209,8 +214,8 @@ def _doubts(row: dict, as_of: pd.Timestamp, first: pd.Timestamp) -> Iterator[str
         yield "paid claims are not in the files: denial rate too high"
     if not row["ledger"]:
         yield "no ledger: write-offs are not known"
-    elif row.get("ledger_doubtful"):
-        yield "a ledger file is not understood: write-offs are not wholly known"
+    elif row["ledger_doubtful"]:
+        yield "a ledger file is not understood: write-offs are withheld"
     if row["files_left_out"]:
         yield f"{plain_words.count(row['files_left_out'])} of {plain_words.count(row['files'])} files not or partly read"
     if row["sent"] and row["unanswered"] / row["sent"] > UNANSWERED_SHARE:

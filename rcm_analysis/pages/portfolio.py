@@ -39,8 +39,9 @@ def first_to_visit_sentence(ranked: pd.DataFrame, *, months: int) -> str:
     if total <= 0:
         return f"Nothing lost and nothing open after a denial is known in {words.count(len(ranked))} practices."
     part = f", together {words.share(top['money'] / total)} of all practices' money" if len(ranked) > 1 else ""
-    return (f"Begin with {top['practice']}: {words.usd(top['lost'])} of avoidable write-offs in {months} months and {words.usd(top['open'] + top['rejected'])} "
-            f"still open{part}. {_rate_of(top)}")  # fmt: skip
+    still_open = f"{words.usd(top['open'] + top['rejected'])} still open{part}"
+    given_up = f"{words.usd(top['lost'])} of avoidable write-offs in {months} months and "
+    return f"Begin with {top['practice']}: {'' if pd.isna(top['lost']) else given_up}{still_open}. {_rate_of(top)}"
 
 
 def _rate_of(row: pd.Series) -> str:
@@ -114,6 +115,8 @@ def key_figures(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) ->
     decided = ranked["decided"].sum()
     rate = ranked["denied"].sum() / max(decided, 1)
     still_open = ranked["open"].sum() + ranked["rejected"].sum()
+    unknown = ranked.loc[ranked["lost"].isna(), "practice"].tolist()
+    without = f"; withheld: {', '.join(unknown)}, whose ledger is not understood" if unknown else ""
     return Numbers(
         [
             (
@@ -121,7 +124,7 @@ def key_figures(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) ->
                 words.count(len(ranked)),
                 f"{words.count(decided)} claims decided in {months} months to {month}",
             ),
-            ("Lost", words.usd(ranked["lost"].sum()), f"avoidable write-offs, {months} months"),
+            ("Lost", words.usd(ranked["lost"].sum(min_count=1)), f"avoidable write-offs, {months} months{without}"),
             ("Still open", words.usd(still_open), f"denied or rejected, on {as_of}"),
             ("Denied at first", words.share(rate), "of all practices' claims"),
         ],
