@@ -43,9 +43,9 @@ RIDE = [
 ]
 
 
-def edits_of(segments: list[str]) -> set[tuple[str, str]]:
+def edits_of(segments: list[str], terms: pd.DataFrame = edits.NO_TERMS) -> set[tuple[str, str]]:
     offered = scrub.read(envelope("HC", "837", "005010X222A1", segments), KEY)
-    found = scrub._edits([offered])
+    found = scrub._edits([offered], terms)
     return set(zip(found["rule_id"], found["severity"], strict=True))
 
 
@@ -75,7 +75,7 @@ def test_a_filing_limit_is_that_of_the_payer_where_a_row_names_it(monkeypatch):
     ))  # fmt: skip
     claims_ = pd.DataFrame(
         {"filing_code": ["CI", "CI", "MB", None], "payer_name": ["ACME HEALTH", "OTHER", "ACME MEDICARE", None]}
-    )
+    ).assign(filing_days=float("nan"), longest_filing_days=float("nan"))
     limits = edits._filing_limits(claims_)
     assert limits["number"].tolist()[:3] == [30, 90, 1] and limits["number"].isna().tolist() == [
         False,
@@ -89,6 +89,22 @@ def test_a_filing_limit_is_that_of_the_payer_where_a_row_names_it(monkeypatch):
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(("terms", "severity"), [
+    ([("Acme Health", "", "2025-01-01", None, 180)], None),  # 87 days after the service: the usual 90 days would warn
+    ([("Acme Health", "", "2025-01-01", None, 60)], "hold"),
+    ([("Acme Health", "", "2025-01-01", None, 60), ("Acme Health", "", "2025-01-01", None, 180)], "warn"),  # two plans
+    ([("Acme Health", "medicare", "2025-01-01", None, 60)], "warn"),  # of another class: the usual limit is near
+    ([("Acme Health", "", "2025-01-01", "2025-09-30", 60)], "warn"),  # ended before the service
+    ([("Acme Health", "", "2025-01-01", None, 60), ("Acme Health", "", "2025-10-01", None, 180)], None),  # amended
+])  # fmt: skip
+def test_a_contract_says_how_long_a_claim_may_be_filed(terms, severity):
+    """Without one the limit is a guess and only warns."""
+    table = pd.DataFrame(terms, columns=["payer", "payer_class", "valid_from", "valid_to", "filing_days"])
+    late = swapped(SOUND, "20260105", "20251015")
+    found = {level for rule, level in edits_of(late, table) if rule == "filing-deadline"}
+    assert found == ({severity} if severity else set())
 
 
 @pytest.mark.parametrize(

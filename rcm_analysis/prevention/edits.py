@@ -46,14 +46,17 @@ class Found(NamedTuple):
     evidence: str | pd.Series = ""
 
 
+NO_TERMS = pd.DataFrame(columns=["payer", "payer_class", "valid_from", "valid_to", "filing_days"])
 Edit = Callable[[pd.DataFrame, pd.DataFrame], Iterator[Found]]
 
 
-def find(claims: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
+def find(claims: pd.DataFrame, lines: pd.DataFrame, terms: pd.DataFrame = NO_TERMS) -> pd.DataFrame:
     """Every finding; `claims` and `lines` as `submissions.read` gives them, with the columns of `segment_facts`.
 
+    `terms` are filing limits of the practice's contracts: payer, payer_class, valid_from, valid_to, filing_days.
     Columns submission_id, claim_number, line_number (0 for the claim), severity, rule_id, finding, evidence.
     """
+    claims = claims.join(_contract_limits(claims, terms))
     lines = lines.merge(claims[["submission_id", "claim_number", "kind", "age", "sex", "diagnoses"]], on="submission_id",
                         validate="m:1", suffixes=("", "_claim"))  # fmt: skip
     parts = [_rows(claims, found) for edit in CLAIM_EDITS for found in edit(claims, lines)]
@@ -212,10 +215,12 @@ def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
         + " "
         + limit["unit"].map({deadlines.YEAR: "calendar year", deadlines.DAY: "days"}).fillna("")
     )
-    evidence = text + " by the usual limit of " + told.where(limit["number"].notna(), "")
-    yield Found(first & sure & left.lt(0), "hold", "filing-deadline", "The filing limit is past.", evidence)
+    source = limit["contract"].map({True: " by the contract's limit of ", False: " by the usual limit of "})
+    evidence = text + source + told.where(limit["number"].notna(), "")
+    past = first & sure & (pd.to_datetime(claims["known_on"]) > last + pd.to_timedelta(limit["margin"], unit="D"))
+    yield Found(past, "hold", "filing-deadline", "The filing limit is past.", evidence)
     yield Found(
-        first & ~sure & left.lt(0),
+        first & ~past & left.lt(0),
         "warn",
         "filing-deadline",
         "The payer's filing limit may be past; look into the contract.",
@@ -231,7 +236,8 @@ def dates(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
 
 
 def _filing_limits(claims: pd.DataFrame) -> pd.DataFrame:
-    """The limit of the payer or its class: number, unit (day, year), and whether a law says so rather than a guess."""
+    """The limit of the contract, else of the payer or its class: number, unit (day, year), contract, `sure` where a law or
+    contract says so rather than a guess, and `margin`, the days that another plan of the payer gives beyond it."""
     rows = codes.table("deadlines").query("clock == 'initial_filing'").sort_values("valid_from", kind="stable")
     usual = rows[rows["payer_pattern"] == ""].drop_duplicates("payer_class", keep="last").set_index("payer_class")
     classes = claims["filing_code"].map(codes.table("filing_indicators").set_index("filing_code")["payer_class"])
@@ -242,7 +248,37 @@ def _filing_limits(claims: pd.DataFrame) -> pd.DataFrame:
             row.payer_pattern, case=False
         )
         found.loc[named, ["number", "unit", "sure"]] = [float(row.days), row.unit, row.confidence == "primary"]
-    return found
+    agreed = claims["filing_days"].notna()
+    found.loc[agreed, ["unit", "sure"]] = [deadlines.DAY, True]
+    return found.assign(
+        number=claims["filing_days"].fillna(found["number"]),
+        contract=agreed,
+        margin=(claims["longest_filing_days"] - claims["filing_days"]).fillna(0),
+    )
+
+
+def _contract_limits(claims: pd.DataFrame, terms: pd.DataFrame) -> pd.DataFrame:
+    """filing_days and longest_filing_days of each claim's payer, by the terms that begin last before the day of service.
+
+    Plans of one payer stand side by side, and which of them a claim is of is not known: the shortest warns, the longest holds.
+    """
+    classes = claims["filing_code"].map(codes.table("filing_indicators").set_index("filing_code")["payer_class"])
+    asked = pd.DataFrame({
+        "row": claims.index, "payer": claims["payer_name"].fillna("").str.strip().str.lower(), "of_class": classes,
+        "day": pd.to_datetime(claims["service_date"]),
+    })  # fmt: skip
+    terms = terms.assign(
+        payer=terms["payer"].astype(str).str.strip().str.lower(),
+        valid_from=pd.to_datetime(terms["valid_from"]).fillna(pd.Timestamp("1900-01-01")),
+        valid_to=pd.to_datetime(terms["valid_to"]).fillna(pd.Timestamp("2262-01-01")),
+        filing_days=terms["filing_days"].astype(float),
+    )
+    met = asked.merge(terms.dropna(subset=["filing_days"]), on="payer")
+    met = met[met["day"].between(met["valid_from"], met["valid_to"])]
+    met = met[met["payer_class"].isna() | met["payer_class"].eq("") | met["payer_class"].eq(met["of_class"])]
+    met = met[met["valid_from"].eq(met.groupby("row")["valid_from"].transform("max"))]
+    limits = met.groupby("row")["filing_days"].agg(["min", "max"]).reindex(claims.index)
+    return limits.set_axis(["filing_days", "longest_filing_days"], axis=1)
 
 
 def addresses(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:

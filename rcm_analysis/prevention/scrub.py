@@ -118,7 +118,8 @@ def scrub(view: View, files: Sequence[Offered], rules: pd.DataFrame, *, chances:
     claims_, lines = (pa.concat_tables(getattr(file, name) for file in files) for name in ("claims", "lines"))
     rows = features.to_send(view, claims_, lines)
     told = _told(rows, rules, chances)
-    parts = [_edits(files), _of_rules(rows, rules), _sent_before(view, rows), _of_score(told)]
+    terms = view.execute("SELECT payer, payer_class, valid_from, valid_to, filing_days FROM contracts").df()
+    parts = [_edits(files, terms), _of_rules(rows, rules), _sent_before(view, rows), _of_score(told)]
     findings = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=["submission_id", *COLUMNS])])
     if places is not None:
         findings = _in_places(findings, rows, told, chances, learned_ids={SCORE_ID, *rules["rule_id"]}, places=places)
@@ -142,12 +143,12 @@ def _told(rows: pd.DataFrame, rules: pd.DataFrame, chances: Chances | None) -> p
     return told.assign(rule_precision=prevention_rules.best_precision(rules, rows, case="submission_id"))
 
 
-def _edits(files: Sequence[Offered]) -> pd.DataFrame:
+def _edits(files: Sequence[Offered], terms: pd.DataFrame = edits.NO_TERMS) -> pd.DataFrame:
     table = pd.concat([file.claims.to_pandas().assign(file=i) for i, file in enumerate(files)], ignore_index=True)
     facts = pd.concat([file.facts.drop(columns="source").assign(file=i) for i, file in enumerate(files)])
     table = _dated(table.merge(facts, on=["file", "segment"], how="left", validate="1:1").drop(columns="file"))
     lines = _dated(pd.concat([file.lines.to_pandas() for file in files], ignore_index=True))
-    return edits.find(table, lines).assign(owner="biller", fix="Correct the claim in the billing system.")
+    return edits.find(table, lines, terms).assign(owner="biller", fix="Correct the claim in the billing system.")
 
 
 def _dated(table: pd.DataFrame) -> pd.DataFrame:
