@@ -5,9 +5,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import AS_OF, remittance
 
 from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import chance, features, holds
+from rcm_analysis.store.practice import Practice
 
 DAY = date(2026, 10, 31)
 
@@ -108,6 +111,20 @@ def test_what_became_of_claims_adds_up(demo_con):
         "SELECT claim_number FROM claims WHERE first_decided_on IS NOT NULL AND NOT initially_denied"
     ).df()
     assert ends[ends["claim_number"].isin(paid["claim_number"])]["lost"].eq(0).all()
+
+
+def test_a_claim_paid_first_and_refused_later_ends_once(tmp_path):
+    """It stands among the paid and among the denied; its end is the denial's."""
+    paid = remittance("CLP*A1*1*100*60**CI*X1", "SVC*HC:99213*100*60", "CAS*CO*45*40")
+    taken = remittance(
+        "CLP*A1*22*-100*-60**CI*X1", "SVC*HC:99213*-100*-60", "CAS*CO*45*-40",
+        "CLP*A1*4*100*0**CI*X2", "SVC*HC:99213*100*0", "CAS*CO*27*100",
+    ).replace(b"20260305", b"20260605").replace(b"CHECK1", b"CHECK2")  # fmt: skip
+    for name, data in (("paid.835", paid), ("taken.835", taken)):
+        (tmp_path / name).write_bytes(data)
+    ingest.ingest(Practice(tmp_path / "s", "clinic"), [tmp_path / "paid.835", tmp_path / "taken.835"])
+    view = derive.open_practice(tmp_path / "s", "clinic", as_of=AS_OF)
+    assert chance.ends(view)["claim_number"].tolist() == ["A1"]
 
 
 def test_holds_go_to_the_dollars_at_risk():
