@@ -100,6 +100,14 @@ def _risk(view: View) -> dict[str, pd.DataFrame]:
     return {"risk": worklist.risk(view)}
 
 
+def _work_items(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.prevention import cache, wording
+    from rcm_analysis.work import items, projects
+
+    found = items.items(view, wording.described(cache.rules_of_practice(view)))
+    return {"work_items": found, "work_projects": projects.projects(view, found)}
+
+
 # Who computes each table of `schema.ANALYSES`; a room is imported by the table that needs it
 _ANALYSES: dict[str, Callable[[View], dict[str, pd.DataFrame]]] = {
     "measures": _measures,
@@ -108,6 +116,8 @@ _ANALYSES: dict[str, Callable[[View], dict[str, pd.DataFrame]]] = {
     "cluster_members": _clusters,
     "rules": _rules,
     "risk": _risk,
+    "work_items": _work_items,
+    "work_projects": _work_items,
 }
 
 

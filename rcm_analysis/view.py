@@ -131,6 +131,14 @@ class PracticeView(View):
 
         return worklist.risk(self)
 
+    def work_items(self) -> pd.DataFrame:
+        """The work queue: one row per claim and need, and per check to turn on, the most urgent first."""
+        return self.table("work_items")
+
+    def work_projects(self) -> pd.DataFrame:
+        """Items of the queue that are worked together, most expected cash first."""
+        return self.table("work_projects")
+
     def write_worklist(self, path: Path | str, *, ranked: pd.DataFrame | None = None) -> int:
         """Writes the worklist as a workbook with filters, readable by its owner alone; gives the number of claims.
 

@@ -32,6 +32,7 @@ ROOMS = {
     "intake": "store privacy edi spreadsheets", "claims": "store reference spreadsheets",
     "pages": "store charts measures trends clusters", "risk": "store models reference pages claims",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
+    "work": "store claims risk spreadsheets pages",
     "reports": "store claims measures pages compare", "synthetic": "",
 }  # fmt: skip
 DOORS = {"cli", "export", "view", "__init__", "__main__"}  # what opens all rooms
