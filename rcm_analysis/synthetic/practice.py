@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rcm_analysis.synthetic import edi
+from rcm_analysis.synthetic import chances, edi
+from rcm_analysis.synthetic.chances import Fate
 
 PRACTICE = "riverbend"
 BEFORE_EVERYTHING = -1_000_000
@@ -90,6 +91,7 @@ CAUSES: dict[str, tuple[str, str, tuple[str, ...], float, float, tuple[tuple[str
         (("REGI", "member id wrong on file"), ("REGI", "registration mistake")),
     ),
 }
+BLIND = 0.12  # share of resubmissions that are sent as new claims, and refused as copies
 VAGUE = (("MISC", "adjustment per mgr"), ("MISC", "balance adj"))
 
 
@@ -114,6 +116,9 @@ class _World:
         self.work: list[dict] = []
         self.truth: list[dict] = []
         self.references = 0
+        self.later = np.random.default_rng([seed, 1])  # what happens after the last file; no file depends on it
+        self.p_denial: dict[str, float] = {}
+        self.fates: dict[str, Fate] = {}
 
     def _patient(self, i: int) -> dict:
         age = int(self.rng.integers(1, 88))
@@ -242,12 +247,19 @@ def _lines(w: _World, visit: str) -> list[dict]:
 
 
 def _cause(w: _World, claim: dict, submitted: date) -> str | None:
-    """The first planted cause that strikes; each depends on what the claim shows."""
+    """The first planted cause that strikes, in the order of the plan."""
+    plan = _plan(w, claim, submitted)
+    w.p_denial[claim["number"]] = 1 - float(np.prod([1 - p for _, here, p in plan if here]))
+    return next((cause for cause, here, p in plan if here and w.chance(p)), None)
+
+
+def _plan(w: _World, claim: dict, submitted: date) -> tuple[tuple[str, bool, float], ...]:
+    """Causes, whether the claim shows what each depends on, and the chance that it then strikes."""
     served, payer, m = claim["served"], claim["payer"], w.from_end(claim["served"])
     codes = {line["code"] for line in claim["lines"]}
     key = payer["key"]
     drift = np.clip((m + 16) / 6, 0, 1)
-    plan = (
+    return (
         ("TIMELY", (submitted - served).days > payer["window"], 0.95),
         ("CRED", claim["npi"] == w.uncredentialed and key == "CO1" and -15 <= m <= -12, 0.85),
         ("AUTH", key == "CO2" and bool(codes & set(MRI)) and not claim["auth"], 0.75 if m >= -9 else 0.04),
@@ -265,7 +277,6 @@ def _cause(w: _World, claim: dict, submitted: date) -> str | None:
         ("REG", True, 0.018),
         ("DOC", True, 0.008),
     )
-    return next((cause for cause, here, p in plan if here and w.chance(p)), None)
 
 
 def _live(w: _World, claim: dict) -> None:
@@ -515,34 +526,44 @@ def _take_back(w: _World, claim: dict, on: date, lines: list[dict], truth: dict,
 
 def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict], truth: dict, reference: str) -> None:
     """Worked or not, won or not; what is not won is written off in the practice's words, or moved to the patient."""
-    *_, work, win, words = CAUSES[cause]
+    words = CAUSES[cause][-1]
     denied = sum(line["charge"] for line, result in zip(claim["lines"], lines, strict=True) if result["denied"])
     settled = [line for line in lines if not line["denied"]]
     _contractual(w, claim, on, settled)
     if share := sum(line["share"] for line in settled):
         _patient_share(w, claim, on, share, truth)
-    effort = min(work * (1.25 if denied > 50_000 else 0.8), 0.97)
+    fate = _fate(w, claim, on, cause, denied, truth)
     if cause == "NONCOV":
+        chances.settled(fate, "patient", on)
         _moved_to_patient(w, claim, on, denied, truth)
         return
-    if not w.chance(effort):
-        _give_up(w, claim, on + timedelta(days=int(w.rng.integers(70, 160))), denied, words, truth)
+    if not w.chance(fate.p_work):
+        _give_up(w, claim, on + timedelta(days=int(w.rng.integers(*fate.given_up_after))), denied, words, truth)
         return
-    sent = on + timedelta(days=int(w.rng.integers(4, 40)))
-    blind = w.chance(0.12)
+    sent = on + timedelta(days=int(w.rng.integers(*fate.sent_after)))
+    fate.sent_on, fate.blind = sent, w.chance(fate.blind_share)
     if sent > w.end:
+        _after_the_end(w, fate)
         truth.update(denial_outcome="open", final_outcome="denied_open")
         return
     _work(w, claim, sent, "corrected claim", "sent")
     if not claim["paper"]:
-        _submit(w, claim, sent, frequency="1" if blind else "7", reference="" if blind else reference)
-    answer = _remit_day(w, claim, sent)
+        _submit(w, claim, sent, frequency="1" if fate.blind else "7", reference="" if fate.blind else reference)
+    fate.answered_on = _remit_day(w, claim, sent)
     again = w.reference(claim["payer"], sent)
-    if blind or not w.chance(win):
-        upheld = "18" if blind else "193"
-        _remit(w, claim, answer, _upheld(lines, upheld), again, sent, truth, frequency="1" if blind else "7")
-        _give_up(w, claim, answer + timedelta(days=int(w.rng.integers(30, 100))), denied, words, truth)
+    if fate.blind or not w.chance(fate.p_win):
+        upheld = "18" if fate.blind else "193"
+        frequency = "1" if fate.blind else "7"
+        _remit(w, claim, fate.answered_on, _upheld(lines, upheld), again, sent, truth, frequency=frequency)
+        _give_up(w, claim, fate.answered_on + timedelta(days=int(w.rng.integers(30, 100))), denied, words, truth)
         return
+    chances.settled(fate, "paid", fate.answered_on)
+    _won(w, claim, fate, lines, again, truth)
+
+
+def _won(w: _World, claim: dict, fate: Fate, lines: list[dict], reference: str, truth: dict) -> None:
+    """The payer pays what it had denied."""
+    answer = fate.answered_on
     if answer > w.end:
         truth.update(denial_outcome="open", final_outcome="denied_open")
         return
@@ -550,12 +571,34 @@ def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict
         _result(w, claim, i, line, None) if lines[i]["denied"] else _zeroed(lines[i], line)
         for i, line in enumerate(claim["lines"])
     ]
-    _remit(w, claim, answer, won, again, sent, truth, frequency="7")
+    _remit(w, claim, answer, won, reference, fate.sent_on, truth, frequency="7")
     paid_lines = [line for line, before in zip(won, lines, strict=True) if before["denied"]]
     truth.update(denial_outcome="paid", final_outcome="paid")
     _contractual(w, claim, answer, paid_lines)
     if share := sum(line["share"] for line in paid_lines):
         _patient_share(w, claim, answer, share, truth)
+
+
+def _fate(w: _World, claim: dict, on: date, cause: str, denied: int, truth: dict) -> Fate:
+    """The chances of a denial before anything is drawn; staff leave small ones alone."""
+    *_, work, win, _ = CAUSES[cause]
+    effort = min(work * (1.25 if denied > 50_000 else 0.8), 0.97)
+    fate = Fate(claim["number"], on, denied, round(truth["expected_allowed"] * 100), effort, win, blind_share=BLIND)
+    if (
+        cause == "NONCOV"
+    ):  # nobody asks the payer again; the patient pays, or what is left of it is no write-off of a denial
+        fate.p_work, fate.p_win, fate.p_left = 0.0, 0.0, 1.0
+    w.fates[claim["number"]] = fate
+    return fate
+
+
+def _after_the_end(w: _World, fate: Fate) -> None:
+    """What becomes of a correction that is sent after the last file."""
+    fate.answered_on = fate.sent_on + timedelta(days=int(w.later.integers(12, 40)))
+    if not fate.blind and w.later.random() < fate.p_win:
+        chances.settled(fate, "paid", fate.answered_on)
+    else:
+        chances.settled(fate, "written_off", fate.answered_on + timedelta(days=int(w.later.integers(30, 100))))
 
 
 def _upheld(lines: list[dict], carc: str) -> list[dict]:
@@ -580,6 +623,7 @@ def _again(result: dict) -> dict:
 
 
 def _give_up(w: _World, claim: dict, on: date, denied: int, words: tuple, truth: dict) -> None:
+    chances.settled(w.fates[claim["number"]], "written_off", on)
     if on > w.end:
         truth.update(denial_outcome="open", final_outcome="denied_open")
         _appeal(w, claim, truth)
@@ -674,6 +718,9 @@ def _write_truth(folder: Path, w: _World) -> None:
         ["month", "decided_in_edi", "denied_in_edi"],
         [[m, *c] for m, c in sorted(decided.items())],
     )
+    _csv(folder / "chances.csv", list(chances.CHANCES), list(chances.claim_rows(w.p_denial, w.fates)))
+    ends = chances.month_ends(w.start, w.months)
+    _csv(folder / "open_denials.csv", list(chances.OPEN), list(chances.open_rows(w.fates, ends)))
     canaries = [value for p in w.patients for value in (p["family"], p["member"], p["street"])]
     (folder / "canaries.txt").write_text("\n".join(canaries) + "\n", encoding="utf-8")
 

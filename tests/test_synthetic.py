@@ -1,0 +1,74 @@
+"""The generator of practices: the same seed gives the same bytes, and its truth fits its files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rcm_analysis.synthetic import practice
+from rcm_analysis.synthetic.chances import Fate
+
+
+def made(folder: Path, **more) -> Path:
+    practice.write_practice(folder, **{"claims": 900, "months": 14, "seed": 4, **more})
+    return folder
+
+
+def digest(folder: Path) -> str:
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    return hashlib.sha256(b"".join(str(p.relative_to(folder)).encode() + p.read_bytes() for p in paths)).hexdigest()
+
+
+def truth(folder: Path, name: str) -> pd.DataFrame:
+    words = dict.fromkeys(
+        ("claim_number", "denial_outcome", "later_outcome", "root_cause", "carc", "rarc", "final_outcome"), str
+    )
+    return pd.read_csv(folder / f"truth/{name}.csv", dtype=words)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    return made(tmp_path_factory.mktemp("plain"), claims=4000)
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    assert digest(made(tmp_path / "a")) == digest(made(tmp_path / "b"))
+
+
+def test_chances_fit_what_happened(plain):
+    chances, claims = truth(plain, "chances"), truth(plain, "claims")
+    denied = chances[chances["initially_denied"]]
+    assert set(denied["claim_number"]) == set(claims.loc[claims["initially_denied"], "claim_number"])
+    assert abs(chances["p_denial_at_submit"].mean() - chances["initially_denied"].mean()) < 0.015
+    lost = denied["later_outcome"].eq("written_off")
+    assert abs(denied["p_writeoff_at_denial"].mean() - lost.mean()) < 0.05
+    both = denied.merge(claims, on="claim_number")
+    told = both[both["denial_outcome"].ne("open")]
+    assert told["denial_outcome"].eq(told["later_outcome"]).all()
+    assert pd.to_datetime(denied["settled_on"]).notna().all()
+
+
+def test_open_denials_are_those_that_end_later(plain):
+    rows, chances = truth(plain, "open_denials"), truth(plain, "chances").set_index("claim_number")
+    assert (pd.to_datetime(rows["settled_on"]) > pd.to_datetime(rows["as_of"])).all()
+    assert rows[["p_win_worked", "p_win_left", "p_write_off"]].stack().between(0, 1).all()
+    lost = rows["later_outcome"].eq("written_off")
+    assert abs(rows["p_write_off"].mean() - lost.mean()) < 0.06
+    assert set(rows["claim_number"]) <= set(chances.index)
+
+
+def test_a_chance_falls_and_rises_with_what_is_known():
+    from datetime import date, timedelta
+
+    day = date(2026, 1, 1)
+    fate = Fate("X", day, 10_000, 5_000, p_work=0.5, p_win=0.8, blind_share=0.1)
+    assert fate.p_write_off == pytest.approx(1 - 0.5 * 0.72)
+    assert fate.as_of(day)[2] == pytest.approx(1 - 0.5 * 0.72)
+    assert fate.as_of(day + timedelta(days=50))[2] == pytest.approx(1.0), "by now it would have been sent"
+    fate.sent_on = day + timedelta(days=10)
+    assert fate.as_of(day + timedelta(days=20)) == pytest.approx((0.8, 0.8, 0.2))
+    fate.answered_on = day + timedelta(days=30)
+    assert fate.as_of(day + timedelta(days=40))[2] == 1.0
