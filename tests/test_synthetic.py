@@ -72,3 +72,28 @@ def test_a_chance_falls_and_rises_with_what_is_known():
     assert fate.as_of(day + timedelta(days=20)) == pytest.approx((0.8, 0.8, 0.2))
     fate.answered_on = day + timedelta(days=30)
     assert fate.as_of(day + timedelta(days=40))[2] == 1.0
+
+
+@pytest.mark.parametrize("name", ["dialysis", "therapy"])
+def test_denials_of_repeat_patients_come_in_clumps(tmp_path, name):
+    folder = made(tmp_path / "a", claims=3000, repeat=name, events=False)
+    claims = truth(folder, "claims")
+    cause = {"dialysis": "PCS", "therapy": "LIMIT"}[name]
+    lines = [line for path in sorted((folder / "edi/837").iterdir()) for line in path.read_text().splitlines()]
+    member, of_claim = "", {}
+    for line in lines:
+        if line.startswith("NM1*IL*"):
+            member = line.split("*")[9]
+        elif line.startswith("CLM*"):
+            of_claim[line.split("*")[1]] = member
+    sent = claims.assign(member=claims["claim_number"].map(of_claim))
+    visits = sent.groupby("member").size().sort_values(ascending=False)
+    assert visits.head(5).sum() > 0.04 * len(sent), "a few patients have many of the visits"
+    denied = sent[sent["root_cause"].eq(cause)]
+    assert denied.groupby("member").size().max() >= 5
+    assert digest(folder) == digest(made(tmp_path / "b", claims=3000, repeat=name, events=False))
+
+
+def test_a_variant_that_there_is_not_is_said(tmp_path):
+    with pytest.raises(ValueError, match="dialysis, therapy"):
+        made(tmp_path, repeat="hospice")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rcm_analysis.synthetic import chances, edi
+from rcm_analysis.synthetic import chances, edi, habits
 from rcm_analysis.synthetic.chances import Fate
 
 PRACTICE = "riverbend"
@@ -82,6 +82,14 @@ CAUSES: dict[str, tuple[str, str, tuple[str, ...], float, float, tuple[tuple[str
     "UNITS": ("CO", "151", ("N362",), 0.6, 0.4, (("CDG", "units over limit - coding"),)),
     "NONCOV": ("PR", "96", ("N130",), 0.0, 0.0, (("NCV", "non covered svc no waiver"),)),
     "MEDNEC": ("CO", "50", ("N115",), 0.45, 0.3, (("LCD", "med necessity - lcd"), ("LCD", "not med nec upheld"))),
+    "LIMIT": (
+        "CO",
+        "119",
+        ("N362",),
+        0.5,
+        0.3,
+        (("AUTHX", "visits beyond plan limit"), ("AUTHX", "benefit max reached")),
+    ),
     "REG": (
         "CO",
         "16",
@@ -98,7 +106,7 @@ VAGUE = (("MISC", "adjustment per mgr"), ("MISC", "balance adj"))
 class _World:
     """Everything that happens, collected as lists that the writers take."""
 
-    def __init__(self, *, claims: int, months: int, seed: int, last_month: str, events: bool):
+    def __init__(self, *, claims: int, months: int, seed: int, last_month: str, events: bool, repeat: str = ""):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
         self.end = _month_start(year, month, 1) - timedelta(days=1)
@@ -119,6 +127,15 @@ class _World:
         self.later = np.random.default_rng([seed, 1])  # what happens after the last file; no file depends on it
         self.p_denial: dict[str, float] = {}
         self.fates: dict[str, Fate] = {}
+        self._repeat(repeat, np.random.default_rng([seed, 2]))
+
+    def _repeat(self, name: str, rng: np.random.Generator) -> None:
+        """Courses of patients who come again and again; their draws are their own."""
+        self.repeat, self.rng_repeat = habits.named(habits.REPEATS, name) if name else None, rng
+        self.came: set[tuple[int, date]] = set()
+        self.courses = habits.courses(
+            self.repeat, rng, claims=self.size, start=self.start, end=self.end, patients=self.patients
+        ) if self.repeat else []  # fmt: skip
 
     def _patient(self, i: int) -> dict:
         age = int(self.rng.integers(1, 88))
@@ -168,12 +185,14 @@ def write_practice(
     seed: int = 7,
     last_month: str = "2026-10",
     events: bool = True,
+    repeat: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
-    Without `events` nothing changes over time: a practice in which any signal is a false one.
+    Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
+    come again and again (`habits.REPEATS`). Raises ValueError for a variant that there is not.
     """
-    world = _World(claims=claims, months=months, seed=seed, last_month=last_month, events=events)
+    world = _World(claims=claims, months=months, seed=seed, last_month=last_month, events=events, repeat=repeat)
     for i in range(claims):
         _live(world, _claim(world, i))
     lists = {
@@ -194,6 +213,8 @@ def _claim(w: _World, i: int) -> dict:
     served = w.start + timedelta(days=int(i * (w.end - w.start).days / w.size))
     served -= timedelta(days=max(0, served.weekday() - 4))
     served = max(served, w.start)
+    if w.repeat and (course := _course_of(w, served)):
+        return _visit_again(w, i, served, course)
     visit = _visit(w, served)
     place = "RIVERBEND EMS STATION 3" if visit == "ambulance" else list(LOCATIONS)[int(rng.integers(0, 4))]
     patient = w.patients[int(rng.integers(0, len(w.patients)))]
@@ -207,6 +228,36 @@ def _claim(w: _World, i: int) -> dict:
             "lines": lines, "charge": sum(line["charge"] for line in lines), "auth": auth,
             "dx": [dx[int(rng.integers(0, len(dx)))]], "place": "41" if visit == "ambulance" else "11",
             "paper": w.chance(0.01)}  # fmt: skip
+
+
+def _course_of(w: _World, served: date) -> habits.Course | None:
+    """The course that a claim of the day belongs to; None for a claim of an ordinary visit."""
+    if w.rng_repeat.random() >= w.repeat.share:
+        return None
+    there = [course for course in habits.running(w.courses, served) if (course.patient, served) not in w.came]
+    if not there:
+        return None
+    course = there[int(w.rng_repeat.integers(0, len(there)))]
+    w.came.add((course.patient, served))
+    return course
+
+
+def _visit_again(w: _World, i: int, served: date, course: habits.Course) -> dict:
+    """One visit of a course: the same patient, provider, place and services each time."""
+    patient, repeat = w.patients[course.patient], w.repeat
+    if repeat.visit == "ambulance":
+        place, lines = (
+            "RIVERBEND EMS STATION 3",
+            [("A0428", 1, ["RJ"], 780), ("A0425", course.units, ["RJ"], 18 * course.units)],
+        )
+    else:
+        place, units = list(LOCATIONS)[course.patient % 4], 1 + course.units % 3
+        lines = [("97110", units, ["GP"], 85 * units), ("97140", 1, ["GP"], 80)]
+    billed = [{"code": c, "units": u, "modifiers": m, "charge": 100 * usd} for c, u, m, usd in lines]
+    return {"number": f"RB{100000 + i * 7:07d}", "patient": patient, "payer": patient["payer"], "visit": repeat.visit, "location": place,
+            "facility": LOCATIONS[place], "npi": w.providers[place][course.patient % 3], "served": served, "lines": billed,
+            "charge": sum(line["charge"] for line in billed), "auth": False, "dx": [repeat.dx],
+            "place": "41" if repeat.visit == "ambulance" else "11", "paper": False, "lapsed": course.lapsed(served)}  # fmt: skip
 
 
 def _visit(w: _World, served: date) -> str:
@@ -249,6 +300,8 @@ def _lines(w: _World, visit: str) -> list[dict]:
 def _cause(w: _World, claim: dict, submitted: date) -> str | None:
     """The first planted cause that strikes, in the order of the plan."""
     plan = _plan(w, claim, submitted)
+    if w.repeat:
+        plan = ((w.repeat.cause, claim.get("lapsed", False), w.repeat.p_denied), *plan)
     w.p_denial[claim["number"]] = 1 - float(np.prod([1 - p for _, here, p in plan if here]))
     return next((cause for cause, here, p in plan if here and w.chance(p)), None)
 

@@ -1,0 +1,90 @@
+"""Habits in which synthetic practices differ. Each has two variants; without any, a practice is as it always was.
+
+write_practice(folder, claims=6_000, repeat="dialysis")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def named(variants: Mapping[str, T], name: str) -> T:
+    """A variant by its name. Raises ValueError for one that there is not."""
+    if name not in variants:
+        raise ValueError(f"no variant {name}; there are {', '.join(sorted(variants))}")
+    return variants[name]
+
+
+# --- patients who come again and again -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Courses of many visits of one patient; during a lapse nearly every visit is denied, so that denials come in clumps."""
+
+    visit: str
+    share: float  # of all claims
+    days: tuple[int, int]  # how long a course takes
+    visits_a_month: float
+    dx: str
+    payers: tuple[str, ...]  # by key
+    cause: str
+    lapse_share: float  # of the courses
+    lapse_days: tuple[int, int]
+    p_denied: float
+
+
+REPEATS = {
+    "dialysis": Repeat("ambulance", 0.16, (60, 300), 12, "N186", ("MCR", "MAP"), "PCS", 0.5, (20, 45), 0.9),
+    "therapy": Repeat(
+        "therapy", 0.22, (40, 130), 9, "M545", ("CO1", "CO2", "MMC", "WCF"), "LIMIT", 0.25, (15, 40), 0.8
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Course:
+    """One patient's course and its lapse, if it has one."""
+
+    patient: int
+    first: date
+    last: date
+    lapse: tuple[date, date] | None
+    units: int
+
+    def lapsed(self, day: date) -> bool:
+        return self.lapse is not None and self.lapse[0] <= day <= self.lapse[1]
+
+
+def courses(
+    repeat: Repeat, rng: np.random.Generator, *, claims: int, start: date, end: date, patients: list[dict[str, Any]]
+) -> list[Course]:
+    """Courses that begin on any day as likely as on another, some before the practice's first, so that their number stays."""
+    months = (repeat.days[0] + repeat.days[1]) / 2 / 30.4
+    whole = (end - start).days
+    span = whole + repeat.days[1]
+    number = max(round(claims * repeat.share * span / whole / (repeat.visits_a_month * months)), 1)
+    able = [i for i, p in enumerate(patients) if p["payer"]["key"] in repeat.payers] or list(range(len(patients)))
+    return [_course(repeat, rng, start, span, able) for _ in range(number)]
+
+
+def _course(repeat: Repeat, rng: np.random.Generator, start: date, span: int, able: list[int]) -> Course:
+    first = start + timedelta(days=int(rng.integers(0, span)) - repeat.days[1])
+    days = int(rng.integers(*repeat.days))
+    lapse = None
+    if rng.random() < repeat.lapse_share:
+        since = first + timedelta(days=int(rng.integers(0, days)))
+        lapse = (since, since + timedelta(days=int(rng.integers(*repeat.lapse_days))))
+    patient = able[int(rng.integers(0, len(able)))]
+    return Course(patient, first, first + timedelta(days=days), lapse, int(rng.integers(2, 19)))
+
+
+def running(all_courses: list[Course], day: date) -> Iterator[Course]:
+    return (course for course in all_courses if course.first <= day <= course.last)
