@@ -97,3 +97,42 @@ def test_denials_of_repeat_patients_come_in_clumps(tmp_path, name):
 def test_a_variant_that_there_is_not_is_said(tmp_path):
     with pytest.raises(ValueError, match="dialysis, therapy"):
         made(tmp_path, repeat="hospice")
+
+
+def of_the_denied(folder: Path) -> pd.DataFrame:
+    chances = truth(folder, "chances")
+    return chances[chances["initially_denied"]].merge(
+        truth(folder, "claims")[["claim_number", "payer", "first_decision_date"]], on="claim_number"
+    )
+
+
+def test_two_desks_differ_in_effort_skill_and_delay(tmp_path):
+    folder = made(tmp_path, claims=4000, desks="two")
+    log = pd.read_csv(folder / "work_log.csv", parse_dates=["Date Worked"])
+    log = log[log["Action"].eq("corrected claim")].merge(
+        of_the_denied(folder), left_on="Visit #", right_on="claim_number"
+    )
+    waited = (log["Date Worked"] - pd.to_datetime(log["first_decision_date"])).dt.days
+    quick, slow = (waited[log["Work Queue"].eq(name)] for name in ("DENIALS-A", "DENIALS-B"))
+    assert quick.max() < 16 < slow.min() and len(slow) > 20
+    desk = log.groupby("payer")["Work Queue"].nunique()
+    assert desk.eq(1).all(), "a payer's denials go to one desk"
+
+
+def test_a_backlog_leaves_small_denials_alone_and_bills_late(tmp_path, plain):
+    folder = made(tmp_path, claims=4000, desks="backlog")
+    denied = of_the_denied(folder)
+    small = denied["denied_amount"] < 300
+    assert denied.loc[small, "p_work"].mean() < 0.25 < denied.loc[~small, "p_work"].mean()
+    days = [(pd.to_datetime(t["first_submitted_on"]) - pd.to_datetime(t["service_date"])).dt.days.median()
+            for t in (truth(folder, "claims"), truth(plain, "claims"))]  # fmt: skip
+    assert days[0] > days[1] + 4
+
+
+@pytest.mark.parametrize("desks", ["two", "backlog"])
+def test_chances_of_desks_fit_what_happened(tmp_path, desks):
+    denied = of_the_denied(made(tmp_path, claims=5000, desks=desks))
+    lost = denied["later_outcome"].eq("written_off")
+    assert abs(denied["p_writeoff_at_denial"].mean() - lost.mean()) < 0.05
+    rows = truth(tmp_path, "open_denials")
+    assert abs(rows["p_write_off"].mean() - rows["later_outcome"].eq("written_off").mean()) < 0.06

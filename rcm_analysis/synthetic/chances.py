@@ -38,6 +38,7 @@ class Fate:
     sent_after: Days = (4, 40)
     paid_after: Days = (30, 90)
     given_up_after: Days = (70, 160)
+    desk: str = "DENIALS"
     sent_on: date | None = None
     blind: bool = False
     answered_on: date | None = None

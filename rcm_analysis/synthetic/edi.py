@@ -245,5 +245,5 @@ def _work_log(path: Path, work: list[dict]) -> None:
         writer.writerow(["Date Worked", "Visit #", "Work Queue", "Action", "Result", "Worked By", "Notes"])
         for row in sorted(work, key=lambda row: (row["on"], row["claim"]["number"])):
             person = row["claim"]["patient"]
-            writer.writerow([f"{row['on']:%m/%d/%Y}", row["claim"]["number"], "DENIALS", row["action"], row["outcome"], "jmoss",
+            writer.writerow([f"{row['on']:%m/%d/%Y}", row["claim"]["number"], row["desk"], row["action"], row["outcome"], "jmoss",
                              f"spoke w {person['given']} {person['family']}"])  # fmt: skip

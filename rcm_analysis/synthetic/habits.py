@@ -88,3 +88,42 @@ def _course(repeat: Repeat, rng: np.random.Generator, start: date, span: int, ab
 
 def running(all_courses: list[Course], day: date) -> Iterator[Course]:
     return (course for course in all_courses if course.first <= day <= course.last)
+
+
+# --- desks that work denials ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who works a denial, how often, how soon and how well; factors of what the cause alone would give."""
+
+    name: str
+    works: float
+    skill: float
+    sent_after: tuple[int, int]  # days from the denial
+    blind_share: float
+
+
+@dataclass(frozen=True)
+class Desks:
+    """Desks, which denial goes to which, and how long visits wait until they are billed."""
+
+    desks: tuple[Desk, ...]
+    by: str  # "payer" or "dollars"
+    dollars: int = 0  # where by dollars: the second desk takes what is denied below
+    bills_after: tuple[int, int] = (0, 1)  # days beyond the ordinary
+
+    def of(self, payer_key: str, denied_cents: int) -> Desk:
+        if self.by == "dollars":
+            return self.desks[denied_cents < 100 * self.dollars]
+        return self.desks[sum(map(ord, payer_key)) % len(self.desks)]
+
+
+DESKS = {
+    # one desk is quick and good, the other slow, and sends many anew without a reference
+    "two": Desks((Desk("DENIALS-A", 1.25, 1.15, (2, 16), 0.04), Desk("DENIALS-B", 0.6, 0.8, (20, 76), 0.25)), "payer"),
+    # large ones are worked at once, small ones hardly ever; charges wait for a week or two
+    "backlog": Desks(
+        (Desk("PRIORITY", 1.4, 1.0, (3, 22), 0.08), Desk("LATER", 0.2, 1.05, (15, 90), 0.1)), "dollars", 300, (4, 17)
+    ),
+}

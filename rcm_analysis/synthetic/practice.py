@@ -106,7 +106,9 @@ VAGUE = (("MISC", "adjustment per mgr"), ("MISC", "balance adj"))
 class _World:
     """Everything that happens, collected as lists that the writers take."""
 
-    def __init__(self, *, claims: int, months: int, seed: int, last_month: str, events: bool, repeat: str = ""):
+    def __init__(
+        self, *, claims: int, months: int, seed: int, last_month: str, events: bool, repeat: str = "", desks: str = ""
+    ):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
         self.end = _month_start(year, month, 1) - timedelta(days=1)
@@ -127,6 +129,7 @@ class _World:
         self.later = np.random.default_rng([seed, 1])  # what happens after the last file; no file depends on it
         self.p_denial: dict[str, float] = {}
         self.fates: dict[str, Fate] = {}
+        self.desks = habits.named(habits.DESKS, desks) if desks else None
         self._repeat(repeat, np.random.default_rng([seed, 2]))
 
     def _repeat(self, name: str, rng: np.random.Generator) -> None:
@@ -186,13 +189,16 @@ def write_practice(
     last_month: str = "2026-10",
     events: bool = True,
     repeat: str = "",
+    desks: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
-    come again and again (`habits.REPEATS`). Raises ValueError for a variant that there is not.
+    come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`). Raises ValueError for a variant that there is not.
     """
-    world = _World(claims=claims, months=months, seed=seed, last_month=last_month, events=events, repeat=repeat)
+    world = _World(
+        claims=claims, months=months, seed=seed, last_month=last_month, events=events, repeat=repeat, desks=desks
+    )
     for i in range(claims):
         _live(world, _claim(world, i))
     lists = {
@@ -347,6 +353,8 @@ def _live(w: _World, claim: dict) -> None:
         return
     late = w.chance(0.012)
     first = claim["served"] + timedelta(days=int(1 + w.rng.gamma(2.0, 1.8)) + (claim["payer"]["window"] if late else 0))
+    if w.desks:
+        first += timedelta(days=int(w.rng.integers(*w.desks.bills_after)))
     if first > w.end:
         truth["final_outcome"] = "unbilled"
         return
@@ -641,8 +649,16 @@ def _fate(w: _World, claim: dict, on: date, cause: str, denied: int, truth: dict
         cause == "NONCOV"
     ):  # nobody asks the payer again; the patient pays, or what is left of it is no write-off of a denial
         fate.p_work, fate.p_win, fate.p_left = 0.0, 0.0, 1.0
+    elif w.desks:
+        _at_desk(fate, w.desks.of(claim["payer"]["key"], denied))
     w.fates[claim["number"]] = fate
     return fate
+
+
+def _at_desk(fate: Fate, desk: habits.Desk) -> None:
+    """The desk's own effort, skill and delay instead of the ordinary."""
+    fate.p_work, fate.p_win = min(fate.p_work * desk.works, 0.97), min(fate.p_win * desk.skill, 0.97)
+    fate.blind_share, fate.sent_after, fate.desk = desk.blind_share, desk.sent_after, desk.name
 
 
 def _after_the_end(w: _World, fate: Fate) -> None:
@@ -701,7 +717,8 @@ def _appeal(w: _World, claim: dict, truth: dict) -> None:
 
 
 def _work(w: _World, claim: dict, on: date, action: str, outcome: str) -> None:
-    w.work.append({"on": on, "claim": claim, "action": action, "outcome": outcome})
+    desk = w.fates[claim["number"]].desk
+    w.work.append({"on": on, "claim": claim, "action": action, "outcome": outcome, "desk": desk})
 
 
 def _moved_to_patient(w: _World, claim: dict, on: date, denied: int, truth: dict) -> None:
