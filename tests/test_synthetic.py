@@ -136,3 +136,20 @@ def test_chances_of_desks_fit_what_happened(tmp_path, desks):
     assert abs(denied["p_writeoff_at_denial"].mean() - lost.mean()) < 0.05
     rows = truth(tmp_path, "open_denials")
     assert abs(rows["p_write_off"].mean() - rows["later_outcome"].eq("written_off").mean()) < 0.06
+
+
+@pytest.mark.parametrize(("effect", "left"), [("pays-anyway", 0.1), ("work-pays", 0.0)])
+def test_what_is_left_alone_is_paid_as_often_as_told(tmp_path, effect, left):
+    denied = of_the_denied(made(tmp_path, claims=6000, effect=effect))
+    log = pd.read_csv(tmp_path / "work_log.csv")
+    denied = denied[pd.to_datetime(denied["first_decision_date"]) < "2026-08-01"].merge(
+        truth(tmp_path, "claims")[["claim_number", "root_cause"]]
+    )
+    denied = denied[denied["root_cause"].ne("NONCOV")]
+    worked = denied["claim_number"].isin(log.loc[log["Action"].eq("corrected claim"), "Visit #"])
+    paid = denied["later_outcome"].eq("paid")
+    for group, chance in ((worked, "p_win1"), (~worked, "p_win_left")):
+        assert abs(paid[group].mean() - denied.loc[group, chance].mean()) < 0.09
+    assert paid[~worked].mean() >= left and (denied["p_win1"] >= 0.8 * denied["p_win_left"]).all()
+    rows = truth(tmp_path, "open_denials")
+    assert abs(rows["p_write_off"].mean() - rows["later_outcome"].eq("written_off").mean()) < 0.06

@@ -127,3 +127,31 @@ DESKS = {
         (Desk("PRIORITY", 1.4, 1.0, (3, 22), 0.08), Desk("LATER", 0.2, 1.05, (15, 90), 0.1)), "dollars", 300, (4, 17)
     ),
 }
+
+
+# --- what work does ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What becomes of denials that nobody works, and how much work adds; staff may choose what is easily won."""
+
+    left: Mapping[str, float]  # cause -> chance that the payer pays of itself
+    otherwise: float
+    added: float  # of what is left to win, the share that work adds to the chance of the cause
+    picks: float  # 0: effort as the cause has it; 1: in proportion to the chance of winning
+
+    def of(self, cause: str, p_work: float, p_win: float) -> tuple[float, float, float]:
+        """Chance that it is worked, that work wins, and that it is paid when left alone."""
+        left = self.left.get(cause, self.otherwise)
+        win = left + (1 - left) * (p_win + self.added * (1 - p_win))
+        picked = min(0.08 + 1.1 * win, 0.97)
+        return (1 - self.picks) * p_work + self.picks * picked, win, left
+
+
+EFFECTS = {
+    # payers mend many denials of themselves: who is "likely paid" need not be worked
+    "pays-anyway": Effect({"ELIG": 0.55, "COB": 0.5, "DUP": 0.6, "REG": 0.3, "TIMELY": 0.02}, 0.12, 0.0, 0.3),
+    # nothing is paid unless somebody asks, and then most of it; staff take what is easy
+    "work-pays": Effect({}, 0.01, 0.55, 0.8),
+}

@@ -107,7 +107,16 @@ class _World:
     """Everything that happens, collected as lists that the writers take."""
 
     def __init__(
-        self, *, claims: int, months: int, seed: int, last_month: str, events: bool, repeat: str = "", desks: str = ""
+        self,
+        *,
+        claims: int,
+        months: int,
+        seed: int,
+        last_month: str,
+        events: bool,
+        repeat: str = "",
+        desks: str = "",
+        effect: str = "",
     ):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
@@ -130,6 +139,7 @@ class _World:
         self.p_denial: dict[str, float] = {}
         self.fates: dict[str, Fate] = {}
         self.desks = habits.named(habits.DESKS, desks) if desks else None
+        self.effect = habits.named(habits.EFFECTS, effect) if effect else None
         self._repeat(repeat, np.random.default_rng([seed, 2]))
 
     def _repeat(self, name: str, rng: np.random.Generator) -> None:
@@ -190,14 +200,23 @@ def write_practice(
     events: bool = True,
     repeat: str = "",
     desks: str = "",
+    effect: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
-    come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`). Raises ValueError for a variant that there is not.
+    come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`), `effect` what work
+    adds and what is paid without it (`habits.EFFECTS`). Raises ValueError for a variant that there is not.
     """
     world = _World(
-        claims=claims, months=months, seed=seed, last_month=last_month, events=events, repeat=repeat, desks=desks
+        claims=claims,
+        months=months,
+        seed=seed,
+        last_month=last_month,
+        events=events,
+        repeat=repeat,
+        desks=desks,
+        effect=effect,
     )
     for i in range(claims):
         _live(world, _claim(world, i))
@@ -599,6 +618,9 @@ def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict
         _moved_to_patient(w, claim, on, denied, truth)
         return
     if not w.chance(fate.p_work):
+        if fate.p_left and w.chance(fate.p_left):
+            _paid_anyway(w, claim, fate, lines, truth)
+            return
         _give_up(w, claim, on + timedelta(days=int(w.rng.integers(*fate.given_up_after))), denied, words, truth)
         return
     sent = on + timedelta(days=int(w.rng.integers(*fate.sent_after)))
@@ -622,8 +644,20 @@ def _after_denial(w: _World, claim: dict, on: date, cause: str, lines: list[dict
     _won(w, claim, fate, lines, again, truth)
 
 
+def _paid_anyway(w: _World, claim: dict, fate: Fate, lines: list[dict], truth: dict) -> None:
+    """The payer decides again without being asked."""
+    again = _business_day(fate.denied_on + timedelta(days=int(w.rng.integers(*fate.paid_after))))
+    fate.answered_on = again
+    chances.settled(fate, "paid", again)
+    _won(w, claim, fate, lines, w.reference(claim["payer"], again), truth)
+
+
+def _business_day(on: date) -> date:
+    return on + timedelta(days=(7 - on.weekday()) % 7 if on.weekday() > 4 else 0)
+
+
 def _won(w: _World, claim: dict, fate: Fate, lines: list[dict], reference: str, truth: dict) -> None:
-    """The payer pays what it had denied."""
+    """The payer pays what it had denied, on a corrected claim or on the one that it has."""
     answer = fate.answered_on
     if answer > w.end:
         truth.update(denial_outcome="open", final_outcome="denied_open")
@@ -632,7 +666,9 @@ def _won(w: _World, claim: dict, fate: Fate, lines: list[dict], reference: str, 
         _result(w, claim, i, line, None) if lines[i]["denied"] else _zeroed(lines[i], line)
         for i, line in enumerate(claim["lines"])
     ]
-    _remit(w, claim, answer, won, reference, fate.sent_on, truth, frequency="7")
+    _remit(
+        w, claim, answer, won, reference, fate.sent_on or fate.denied_on, truth, frequency="7" if fate.sent_on else "1"
+    )
     paid_lines = [line for line, before in zip(won, lines, strict=True) if before["denied"]]
     truth.update(denial_outcome="paid", final_outcome="paid")
     _contractual(w, claim, answer, paid_lines)
@@ -649,7 +685,9 @@ def _fate(w: _World, claim: dict, on: date, cause: str, denied: int, truth: dict
         cause == "NONCOV"
     ):  # nobody asks the payer again; the patient pays, or what is left of it is no write-off of a denial
         fate.p_work, fate.p_win, fate.p_left = 0.0, 0.0, 1.0
-    elif w.desks:
+    elif w.effect:
+        fate.p_work, fate.p_win, fate.p_left = w.effect.of(cause, effort, win)
+    if w.desks and cause != "NONCOV":
         _at_desk(fate, w.desks.of(claim["payer"]["key"], denied))
     w.fates[claim["number"]] = fate
     return fate
