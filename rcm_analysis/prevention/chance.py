@@ -119,13 +119,13 @@ def _plain_numbers(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sets(ordered: pd.DataFrame, name: str) -> pd.Series:
-    """The codes of all lines of a submission together."""
+    """The codes of all lines of a submission together, as tuples: what is learned looks at each different one once."""
     index = ordered["submission_id"].drop_duplicates()
     codes = pd.Series(ordered[name].to_numpy(), ordered["submission_id"]).explode().dropna()
     codes = codes.reset_index().drop_duplicates()
     ids, starts = np.unique(codes["submission_id"], return_index=True)
     parts = np.split(codes[0].to_numpy(object), starts[1:]) if len(ids) else []
-    found = dict(zip(ids, parts, strict=True))
+    found = dict(zip(ids, map(tuple, parts), strict=True))
     return pd.Series([found.get(i, ()) for i in index], index, dtype=object)
 
 
