@@ -163,7 +163,7 @@ class BeamSearch:
         return kept
 
     def _longer(self, columns: Columns, found: Found, hit: np.ndarray, case: np.ndarray) -> Iterator[Found]:
-        here = _Node(found.rows, hit[found.rows], case[found.rows])
+        here = _Node(columns, found.rows, hit[found.rows], case[found.rows], min_hits=self.min_hits)
         used = {term.feature for term in found.condition}
         for feature in columns.names:
             if feature in used and feature not in columns.sets:
@@ -203,13 +203,26 @@ def _worth(found: Found, base: float) -> float:
 class _Node:
     """Rows under a condition; each weighs its share of its case, so that a claim of ten lines does not count ten times."""
 
-    def __init__(self, rows: np.ndarray, hit: np.ndarray, case: np.ndarray):
+    def __init__(self, columns: Columns, rows: np.ndarray, hit: np.ndarray, case: np.ndarray, *, min_hits: int):
         starts = np.flatnonzero(np.diff(case, prepend=case[:1] - 1))
         size = np.diff(starts, append=len(case))
         self.rows, self.case, self.weight = rows, case, np.repeat(1 / size, size)
         self.hit_at = np.flatnonzero(hit)
         self.hit_case, self.hit_weight = case[self.hit_at], self.weight[self.hit_at]
         self.rate = self.hit_weight.sum() / max(self.weight.sum(), 1e-9)
+        # a hit weighs at least a line of the longest case; what weighs less than this holds too few of them
+        self.least = min_hits / max(int(size.max(initial=1)), 1) - 1e-9
+        self.n, self.k = self._counts(columns)
+        self.leading = columns.led(_leading(self.n, self.k, self.rate, among=columns.values))
+
+    def _counts(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+        """By value of all columns that are no sets, the weight of the rows and of the hits: one count for all of them."""
+        places, width = columns.plain[self.rows], columns.plain.shape[1]
+        hits, all_ = (
+            np.bincount(at.ravel(), weights=np.repeat(weight, width), minlength=columns.size)
+            for at, weight in ((places[self.hit_at], self.hit_weight), (places, self.weight))
+        )
+        return all_, hits
 
     def counts(self, codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """By code, the weight of its rows and of its hits."""
@@ -261,6 +274,26 @@ class Columns:
         self.sets: dict[str, _Sets] = {}
         for name in features:
             self._encode(name, table[name])
+        self._lay_out(len(table))
+
+    def _lay_out(self, rows: int) -> None:
+        """All columns but sets in one matrix, each value of each with a place of its own, so that one count tells all."""
+        coded = {name: held for name, held in {**self.codes, **self.numbers}.items()}
+        widths = [len(values) + 1 for _, values in coded.values()]
+        starts = np.concatenate([[0], np.cumsum(widths)]).astype(np.intp)
+        self.size = int(starts[-1])
+        self.part = {name: slice(starts[i], starts[i + 1]) for i, name in enumerate(coded)}
+        self.plain = np.empty((rows, len(coded)), np.int32)
+        for i, (place, _) in enumerate(coded.values()):
+            self.plain[:, i] = place + starts[i]
+        self.ends = starts[1 : len(self.codes) + 1]
+        self.values = np.ones(int(starts[len(self.codes)]), bool)  # the codes' places; those of missing ones are no values
+        self.values[self.ends - 1] = False
+
+    def led(self, leading: np.ndarray) -> dict[str, np.ndarray]:
+        """Leading places by column, as places among its own values, in their order."""
+        owner = np.searchsorted(self.ends, leading, side="right")
+        return {name: leading[owner == i] - self.part[name].start for i, name in enumerate(self.codes) if i in owner}
 
     def _encode(self, name: str, column: pd.Series) -> None:
         known = column.dropna()
@@ -295,34 +328,38 @@ class Columns:
         return self._set_terms(feature, node, search)
 
     def _code_terms(self, feature: str, node: _Node, search: BeamSearch) -> Iterator[tuple[Term, np.ndarray]]:
+        n, k = node.n[self.part[feature]], node.k[self.part[feature]]
+        leading = node.leading.get(feature, _NONE)
+        if not len(leading) and k[-1] < node.least:
+            return
         place, values = self.codes[feature]
         here = place[node.rows]
-        n, k = node.counts(here, len(values) + 1)
-        if n[-1]:
+        if k[-1] >= node.least:
             yield Term(feature, "missing"), here == len(values)
-        n, k = n[:-1], k[:-1]
-        leading = _leading(n, k, node.rate)
         for i in leading[:3]:
-            yield Term(feature, "in", (values[i],)), here == i
+            if k[i] >= node.least:
+                yield Term(feature, "in", (values[i],)), here == i
         several = _best_prefix(leading[: search.max_values], n, k, node.rate)
-        if 1 < len(several) < (n > 0).sum():
+        if 1 < len(several) < (n[:-1] > 0).sum() and k[several].sum() >= node.least:
             yield (
                 Term(feature, "in", tuple(sorted(values[i] for i in several))),
                 _lookup(several, len(values) + 1)[here],
             )
 
     def _number_terms(self, feature: str, node: _Node) -> Iterator[tuple[Term, np.ndarray]]:
+        n, k = node.n[self.part[feature]], node.k[self.part[feature]]
         place, values = self.numbers[feature]
-        here = place[node.rows]
-        n, k = node.counts(here, len(values) + 1)
-        if n[-1]:
-            yield Term(feature, "missing"), here == len(values)
+        if k[-1] >= node.least:
+            yield Term(feature, "missing"), place[node.rows] == len(values)
         there = np.flatnonzero(n[:-1])  # a threshold stands between values that occur
         if len(there) < 2:
             return
+        here = place[node.rows]
         n, k = np.cumsum(n[there]), np.cumsum(k[there])
         for operation, size, hits in (("<=", n[:-1], k[:-1]), (">=", n[-1] - n[:-1], k[-1] - k[:-1])):
             best = int(np.argmax((hits / size - node.rate) * np.sqrt(size)))
+            if hits[best] < node.least:
+                continue
             i = there[best] if operation == "<=" else there[best + 1]
             mask = here <= i if operation == "<=" else (here >= i) & (here < len(values))
             yield Term(feature, operation, (float(values[i]),)), mask
@@ -338,6 +375,8 @@ class Columns:
         leading = _leading(n, k, node.rate)
         several = _best_prefix(leading[: search.max_values], n, k, node.rate)
         for chosen in [[i] for i in leading[:3]] + ([list(several)] if len(several) > 1 else []):
+            if k[chosen].sum() < node.least:
+                continue
             having = owner[_lookup(chosen, len(values))[codes]]
             yield (
                 Term(feature, "with", tuple(sorted(values[i] for i in chosen))),
@@ -363,15 +402,21 @@ def _lookup(chosen: Sequence[int] | np.ndarray, size: int) -> np.ndarray:
     return mask
 
 
+_NONE = np.zeros(0, np.intp)
 MIN_VALUE_Z = 1.5  # a value joins a list when its own rate stands this many chance errors above the rest
 
 
-def _leading(n: np.ndarray, k: np.ndarray, base: float) -> np.ndarray:
-    """Values with rates above the base, best first, each pulled towards it by five cases so that rare ones don't lead."""
+def _leading(n: np.ndarray, k: np.ndarray, base: float, *, among: np.ndarray | None = None) -> np.ndarray:
+    """Values with rates above the base, best first, each pulled towards it by five cases so that rare ones don't lead.
+
+    `among` is a mask of the first places, where not all of them are asked for.
+    """
+    hit = np.flatnonzero(k if among is None else k[: len(among)] * among)
+    n, k = n[hit], k[hit]
     z = (k - n * base) / np.sqrt(np.maximum(n * base * (1 - base), 1e-9))
     rate = (k + 5 * base) / (n + 5)
-    above = np.flatnonzero((n > 0) & (z >= MIN_VALUE_Z))
-    return above[np.argsort(-rate[above], kind="stable")]
+    above = np.flatnonzero(z >= MIN_VALUE_Z)
+    return hit[above[np.argsort(-rate[above], kind="stable")]]
 
 
 def _best_prefix(leading: np.ndarray, n: np.ndarray, k: np.ndarray, base: float) -> np.ndarray:
