@@ -132,7 +132,9 @@ def _texts(column: pd.Series) -> pd.Series:
     """The values as text, missing ones as "none"; each value is turned once, however many rows hold it."""
     places, values = pd.factorize(column.astype(object), use_na_sentinel=True)
     texts = np.array([*map(str, values), "none"], dtype=object)
-    return pd.Series(texts[places], index=column.index, dtype=object)  # as they are: pandas would make Arrow text of them
+    return pd.Series(
+        texts[places], index=column.index, dtype=object
+    )  # as they are: pandas would make Arrow text of them
 
 
 def _frequent(values: pd.Series, *, most: int) -> tuple[list[str], int]:

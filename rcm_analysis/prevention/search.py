@@ -278,7 +278,7 @@ class Columns:
 
     def _lay_out(self, rows: int) -> None:
         """All columns but sets in one matrix, each value of each with a place of its own, so that one count tells all."""
-        coded = {name: held for name, held in {**self.codes, **self.numbers}.items()}
+        coded = self.codes | self.numbers
         widths = [len(values) + 1 for _, values in coded.values()]
         starts = np.concatenate([[0], np.cumsum(widths)]).astype(np.intp)
         self.size = int(starts[-1])
@@ -287,7 +287,9 @@ class Columns:
         for i, (place, _) in enumerate(coded.values()):
             self.plain[:, i] = place + starts[i]
         self.ends = starts[1 : len(self.codes) + 1]
-        self.values = np.ones(int(starts[len(self.codes)]), bool)  # the codes' places; those of missing ones are no values
+        self.values = np.ones(
+            int(starts[len(self.codes)]), bool
+        )  # the codes' places; those of missing ones are no values
         self.values[self.ends - 1] = False
 
     def led(self, leading: np.ndarray) -> dict[str, np.ndarray]:
