@@ -153,3 +153,16 @@ def test_what_is_left_alone_is_paid_as_often_as_told(tmp_path, effect, left):
     assert paid[~worked].mean() >= left and (denied["p_win1"] >= 0.8 * denied["p_win_left"]).all()
     rows = truth(tmp_path, "open_denials")
     assert abs(rows["p_write_off"].mean() - rows["later_outcome"].eq("written_off").mean()) < 0.06
+
+
+@pytest.mark.parametrize("payers", ["coast", "prairie"])
+def test_other_payers_stand_in_files_ledger_and_events(tmp_path, payers):
+    folder = made(tmp_path, claims=1500, payers=payers)
+    claims, events = truth(folder, "claims"), pd.read_csv(folder / "truth/events.csv", keep_default_na=False)
+    names = set(claims["payer"]) - {"SELF PAY"}
+    ordinary = {payer["name"] for payer in practice.PAYERS}
+    assert len(names) == 8 and not names & ordinary
+    assert set(events["payer"]) - {""} <= names
+    text = "".join(path.read_text() for path in (folder / "edi/835").iterdir())
+    assert all(name in text for name in names) and not any(name in text for name in ordinary)
+    assert not {payer["ledger"] for payer in practice.PAYERS} & set(pd.read_csv(folder / "ledger.csv")["Insurance"])

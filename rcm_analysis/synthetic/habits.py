@@ -155,3 +155,47 @@ EFFECTS = {
     # nothing is paid unless somebody asks, and then most of it; staff take what is easy
     "work-pays": Effect({}, 0.01, 0.55, 0.8),
 }
+
+
+# --- payers --------------------------------------------------------------------------------------------------------
+
+# key -> name, id, the ledger's word, weight, rate, days to the answer, every how many days, filing window, delimiters
+PAYER_SETS: dict[str, dict[str, tuple]] = {
+    "coast": {
+        "MCR": ("PACIFIC TIDES MEDICARE JE", "01112", "MCARE B", 34, 0.46, 13, 1, 365, ("*", ":", "")),
+        "MCD": ("GOLDEN VALLEY MEDI", "GVMC1", "STATE MCD", 18, 0.24, 30, 7, 365, ("*", ":", "\n")),
+        "MMC": ("HARBOR FAMILY HEALTH", "94115", "HARBOR FAM", 16, 0.29, 24, 5, 90, ("|", "<", "")),
+        "MAP": ("SUNSET SENIOR ADVANTAGE", "95350", "SUNSET SR HMO", 17, 0.43, 20, 2, 180, ("*", ">", "\n")),
+        "CO1": ("CYPRESS SHIELD", "94036", "CYPRESS PPO", 9, 0.64, 12, 2, 365, ("*", ":", "")),
+        "CO2": ("REDWOOD NATIONAL", "60065", "REDWOOD", 6, 0.59, 26, 4, 60, ("|", ":", "\n")),
+        "CO3": ("ANCHOR BENEFITS GROUP", "ABG77", "ANCHOR TPA", 3, 0.50, 35, 7, 180, ("*", ":", "\n")),
+        "WCF": ("BAYLINE COMPENSATION", "BLC09", "BAYLINE COMP", 2, 0.70, 45, 7, 180, ("*", ">", "")),
+    },
+    "prairie": {
+        "MCR": ("HEARTLAND MEDICARE J5", "05102", "MEDICARE PT B", 20, 0.40, 15, 2, 365, ("*", ":", "\n")),
+        "MCD": ("PRAIRIE STATE MEDICAL ASSISTANCE", "PSMA0", "TITLE 19", 5, 0.35, 16, 7, 365, ("*", ">", "")),
+        "MMC": ("WHEATFIELD COMMUNITY PLAN", "43324", "WHEATFIELD", 5, 0.38, 14, 4, 180, ("*", ":", "\r\n")),
+        "MAP": ("SILO RIDGE MEDICARE PPO", "71412", "SILO RIDGE", 6, 0.39, 22, 3, 120, ("|", ":", "")),
+        "CO1": ("BLUESTEM MUTUAL", "00642", "BLUESTEM", 34, 0.54, 10, 1, 180, ("*", ":", "")),
+        "CO2": ("CROSSROADS HEALTH", "47198", "CROSSROADS", 8, 0.57, 28, 5, 90, ("*", "<", "\n")),
+        "CO3": ("GRANGE EMPLOYERS TRUST", "GET01", "GRANGE", 18, 0.60, 19, 3, 365, ("*", ">", "\n")),
+        "WCF": ("COUNTY WORKERS FUND", "CWF22", "COUNTY WC", 4, 0.58, 33, 7, 90, ("*", ":", "\n")),
+    },
+}  # fmt: skip
+
+
+def payers(ordinary: tuple[dict[str, Any], ...], name: str) -> tuple[dict[str, Any], ...]:
+    """Other payers in the places of the ordinary ones: names, prices, speed, share and deadlines."""
+    if not name:
+        return ordinary
+    chosen = named(PAYER_SETS, name)
+    return tuple(_payer(payer, *chosen[payer["key"]]) for payer in ordinary)
+
+
+def _payer(
+    ordinary: dict[str, Any], name: str, id_: str, ledger: str, weight: int, rate: float, lag: int, every: int,
+    window: int, style: tuple[str, str, str],
+) -> dict[str, Any]:  # fmt: skip
+    element, component, line = style
+    return {**ordinary, "name": name, "id": id_, "ledger": ledger, "weight": weight, "rate": rate, "lag": lag, "every": every,
+            "window": window, "style": {**ordinary["style"], "element": element, "component": component, "line": line}}  # fmt: skip

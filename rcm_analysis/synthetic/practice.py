@@ -117,12 +117,14 @@ class _World:
         repeat: str = "",
         desks: str = "",
         effect: str = "",
+        payers: str = "",
     ):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
         self.end = _month_start(year, month, 1) - timedelta(days=1)
         self.start = _month_start(year, month, 1 - months)
         self.months, self.size, self.events = months, claims, events
+        self.payers = habits.payers(PAYERS, payers)
         self.providers = {
             place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)
         }
@@ -160,8 +162,8 @@ class _World:
 
     def _pick_payer(self, age: int) -> dict:
         weights = np.array([p["weight"] * (4 if p["key"] in ("MCR", "MAP") and age >= 65 else
-                                           0.1 if p["key"] in ("MCR", "MAP") else 1) for p in PAYERS])  # fmt: skip
-        return PAYERS[int(self.rng.choice(len(PAYERS), p=weights / weights.sum()))]
+                                           0.1 if p["key"] in ("MCR", "MAP") else 1) for p in self.payers])  # fmt: skip
+        return self.payers[int(self.rng.choice(len(self.payers), p=weights / weights.sum()))]
 
     def chance(self, p: float) -> bool:
         return bool(self.rng.random() < p)
@@ -201,12 +203,13 @@ def write_practice(
     repeat: str = "",
     desks: str = "",
     effect: str = "",
+    payers: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
     come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`), `effect` what work
-    adds and what is paid without it (`habits.EFFECTS`). Raises ValueError for a variant that there is not.
+    adds and what is paid without it (`habits.EFFECTS`), `payers` other ones (`habits.PAYER_SETS`). Raises ValueError for a variant that there is not.
     """
     world = _World(
         claims=claims,
@@ -217,6 +220,7 @@ def write_practice(
         repeat=repeat,
         desks=desks,
         effect=effect,
+        payers=payers,
     )
     for i in range(claims):
         _live(world, _claim(world, i))
@@ -495,7 +499,7 @@ def _variant(w: _World, cause: str, carc: str) -> str:
 def _remit(w: _World, claim, on, lines, reference, received, truth, *, status=None, frequency="1", forwarded="") -> int:
     paid = sum(line["paid"] for line in lines)
     forwarded = forwarded or (
-        "MERIDIAN BLUE" if claim["patient"]["secondary"] and claim["payer"]["key"] == "MCR" and paid else ""
+        w.payers[4]["name"] if claim["patient"]["secondary"] and claim["payer"]["key"] == "MCR" and paid else ""
     )
     status = status or ("19" if forwarded else "1")
     sign = -1 if status == "22" else 1
@@ -554,7 +558,7 @@ def _contractual(w: _World, claim: dict, on: date, lines: list[dict]) -> None:
 
 def _secondary(w: _World, claim: dict, on: date, share: int, truth: dict) -> int:
     """The crossover payer pays most of the share; the rest of the charge is what came before (OA-23)."""
-    payer = PAYERS[4]
+    payer = w.payers[4]
     later = on + timedelta(days=int(w.rng.integers(12, 30)))
     paid = round(share * 0.9)
     lines, left, left_paid = [], share, paid
@@ -804,12 +808,15 @@ def _write_truth(folder: Path, w: _World) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _csv(folder / "claims.csv", list(w.truth[0]), [list(row.values()) for row in w.truth])
     rows = []
+    now = {before["name"]: payer["name"] for before, payer in zip(PAYERS, w.payers, strict=True)}
     for id_, kind, alert, start, end, payer, provider, *rest in EVENTS if w.events else ():
+        for before, name in now.items():  # the text calls a payer by its first word
+            rest[-1] = rest[-1].replace(before.split()[0], name.split()[0])
         months = [
             f"{_month_start(w.start.year, w.start.month, w.months + m):%Y-%m}" if m is not None else ""
             for m in (start, end)
         ]
-        rows.append([id_, kind, alert, *months, payer, w.uncredentialed if provider else "", *rest])
+        rows.append([id_, kind, alert, *months, now.get(payer, ""), w.uncredentialed if provider else "", *rest])
     _csv(
         folder / "events.csv",
         ["id", "kind", "should_alert", "start", "end", "payer", "provider", "location", "procedure", "cause", "text"],
