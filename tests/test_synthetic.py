@@ -166,3 +166,27 @@ def test_other_payers_stand_in_files_ledger_and_events(tmp_path, payers):
     text = "".join(path.read_text() for path in (folder / "edi/835").iterdir())
     assert all(name in text for name in names) and not any(name in text for name in ordinary)
     assert not {payer["ledger"] for payer in practice.PAYERS} & set(pd.read_csv(folder / "ledger.csv")["Insurance"])
+
+
+def test_remarks_alone_tell_causes_apart_and_some_payers_give_none(tmp_path):
+    claims = truth(made(tmp_path, claims=4000, codes="remarks"), "claims")
+    denied = claims[claims["initially_denied"]]
+    assert denied.loc[denied["carc"].eq("16"), "root_cause"].nunique() >= 6
+    silent = denied[denied["payer"].isin(["ATLAS HEALTH PLAN", "BUCKEYE STATE MEDICAID"]) & denied["carc"].eq("16")]
+    assert len(silent) > 5 and silent["rarc"].isna().all()
+
+
+def test_payers_have_codes_of_their_own(tmp_path):
+    claims = truth(made(tmp_path, claims=4000, codes="own"), "claims")
+    denied = claims[claims["initially_denied"] & claims["root_cause"].isin(["ELIG", "DOC"])]
+    codes = denied.groupby("root_cause")["carc"].nunique()
+    assert (codes >= 2).all()
+    assert denied.groupby(["root_cause", "payer"])["carc"].nunique().eq(1).all()
+
+
+def test_habits_go_together(tmp_path):
+    every = {"repeat": "dialysis", "desks": "two", "effect": "pays-anyway", "payers": "coast", "codes": "own"}
+    folder = made(tmp_path / "a", claims=3000, **every)
+    denied = of_the_denied(folder)
+    assert abs(denied["p_writeoff_at_denial"].mean() - denied["later_outcome"].eq("written_off").mean()) < 0.06
+    assert digest(folder) == digest(made(tmp_path / "b", claims=3000, **every))

@@ -199,3 +199,44 @@ def _payer(
     element, component, line = style
     return {**ordinary, "name": name, "id": id_, "ledger": ledger, "weight": weight, "rate": rate, "lag": lag, "every": every,
             "window": window, "style": {**ordinary["style"], "element": element, "component": component, "line": line}}  # fmt: skip
+
+
+# --- codes ---------------------------------------------------------------------------------------------------------
+
+Code = tuple[str, str, tuple[str, ...]]  # group, CARC, remarks
+
+
+@dataclass(frozen=True)
+class Codes:
+    """How payers write a cause: the codes that are in use, one payer always the same one; some leave remarks out."""
+
+    of_cause: Mapping[str, tuple[Code, ...]]
+    silent: tuple[str, ...] = ()  # payers, by key
+
+    def of(self, cause: str, payer_key: str) -> Code | None:
+        """The payer's codes for a cause; None where it uses the ordinary ones."""
+        if cause not in self.of_cause:
+            return None
+        written = self.of_cause[cause]
+        group, carc, remarks = written[sum(map(ord, payer_key)) % len(written)]
+        return group, carc, () if payer_key in self.silent else remarks
+
+
+CODE_SETS = {
+    # nearly everything is "lacks information", and only the remark, where there is one, says what
+    "remarks": Codes({
+        "AUTH": (("CO", "16", ("M62",)),), "CRED": (("CO", "16", ("N290",)),), "DX": (("CO", "16", ("M76",)),),
+        "MOD25": (("CO", "16", ("N519",)),), "DOC": (("CO", "16", ("M127",)),), "PCS": (("CO", "16", ("M60", "MA130")),),
+        "COB": (("CO", "16", ("MA92",)),), "UNITS": (("CO", "16", ("M53",)),), "REG": (("CO", "16", ("N382", "MA130")),),
+        "ELIG": (("CO", "16", ("N382",)), ("CO", "31", ()),),
+    }, silent=("CO2", "MCD")),
+    # each payer has a code of its own for the same thing
+    "own": Codes({
+        "AUTH": (("CO", "198", ()), ("CO", "15", ("M62",)), ("CO", "243", ())), "CRED": (("CO", "185", ("N570",)), ("CO", "B7", ())),
+        "ELIG": (("CO", "31", ()), ("CO", "177", ("N30",)), ("CO", "26", ()), ("CO", "200", ())), "DX": (("CO", "167", ()), ("CO", "16", ("M76",))),
+        "MOD25": (("CO", "236", ()), ("CO", "4", ("N519",)), ("CO", "231", ())), "DOC": (("CO", "226", ("N706",)), ("CO", "16", ("M127",)), ("CO", "227", ())),
+        "PCS": (("CO", "252", ("N706",)), ("CO", "16", ("M60",))), "COB": (("OA", "109", ("N418",)), ("CO", "22", ("MA92",))),
+        "UNITS": (("CO", "222", ("N362",)), ("CO", "119", ())), "MEDNEC": (("CO", "150", ("N115",)), ("CO", "55", ()), ("CO", "50", ("M25",))),
+        "DUP": (("OA", "18", ()), ("CO", "97", ("M80",))), "REG": (("CO", "140", ()), ("CO", "16", ("N382",))),
+    }),
+}  # fmt: skip

@@ -118,6 +118,7 @@ class _World:
         desks: str = "",
         effect: str = "",
         payers: str = "",
+        codes: str = "",
     ):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
@@ -125,6 +126,7 @@ class _World:
         self.start = _month_start(year, month, 1 - months)
         self.months, self.size, self.events = months, claims, events
         self.payers = habits.payers(PAYERS, payers)
+        self.codes = habits.named(habits.CODE_SETS, codes) if codes else None
         self.providers = {
             place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)
         }
@@ -204,12 +206,14 @@ def write_practice(
     desks: str = "",
     effect: str = "",
     payers: str = "",
+    codes: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
     come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`), `effect` what work
-    adds and what is paid without it (`habits.EFFECTS`), `payers` other ones (`habits.PAYER_SETS`). Raises ValueError for a variant that there is not.
+    adds and what is paid without it (`habits.EFFECTS`), `payers` other ones (`habits.PAYER_SETS`),
+    `codes` other ways to write a cause (`habits.CODE_SETS`). Raises ValueError for a variant that there is not.
     """
     world = _World(
         claims=claims,
@@ -221,6 +225,7 @@ def write_practice(
         desks=desks,
         effect=effect,
         payers=payers,
+        codes=codes,
     )
     for i in range(claims):
         _live(world, _claim(world, i))
@@ -443,7 +448,7 @@ def _decide(w: _World, claim: dict, accepted: tuple[date, str], truth: dict) -> 
         _settle(w, claim, on, lines, truth, reference)
         return
     denied = [line["charge"] for line, result in zip(claim["lines"], lines, strict=True) if result["denied"]]
-    rarcs = CAUSES[cause][2]
+    rarcs = next(result["rarcs"] for result in lines if result["denied"])
     price = sum(_price(claim, line) for line, result in zip(claim["lines"], lines, strict=True) if result["denied"])
     triplet = next(c for result in lines if result["denied"] for c in result["cas"] if c[1] not in ("45", "253"))
     truth.update(initially_denied=True, denied_amount=sum(denied) / 100, expected_allowed=price / 100, root_cause=cause,
@@ -474,6 +479,8 @@ def _result(w: _World, claim: dict, position: int, line: dict, cause: str | None
     if cause:
         group, carc, rarcs, *_ = CAUSES[cause]
         carc = _variant(w, cause, carc)
+        if w.codes and (own := w.codes.of(cause, payer["key"])):
+            group, carc, rarcs = own
         if w.chance(0.25) and group == "CO":
             return {"paid": 0, "share": 0, "allowed": 0, "denied": True, "rarcs": rarcs,
                     "cas": [("CO", "45", charge - allowed), ("CO", carc, allowed)]}  # fmt: skip
