@@ -42,7 +42,7 @@ ROOT = HERE.parent
 SHARED = ROOT.parent / "shared" / "worlds"
 FOLDER = HERE / "work" / "truth"
 PRACTICE = "world"
-QUICK = ("a-short", "c-short", "c-null", "demo-plain", "demo-young", "demo-steady")
+QUICK = ("a-short", "c-short", "c-null", "demo-young", "demo-prairie", "demo-steady")
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,77 @@ WORLDS = (
     World("c-null", "as c, nothing changes, repeat patients", "small/c-null"),
     _demo("plain", "6,000 claims, 24 months", claims=6_000, months=24, seed=101),
     _demo("young", "3,000 claims, 9 months", claims=3_000, months=9, seed=102),
-    _demo("small", "3,000 claims, 24 months", claims=3_000, months=24, seed=103),
-    _demo("year", "8,000 claims, 12 months", claims=8_000, months=12, seed=104),
-    _demo("long", "15,000 claims, 36 months", claims=15_000, months=36, seed=105),
+    _demo("small", "3,000 claims, 24 months, two desks", claims=3_000, months=24, seed=103, desks="two"),
+    _demo("year", "8,000 claims, 12 months, remarks tell", claims=8_000, months=12, seed=104, codes="remarks"),
+    _demo("long", "15,000 claims, 36 months", claims=15_000, months=36, seed=105, desks="backlog"),
     _demo("large", "60,000 claims, 30 months", claims=60_000, months=30, seed=106),
-    _demo("steady", "5,000 claims, 18 months, nothing changes", claims=5_000, months=18, seed=107, events=False),
     _demo(
-        "steady-large", "20,000 claims, 24 months, nothing changes", claims=20_000, months=24, seed=108, events=False
+        "coast",
+        "10,000 claims, 24 months, much is paid anyway",
+        claims=10_000,
+        months=24,
+        seed=110,
+        payers="coast",
+        effect="pays-anyway",
+    ),
+    _demo(
+        "prairie",
+        "8,000 claims, 20 months, payers' own codes, backlog",
+        claims=8_000,
+        months=20,
+        seed=111,
+        payers="prairie",
+        codes="own",
+        desks="backlog",
+    ),
+    _demo(
+        "dialysis",
+        "9,000 claims, 24 months, repeat patients",
+        claims=9_000,
+        months=24,
+        seed=112,
+        repeat="dialysis",
+        desks="two",
+    ),
+    _demo(
+        "therapy",
+        "7,000 claims, 18 months, repeat patients, work pays",
+        claims=7_000,
+        months=18,
+        seed=113,
+        repeat="therapy",
+        effect="work-pays",
+        codes="remarks",
+    ),
+    _demo(
+        "steady",
+        "5,000 claims, 18 months, nothing changes, dialysis",
+        claims=5_000,
+        months=18,
+        seed=107,
+        events=False,
+        repeat="dialysis",
+    ),
+    _demo(
+        "steady-large",
+        "20,000 claims, 24 months, nothing changes, therapy",
+        claims=20_000,
+        months=24,
+        seed=108,
+        events=False,
+        repeat="therapy",
     ),
     _demo("steady-young", "4,000 claims, 10 months, nothing changes", claims=4_000, months=10, seed=109, events=False),
+    _demo(
+        "steady-coast",
+        "8,000 claims, 24 months, nothing changes",
+        claims=8_000,
+        months=24,
+        seed=114,
+        events=False,
+        payers="coast",
+        desks="two",
+    ),
 )
 
 
