@@ -364,6 +364,7 @@ def signals(opened: Opened) -> dict[str, float]:
     events, g = opened.truth.events, opened.table("signals")
     has = [{str(v).casefold() for v in json.loads(s).values()} for s in g["segment"]]
     first = pd.PeriodIndex(pd.to_datetime(g["first_month"].astype(str)), freq="M")
+    of_rejections = g["measure"].astype(str).str.contains("reject").to_numpy()
     used: set[int] = set()
     counts = {"events": 0, "found": 0, "whole": 0, "quiet_called": 0}
     for event in events.itertuples():
@@ -372,7 +373,7 @@ def signals(opened: Opened) -> dict[str, float]:
         if begin < pd.Period(opened.end, freq="M") - (opened.months - 2):
             continue  # it began before the files, or so early that there is nothing to tell it from
         near = [i for i, values in enumerate(has)
-                if any(values & wanted for wanted in event.wanted) and -1 <= (first[i] - begin).n <= slack]  # fmt: skip
+                if of_rejections[i] == (event.kind == "rejections") and any(values & wanted for wanted in event.wanted) and -1 <= (first[i] - begin).n <= slack]  # fmt: skip
         full = [i for i in near if all(has[i] & wanted for wanted in event.wanted)]
         used |= set(near)
         if event.should_alert:

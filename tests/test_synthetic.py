@@ -190,3 +190,16 @@ def test_habits_go_together(tmp_path):
     denied = of_the_denied(folder)
     assert abs(denied["p_writeoff_at_denial"].mean() - denied["later_outcome"].eq("written_off").mean()) < 0.06
     assert digest(folder) == digest(made(tmp_path / "b", claims=3000, **every))
+
+
+@pytest.mark.parametrize(("name", "where"), [("payer-rule", "payer"), ("front-desk", "location")])
+def test_a_rise_of_rejections_stands_in_the_acknowledgments(tmp_path, name, where):
+    folder = made(tmp_path, claims=3000, rejections=name)
+    rejected, event = truth(folder, "rejections"), truth(folder, "events").query("kind == 'rejections'").iloc[0]
+    mine = rejected[rejected[where].eq(event[where]) & rejected["status"].eq(event["cause"])]
+    months = pd.to_datetime(mine["rejected_on"]).dt.strftime("%Y-%m").value_counts()
+    assert months[months.index >= event["start"]].sum() > 10 * max(months[months.index < event["start"]].sum(), 1)
+    assert mine["claim_number"].duplicated().any(), "some come back again"
+    text = "".join(path.read_text() for path in (folder / "edi/277ca").iterdir())
+    assert text.count(f"STC*{event['cause']}*") == rejected["status"].eq(event["cause"]).sum()
+    assert set(rejected["claim_number"]) <= set(truth(folder, "claims").query("rejected")["claim_number"])

@@ -240,3 +240,31 @@ CODE_SETS = {
         "DUP": (("OA", "18", ()), ("CO", "97", ("M80",))), "REG": (("CO", "140", ()), ("CO", "16", ("N382",))),
     }),
 }  # fmt: skip
+
+
+# --- rejections ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """Claims of one payer or one place that come back unread more often from a service month on, some of them again."""
+
+    status: str  # as a 277CA tells it: category, status, entity
+    since: int  # months from the end
+    p: float
+    again: float  # of those that are sent again
+    payer: str = ""  # key
+    location: str = ""
+    text: str = ""
+
+    def strikes(self, payer_key: str, location: str, months_from_end: int) -> bool:
+        mine = payer_key == self.payer if self.payer else location == self.location
+        return mine and months_from_end >= self.since
+
+
+REJECTIONS = {
+    "payer-rule": Rejections("A7:562:82", -5, 0.2, 0.35, payer="CO2", text="a payer asks for another rendering number"),
+    "front-desk": Rejections(
+        "A3:164:IL", -8, 0.14, 0.2, location="ORCHARD CLINIC", text="member numbers are misread at Orchard"
+    ),
+}

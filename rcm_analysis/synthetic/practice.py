@@ -119,6 +119,7 @@ class _World:
         effect: str = "",
         payers: str = "",
         codes: str = "",
+        rejections: str = "",
     ):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
@@ -126,6 +127,8 @@ class _World:
         self.start = _month_start(year, month, 1 - months)
         self.months, self.size, self.events = months, claims, events
         self.payers = habits.payers(PAYERS, payers)
+        self.rejections = habits.named(habits.REJECTIONS, rejections) if rejections else None
+        self.rejected: list[list] = []
         self.codes = habits.named(habits.CODE_SETS, codes) if codes else None
         self.providers = {
             place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)
@@ -207,13 +210,15 @@ def write_practice(
     effect: str = "",
     payers: str = "",
     codes: str = "",
+    rejections: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
     come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`), `effect` what work
     adds and what is paid without it (`habits.EFFECTS`), `payers` other ones (`habits.PAYER_SETS`),
-    `codes` other ways to write a cause (`habits.CODE_SETS`). Raises ValueError for a variant that there is not.
+    `codes` other ways to write a cause (`habits.CODE_SETS`), `rejections` more claims sent back unread (`habits.REJECTIONS`).
+    Raises ValueError for a variant that there is not.
     """
     world = _World(
         claims=claims,
@@ -226,6 +231,7 @@ def write_practice(
         effect=effect,
         payers=payers,
         codes=codes,
+        rejections=rejections,
     )
     for i in range(claims):
         _live(world, _claim(world, i))
@@ -408,20 +414,51 @@ def _submit_until_accepted(w: _World, claim: dict, first: date, truth: dict) -> 
     if not claim["paper"]:
         _submit(w, claim, first)
     if w.chance(0.03) and not claim["paper"]:
-        truth["rejected"] = True
         status = ("A7:562:85", "A6:500:QC", "A3:33:IL", "A7:164:IL")[int(w.rng.integers(0, 4))]
-        _acknowledge(w, claim, first + timedelta(days=1), status, "")
-        if w.chance(0.12):
-            truth["final_outcome"] = "rejected_lost"
-            lost = first + timedelta(days=int(w.rng.integers(150, 260)))
-            _write_off(w, claim, lost, claim["charge"], ("LATE", "rejected at clearinghouse, never resubmitted"), truth)
+        again = _rejected(w, claim, first, status, truth)
+        if again is None:
             return None
-        first += timedelta(days=int(w.rng.integers(3, 25)))
-        _submit(w, claim, first)
+        first = again
+    rule = w.rejections
+    if (
+        rule
+        and not claim["paper"]
+        and rule.strikes(claim["payer"]["key"], claim["location"], w.from_end(claim["served"]))
+    ):
+        p = rule.p
+        while w.chance(p):
+            again = _rejected(w, claim, first, rule.status, truth)
+            if again is None:
+                return None
+            first, p = again, rule.again
     reference = w.reference(claim["payer"], first)
     if not claim["paper"]:
         _acknowledge(w, claim, first + timedelta(days=1), "", reference)
     return first, reference
+
+
+def _rejected(w: _World, claim: dict, sent: date, status: str, truth: dict) -> date | None:
+    """Day on which a rejected claim is sent again; None where nobody does."""
+    truth["rejected"] = True
+    _acknowledge(w, claim, sent + timedelta(days=1), status, "")
+    row = [
+        claim["number"],
+        sent + timedelta(days=1),
+        status,
+        claim["payer"]["name"],
+        claim["location"],
+        claim["charge"] / 100,
+    ]
+    if w.chance(0.12):
+        truth["final_outcome"] = "rejected_lost"
+        lost = sent + timedelta(days=int(w.rng.integers(150, 260)))
+        _write_off(w, claim, lost, claim["charge"], ("LATE", "rejected at clearinghouse, never resubmitted"), truth)
+        w.rejected.append([*row, ""])
+        return None
+    again = sent + timedelta(days=int(w.rng.integers(3, 25)))
+    w.rejected.append([*row, again])
+    _submit(w, claim, again)
+    return again
 
 
 def _remit_day(w: _World, claim: dict, submitted: date) -> date:
@@ -824,6 +861,13 @@ def _write_truth(folder: Path, w: _World) -> None:
             for m in (start, end)
         ]
         rows.append([id_, kind, alert, *months, now.get(payer, ""), w.uncredentialed if provider else "", *rest])
+    if w.rejections and w.events:
+        rule = w.rejections
+        since = f"{_month_start(w.start.year, w.start.month, w.months + rule.since):%Y-%m}"
+        payer = next((p["name"] for p in w.payers if p["key"] == rule.payer), "")
+        rows.append(
+            ["more_rejections", "rejections", True, since, "", payer, "", rule.location, "", rule.status, rule.text]
+        )
     _csv(
         folder / "events.csv",
         ["id", "kind", "should_alert", "start", "end", "payer", "provider", "location", "procedure", "cause", "text"],
@@ -841,6 +885,9 @@ def _write_truth(folder: Path, w: _World) -> None:
         [[m, *c] for m, c in sorted(decided.items())],
     )
     _csv(folder / "chances.csv", list(chances.CHANCES), list(chances.claim_rows(w.p_denial, w.fates)))
+    rejected = [row for row in w.rejected if row[1] <= w.end]
+    columns = ["claim_number", "rejected_on", "status", "payer", "location", "charge", "resent_on"]
+    _csv(folder / "rejections.csv", columns, rejected)
     ends = chances.month_ends(w.start, w.months)
     _csv(folder / "open_denials.csv", list(chances.OPEN), list(chances.open_rows(w.fates, ends)))
     canaries = [value for p in w.patients for value in (p["family"], p["member"], p["street"])]
