@@ -497,6 +497,7 @@ def classification(opened: Opened) -> dict[str, float]:
 
 def dollars_right(true: pd.DataFrame, mine: pd.DataFrame, name: str) -> float:
     """Share of the true dollars that stand under the same name of the same claim."""
+    true = true[true[name].ne("")]
     a = true.groupby(["claim_number", name])["amount"].sum()
     b = mine.groupby(["claim_number", name])["amount"].sum().reindex(a.index).fillna(0.0)
     return float(np.minimum(a, b).sum() / a.sum())

@@ -317,10 +317,7 @@ def demo_truth(folder: Path, world: World) -> judged.Truth:
     })  # fmt: skip
     events = pd.read_csv(folder / "events.csv", dtype=str, keep_default_na=False)
     rows = [(e.id, e.kind, e.should_alert == "True", e.start, _wanted(e, {})) for e in events.itertuples()]
-    lost = t.melt("claim_number", ["writeoff_necessary", "writeoff_unnecessary"], "root", "amount")
-    lost = lost.assign(root=lost["root"].str.removeprefix("writeoff_"), amount=lost["amount"].astype(float)).query(
-        "amount > 0"
-    )
+    lost = pd.read_csv(folder / "write_offs.csv", dtype={"claim_number": str}, keep_default_na=False)
     return judged.Truth(claims, pd.DataFrame(rows, columns=["id", "kind", "should_alert", "start", "wanted"]),
                         not world.made.get("events", True), lost, mature_months=0)  # fmt: skip
 

@@ -203,3 +203,12 @@ def test_a_rise_of_rejections_stands_in_the_acknowledgments(tmp_path, name, wher
     text = "".join(path.read_text() for path in (folder / "edi/277ca").iterdir())
     assert text.count(f"STC*{event['cause']}*") == rejected["status"].eq(event["cause"]).sum()
     assert set(rejected["claim_number"]) <= set(truth(folder, "claims").query("rejected")["claim_number"])
+
+
+def test_every_write_off_has_its_reason_and_root(plain):
+    rows, claims = truth(plain, "write_offs"), truth(plain, "claims").set_index("claim_number")
+    for root in ("necessary", "unnecessary"):
+        told = rows[rows["root"].eq(root)].groupby("claim_number")["amount"].sum()
+        assert (told - claims.loc[told.index, f"writeoff_{root}"]).abs().max() < 0.005
+    assert rows["leaf"].notna().all()
+    assert rows["leaf"].nunique() >= 12

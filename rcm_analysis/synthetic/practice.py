@@ -99,6 +99,18 @@ CAUSES: dict[str, tuple[str, str, tuple[str, ...], float, float, tuple[tuple[str
         (("REGI", "member id wrong on file"), ("REGI", "registration mistake")),
     ),
 }
+# what a write-off is for: by the practice's code where that says it, else by the cause of the denial
+LEAF_OF_CODE = {
+    "SBAL": "small_balance",
+    "FAP": "charity",
+    "COLL": "bad_debt",
+    "SPD": "courtesy",
+    "BDL": "bundled_by_rule",
+    "DPL": "true_duplicate",
+}
+LEAF_OF_CAUSE = {"AUTH": "authorization", "CRED": "credentialing", "ELIG": "eligibility", "DX": "coding_modifier", "MOD25": "coding_modifier",
+                 "DOC": "documentation", "PCS": "ems_pcs", "TIMELY": "timely_filing", "DUP": "true_duplicate", "COB": "cob", "UNITS": "coding_modifier",
+                 "MEDNEC": "medical_necessity", "REG": "registration", "": "rejected_not_resubmitted"}  # fmt: skip
 BLIND = 0.12  # share of resubmissions that are sent as new claims, and refused as copies
 VAGUE = (("MISC", "adjustment per mgr"), ("MISC", "balance adj"))
 
@@ -129,6 +141,7 @@ class _World:
         self.payers = habits.payers(PAYERS, payers)
         self.rejections = habits.named(habits.REJECTIONS, rejections) if rejections else None
         self.rejected: list[list] = []
+        self.written_off: list[list] = []
         self.codes = habits.named(habits.CODE_SETS, codes) if codes else None
         self.providers = {
             place: [_npi(10_000_000 + 977 * (3 * i + k)) for k in range(3)] for i, place in enumerate(LOCATIONS)
@@ -834,6 +847,8 @@ def _write_off(w: _World, claim, on, amount, words, truth, *, necessary=False, k
     _post(w, claim, on, kind, -amount, code=code, reason=reason)
     root = "writeoff_necessary" if necessary or code in ("DPL", "BDL") else "writeoff_unnecessary"
     truth[root] = round(truth[root] + amount / 100, 2)
+    leaf = LEAF_OF_CODE.get(code) or LEAF_OF_CAUSE.get(truth["root_cause"], "")
+    w.written_off.append([claim["number"], on, amount / 100, leaf, root.removeprefix("writeoff_"), code])
 
 
 # --- truth ---------------------------------------------------------------------------------------------------------
@@ -885,6 +900,7 @@ def _write_truth(folder: Path, w: _World) -> None:
         [[m, *c] for m, c in sorted(decided.items())],
     )
     _csv(folder / "chances.csv", list(chances.CHANCES), list(chances.claim_rows(w.p_denial, w.fates)))
+    _csv(folder / "write_offs.csv", ["claim_number", "posted_on", "amount", "leaf", "root", "code"], w.written_off)
     rejected = [row for row in w.rejected if row[1] <= w.end]
     columns = ["claim_number", "rejected_on", "status", "payer", "location", "charge", "resent_on"]
     _csv(folder / "rejections.csv", columns, rejected)
