@@ -17,6 +17,7 @@ from rcm_analysis.intake import ingest
 from rcm_analysis.measures import by_month
 from rcm_analysis.pages import denial_overview, practice_audit, write_offs
 from rcm_analysis.reference import codes
+from rcm_analysis.risk import worklist
 from rcm_analysis.store import engine, steps
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
@@ -217,7 +218,30 @@ def test_cash_is_drawn_to_how_often_the_like_was_paid(told):
     assert D("0.9") * 80 < row["expected_cash"] < 80
 
 
+def test_claims_that_nobody_worked_do_not_lower_what_work_brings(demo_con):
+    every, worked, alone = demo_con.execute("""
+        SELECT sum(won + won_alone) / sum(worked + alone), sum(won) / sum(worked), sum(won_alone) / sum(alone) FROM worked_shares""").fetchall()[0]
+    assert alone < 0.1 < every < worked - 0.1
+    told = demo_con.execute("SELECT sum(share * worked) / sum(worked) FROM worked_shares").fetchall()[0][0]
+    assert every + 0.05 < told < worked + 0.05
+
+
 # --- whole practices ---
+
+
+def test_open_denials_have_one_expected_cash_wherever_they_are_told(demo_con):
+    ranked = worklist.risk(demo_con)
+    left = by_month.still_open(demo_con)
+    listed = by_month.largest_open(demo_con).set_index("claim_number")["expected_cash"]
+    assert left["claims"] == len(ranked) > 20
+    assert left["expected_cash"] == pytest.approx(ranked["expected_cash"].sum(), abs=0.005)
+    assert left["amount"] == pytest.approx(ranked["at_stake_usd"].sum(), abs=0.005)
+    both = ranked.set_index("claim_number")["expected_cash"].dropna()
+    both = both[both.index.isin(listed.index)]
+    assert len(both) > 20 and (listed[both.index] - both).abs().max() < 0.005
+    evidence = audit.evidence(demo_con, months=12).set_index("claim_number")
+    at_stake = evidence.loc[evidence["kind"] == audit.AT_STAKE, "cash"].dropna()
+    assert (ranked.set_index("claim_number")["expected_cash"].reindex(at_stake.index) - at_stake).abs().max() < 0.005
 
 
 def test_the_sums_of_claims_are_those_of_their_denials(demo_con):
@@ -321,10 +345,11 @@ def test_every_modifier_that_changes_a_price_says_why():
 
 def test_findings_tell_expected_cash_first_and_charges_beside(demo_con):
     reasons, flow = by_month.denial_reasons(demo_con, months=12), by_month.waterfall(demo_con)
+    left = by_month.still_open(demo_con)
     leaves = by_month.write_offs_by_leaf(demo_con, months=12)
     for finding in (
         denial_overview.biggest_reason(reasons),
-        denial_overview.outcomes(demo_con, flow),
+        denial_overview.outcomes(demo_con, flow, left),
         write_offs.given_up(demo_con, leaves),
         write_offs.largest_loss(leaves),
     ):

@@ -31,7 +31,9 @@ VALUES = {
     # when fee schedules change. Of .5 to 1, .7 had the smallest error on later payments; the year counts as three months.
     "price_fade": 0.7,
     "year_months": 3,
-    "prior_denials": 10,  # a share of few denials is drawn to the practice's as if by this many more
+    # A share of few denials is drawn to the practice's as if by this many more: of 5 to 80, 20 brought the order of work
+    # nearest to the truth's in six practices with known truth, the others hardly less
+    "prior_denials": 20,
 }
 
 

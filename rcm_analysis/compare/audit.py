@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rcm_analysis.measures.by_month import OPEN_CASH
 from rcm_analysis.reference import codes
 from rcm_analysis.stats import wilson
 
@@ -48,11 +47,11 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
         WHERE w.root = 'unnecessary' AND w.posted_on BETWEEN DATE '{first}' AND DATE '{last}'
         UNION ALL
         SELECT '{AT_STAKE}', coalesce(c.category, 'other'), replace(coalesce(c.category, 'other'), '_', ' '), t.owner, t.fix,
-            c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, least(o.expected_cash, c.open_balance), c.last_denied_on,
+            c.category, c.claim_number, c.payer_name, c.location, c.carc, c.open_balance, o.expected_cash, c.last_denied_on,
             CASE WHEN c.carc IS NULL THEN 'medium' ELSE 'high' END
         FROM claims c LEFT JOIN (SELECT claim_number, max_by(owner, (decided_on, denied_amount, owner)) AS owner, max_by(fix, (decided_on, denied_amount, owner)) AS fix
             FROM troubled_lines WHERE NOT is_partial GROUP BY claim_number) t USING (claim_number)
-        LEFT JOIN {OPEN_CASH} o ON o.claim_number = c.claim_number
+        LEFT JOIN open_denials o ON o.claim_number = c.claim_number
         WHERE c.state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') AND c.open_balance > 0
         UNION ALL
         SELECT '{REJECTED}', 'rejected', 'never accepted by the payer', 'biller', r.fix, NULL, r.claim_number, r.payer_name,

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
-# What is expected of each claim's refused lines that are open, in USD
-OPEN_CASH = (
-    "(SELECT claim_number, sum(expected_cash) AS expected_cash FROM denials "
-    "WHERE is_first AND outcome IN ('open', 'open_past_window') GROUP BY claim_number)"
-)
 
 
 def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.DataFrame:
@@ -272,12 +267,22 @@ def waterfall(view: View, *, months: int | None = None) -> pd.DataFrame:
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01))
 
 
+def still_open(view: View) -> dict[str, float]:
+    """Open denials as of the day, whenever they were denied: claims, amount refused and open, expected_cash, both in USD.
+
+    The worklist holds the same claims with the same cash.
+    """
+    table = _frame(view, "SELECT count(*) AS claims, coalesce(sum(at_stake), 0) AS amount, sum(expected_cash) AS expected_cash FROM open_denials",
+                   ("amount", "expected_cash"))  # fmt: skip
+    return {name: float(value) for name, value in table.iloc[0].items()}
+
+
 def largest_open(view: View) -> pd.DataFrame:
     """Open denied claims by expected cash, then by balance: what to work first where no risk model tells."""
-    return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, o.expected_cash, open_balance, state "
-                  f"FROM claims LEFT JOIN {OPEN_CASH} o USING (claim_number) "
+    return _frame(view, "SELECT claim_number, payer_name, category, carc, rarc, last_denied_on, o.expected_cash, claims.open_balance, state "
+                  "FROM claims LEFT JOIN open_denials o USING (claim_number) "
                   "WHERE state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') "
-                  "ORDER BY o.expected_cash DESC NULLS LAST, open_balance DESC, claim_number",
+                  "ORDER BY o.expected_cash DESC NULLS LAST, claims.open_balance DESC, claim_number",
                   ("expected_cash", "open_balance"))  # fmt: skip
 
 

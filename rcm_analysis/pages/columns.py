@@ -102,7 +102,7 @@ COLUMNS = {
     "expected_cash": Column(
         "Expected cash",
         "usd0",
-        "what payers allow for the like, times how often such denials were paid; patient's part included",
+        "what payers allow for the like, times how often such denials were paid when worked; patient's part included",
     ),
     "false_alarms": Column("False alarms", "count"),
     "false_alarms_per_100": Column("False alarms", "days", "per 100 claims sent"),

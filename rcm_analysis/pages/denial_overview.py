@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -56,23 +56,24 @@ def biggest_reason(reasons: pd.DataFrame) -> Finding | None:
     )
 
 
-def outcomes(view: View, flow: pd.DataFrame) -> Finding | None:
-    """What became of the dollars denied at first; `flow` as from `by_month.waterfall`."""
+def outcomes(view: View, flow: pd.DataFrame, left: Mapping[str, float]) -> Finding | None:
+    """What became of the dollars denied at first; `flow` as from `by_month.waterfall`, `left` from `by_month.still_open`."""
     if not flow["amount"].sum():
         return None
     parts = flow.set_index("outcome")
     return Finding(
         f"Of {words.usd(flow['amount'].sum())} in charges denied at first in {view.months} months, {words.share(parts.loc['recovered', 'share'])} was recovered, "
-        f"{words.share(parts.loc['lost', 'share'])} is lost and {words.cash(*parts.loc['still open', ['expected_cash', 'amount']])} is still open.",
+        f"{words.share(parts.loc['lost', 'share'])} is lost and {words.share(parts.loc['still open', 'share'])} is still open. "
+        f"With denials of any month {words.count(left['claims'])} denied claims are open: {words.cash(left['expected_cash'], left['amount'])}.",
         rank=4,
         amount_usd=words.worth(*parts.loc["lost", ["expected_cash", "amount"]]),
         of_ledger=True,
     )
 
 
-def key_figures(rate: pd.DataFrame, dollars: pd.DataFrame, reasons: pd.DataFrame, flow: pd.DataFrame) -> Numbers:
+def key_figures(rate: pd.DataFrame, dollars: pd.DataFrame, reasons: pd.DataFrame, left: Mapping[str, float]) -> Numbers:
     """The rate by claims and by dollars, the biggest reason and what is open."""
-    now, top, left = rate.iloc[-1], biggest(reasons, "category"), flow.set_index("outcome").loc["still open"]
+    now, top = rate.iloc[-1], biggest(reasons, "category")
     month = words.month_name(now["month"])
     decided = f"{words.count(now['numerator'])} of {words.count(now['denominator'])} in {month}"
     of_reason = f"{words.share(top['share'])} of first denials, 12 months"

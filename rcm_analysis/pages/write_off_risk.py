@@ -102,15 +102,69 @@ def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon
     )
 
 
+def order_of_work(tried: pd.DataFrame) -> Finding:
+    """Which order the list has, and by how much it was better; `tried` as from `orders.tried`."""
+    return Finding(order_sentence(tried), rank=30)
+
+
+def order_sentence(tried: pd.DataFrame) -> str:
+    """The same as a sentence."""
+    if not len(tried):
+        return "The list is in the order of expected cash. Too few denials of earlier months were worked and have ended to try other orders."
+    taken = tried[tried["taken"].astype(bool)].iloc[0]
+    amount = tried.set_index("order").loc["amount"]
+    said = (f"The list is in the order of {taken['label']}: of {words.count(taken['claims'])} denials of earlier months that were worked since, the first "
+            f"fifth by it held {words.share(taken['share'])} of what they brought")  # fmt: skip
+    others = tried[~tried["taken"].astype(bool) & (tried["order"] != "amount")].head(1)
+    beside = [] if taken["order"] == "amount" else [f"by {amount['label']} {words.share(amount['share'])}"]
+    beside += [f"by {row.label} {words.share(row.share)}" for row in others.itertuples()]
+    return f"{said}, {' and '.join(beside)}.{_not_clear(tried, taken)}"
+
+
+def _not_clear(tried: pd.DataFrame, taken: pd.Series) -> str:
+    """Says why the order that held most was not taken, where that is so."""
+    first = tried.iloc[0]
+    if first["order"] == taken["order"]:
+        return ""
+    return f" The lead of {first['label']} may be chance, so expected cash stays."
+
+
+def orders(tried: pd.DataFrame) -> Table:
+    """The orders that were tried."""
+    columns = named(
+        "label share difference lower upper taken",
+        label="In the order of",
+        share=Column("In the first fifth", "share", "of what the claims brought"),
+        difference=Column("Against expected cash", "points"),
+        lower=Column("from", "points", "95% interval"),
+        upper=Column("to", "points"),
+        taken=Column("Taken"),
+    )
+    shown = tried.assign(taken=tried["taken"].map({True: "taken", False: ""}))
+    return Table(shown, "risk_orders", "Orders of work tried on earlier months", columns)
+
+
+def effect_of_work(effect: pd.DataFrame) -> Table:
+    """What was paid of claims that were worked and of those left alone; `effect` as from `orders.effect`."""
+    columns = named(
+        "category worked paid_worked alone paid_alone effect lower upper",
+        worked=Column("Worked", "count"),
+        paid_worked=Column("paid", "share", "of those worked"),
+        alone=Column("Left alone", "count"),
+        paid_alone=Column("paid", "share", "of those left alone"),
+        lower=Column("from", "points", "95% interval"),
+        upper=Column("to", "points"),
+    )
+    return Table(effect, "risk_effect_of_work", "What work wins, by reason", columns)
+
+
 def worklist(open_claims: pd.DataFrame) -> Table:
-    """Open denials in the order of the cash that work is expected to bring."""
+    """Open denials in the order of work that is taken."""
     ranges = open_claims["lower"].map(words.share) + " to " + open_claims["upper"].map(words.share)
     columns = named(
         "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_step reasons"
     )
-    return Table(
-        open_claims.assign(range=ranges), "worklist", "Open denials, most expected cash first", columns, rows=20
-    )
+    return Table(open_claims.assign(range=ranges), "worklist", "Open denials in the order of work", columns, rows=20)
 
 
 def workbook_note(view: View, *, horizon_days: int) -> str:

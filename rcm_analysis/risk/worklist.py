@@ -7,7 +7,8 @@
 The chance is that of a write-off within `HORIZON_DAYS`, given that the claim is still open today: each past denial is
 looked at on several days of its life, with what was known on that day. What happened depended on who was worked, so
 the chance is that of the practice's usual handling, not of a claim left alone. The order is that of the cash that work
-brings: what the payer would allow for what is refused and open, times how often such claims were paid when they were worked.
+brings (what the payer would allow for what is refused and open, times how often such claims were paid when they were
+worked: `open_denials`), unless another has clearly brought more on the practice's own past (`risk.orders`).
 
 Models learn what was known at the end of the last whole month (`View.learning_day`); the list is of the view's day. Both
 are kept (`store.kept`), so that a day's new files cost the list and no model.
@@ -15,7 +16,7 @@ are kept (`store.kept`), so that a day's new files cost the list and no model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
-from rcm_analysis.risk import features
+from rcm_analysis.risk import features, orders
 from rcm_analysis.store import kept
 from rcm_analysis.store.content import Content
 
@@ -50,7 +51,6 @@ HORIZON_DAYS = 270  # the longest appeal window and the posting after it; few wr
 SOON_DAYS = 92  # three months
 SOON_CANDIDATES = ("base_rate", "rates", "boosting")
 AGES = (0, 15, 30, 60, 90, 150)  # days after the denial on which past cases are looked at
-PRIOR_CASES = 10.0
 REASONED_ROWS = 300  # the foot of a longer list is not read
 DRAWS = 2000
 NO_APPEAL = (
@@ -89,6 +89,7 @@ class Trained:
     table: pd.DataFrame
     basis: str  # posted by the practice, inferred where there is no ledger, or none
     day: date  # up to which it learned
+    orders: pd.DataFrame = field(default_factory=pd.DataFrame)  # of work, tried on the practice's past
 
     @property
     def enough(self) -> bool:
@@ -113,7 +114,7 @@ def _packed(trained: Trained | None) -> Content:
     if trained is None:
         return Content()
     frames, facts, learner = trained.model.parts()
-    return Content({**frames, "cases": trained.cases, "table": trained.table}, {**facts, "basis": trained.basis},
+    return Content({**frames, "cases": trained.cases, "table": trained.table, "orders": trained.orders}, {**facts, "basis": trained.basis},
                    {"learner.model": learner})  # fmt: skip
 
 
@@ -121,7 +122,8 @@ def _unpacked(content: Content, day: date) -> Trained | None:
     if not content.frames:
         return None
     model = models_outcome.of_parts(content.frames, content.facts, content.files["learner.model"])
-    return Trained(model, content.frames["cases"], content.frames["table"], content.facts["basis"], day)
+    return Trained(model, content.frames["cases"], content.frames["table"], content.facts["basis"], day,
+                   content.frames["orders"])  # fmt: skip
 
 
 def learn(view: View, *, horizon_days: int = HORIZON_DAYS, candidates: tuple[str, ...] | None = None) -> Trained | None:
@@ -130,7 +132,8 @@ def learn(view: View, *, horizon_days: int = HORIZON_DAYS, candidates: tuple[str
     if not len(cases):
         return None
     table = _looks(view, cases)
-    return _trained(cases, table, as_of=view.as_of, horizon_days=horizon_days, candidates=candidates)
+    trained = _trained(cases, table, as_of=view.as_of, horizon_days=horizon_days, candidates=candidates)
+    return replace(trained, orders=orders.tried(view, trained))
 
 
 def _looks(view: View, cases: pd.DataFrame) -> pd.DataFrame:
@@ -174,8 +177,14 @@ def moments(cases: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def orders_tried(view: View) -> pd.DataFrame:
+    """The orders of work as tried on the practice's past, from the kept model: `orders.tried`."""
+    trained = learned(view)
+    return pd.DataFrame(columns=orders.COLUMNS) if trained is None else trained.orders
+
+
 def risk(view: View, *, trained: Trained | None = None) -> pd.DataFrame:
-    """Every open denied claim with its chance of a write-off, what is at stake and what to do, most expected cash first.
+    """Every open denied claim with its chance of a write-off, what is at stake and what to do, in the order of work.
 
     By the kept model of the practice where no other is given.
     """
@@ -198,41 +207,24 @@ def standing(view: View) -> pd.DataFrame:
     cases = features.cases(view)
     left = cases.loc[cases["outcome"].isna(), ["claim_number"]].assign(known_on=pd.Timestamp(view.as_of))
     found = features.features(view, left)
-    # a refusal under PR is the patient's on paper: until the practice moves it, its line is open all the same
-    balance = view.execute("""
-        SELECT claim_number, CAST(greatest(c.open_balance, coalesce(o.amount, 0)) AS DOUBLE) AS open_balance FROM claims c
-        LEFT JOIN (SELECT claim_number, sum(amount) AS amount FROM denied_line_outcomes
-            WHERE outcome IN ('open', 'open_past_window') AND group_code = 'PR' GROUP BY claim_number) o USING (claim_number)
-        WHERE c.open_balance > 0 OR o.amount > 0""").df()
-    found = found.merge(balance, on="claim_number", how="inner", validate="one_to_one")
-    found = found.merge(_allowed(view), on="claim_number", how="left", validate="one_to_one")
-    at_stake = np.minimum(found["open_balance"], found["refused_usd"])
-    part = (at_stake / found["refused_usd"].where(found["refused_usd"] > 0)).fillna(0.0)
-    return found.assign(at_stake_usd=at_stake, expected_allowed_usd=found["allowed"] * part)
-
-
-def _allowed(view: View) -> pd.DataFrame:
-    """What the lines refused in each claim's last refusal would have been allowed, in USD; missing where nothing tells it."""
-    return view.execute("""
-        SELECT claim_number, CAST(sum(e.expected_allowed) AS DOUBLE) AS allowed FROM expected_lines e
-        JOIN (SELECT claim_number, remittance_id, line_number, decided_on, max(decided_on) OVER (PARTITION BY claim_number) AS latest
-            FROM troubled_lines) r USING (claim_number, remittance_id, line_number)
-        WHERE decided_on = latest GROUP BY claim_number""").df()
+    owed = view.execute("""
+        SELECT claim_number, CAST(open_balance AS DOUBLE) AS open_balance, CAST(at_stake AS DOUBLE) AS at_stake_usd,
+            CAST(expected_allowed AS DOUBLE) AS expected_allowed_usd, CAST(expected_cash AS DOUBLE) AS expected_cash, share AS paid_when_worked
+        FROM open_denials""").df()
+    return found.merge(owed, on="claim_number", how="inner", validate="one_to_one")
 
 
 def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    """Adds loss, expected cash, deadlines, reasons and next step; the most cash first.
+    """Adds loss, deadlines, touches, reasons and next step, in the order of work that is taken.
 
-    Expected cash: what the payer would allow, times how often claims of this payer and reason that were sent again were
-    paid; where no payment tells prices it is missing, and charges keep the order. Claims whose usual clocks have run out
-    come last, as some payers still answer.
+    Where no payment tells prices expected cash is missing, and charges keep the order. Claims whose usual clocks have run
+    out come last, as some payers still answer.
     """
     found = found.assign(expected_loss_usd=found["p_write_off"] * found["at_stake_usd"]).pipe(_deadlines)
-    won, touches = _past_work(trained.table, found)
-    found = found.assign(expected_cash=found["expected_allowed_usd"] * won, touches=touches)
+    found = found.assign(touches=_touches(trained.table, found))
     found["usd_per_touch"] = found["expected_cash"] / found["touches"]
-    order = found["expected_cash"].fillna(found["at_stake_usd"] * won)
-    found = found.assign(late=found["days_left"].fillna(0) < 0, order=order).sort_values(
+    found = found.assign(late=found["days_left"].fillna(0) < 0, order=_order(found, orders.taken(trained.orders)))
+    found = found.sort_values(
         ["late", "order", "expected_loss_usd", "claim_number"], ascending=[True, False, False, True], ignore_index=True
     )
     found["rank"] = np.arange(1, len(found) + 1)
@@ -240,6 +232,15 @@ def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
     found["owner"] = found["owner"].replace({"": "biller", "none": "biller"})
     found["next_step"] = [_next_step(row, row.fix or "Ask the payer why.") for row in found.itertuples()]
     return found
+
+
+def _order(found: pd.DataFrame, name: str) -> pd.Series:
+    """What the list is sorted by, the largest first."""
+    if name == "expected_cash":
+        return found["expected_cash"].fillna(found["at_stake_usd"] * found["paid_when_worked"].fillna(0.5))
+    if name == "expected_allowed":
+        return found["expected_allowed_usd"].fillna(found["at_stake_usd"])
+    return found[{"amount": "at_stake_usd", "chance": "p_write_off", "age": "days_since_denial"}[name]]
 
 
 def _deadlines(found: pd.DataFrame) -> pd.DataFrame:
@@ -250,18 +251,11 @@ def _deadlines(found: pd.DataFrame) -> pd.DataFrame:
     return found.assign(next_deadline=deadline, days_left=(deadline - day).dt.days)
 
 
-def _past_work(table: pd.DataFrame, found: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """How often claims sent again were paid, by reason and payer with shrinkage, and the touches a settled claim took."""
+def _touches(table: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
+    """How many times a claim of the reason was worked until it was settled, at least once."""
     settled = table[table["outcome"].notna()].sort_values("known_on").drop_duplicates("claim_number", keep="last")
-    worked = settled[settled["sent_again"] > 0]
-    every = ((worked["outcome"] == "paid").sum() + 1) / (len(worked) + 2)
-    rates = pd.Series(every, found.index)
-    for keys in (["category"], ["category", "payer_name"]):
-        sums = worked.assign(paid=worked["outcome"] == "paid").groupby(keys)["paid"].agg(["sum", "size"]).reset_index()
-        here = found[keys].merge(sums, on=keys, how="left").fillna({"sum": 0, "size": 0})
-        rates = pd.Series((here["sum"] + PRIOR_CASES * rates.to_numpy()) / (here["size"] + PRIOR_CASES), found.index)
-    touches = 1 + found["category"].map(settled.groupby("category")["denials_so_far"].mean()).fillna(1.0) - 1
-    return rates.to_numpy(float), touches.clip(lower=1).to_numpy(float)
+    touches = found["category"].map(settled.groupby("category")["denials_so_far"].mean()).fillna(1.0)
+    return touches.clip(lower=1).to_numpy(float)
 
 
 def reasons(found: pd.DataFrame, trained: Trained) -> list[str]:

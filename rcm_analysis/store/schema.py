@@ -562,7 +562,7 @@ _EXPECTED = (
     (
         "expected_cash",
         MONEY,
-        "expected_allowed times how often denials of the category at payers of the class were paid",
+        "expected_allowed times how often denials of the category at payers of the class were paid when worked",
     ),
 )
 _SERVICE_DATE = ("service_date", DAY, "first day of service")
@@ -631,7 +631,11 @@ DERIVED = (
                 MONEY,
                 "what its refused lines would have been allowed: the sum of its first refusals in `denials`",
             ),
-            ("expected_cash", MONEY, "the same times how often the like was paid; missing where nothing was refused"),
+            (
+                "expected_cash",
+                MONEY,
+                "the same times how often the like was paid when worked; missing where nothing was refused",
+            ),
         ),
     ),
     Table(
@@ -984,7 +988,12 @@ ANALYSES = (
                 "what the payer would allow for what is at stake; missing where no payment tells",
                 USD,
             ),
-            ("expected_cash", NUMBER, "the same × how often such claims were paid when they were worked", USD),
+            (
+                "expected_cash",
+                NUMBER,
+                "the same × how often such claims were paid when they were worked, as in `denials`",
+                USD,
+            ),
             ("touches", NUMBER, "times such claims were worked until they were settled", COUNTED),
             ("usd_per_touch", NUMBER, "expected cash per touch", USD),
             ("days_left", COUNT, "days to the next deadline; negative when all have passed", DAYS),
@@ -1223,6 +1232,48 @@ SHARED = (
             ("remittance_id", KEY, "the decision", IDENTIFIER),
             _LINE_OR_CLAIM,
             *_EXPECTED,
+        ),
+    ),
+    Table(
+        "worked_denials",
+        "claim, category of denial and class of payer whose refused lines all came to an end",
+        _columns(
+            _CLAIM_NUMBER,
+            _CATEGORY,
+            ("payer_class", TEXT, "class of the payer"),
+            ("refused_on", DAY, "first refusal"),
+            ("settled_on", DAY, "day on which the last line came to its end"),
+            ("won", NUMBER, "part of the lines that was paid after all", SHARE),
+            ("is_worked", FLAG, "sent again, acted on or answered once more"),
+        ),
+    ),
+    Table(
+        "worked_shares",
+        "category of denial and class of payer: how often its claims were paid when worked, and when left alone",
+        _columns(
+            _CATEGORY,
+            ("payer_class", TEXT, "class of the payer"),
+            ("worked", COUNT, "claims with a known end that were sent again, acted on or answered once more", COUNTED),
+            ("won", NUMBER, "of these, paid after all; a claim counts with the part of its lines", COUNTED),
+            ("alone", COUNT, "claims with a known end that nobody touched", COUNTED),
+            ("won_alone", NUMBER, "of these, paid all the same", COUNTED),
+            ("share", NUMBER, "share paid when worked, few drawn to the category's and the practice's", SHARE),
+        ),
+    ),
+    Table(
+        "open_denials",
+        "claim with a refused or taken-back line that is still open",
+        _columns(
+            _CLAIM_NUMBER,
+            ("at_stake", MONEY, "refused and open: the smaller of the two"),
+            ("open_balance", MONEY, "what is open of the claim; of a refusal under PR that nobody moved, its lines"),
+            (
+                "expected_allowed",
+                MONEY,
+                "what the payer would allow for what is at stake; missing where no payment tells",
+            ),
+            ("expected_cash", MONEY, "the same times how often such claims were paid when worked"),
+            ("share", NUMBER, "how often such claims were paid when worked", SHARE),
         ),
     ),
     Table(

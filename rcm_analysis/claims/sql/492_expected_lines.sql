@@ -46,7 +46,7 @@ bounded AS (
     LEFT JOIN paid_before b ON b.remittance_id = t.remittance_id AND b.line_number = t.line_number
     LEFT JOIN settled s ON s.remittance_id = t.remittance_id AND s.line_number = t.line_number
     LEFT JOIN decision_payers d ON d.remittance_id = t.remittance_id
-    LEFT JOIN recovered_shares h ON h.category = t.category AND h.payer_class = d.payer_class),
+    LEFT JOIN worked_shares h ON h.category = t.category AND h.payer_class = d.payer_class),
 told AS (
     SELECT claim_number, remittance_id, line_number, taken_back, share, rung, lines,
         CASE WHEN taken_back THEN denied_amount WHEN is_rest THEN least(greatest(expected - already, 0), denied_amount) ELSE expected END AS expected,
