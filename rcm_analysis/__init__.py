@@ -68,7 +68,7 @@ _MOVED = {
     "standardization": "compare.equal_mix", "static_edits": "prevention.edits", "submissions": "edi.claim_837",
     "summaries": "measures.by_month", "tables": "export", "tallies": "intake.file_log",
     "taxonomy": "trends.redefinitions", "trend_charts": "charts.trends", "trend_tables": "trends.tables",
-    "workers": "parallel", "worklist": "risk.workbook", "x12": "edi.x12",
+    "workers": "parallel", "worklist": "work.workbook", "x12": "edi.x12",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from rcm_analysis.months import MONTHS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rcm_analysis.intake.ingest import Outcome
     from rcm_analysis.reports.request import ReportRequest
     from rcm_analysis.store.practice import Practice
 
@@ -101,6 +102,7 @@ def ingest(
             help="Where files are read: this process, spark, a Spark address, or a Dask scheduler tcp://host:8786."
         ),
     ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of reports, where worklists that come back are kept.")] = OUT,
 ) -> None:
     """Read a practice's files into the store; the same bytes twice change nothing, and another ingest is awaited.
 
@@ -117,7 +119,7 @@ def ingest(
         raise typer.Exit(USAGE)
     elsewhere = "" if store == STORE else f" --store {store}"
     following = f"rcm report --practice {practice}{elsewhere}"
-    raise typer.Exit(_ingest(paths, practice, mapping, store, engine, following, check=check))
+    raise typer.Exit(_ingest(paths, practice, mapping, store, engine, following, check=check, out=out))
 
 
 def _ingest(
@@ -129,6 +131,7 @@ def _ingest(
     next_command: str = "",
     *,
     check: bool = False,
+    out: Path = OUT,
 ) -> int:
     """Reads the files and says what became of them; with `check` into a store that is thrown away."""
     import tempfile
@@ -164,6 +167,8 @@ def _ingest(
         _say(f"  {name}, which was stored before and not understood, is understood now")
     for line in counts:
         _say(f"  {line}")
+    if outcome.worklists and not check:
+        _worklists_back(outcome, own, out)
     bad = outcome.of_status("partly") + outcome.of_status("rejected")
     _name_files(bad, practice)
     _name_files(outcome.with_warnings(), practice)
@@ -179,6 +184,27 @@ def _ingest(
     elif next_command:
         _say(f"next: {next_command}")
     return PARTLY if bad else DONE
+
+
+def _worklists_back(outcome: Outcome, practice: Practice, out: Path) -> None:
+    """Keeps the team's workbooks with the reports, and says what was taken from them."""
+    from rcm_analysis.work import notes, status
+
+    for line in notes.keep(out / practice.name / notes.FOLDER, outcome.worklists):
+        _say(f"  {line}")
+    for line in status.of_practice(practice).news({given.file_id for given in outcome.worklists}):
+        _say(f"  {line}")
+
+
+def _take_back(practice: str, store: Path, out: Path) -> None:
+    """Reads the worklists in the practice's reports that somebody wrote into: the next report would replace them."""
+    from rcm_analysis.store.practice import Practice
+    from rcm_analysis.work import notes
+
+    edited = notes.edited(out / practice) if Practice(store, practice).exists() else []
+    if edited:
+        _say(f"reading {', '.join(map(str, edited))}, which was written into since")
+        _ingest(edited, practice, None, store, out=out)
 
 
 def _name_files(files: list[dict], practice: str) -> None:
@@ -299,6 +325,7 @@ def _report(request: ReportRequest, store: Path, out: Path, jobs: int) -> int:
     from rcm_analysis.reports import render
 
     total = len(request.notebooks if request.notebooks is not None else render.notebooks([]))
+    _take_back(request.practice, store, out)
     with _bar("rendering") as progress:
         done = iter(range(1, total + 1))
         result = render.render(
@@ -310,6 +337,8 @@ def _report(request: ReportRequest, store: Path, out: Path, jobs: int) -> int:
     if not result.ok or result.index is None:
         _say(f"the report was not published; what was made is in {result.folder}")
         return FAILED
+    for line in render.carried_over(result):
+        _say(line)
     typer.echo(result.index.resolve().as_uri())
     return DONE
 
@@ -322,6 +351,8 @@ def _report_all(
     from rcm_analysis.reports import all_practices, render
 
     jobs = jobs or os.cpu_count() or 1
+    for name in names:
+        _take_back(name, store, out)
     with _bar("rendering") as progress:
         done = iter(range(1, len(names) + 1))
         made = all_practices.render_all(
@@ -673,6 +704,8 @@ def schedule(
         for one in untold:
             _say(f"{one.due.definition.name}, {one.due.practice}: {one.message}")
         raise typer.Exit(PARTLY if wrong or untold else DONE)
+    for practice in {one.practice for one in schedule_.due(definitions, now=moment, store=store, out=out)[0]} - {"all"}:
+        _take_back(practice, store, out)
     outcomes = schedule_.run(definitions, now=moment, store=store, out=out, jobs=jobs, say=_say)
     good = sum(outcome.ok for outcome in outcomes)
     if outcomes and not good:

@@ -102,10 +102,10 @@ def _risk(view: View) -> dict[str, pd.DataFrame]:
 
 def _work_items(view: View) -> dict[str, pd.DataFrame]:
     from rcm_analysis.prevention import cache, wording
-    from rcm_analysis.work import items, projects
+    from rcm_analysis.work import items, projects, status
 
     found = items.items(view, wording.described(cache.rules_of_practice(view)))
-    return {"work_items": found, "work_projects": projects.projects(view, found)}
+    return {"work_items": found, "work_projects": projects.projects(view, found), "work_done": status.done(view, found)}
 
 
 # Who computes each table of `schema.ANALYSES`; a room is imported by the table that needs it
@@ -118,6 +118,7 @@ _ANALYSES: dict[str, Callable[[View], dict[str, pd.DataFrame]]] = {
     "risk": _risk,
     "work_items": _work_items,
     "work_projects": _work_items,
+    "work_done": _work_items,
 }
 
 

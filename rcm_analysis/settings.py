@@ -93,11 +93,14 @@ PORTFOLIO = Setting(
 DEIDENTIFIED = Setting(
     "RCM_DEIDENTIFIED", "", "set while a report asks for the de-identified variant: what a notebook shows is stripped"
 )
+WORKLISTS = Setting(
+    "RCM_WORKLISTS", "", "folder with the notes that the team typed into earlier worklists of the practice"
+)
 LIVE = Setting("JPY_SESSION_NAME", "", "set by Jupyter where somebody looks at the notebook itself")
 JUPYTER_CONFIG = Setting("JUPYTER_CONFIG_PATH", "", "folders of Jupyter's settings; `rcm lab` puts its own before them")
 PYSPARK_PYTHON = Setting("PYSPARK_PYTHON", "", "the Python of Spark's workers; the one that runs where it is not set")
 BACKEND = Setting("MPLBACKEND", "", "how matplotlib draws; that of notebooks while the server of kernels imports it")
-OF_PROCESSES = (KEPT_TABLES, PORTFOLIO, DEIDENTIFIED, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
+OF_PROCESSES = (KEPT_TABLES, PORTFOLIO, DEIDENTIFIED, WORKLISTS, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
 
 
 def secret(name: str) -> str:

@@ -139,16 +139,28 @@ class PracticeView(View):
         """Items of the queue that are worked together, most expected cash first."""
         return self.table("work_projects")
 
-    def write_worklist(self, path: Path | str, *, ranked: pd.DataFrame | None = None) -> int:
-        """Writes the worklist as a workbook with filters, readable by its owner alone; gives the number of claims.
+    def work_done(self) -> pd.DataFrame:
+        """Claims that were worked, by workbook or work log: touches, days, and whether they were won or lost."""
+        return self.table("work_done")
 
-        `ranked` as from `worklist`, where it is at hand.
+    def write_worklist(
+        self, path: Path | str, *, queue: pd.DataFrame | None = None, notes: Path | str | None = None
+    ) -> int:
+        """Writes the team's workbook, whole and readable by its owner alone; gives the number of claims in it.
+
+        `queue` as from `work_items`, where it is at hand; `notes` is the folder of the reports' worklists, from which
+        notes and names of earlier workbooks are copied.
         """
-        from rcm_analysis.risk import workbook
+        import io
 
-        table = self.worklist() if ranked is None else ranked
-        workbook.write(table, _in_private(path), note=f"{self.practice}, as of {self.as_of}")
-        return len(table)
+        from rcm_analysis.store import folders
+        from rcm_analysis.work import workbook
+
+        found = self.work_items() if queue is None else queue
+        held = io.BytesIO()
+        workbook.write(workbook.content(self, found, folder=Path(notes) if notes else None), held)
+        folders.write({_in_private(path): held.getvalue()})
+        return int((found["is_first"].astype(bool) & found["claim_number"].notna()).sum())
 
     def rules(self) -> pd.DataFrame:
         """Prevention rules learned by this day and proven on later months."""
@@ -184,13 +196,21 @@ def open_practice(
     return PracticeView(view.practice, view.as_of, view.months, view.store, view.con)
 
 
-def ingest(paths: Path | str | Iterable[Path | str], *, practice: str, store: Path | str = STORE) -> Outcome:
-    """Reads files, folders, .zip and .gz into the practice's store; the same bytes twice change nothing."""
+def ingest(
+    paths: Path | str | Iterable[Path | str], *, practice: str, store: Path | str = STORE, out: Path | str = OUT
+) -> Outcome:
+    """Reads files, folders, .zip and .gz into the practice's store; the same bytes twice change nothing.
+
+    The team's workbooks among them are kept, with their notes, below `out`, the folder of reports.
+    """
     from rcm_analysis.intake import ingest
     from rcm_analysis.store.practice import Practice
+    from rcm_analysis.work import notes
 
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    return ingest.ingest(Practice(Path(store), practice), [Path(path) for path in given])
+    outcome = ingest.ingest(Practice(Path(store), practice), [Path(path) for path in given])
+    notes.keep(Path(out) / practice / notes.FOLDER, outcome.worklists)
+    return outcome
 
 
 def report(view: View, *, only: Iterable[str] = (), out: Path | str = OUT, jobs: int = 2, pdf: bool = False) -> Result:

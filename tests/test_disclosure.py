@@ -19,8 +19,8 @@ from rcm_analysis import words
 from rcm_analysis.pages import blocks, denial_overview, release
 from rcm_analysis.reports import render
 from rcm_analysis.reports.request import ReportRequest
-from rcm_analysis.risk.workbook import Worklist
 from rcm_analysis.stats import wilson
+from rcm_analysis.work.workbook import Worklist
 
 DAY = re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b")
 
@@ -282,7 +282,7 @@ BLOCKS = {
     "a table": blocks.Table(pd.DataFrame({"payer": list("ABC"), "claims": [8, 30, 40], "to": "x/y.html"}), "t", "Until 2026-03-04",
                             {"payer": blocks.Column("Payer"), "claims": blocks.Column("Claims", "count")}, links="to"),
     "a list of claims": blocks.Table(pd.DataFrame({"claim_number": ["QZ-8"]}), "t", "t", {"claim_number": blocks.Column("Claim")}),
-    "a worklist": Worklist(pd.DataFrame({"claim_number": ["QZ-8"]}), "riverbend"),
+    "a worklist": Worklist(None, pd.DataFrame({"claim_number": ["QZ-8"]})),
 }  # fmt: skip
 
 

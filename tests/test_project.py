@@ -30,9 +30,9 @@ ROOMS = {
     "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference",
     "intake": "store privacy edi spreadsheets", "claims": "store reference spreadsheets",
-    "pages": "store charts measures trends clusters", "risk": "store models reference pages claims",
+    "pages": "store charts measures trends clusters", "risk": "store models reference claims",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
-    "work": "store claims risk spreadsheets pages",
+    "work": "store reference claims risk spreadsheets pages",
     "reports": "store claims measures pages compare", "synthetic": "",
 }  # fmt: skip
 DOORS = {"cli", "export", "view", "__init__", "__main__"}  # what opens all rooms

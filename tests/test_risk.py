@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 
@@ -23,7 +22,7 @@ from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models import scores as models_scores
 from rcm_analysis.models.outcome import FittedModel
 from rcm_analysis.pages import write_off_risk
-from rcm_analysis.risk import OutcomeModel, workbook, worklist
+from rcm_analysis.risk import OutcomeModel, worklist
 from rcm_analysis.risk import features as risk_features
 from rcm_analysis.risk.worklist import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.store.practice import Practice
@@ -425,23 +424,6 @@ def test_where_no_payment_tells_prices_the_first_answer_speaks_of_charges():
     assert write_off_risk.first_hours_sentence(table.astype({"expected_cash": float})) == (
         "Work the first 1 of 2 open denials: they hold $100 in charges, 62.5% of what is open."
     )
-
-
-# --- the worklist --------------------------------------------------------------------------------------------------
-
-
-def test_the_workbook_is_typed_and_harmless(table, tmp_path):
-    planted = table.head(3).copy()
-    planted.loc[planted.index[0], "payer_name"] = '=HYPERLINK("http://example.org")'
-    workbook.write(planted, tmp_path / "w.xlsx", note="demo")
-    sheet = openpyxl.load_workbook(tmp_path / "w.xlsx")["worklist"]
-    head = [cell.value for cell in sheet[1]]
-    assert sheet.freeze_panes == "C2" and sheet.auto_filter.ref.startswith("A1:")
-    payer = sheet.cell(2, head.index("Payer") + 1)
-    assert payer.data_type == "s" and payer.value.startswith("'=")
-    money, day = sheet.cell(2, head.index("Expected loss") + 1), sheet.cell(2, head.index("Next deadline") + 1)
-    assert money.number_format == "$#,##0.00" and day.is_date
-    assert not [c for row in sheet.iter_rows() for c in row if c.data_type == "f"]
 
 
 # --- public data ---------------------------------------------------------------------------------------------------

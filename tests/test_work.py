@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+import json
+import os
+import shutil
+import subprocess
+from datetime import date, datetime
 
+import openpyxl
 import pandas as pd
 import pytest
 
 import rcm_analysis as rcm
-from rcm_analysis.work import days, items, needs, projects
+from rcm_analysis.work import days, items, needs, projects, status
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*extension is not supported")
 
 TODAY = date(2026, 10, 31)
 
@@ -136,3 +143,338 @@ def test_a_practice_without_anything_to_do_has_an_empty_queue(practice, monkeypa
     found = two_needs(monkeypatch, practice, ("denial", None, []))
     assert found.columns.tolist() == items.COLUMNS and not len(found)
     assert not len(items.this_week(found)) and not len(projects.projects(practice, found))
+
+
+# --- the workbook --------------------------------------------------------------------------------------------------
+
+TEAM = ["Status", "Assigned", "Note", "Last touched"]
+
+
+def book(path):
+    return openpyxl.load_workbook(path)
+
+
+def head(sheet) -> list[str]:
+    return [cell.value for cell in sheet[4]]
+
+
+def listed(path) -> pd.DataFrame:
+    """The rows of all tabs with a Status, as a person reads them."""
+    found = []
+    for sheet in book(path).worksheets:
+        heads = head(sheet)
+        if {"Status", "Claim"} <= set(heads):
+            rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=5)]
+            found.append(pd.DataFrame(rows, columns=heads).assign(tab=sheet.title))
+    return pd.concat(found, ignore_index=True)
+
+
+def typed(path, out, **rows):
+    """Types into rows, by claim: Status, Assigned, Note, Last touched, those given."""
+    made = book(path)
+    for sheet in made.worksheets:
+        heads = head(sheet)
+        if not {"Status", "Claim"} <= set(heads):
+            continue
+        for row in sheet.iter_rows(min_row=5):
+            told = rows.get(str(row[heads.index("Claim")].value), {})
+            for name, value in told.items():
+                row[heads.index(name)].value = value
+    made.save(out)
+    return out
+
+
+@pytest.fixture
+def desk(practice, tmp_path):
+    """A copy of the practice's store with its own reports folder: what a team works with."""
+    return Desk(practice, tmp_path)
+
+
+class Desk:
+    def __init__(self, practice, folder):
+        self.folder, self.store, self.out = folder, folder / "store", folder / "out"
+        shutil.copytree(practice.store, self.store)
+
+    def view(self, as_of=TODAY):
+        return rcm.open_practice(self.store, "riverbend", as_of=as_of)
+
+    def report(self, name="worklist.xlsx"):
+        view = self.view()
+        path = self.folder / name
+        view.write_worklist(path, notes=self.out / "riverbend/worklists")
+        return path
+
+    def ingest(self, *paths):
+        return rcm.ingest(paths, practice="riverbend", store=self.store, out=self.out)
+
+    def queue(self):
+        return self.view().work_items().set_index("item_id")
+
+
+@pytest.fixture
+def claims(queue):
+    """Claims of the Biller's tab, first those on top."""
+    return queue.loc[queue["is_first"] & (queue["tab"] == "Biller"), "claim_number"].tolist()
+
+
+def test_the_workbook_has_a_tab_for_each_owner_and_its_rows_add_up(desk, queue):
+    path = desk.report()
+    made, rows = book(path), listed(path)
+    assert made.sheetnames[0] == "This week" and made.sheetnames[-1] == "About"
+    assert set(rows["tab"]) == set(queue.loc[queue["claim_number"].notna(), "tab"])
+    assert sorted(rows["Claim"]) == sorted(queue.loc[queue["is_first"] & queue["claim_number"].notna(), "claim_number"])
+    about = {row[0].value: [cell.value for cell in row[1:5]] for row in made["About"].iter_rows() if row[0].value}
+    for told in items.counts(queue).itertuples():
+        assert about[told.called] == [told.items, told.rows, told.beside, "adds up"]
+
+
+def test_the_workbook_is_typed_frozen_and_prints_one_page_wide(desk):
+    path = desk.report()
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
+    sheet = book(path)["Biller"]
+    assert head(sheet)[:14] == [*TEAM, "Due", "Days left", "Claim", "Payer", "Reason", "Do this", "Usual payment", "Expected cash",
+                                "Service date", "Location"]  # fmt: skip
+    assert sheet.freeze_panes == "H5" and sheet.print_title_rows == "$1:$4" and sheet.page_setup.fitToHeight == 0
+    hidden = sheet.column_dimensions["O"]
+    assert (hidden.hidden, hidden.min, hidden.max) == (True, 15, 18) and not sheet.column_dimensions["N"].hidden
+    checked = {str(rule.sqref)[0] for rule in sheet.data_validations.dataValidation}
+    assert len(sheet.tables) == 1 and checked == {"A", "B", "D"}
+    row = sheet[5]
+    assert isinstance(row[12].value, datetime) and row[10].number_format == "$#,##0"
+
+
+def test_the_same_queue_gives_the_same_bytes(desk):
+    assert desk.report("a.xlsx").read_bytes() == desk.report("b.xlsx").read_bytes()
+
+
+def test_no_cell_runs_or_names_a_patient(desk, practice, queue):
+    planted = queue.assign(
+        payer_name='=HYPERLINK("http://example.org")', reason="@SUM(1)", action="-1+1", location="+A1"
+    )
+    hostile = desk.folder / "out/riverbend/worklists"
+    hostile.mkdir(parents=True)
+    first = queue["claim_number"].dropna().iloc[0]
+    text = json.dumps(
+        {"items": {f"{first}:": {"note": "=cmd|'/c calc'!A1\u202e", "assigned": "=1+1", "added": {"=X": "=2"}}}}
+    )
+    (hostile / "notes.json").write_text(text)
+    practice.write_worklist(desk.folder / "w.xlsx", queue=planted, notes=hostile)
+    made = book(desk.folder / "w.xlsx")
+    cells = [cell for sheet in made.worksheets for row in sheet.iter_rows() for cell in row]
+    assert not [cell for cell in cells if cell.data_type == "f"]
+    links = [cell.hyperlink for cell in cells if cell.hyperlink]
+    assert links and all(link.location and not link.target for link in links)
+    assert any(str(cell.value).startswith("'=cmd|") for cell in cells)
+
+
+# --- its way back --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_typed_comes_back_three_times_over(desk, claims):
+    """Edited, ingested and reported three times: nothing is lost, nothing doubled."""
+    said = {}
+    for turn in range(3):
+        path = desk.report(f"w{turn}.xlsx")
+        said[claims[turn]] = {"Status": ["Appealed", "In progress", "Waiting on payer"][turn], "Assigned": "Ana",
+                              "Note": f"turn {turn}", "Last touched": datetime(2026, 11, 3 + turn)}  # fmt: skip
+        outcome = desk.ingest(typed(path, desk.folder / f"e{turn}.xlsx", **{claims[turn]: said[claims[turn]]}))
+        assert [(file["kind"], file["status"]) for file in outcome.files] == [("worklist", "accepted")]
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.index.is_unique
+    for claim, told in said.items():
+        assert last.loc[claim, TEAM].tolist() == list(told.values())
+    others = last.drop(index=list(said))
+    assert set(others["Status"]) == {"To do"} and others["Note"].isna().all()
+    found = desk.queue()
+    assert found.loc[f"{claims[0]}:denial" if f"{claims[0]}:denial" in found.index else found.index[0]] is not None
+    worked = desk.view().work_done().set_index("claim_number")
+    assert worked.loc[claims[:3], "touches"].tolist() == [1, 1, 1]
+
+
+def test_a_workbook_that_was_not_edited_changes_nothing(desk, queue):
+    desk.ingest(desk.report())
+    assert (desk.queue()["status"] == "To do").all()
+    assert desk.ingest(desk.report()).of_status("known")
+
+
+def shuffled(path, out, *, seed: int = 1):
+    """As a person leaves it: rows sorted otherwise, one deleted, one inserted, a column added in front, a tab renamed."""
+    made = book(path)
+    sheet = made["Biller"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=5)]
+    rows = rows[1:] + rows[:1]
+    rows.insert(2, [None] * len(rows[0]))
+    deleted = rows.pop(4)
+    for table in list(sheet.tables):
+        del sheet.tables[table]
+    heads = head(sheet)
+    for i, row in enumerate([heads, *rows], 4):
+        for j, value in enumerate(["Phone" if i == 4 else "555-0100 ext" if i == 5 else None, *row], 1):
+            sheet.cell(i, j).value = value
+    for j in range(1, len(heads) + 2):
+        sheet.cell(4 + len(rows) + 1, j).value = None
+    sheet.title = "Mine"
+    made.save(out)
+    return deleted[heads.index("Claim")], rows[0][heads.index("Claim")]
+
+
+def test_rows_that_are_sorted_inserted_and_deleted_are_told_apart(desk, claims):
+    path = typed(desk.report(), desk.folder / "e.xlsx", **{
+        claims[0]: {"Status": "Appealed", "Note": "first"}, claims[3]: {"Status": "Paid", "Last touched": datetime(2026, 11, 4)}})  # fmt: skip
+    deleted, on_top = shuffled(path, desk.folder / "s.xlsx")
+    assert desk.ingest(desk.folder / "s.xlsx").files[0]["status"] == "accepted"
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.at[claims[0], "Status"] == "Appealed" and last.at[claims[0], "Note"] == "first"
+    assert deleted in last.index and last.at[deleted, "Status"] == "To do"  # a row deleted is not a claim done
+    assert last.at[on_top, "Phone"] == "555-0100 ext"  # a column of their own is carried along
+
+
+def test_two_peoples_copies_add_up_and_say_where_they_disagree(desk, claims):
+    path = desk.report()
+    ana = typed(path, desk.folder / "ana.xlsx", **{
+        claims[0]: {"Status": "Appealed", "Note": "Ana was here"}, claims[1]: {"Status": "Paid", "Last touched": datetime(2026, 11, 5)}})  # fmt: skip
+    ben = typed(path, desk.folder / "ben.xlsx", **{
+        claims[2]: {"Status": "Not ours"}, claims[0]: {"Note": "Ben too"},
+        claims[1]: {"Status": "Wrote off", "Last touched": datetime(2026, 11, 4)}})  # fmt: skip
+    desk.ingest(ana), desk.ingest(ben)
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.loc[claims[:3], "Status"].tolist() == ["Appealed", "Paid", "Not ours"]  # the newer touch counts
+    assert last.at[claims[0], "Note"] == "Ben too / Ana was here"
+    assert status.of_view(desk.view()).disagreed == [
+        f"claim {claims[1]}: Paid (Nov 5) counts, another copy says Wrote off (Nov 4)"
+    ]
+    desk.ingest(ana, ben)  # once more: nothing is doubled
+    again = listed(desk.report("again.xlsx")).set_index("Claim")
+    assert again[TEAM].equals(last[TEAM])
+
+
+def test_a_workbook_of_weeks_ago_does_not_undo_newer_work(desk, claims):
+    desk_then = rcm.open_practice(desk.store, "riverbend", as_of="2026-10-10")
+    old = desk.folder / "old.xlsx"
+    desk_then.write_worklist(old)
+    both = [claim for claim in claims if claim in set(listed(old)["Claim"])]
+    assert len(both) > 1
+    new = typed(desk.report(), desk.folder / "new.xlsx", **{both[0]: {"Status": "Appealed"}})
+    desk.ingest(new)
+    desk.ingest(
+        typed(
+            old, desk.folder / "old2.xlsx", **{both[0]: {"Status": "In progress"}, both[1]: {"Status": "Resubmitted"}}
+        )
+    )
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.loc[both[:2], "Status"].tolist() == ["Appealed", "Resubmitted"]
+    assert status.of_view(desk.view()).older
+
+
+def test_an_undo_in_the_same_workbook_counts(desk, claims):
+    path = desk.report()
+    told = {claim: {"Status": "In progress"} for claim in claims[:3]}
+    desk.ingest(typed(path, desk.folder / "one.xlsx", **told))
+    told.pop(claims[0])
+    desk.ingest(typed(path, desk.folder / "two.xlsx", **told))
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.loc[claims[:3], "Status"].tolist() == ["To do", "In progress", "In progress"]
+
+
+def test_wrong_cells_are_said_and_the_rest_is_taken(desk, claims):
+    path = typed(desk.report(), desk.folder / "e.xlsx", **{
+        claims[0]: {"Status": "MARY SMITH", "Note": "kept"}, claims[1]: {"Status": "paid ", "Last touched": "soon"},
+        claims[2]: {"Status": "Appealed", "Last touched": datetime(2062, 1, 1)}})  # fmt: skip
+    outcome = desk.ingest(path)
+    assert outcome.files[0]["status"] == "partly" and len(outcome.rejects) == 3
+    assert "SMITH" not in json.dumps(outcome.rejects, default=str)
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.loc[claims[:3], "Status"].tolist() == ["To do", "Paid", "Appealed"]
+    assert last.at[claims[0], "Note"] == "kept" and last.loc[claims[1:3], "Last touched"].isna().all()
+
+
+def test_a_workbook_of_another_practice_is_refused_by_name(desk):
+    outcome = rcm.ingest(desk.report(), practice="lakeside", store=desk.folder / "other", out=desk.out)
+    assert outcome.files[0]["status"] == "rejected" and "of riverbend, not of lakeside" in outcome.files[0]["reason"]
+    assert not (desk.out / "lakeside/worklists").exists()
+
+
+def test_notes_and_names_never_enter_the_store(desk, claims):
+    path = typed(
+        desk.report(),
+        desk.folder / "e.xlsx",
+        **{claims[0]: {"Status": "Appealed", "Assigned": "Quillfeather", "Note": "spoke with ZUCKERKANDL"}},
+    )
+    made = book(path)
+    made["Biller"].cell(made["Biller"].max_row + 1, 7).value = "ZUCKERKANDL, MARY"  # typed where a claim number belongs
+    made["Biller"].cell(made["Biller"].max_row, 1).value = "Paid"
+    made.save(path)
+    desk.ingest(path)
+    for file in desk.store.rglob("*.parquet"):
+        held = pd.read_parquet(file).to_csv() if "batches" in str(file) else ""
+        assert "Quillfeather" not in held and "ZUCKERKANDL" not in held
+    kept = desk.out / "riverbend/worklists"
+    assert os.name == "nt" or {path.stat().st_mode & 0o777 for path in kept.iterdir()} == {0o600}
+    about = [cell.value for row in book(desk.report("last.xlsx"))["About"].iter_rows() for cell in row]
+    assert "Could not place" in about  # never dropped
+
+
+def test_a_claim_unknown_to_the_practice_stands_on_the_about_tab(desk, claims):
+    path = desk.report()
+    made = book(path)
+    sheet = made["Biller"]
+    last = sheet.max_row + 1
+    for place, value in ((1, "Appealed"), (3, "mistyped"), (7, "RB99"), (4, datetime(2026, 11, 4))):
+        sheet.cell(last, place).value = value
+    made.save(desk.folder / "e.xlsx")
+    desk.ingest(desk.folder / "e.xlsx")
+    about = [[cell.value for cell in row] for row in book(desk.report("last.xlsx"))["About"].iter_rows()]
+    assert ["RB99", "no such claim", None, "mistyped"] in [[value or None for value in row[:4]] for row in about]
+
+
+def test_what_the_team_closed_and_the_files_do_not_stays_with_a_remark(desk, claims):
+    desk.ingest(
+        typed(
+            desk.report(),
+            desk.folder / "e.xlsx",
+            **{claims[0]: {"Status": "Paid", "Last touched": datetime(2026, 11, 3)}},
+        )
+    )
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.at[claims[0], "Do this"].startswith("(marked paid Nov 3, no remit yet) ")
+
+
+def test_another_reason_puts_a_claim_back_to_do():
+    change = status.Change(1, TODAY, TODAY, 1, "Resubmitted", None, None, "documentation")
+    said = status.Team({("A1", "denial"): change}, {("A1", "denial"): [change]}, [], [])
+    item = pd.DataFrame([{"claim_number": "A1", "need": "denial", "category": "coding"}])
+    told = lambda denied_on: status._carried(said, next(item.itertuples()), denied_on, 0)  # noqa: E731
+    assert told(None)[0] == "To do" and told(None)[-1] == "changed: was documentation"
+    item["category"] = "documentation"
+    assert told(date(2026, 10, 30))[0] == "Resubmitted"
+    assert told(date(2026, 11, 9))[::4] == ("To do", "denied again Nov 9, was resubmitted")
+
+
+def test_touches_of_a_work_log_join(practice, desk):
+    log = desk.folder.parent / "log.csv"
+    denied = practice.worklist()["claim_number"].iloc[0]
+    log.write_text(f"Date,Claim,Action,Outcome\n2026-10-05,{denied},appeal,sent\n2026-10-12,{denied},called,pending\n")
+    assert desk.ingest(log).files[0]["kind"] == "work_log"
+    assert desk.queue().loc[f"{denied}:denial", "touches"] == 2
+    worked = desk.view().work_done()
+    one = worked[worked["claim_number"] == denied].iloc[0]
+    assert (one["level"], one["outcome"], one["touches"]) == (1, "open", 2)
+    told = status.results(worked)
+    assert told["claims"].sum() == 1 and told["open"].sum() == 1
+
+
+@pytest.mark.skipif(not shutil.which("soffice"), reason="needs LibreOffice")
+def test_a_workbook_saved_by_libreoffice_comes_back(desk, claims):
+    path = typed(
+        desk.report(),
+        desk.folder / "e.xlsx",
+        **{claims[0]: {"Status": "Appealed", "Note": "via Calc", "Last touched": datetime(2026, 11, 3)}},
+    )
+    for kind in ("ods", "xlsx"):
+        (desk.folder / kind).mkdir()
+        subprocess.run(
+            ["soffice", "--headless", "--convert-to", kind, "--outdir", desk.folder / kind, path], check=True
+        )
+    assert desk.ingest(desk.folder / "ods/e.ods").files[0]["status"] == "accepted"
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.loc[claims[0], ["Status", "Note"]].tolist() == ["Appealed", "via Calc"]

@@ -55,6 +55,7 @@ class Tally:
     days: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # how a ledger is understood
+    worklist: Any = None  # the team's workbook, as it came back
     postings: Any = None  # claim numbers of a ledger that is understood, a row for each posting
     levels: Counter = field(default_factory=Counter)
     control: list[envelopes.Control] = field(default_factory=list)

@@ -14,7 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ from rcm_analysis.intake.file_log import (
     words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
-from rcm_analysis.spreadsheets import exports, stored, terms
+from rcm_analysis.spreadsheets import exports, stored, terms, worklists
 from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store import engine as store_engine
 from rcm_analysis.store import schema
@@ -72,6 +72,7 @@ class Outcome:
     said: dict[str, list[str]] = field(default_factory=dict)  # file name -> how its ledger is understood
     postings: pa.Table | None = None  # of the ledgers that are understood now
     understood_now: list[str] = field(default_factory=list)  # names of ledgers that were stored before and waited
+    worklists: list[worklists.Given] = field(default_factory=list)  # the team's workbooks, in the order given
 
     def of_status(self, status: str) -> list[dict[str, Any]]:
         return [file for file in self.files if file["status"] == status]
@@ -130,7 +131,8 @@ def ingest(
     postings = pa.concat_tables(posted) if posted else None
     named = [safe_name(tally) for tally in clear]
     read_again = set(desk.outdated).difference(tally.file_id for tally in clear)
-    return Outcome(rows + known, rejects, batch.number if changed else None, read_again, said, postings, named)
+    back = [tally.worklist for tally in tallies if tally.worklist]
+    return Outcome(rows + known, rejects, batch.number if changed else None, read_again, said, postings, named, back)
 
 
 def _understood_now(practice: Practice, unclear: list[dict], batch: Batch) -> list[Tally]:
@@ -251,7 +253,7 @@ def read_all(
         known = gather(lambda name, columns: _both(before and before.read(name, columns), batch.read(name, columns)))
         earlier = waiting_ledgers.earlier(before, known) if before else None
         for export in tables:
-            _read_export(*export, key, batch, mapping, known, earlier)
+            _read_export(*export, key, batch, mapping, known, earlier, before.name if before else "")
     for tally in tallies:
         tally.note(*envelopes.check(tally.control))
         tally.control.clear()
@@ -345,6 +347,7 @@ def _read_export(
     mapping,
     known: Known,
     earlier: stored.Earlier | None,
+    practice: str,
 ) -> None:
     """A table of the practice's own system, if it is one."""
     strange = sources.stranger(offered.content)
@@ -359,7 +362,7 @@ def _read_export(
     try:
         read = exports.read(
             offered.name, data[:], raw=offered.content[:], mapping=mapping, file_id=tally.file_id, key=key,
-            known=known, earlier=earlier,
+            known=known, earlier=earlier, practice=practice,
         )  # fmt: skip
     except Exception as error:  # a reader's fault must not cost the other files
         tally.note(broken(0, "file", "file", error))
@@ -372,6 +375,8 @@ def _read_export(
     tally.persons = {word for word in tally.words if word.lower() in read.names}
     if not read.tables:
         return
+    if read.worklist:
+        tally.worklist = replace(read.worklist, file_id=tally.file_id, name=tally.name)
     tally.kinds[read.kind] += 1
     tally.counts.update(read.counts)
     tally.cents.update(read.cents)

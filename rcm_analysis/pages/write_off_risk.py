@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,9 +10,6 @@ from rcm_analysis import words
 from rcm_analysis.charts import risk as charts
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
-
-if TYPE_CHECKING:
-    from rcm_analysis.store.view import View
 
 SOON_DAYS = 30  # from which on a deadline presses
 
@@ -165,14 +161,6 @@ def worklist(open_claims: pd.DataFrame) -> Table:
         "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_step reasons"
     )
     return Table(open_claims.assign(range=ranges), "worklist", "Open denials in the order of work", columns, rows=20)
-
-
-def workbook_note(view: View, *, horizon_days: int) -> str:
-    """What stands in the workbook's second sheet."""
-    return (
-        f"{view.practice}, as of {view.as_of}. Chance: write-off within {horizon_days} days by the usual handling. "
-        "Deadlines: usual ones of the payer's kind."
-    )
 
 
 def calibration(table: pd.DataFrame) -> Figure:

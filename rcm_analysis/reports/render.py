@@ -39,6 +39,7 @@ from rcm_analysis.store.practice import Practice
 START = "00_start"  # for JupyterLab, no page of a report unless asked for
 FOR_ANALYSTS = "analyst"  # tag of cells that speak to who opens the notebook, not to who reads the report
 MOST_FINDINGS = 4  # under each heading of the index
+WORKLISTS = "worklists"  # folder beside the periods: the team's workbooks that came back, and their notes
 PORTFOLIO = "10_portfolio"  # compares practices, and so is no page of one practice's report
 VERSIONS = ("rcm-analysis", "duckdb", "pandas", "pyarrow", "papermill", "nbconvert", "seaborn", "matplotlib")
 
@@ -90,6 +91,12 @@ def _all_notebooks() -> list[Path]:
     return sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
+def carried_over(result: Result) -> list[str]:
+    """What the report's workbooks took over from earlier ones, a sentence each."""
+    told = json.loads((result.folder / "manifest.json").read_text("utf-8"))["workbooks"]
+    return [book["said"] for book in told.values() if book["said"]]
+
+
 def provenance(practice: str, store: Path, as_of: date) -> dict[str, str]:
     """What a report rests on: files, dates covered, batches."""
     place = Practice(store, practice)
@@ -127,7 +134,11 @@ def render(
         (work / "tables").mkdir()
         with _shared_tables(request.practice, request.as_of, store, work, worth_it=len(books) > 1) as shared:
             kernels = {**shared, **(environment or {})}
-            kernels |= {settings.DEIDENTIFIED.name: "yes"} if request.deidentified else {}
+            kernels |= (
+                {settings.DEIDENTIFIED.name: "yes"}
+                if request.deidentified
+                else {settings.WORKLISTS.name: str(final.parent / WORKLISTS)}
+            )
             statuses = run.run_all(books, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=kernels, retries=retries)  # fmt: skip
         context = _context(request, store)
@@ -230,6 +241,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
         "practice": context["practice"], "period": context["period"], "as_of": str(context["as_of"]),
         "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"], **context["facts"], "numbers": numbers,
         "tables": {t["name"]: {"title": t["title"], "counts": t.get("counts", [])} for page in rendered for t in page["tables"]},
+        "workbooks": {b["name"]: {"sha256": b["sha256"], "said": b.get("said", "")} for page in rendered for b in page["workbooks"]},
         "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
         "notebooks": [vars(status) for status in statuses],
         "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],
@@ -270,7 +282,9 @@ def _page(work: Path, notebook: Path, context: dict, exporter: Any) -> dict[str,
     for table in collected["tables"]:
         _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
     for book in collected["workbooks"]:
-        (work / f"{Path(book['name']).name}.xlsx").write_bytes(base64.b64decode(book["base64"]))
+        data = base64.b64decode(book["base64"])
+        (work / f"{Path(book['name']).name}.xlsx").write_bytes(data)
+        book |= {"sha256": hashlib.sha256(data).hexdigest()}
     title, body = _title_and_body(content, exporter)
     name = f"{notebook.stem}.html"
     answers, body = _before_sections(body)
@@ -285,7 +299,7 @@ def _page(work: Path, notebook: Path, context: dict, exporter: Any) -> dict[str,
     answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
     return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
             "findings": collected["findings"], "numbers": collected["numbers"],
-            "tables": collected["tables"]}  # fmt: skip
+            "tables": collected["tables"], "workbooks": collected["workbooks"]}  # fmt: skip
 
 
 OURS = re.compile(

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.spreadsheets import cleaned, ledgers, listings, sheets, stored, terms, unseen, worklog
+from rcm_analysis.spreadsheets import cleaned, ledgers, listings, sheets, stored, terms, unseen, worklists, worklog
 from rcm_analysis.spreadsheets.cells import AMBIGUOUS, date_order
 from rcm_analysis.spreadsheets.columns import Cells
 from rcm_analysis.spreadsheets.known import Known
@@ -77,6 +77,7 @@ class Read:
     said: list[str] = field(default_factory=list)  # how a ledger is understood
     layouts: list[stored.Headings] = field(default_factory=list)  # headings of a ledger's sheets
     understood: stored.Understood | None = None  # what a ledger means by what is known now
+    worklist: worklists.Given | None = None  # the team's workbook, whose notes are no fact
 
     @property
     def table(self) -> pa.Table | None:
@@ -86,7 +87,7 @@ class Read:
 
 def read(
     name: str, data: bytes, *, raw: bytes, mapping: Mapping | None = None, file_id: str | None = None, key: bytes = b"",
-    known: Known | None = None, earlier: stored.Earlier | None = None,
+    known: Known | None = None, earlier: stored.Earlier | None = None, practice: str = "",
 ) -> Read:  # fmt: skip
     """What a file that holds no X12 tells; `data` is its text as UTF-8, `raw` its own bytes, `key` makes pseudonyms.
     `known` is what electronic files tell of the claims; a ledger's columns and codes are told from it, and it is held
@@ -99,6 +100,8 @@ def read(
     file_id = file_id or hashlib.sha256(raw).hexdigest()
     try:
         pages = sheets.read(data, raw=raw)
+        if worklists.understood(pages):
+            return _worklist(pages, practice, raw, key)
         if terms.understood(pages):
             return _terms(pages[0])
         if not mapping.kinds and worklog.understood(pages):
@@ -210,6 +213,16 @@ def _terms(page: Sheet) -> Read:
     if not table.num_rows:
         return _refused("it holds no contract below its header", terms.MEND)
     return Read({terms.TABLE: table}, terms.TABLE, notes)
+
+
+def _worklist(pages: list[Sheet], practice: str, raw: bytes, key: bytes) -> Read:
+    """The team's workbook, with what was typed in it."""
+    given, notes = worklists.read(pages, practice, raw=raw)
+    if given is None:
+        return Read(notes=notes, kind=worklists.KIND)
+    read = Read({worklists.TABLE: worklists.facts(given, key)}, worklists.KIND, notes, worklist=given)
+    read.counts["claims"] = len({row.claim_number for row in given.rows})
+    return read
 
 
 def _work_log(page: Sheet) -> Read:

@@ -44,6 +44,7 @@ GROUND = ("errors", "months", "parallel", "stats", "words")  # what every room m
 # the rooms whose code decides what a derived table holds
 TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")
 TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends")
+TELLS_NOTHING = "worklist"  # kind of file that nothing derived or learned rests on: what the team typed
 LEARNED_BY = ("duckdb", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
@@ -112,10 +113,11 @@ def _first_known(batch: Path) -> date | None:
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(batch / "files.parquet", columns=["status", "first_known_on"]).to_pylist()
+        rows = pq.read_table(batch / "files.parquet", columns=["status", "kind", "first_known_on"]).to_pylist()
     except (OSError, ValueError, KeyError):
         return None
-    days = [row["first_known_on"] for row in rows if row["status"] != "rejected"]
+    telling = [row for row in rows if row["status"] != "rejected" and row["kind"] != TELLS_NOTHING]
+    days = [row["first_known_on"] for row in telling]
     return None if None in days else min(days, default=date.max)
 
 

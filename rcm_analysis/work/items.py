@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis.spreadsheets.worklists import TO_DO
 from rcm_analysis.store import schema
-from rcm_analysis.work import actions, cash, days, needs, projects
+from rcm_analysis.work import actions, cash, days, needs, projects, status
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -28,7 +29,7 @@ SOON_DAYS = 7  # what is due so soon stands first
 WEEK_TAB = "This week"
 COLLECT, PREVENT = "Collect", "Prevent"
 MOST_COLLECT, MOST_PREVENT = 5, 4  # rows of Monday's list
-TO_DO = "To do"
+__all__ = ["TO_DO", "counts", "items", "this_week", "where"]
 
 
 def items(view: View, rules: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -47,8 +48,8 @@ def items(view: View, rules: pd.DataFrame | None = None) -> pd.DataFrame:
         proven = needs.rules(rules, today=view.as_of, ratio=float(ratio))
         found = pd.concat([found, proven.assign(need=needs.RULE, tab=WEEK_TAB)], ignore_index=True)
     found = _dated(found, view)
-    found = _one_tab(found).assign(status=TO_DO)
-    found = found.assign(project=projects.assigned(found))
+    found = _one_tab(found)
+    found = status.carried(view, found.assign(project=projects.assigned(found)))
     return _ordered(found, view).reindex(columns=COLUMNS)
 
 
@@ -119,7 +120,7 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (step, owner, tab), part in collect.groupby(["step", "owner", "tab"], sort=False):
         rows.append({
-            "group": COLLECT, "action": step, "why": _where(part), "owner": owner, "due": _first_due(part),
+            "group": COLLECT, "action": step, "why": where(part), "owner": owner, "due": _first_due(part),
             "claims": len(part), "expected_cash": float(part["expected_cash"].sum()), "monthly_usd": float("nan"), "tab": tab,
         })  # fmt: skip
     rows = sorted(rows, key=lambda row: (-row["expected_cash"], row["action"]))[:MOST_COLLECT]
@@ -139,12 +140,12 @@ def _first_due(part: pd.DataFrame) -> pd.Timestamp:
     return (ahead if len(ahead) else part["due"]).min()
 
 
-def _where(part: pd.DataFrame) -> str:
+def where(part: pd.DataFrame) -> str:
     """Where most of the claims are from: of one location, else of one payer, where that is half of them or more."""
     for name in ("location", "payer_name"):
         most = part[name].value_counts()
         if len(most) and len(part) > 1 and most.iloc[0] * 2 >= len(part):
-            who = most.index[0].title()
+            who = actions.titled(str(most.index[0]))
             return f"{most.iloc[0]} of {len(part)} are {'from' if name == 'location' else 'with'} {who}"
     return ""
 

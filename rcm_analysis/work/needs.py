@@ -84,7 +84,7 @@ def _rejected(view: View) -> pd.DataFrame:
     whole = found["rejected_by"] == "receiver"
     return found.assign(
         owner="biller", route="resend", action=told.claim, step=told.step, category="rejection", carc=found["code"],
-        reason=found["said"].str.capitalize() + " (" + found["code"] + ")",
+        reason=found["said"].str[:1].str.upper() + found["said"].str[1:] + " (" + found["code"] + ")",
         root_cause=("file refused " + found["since"].astype(str)).where(whole),
         deadline_confirmed=_confirmed(view, found.assign(clock="initial_filing", day=found["service_date"])),
         expected_cash=cash.before_deadline(view, found, "rejection"),

@@ -65,7 +65,7 @@ def _facts(project: str, part: pd.DataFrame) -> dict:
     whose = {PAYER_ISSUE: first["payer_name"], ONE_LOCATION: first["location"]}.get(kind)
     issue = actions.reason(first["category"])
     title = (
-        f"{str(whose).title()}: {issue[:1].lower() + issue[1:]}"
+        f"{actions.titled(str(whose))}: {issue[:1].lower() + issue[1:]}"
         if whose
         else f"One cause: {issue[:1].lower() + issue[1:]}"
     )
