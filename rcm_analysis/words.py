@@ -47,22 +47,21 @@ def usd(value: Any, *, cents: bool = False) -> str:
 
 
 def cash(value: Any, charges: Any) -> str:
-    """Expected cash with its charges beside it; the charges alone where nobody knows what payers allow.
+    """Expected cash; the billed amount where nobody knows what payers allow.
 
     >>> cash(12400, 31000), cash(0, 31000)
-    ('$12,400 expected cash ($31,000 in charges)', '$31,000 in charges')
+    ('$12,400 expected cash', '$31,000 billed')
     """
-    beside = f"{usd(charges)} in charges"
-    return f"{usd(value)} expected cash ({beside})" if worth(value, 0) else beside
+    return f"{about(value)} expected cash" if worth(value, 0) else f"{usd(charges)} billed"
 
 
 def cash_note(value: Any, charges: Any) -> str:
     """What a figure of `worth` is, for the small print under it.
 
     >>> cash_note(12400, 31000), cash_note(None, 31000)
-    ('expected cash of $31,000 in charges', 'in charges')
+    ('expected cash of $31,000 billed', 'billed amount')
     """
-    return f"expected cash of {usd(charges)} in charges" if worth(value, 0) else "in charges"
+    return f"expected cash of {usd(charges)} billed" if worth(value, 0) else "billed amount"
 
 
 def worth(value: Any, charges: Any) -> float:
@@ -107,6 +106,81 @@ def month_name(month: str) -> str:
     return f"{MONTHS[int(month[5:7]) - 1]} {month[:4]}"
 
 
+def month_short(month: str) -> str:
+    """`2026-10` as Oct ’26, for an axis."""
+    return f"{MONTHS[int(month[5:7]) - 1][:3]} ’{month[2:4]}"
+
+
+def month_year(month: str) -> str:
+    """`2026-10` as Oct 2026, for a table."""
+    return f"{MONTHS[int(month[5:7]) - 1][:3]} {month[:4]}"
+
+
+def day(value: Any, *, year: int | None = None) -> str:
+    """A date as Nov 5, with its year when that is not `year`; empty where there is none.
+
+    >>> day(date(2026, 11, 5), year=2026), day(date(2027, 1, 5), year=2026)
+    ('Nov 5', 'Jan 5, 2027')
+    """
+    if _missing(value):
+        return ""
+    told = str(value)[:10]
+    short = f"{MONTHS[int(told[5:7]) - 1][:3]} {int(told[8:10])}"
+    return short if year is not None and int(told[:4]) == year else f"{short}, {told[:4]}"
+
+
+def about(value: Any) -> str:
+    """Estimated dollars to three digits, which is as well as they are known: $9,330, $42,400.
+
+    >>> about(9334.8), about(42386.71), about(359488), about(87.4)
+    ('$9,330', '$42,400', '$359,500', '$87')
+    """
+    if _missing(value):
+        return "–"
+    number = float(value)
+    size = abs(number)
+    step = 1000 if size >= 1_000_000 else 100 if size >= 10_000 else 10 if size >= 1_000 else 1
+    return usd(round(number / step) * step)
+
+
+SHORT_WORDS = {"of", "and", "the", "for", "in", "at", "to", "on", "by"}
+KEPT = {"EMS", "MRI", "CT", "VA", "BCBS", "BCBSA", "HMO", "PPO", "POS", "LLC", "II", "III", "IV", "USA", "US", "UHC", "ENT", "ER", "ED", "ICU", "NPI",
+        "CARC", "RARC", "COB", "PCS", "CO", "PR", "OA", "PI", "ERA", "EOB", "AARP", "CHIP", "TX", "NY", "CA", "FL", "OH", "NC", "SC", "NJ", "PA", "WV",
+        "MA", "MI", "IL", "WI", "MN", "UMR", "GEHA", "MVP", "PC", "MD", "DO", "NP"}  # fmt: skip
+_CAPITALS = re.compile(r"\b[A-Z][A-Z&'’.-]*[A-Z](?:\s+(?:[A-Z&][A-Z&'’.-]*|\d+))*\b")
+
+
+def titled(text: str) -> str:
+    """Names that files shout, as people write them; codes and initials stay.
+
+    >>> titled("ORCHARD CLINIC, eligibility"), titled("RIVERBEND EMS STATION 3"), titled("code N706")
+    ('Orchard Clinic, eligibility', 'Riverbend EMS Station 3', 'code N706')
+    """
+    return _CAPITALS.sub(lambda found: " ".join(_titled(word, i) for i, word in enumerate(found[0].split(" "))), text)
+
+
+def _titled(word: str, place: int) -> str:
+    if word in KEPT or not word.isupper() or (len(word) <= 3 and not set(word) & set("AEIOUY")):
+        return word
+    if place and word.lower() in SHORT_WORDS:
+        return word.lower()
+    return "-".join(part[:1] + part[1:].lower() for part in word.split("-"))
+
+
+def anchor(label: str) -> str:
+    """A term's place on the glossary page.
+
+    >>> anchor("Rejected, not resent")
+    'rejected-not-resent'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+
+
+def is_known(value: Any) -> bool:
+    """Whether there is a value at all."""
+    return not _missing(value)
+
+
 def called(practice: str) -> str:
     """A practice's name for a heading; `all` stands for the comparison of several."""
     return "all practices" if practice == "all" else practice
@@ -118,20 +192,51 @@ def in_units(values: Sequence[Any], units: Sequence[str]) -> list[str]:
     return [forms[unit](value) for value, unit in zip(values, units, strict=True)]
 
 
+REASONS = {
+    "documentation": "records requested", "claim_data": "missing information", "coordination_of_benefits": "other insurance is primary",
+    "non_covered": "noncovered service", "credentialing": "provider not enrolled", "eligibility": "eligibility",
+    "denied_open": "open", "open_past_window": "past the usual deadline", "unpaid_no_reason": "unpaid without a reason",
+    "taken_back": "recouped", "resubmitted": "resubmitted, waiting on the payer",
+}  # fmt: skip
+KINDS = {
+    "unnecessary": "avoidable",
+    "necessary": "necessary",
+    "payer": "payer's decision",
+    "unclassified": "not classified",
+}
+
+
 def words(name: Any) -> str:
-    """A code name in plain words: `timely_filing` as timely filing."""
-    return "not named" if _missing(name) else str(name).replace("_", " ")
+    """A code name in the field's words: `timely_filing` as timely filing, `documentation` as records requested."""
+    return "not named" if _missing(name) else REASONS.get(str(name), str(name).replace("_", " "))
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital: a cell, a label or a heading.
+
+    >>> sentence("records requested")
+    'Records requested'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def titled_practice(name: str) -> str:
+    """A practice's name as a heading begins with it: `riverbend` as Riverbend."""
+    return name if any(letter.isupper() for letter in name) else name.replace("_", " ").title()
 
 
 def _missing(value: Any) -> bool:
     return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
-FORMATS = {"usd": lambda v: usd(v, cents=True), "usd0": usd, "share": share, "count": count, "days": days, "points": points, "small": small,
-           "text": lambda v: "" if _missing(v) else str(v), "words": words, "yes": lambda v: "yes" if v else "no",
-           "date": lambda v: "" if _missing(v) else str(v)[:10], "month": lambda v: "" if _missing(v) else str(v)}  # fmt: skip
+FORMATS = {"usd": usd, "usd0": usd, "cents": lambda v: usd(v, cents=True), "cash": about, "share": share, "count": count, "days": days, "points": points, "small": small,
+           "text": lambda v: "" if _missing(v) else str(v), "words": lambda v: sentence(words(v)), "reason": lambda v: sentence(words(v)),
+           "name": lambda v: "" if _missing(v) else titled(str(v)), "said": lambda v: "" if _missing(v) else sentence(titled(str(v))),
+           "root": lambda v: sentence(KINDS.get(str(v), str(v))), "yes": lambda v: "yes" if v else "no",
+           "date": lambda v: "" if _missing(v) else day(v) if _DATE.match(str(v)) else str(v), "month": lambda v: "" if _missing(v) else month_year(str(v)) if _MONTH.fullmatch(str(v)) else str(v)}  # fmt: skip
 _TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-NUMERIC = ("usd", "usd0", "share", "count", "days", "points", "small")
+_DATE, _MONTH = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{4}-\d{2}")
+NUMERIC = ("usd", "usd0", "cents", "cash", "share", "count", "days", "points", "small")
 
 
 def csv_text(frame: pd.DataFrame) -> str:

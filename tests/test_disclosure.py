@@ -258,7 +258,7 @@ def test_the_headline_keeps_its_numbers(denied, others, usual):
     said = denial_overview.rate_sentence(rate)
     assert release.text(said) == said
     now = rate.iloc[-1]
-    tile = (f"Denied at first · {words.share(now['value'])} · {denied} of {denied + others}; interval {words.share(now['lower'])} to "
+    tile = (f"Denied by this payer · {words.share(now['value'])} · {denied} of {denied + others}; interval {words.share(now['lower'])} to "
             f"{words.share(now['upper'])}, others {words.share(usual)}")  # fmt: skip
     assert release.text(tile) == tile
 

@@ -29,7 +29,7 @@ def test_without_names_a_table_shows_all_of_its_columns():
 
 def test_a_page_may_call_a_column_otherwise():
     shown = named("denied_amount lower", denied_amount="USD", lower=Column("from", "points"))
-    assert shown == {"denied_amount": Column("USD", "usd0"), "lower": Column("from", "points")}
+    assert shown == {"denied_amount": Column("USD", "usd0", "billed amount denied"), "lower": Column("from", "points")}
 
 
 def test_a_column_without_a_heading_is_named():

@@ -1,15 +1,28 @@
-"""Pictures of clusters: where they lie to each other, and their months."""
+"""Pictures of groups of denials: where they lie to each other, and their months."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rcm_analysis.charts.common import ACCENT, INK, ORANGE, SOFT, _figure, _nothing, _thin_months
+from rcm_analysis.charts.common import (
+    ACCENT,
+    INK,
+    _figure,
+    _nothing,
+    _thin_months,
+    counts,
+    is_narrow,
+    short,
+    two_widths,
+)
+from rcm_analysis.charts.svg import pointed
+from rcm_analysis.words import count, month_short
 
 MOST_LINES = 6
 
 
+@two_widths
 def cluster_map(table: pd.DataFrame, *, title: str) -> Figure:
     """A disc per cluster, its area by dollars; clusters with like profiles lie near. Columns: cluster_id, x, y, denied_amount."""
     if not len(table):
@@ -24,15 +37,30 @@ def cluster_map(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
+@two_widths
 def months_of_clusters(table: pd.DataFrame, *, title: str) -> Figure:
-    """A line per cluster, the first few. Columns are clusters, the index months as YYYY-MM, values denials."""
+    """A small chart per group, the first few, on one scale. Columns are groups by name, the index months, values denials."""
     if not table.size:
         return _nothing(title)
-    fig, ax = _figure(height=4)
-    styles = zip((ACCENT, ORANGE, "#009e73", "#cc79a7", INK, SOFT), ("-", "--", "-.", ":", "-", "--"), strict=True)
-    for name, (color, dash) in zip(table.columns[:MOST_LINES], styles, strict=False):
-        ax.plot(range(len(table)), table[name], dash, color=color, lw=2, label=name)
-    ax.set(title=title, ylabel="denied lines", xlabel="", ylim=(0, None))
-    _thin_months(ax, table.index.tolist())
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    names = list(table.columns[:MOST_LINES])
+    columns = 1 if is_narrow() else min(3, len(names))
+    rows = -(-len(names) // columns)
+    fig, axes = _figure(height=1.75 * rows, rows=rows, columns=columns, squeeze=False, sharey=True)
+    for ax, name in zip(axes.flat, names, strict=False):
+        ax.plot(range(len(table)), table[name], color=ACCENT, lw=2)
+        ax.set_title(short(name)[:38], color=INK)
+        ax.set_ylim(0, None)
+        counts(ax.yaxis)
+        _thin_months(ax, table.index.tolist())
+        places = sorted({0, len(table) - 1})
+        ax.set_xticks(places, [month_short(table.index[i]) for i in places])
+        pointed(
+            ax,
+            list(range(len(table))),
+            list(table[name]),
+            [month_short(month) for month in table.index],
+            [f"{count(value)} denied lines" for value in table[name]],
+        )
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
     return fig

@@ -1,41 +1,96 @@
 """One function per picture: table in, figure out. Charts only draw; what they show is a column of their table.
 
-Colors are told apart by colour-blind readers and repeat in words or markers; axes carry units and begin at zero.
+Blue is the subject, orange is loss, teal is recovered, gray is context; what color says, words say too. A figure is drawn twice,
+for a desk and for a phone (`two_widths`), because letters that shrink with the picture cannot be read.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, ParamSpec
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MultipleLocator, PercentFormatter
+from matplotlib.ticker import Formatter, MaxNLocator
 
-from rcm_analysis.words import still
+from rcm_analysis.charts.heat import Heat
+from rcm_analysis.charts.svg import pointed
+from rcm_analysis.words import count, month_short, share, still, usd
 
-INK, ACCENT, SOFT, ORANGE, GREEN = "#1b1f24", "#0b5394", "#9aa4ae", "#d55e00", "#009e73"
-ROOT_COLORS = {"unnecessary": ORANGE, "payer": "#cc79a7", "unclassified": "#f0e442", "necessary": SOFT}
-ROOT_HATCHES = {"unnecessary": "", "payer": "..", "unclassified": "xx", "necessary": "//"}
-MOST_CHARACTERS = 42  # of a label
-_DOLLARS = FuncFormatter(lambda value, _: f"${value / 1000:,.0f}k" if abs(value) >= 1000 else f"${value:,.0f}")
+INK, INK_2, NOTE, RULE = "#15191e", "#47525d", "#5f6b76", "#e5e8ec"
+ACCENT, SOFT, ORANGE, GREEN, BAND, PAPER = "#0b5cad", "#a7b0ba", "#d4540f", "#1a8a70", "#dbe7f4", "#ffffff"
+ROOT_COLORS = {"unnecessary": ORANGE, "payer": ACCENT, "unclassified": INK_2, "necessary": SOFT}
+ROOT_NAMES = {
+    "unnecessary": "avoidable",
+    "payer": "payer's decision",
+    "unclassified": "not classified",
+    "necessary": "necessary",
+}
+WIDE, NARROW = 860, 358  # pixels; a letter of 12 is 12 on both
+_WIDTH: ContextVar[int] = ContextVar("width", default=WIDE)
+Given = ParamSpec("Given")
+
+
+def two_widths(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
+    """A picture that can be drawn once more for a phone: `figure.narrow()`."""
+
+    @wraps(draw)
+    def drawn(*args: Given.args, **named: Given.kwargs) -> Figure:
+        fig = draw(*args, **named)
+
+        def narrow() -> Figure:
+            with _drawn_at(NARROW):
+                return draw(*args, **named)
+
+        fig.__dict__["narrow"] = narrow
+        fig.__dict__["heading"] = str(named.get("title", ""))
+        return fig
+
+    return drawn
+
+
+@contextmanager
+def _drawn_at(width: int) -> Iterator[None]:
+    before = _WIDTH.set(width)
+    try:
+        yield
+    finally:
+        _WIDTH.reset(before)
+
+
+def is_narrow() -> bool:
+    """Whether the picture is drawn for a phone."""
+    return _WIDTH.get() == NARROW
 
 
 def _theme() -> None:
     """One look for all; a dollar sign in a payer's name is a dollar sign, not the begin of a formula."""
     import seaborn as sns
 
-    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9,
-                  rc={"axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-                      "axes.titleweight": "bold", "font.family": "DejaVu Sans", "grid.color": "#e6e9ec",
-                      "text.parse_math": False})  # fmt: skip
+    sns.set_theme(context="paper", style="white", rc={
+        "font.family": "sans-serif", "font.sans-serif": ["Arial", "Liberation Sans", "Helvetica Neue", "DejaVu Sans"], "font.size": 12,
+        "axes.labelsize": 12, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 12, "axes.spines.top": False,
+        "axes.spines.right": False, "axes.spines.left": False, "axes.edgecolor": NOTE, "axes.grid": True, "axes.grid.axis": "y",
+        "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 1, "xtick.major.size": 0, "ytick.major.size": 0, "xtick.color": NOTE,
+        "ytick.color": NOTE, "axes.labelcolor": NOTE, "text.color": INK_2, "lines.solid_capstyle": "round", "legend.frameon": False,
+        "text.parse_math": False, "figure.dpi": 72, "savefig.dpi": 72, "axes.titlelocation": "left", "axes.titlesize": 12})  # fmt: skip
 
 
-def _figure(width: float = 9.5, height: float = 3.6) -> tuple[Figure, Any]:
+def _figure(
+    width: float = 0, height: float = 3.6, *, rows: int = 1, columns: int = 1, **more: Any
+) -> tuple[Figure, Any]:
+    """A figure as wide as the page or the phone, `height` in inches of 72 pixels."""
     import matplotlib.pyplot as plt
 
     _theme()
-    return plt.subplots(figsize=(width, height))
+    across = min(width * 72, _WIDTH.get()) if width else _WIDTH.get()
+    return plt.subplots(rows, columns, figsize=(across / 72, height), layout="constrained", **more)
 
 
 def short(name: object) -> str:
@@ -45,190 +100,352 @@ def short(name: object) -> str:
     'TRI COUNTY COMPENSATION FUND OF THE NORTH…'
     """
     text = still(str(name))
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+    most = 22 if is_narrow() else MOST_CHARACTERS
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+MOST_CHARACTERS = 42  # of a label
+
+
+class _Percent(Formatter):
+    """Shares as percent, with the decimals that the step between ticks needs and no more."""
+
+    places: Sequence[float] = ()
+
+    def set_locs(self, locs: Sequence[float]) -> None:
+        self.places = [float(place) for place in locs]
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        places = sorted(self.places) if len(self.places) > 1 else [0.0, 1.0]
+        step = (places[1] - places[0]) * 100
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+        return f"{value * 100:.{decimals}f}%".replace("-", "−")
+
+
+class _Dollars(Formatter):
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        if abs(value) >= 1e6:
+            return f"${value / 1e6:,.1f}m".replace(".0m", "m")
+        return f"${value / 1000:,.1f}k".replace(".0k", "k") if abs(value) >= 1000 else usd(value)
+
+
+class _Counts(Formatter):
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def _ticks(axis: Axis, form: Formatter, *, most: int = 5, whole: bool = False) -> None:
+    """Round ticks: steps of 1, 2 or 5 times a power of ten."""
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=whole))
+    axis.set_major_formatter(form)
+
+
+def percent(axis: Axis) -> None:
+    """An axis of shares."""
+    _ticks(axis, _Percent(), most=4 if is_narrow() and axis.axis_name == "x" else 5)
+
+
+def dollars(axis: Axis) -> None:
+    """An axis of dollars."""
+    _ticks(axis, _Dollars(), most=3 if is_narrow() and axis.axis_name == "x" else 5)
+
+
+def counts(axis: Axis) -> None:
+    """An axis of cases."""
+    _ticks(axis, _Counts(), most=3 if is_narrow() and axis.axis_name == "x" else 5, whole=True)
+
+
+def unit(ax: Axes, text: str) -> None:
+    """What the vertical axis counts, above its top, in a line that reads as all others do."""
+    ax.set_title(text, color=NOTE, loc="left", pad=8)
+    ax.set_ylabel("")
+
+
+def end_label(ax: Axes, x: float, y: float, text: str, *, color: str = ACCENT) -> None:
+    """The last value, written at the line's end."""
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(0, 9),
+        textcoords="offset points",
+        ha="right",
+        color=color,
+        weight="bold",
+        annotation_clip=False,
+    )
+
+
+def event(ax: Axes, x: float, month: str, text: str) -> None:
+    """What happened in a month: a thin line, the month in bold, a few words under it."""
+    ax.axvline(x, color="#c6ccd3", lw=1, zorder=1)
+    top = ax.get_ylim()[1]
+    right = x > ax.get_xlim()[1] * 0.7
+    side, shift = ("right", -5) if right else ("left", 5)
+    ax.annotate(
+        month, (x, top), xytext=(shift, -4), textcoords="offset points", ha=side, va="top", color=INK, weight="bold"
+    )
+    ax.annotate(text, (x, top), xytext=(shift, -19), textcoords="offset points", ha=side, va="top", color=INK_2)
 
 
 def _nothing(title: str) -> Figure:
     """A figure that says that there is nothing to show; a page without data is still a page."""
-    fig, ax = _figure(height=1.2)
+    fig, ax = _figure(height=0.6)
     ax.set_axis_off()
-    ax.set_title(title)
-    ax.text(0, 0.4, "Nothing in these months.", transform=ax.transAxes, color=INK)
+    ax.text(0, 0.4, "No denials in this period.", transform=ax.transAxes, color=INK)
     return fig
 
 
-def _thin_months(ax: Axes, months: list[str]) -> None:
-    step = max(1, len(months) // 12)
+def _thin_months(ax: Axes, months: Sequence[str]) -> None:
+    """Months as Oct ’26, every third of them, on a phone every sixth, the newest always."""
+    step = 6 if is_narrow() else 3
+    if len(months) <= 8 and not is_narrow():
+        step = 1
     places = list(range(len(months)))[::-1][::step][::-1]
-    ax.set_xticks(places, [months[i] for i in places], rotation=45, ha="right")
+    ax.set_xticks(places, [month_short(months[i]) for i in places])
+    ax.set_xlabel("")
     ax.grid(axis="x", visible=False)
+    if len(months) > 1:
+        ax.set_xlim(-0.4, len(months) - 0.6)
 
 
-def rate_by_month(table: pd.DataFrame, *, title: str) -> Figure:
-    """Rate with its interval by month; months that are not complete are hollow.
+@two_widths
+def rate_by_month(
+    table: pd.DataFrame, *, title: str, target: float | None = None, events: Sequence[tuple[str, str]] = ()
+) -> Figure:
+    """Rate with its 95% range by month; months that are not complete are hollow. `events` are (month, few words).
 
     Columns: month, value, lower, upper, denominator, complete.
     """
     if table["value"].isna().all():
         return _nothing(title)
-    fig, ax = _figure()
+    fig, ax = _figure(height=3.4)
     x = range(len(table))
-    ax.fill_between(x, table["lower"].to_numpy(float), table["upper"].to_numpy(float), color=ACCENT, alpha=0.15, lw=0)
-    ax.plot(x, table["value"], color=ACCENT, lw=2)
+    ax.fill_between(x, table["lower"].to_numpy(float), table["upper"].to_numpy(float), color=BAND, lw=0)
+    ax.plot(x, table["value"], color=ACCENT, lw=2.25)
     whole = table["complete"].to_numpy(bool)
-    ax.scatter([i for i in x if whole[i]], table["value"][whole], color=ACCENT, s=26, zorder=3)
-    ax.scatter(
-        [i for i in x if not whole[i]], table["value"][~whole], facecolor="white", edgecolor=ACCENT, s=30, zorder=3
-    )
+    hollow = [i for i in x if not whole[i]]
+    ax.scatter(hollow, table["value"].to_numpy(float)[hollow], facecolor=PAPER, edgecolor=ACCENT, s=30, lw=2, zorder=3)
     last = table.iloc[-1]
-    ax.annotate(f"{last['value']:.1%}", (len(table) - 1, last["value"]), xytext=(7, 0), textcoords="offset points", va="center",
-                color=ACCENT, weight="bold")  # fmt: skip
-    ax.set(
-        title=title,
-        ylim=(0, max(float(table["upper"].max()) * 1.15, 0.02)),
-        xlabel="",
-        ylabel="share of claims decided",
-    )
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_ylim(0, max(float(table["upper"].max()) * 1.12, 0.02))
+    percent(ax.yaxis)
     _thin_months(ax, table["month"].tolist())
+    unit(ax, "share of adjudicated claims")
+    if pd.notna(last["value"]):
+        end_label(ax, len(table) - 1, last["value"], share(last["value"]))
+        ax.scatter([len(table) - 1], [last["value"]], color=ACCENT, s=26, zorder=4)
+    if target is not None:
+        ax.axhline(target, color=NOTE, lw=1, ls=(0, (3, 3)))
+        ax.annotate(
+            f"Target {target:.0%}",
+            (len(table) - 1, target),
+            xytext=(0, -4),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=NOTE,
+        )
+    names = table["month"].tolist()
+    for month, text in [pair for pair in events if pair[0] in names][:3]:
+        event(ax, names.index(month), month_short(month), text)
+    _point_rates(ax, x, table, table["month"].map(month_short))
     return fig
 
 
-def bars(table: pd.DataFrame, *, label: str, value: str, title: str, unit: str, text: str | None = None) -> Figure:
+def _point_rates(ax: Axes, x: Sequence[int], table: pd.DataFrame, labels: Sequence[str]) -> None:
+    values = table["value"] if "value" in table else table["rate"]
+    said = [share(v) for v in values]
+    if {"numerator", "denominator"} <= set(table):
+        said = [
+            f"{s}, {count(n)} of {count(d)} claims"
+            for s, n, d in zip(said, table["numerator"], table["denominator"], strict=True)
+        ]
+    pointed(ax, list(x), list(values), list(labels), said)
+
+
+@two_widths
+def bars(
+    table: pd.DataFrame, *, label: str, value: str, title: str, unit: str, text: str | None = None, color: str = ACCENT
+) -> Figure:
     """Horizontal bars, largest on top, each with its value in words at its end. `text` names a column of labels."""
     if not len(table):
         return _nothing(title)
-    fig, ax = _figure(height=max(1.8, 0.36 * len(table) + 1))
+    fig, ax = _figure(height=0.38 * len(table) + 0.6)
     shown = table.iloc[::-1]
-    ax.barh(range(len(shown)), shown[value].astype(float), color=ACCENT, height=0.66)
+    ax.barh(range(len(shown)), shown[value].astype(float), color=color, height=0.5)
     ax.set_yticks(range(len(shown)), shown[label].map(short))
-    ends = shown[text] if text else shown[value].map("{:,.0f}".format)
+    ax.tick_params(axis="y", labelcolor=INK)
+    ends = list(shown[text] if text else shown[value].map("{:,.0f}".format))
     for i, (end, words) in enumerate(zip(shown[value].astype(float), ends, strict=True)):
-        ax.text(end, i, f"  {words}", va="center", fontsize=9, color=INK)
-    ax.set(title=title, xlabel=unit, ylabel="", xlim=(0, max(float(shown[value].max()) * 1.25, 1e-9)))
-    ax.xaxis.set_major_formatter(_DOLLARS if unit.startswith("USD") else FuncFormatter(lambda v, _: f"{v:,.0f}"))
+        ax.text(end, i, f"  {words}", va="center", color=INK)
+    ax.set_xlim(0, max(float(shown[value].max()) * (1.45 if is_narrow() else 1.2), 1e-9))
+    dollars(ax.xaxis) if unit.startswith(("USD", "dollars", "expected cash", "usual payment")) else counts(ax.xaxis)
+    ax.set_xlabel(unit)
     ax.grid(axis="y", visible=False)
+    pointed(
+        ax,
+        list(shown[value].astype(float)),
+        list(range(len(shown))),
+        [still(str(name)) for name in shown[label]],
+        [str(end) for end in ends],
+    )
     return fig
 
 
+@two_widths
 def rates_with_intervals(table: pd.DataFrame, *, label: str, title: str) -> Figure:
-    """A dot per segment with its interval, largest on top. Columns: label, rate, lower, upper, decided."""
+    """A dot per segment with its 95% range, largest on top. Columns: label, rate, lower, upper, decided."""
     if not len(table):
         return _nothing(title)
-    fig, ax = _figure(height=max(1.8, 0.36 * len(table) + 1))
+    fig, ax = _figure(height=0.38 * len(table) + 0.6)
     shown = table.iloc[::-1].reset_index(drop=True)
-    ax.hlines(shown.index, shown["lower"], shown["upper"], color=ACCENT, lw=2, alpha=0.5)
+    ax.hlines(shown.index, shown["lower"], shown["upper"], color=BAND, lw=7)
     ax.scatter(shown["rate"], shown.index, color=ACCENT, s=34, zorder=3)
     for i, row in shown.iterrows():
-        ax.text(row["upper"], i, f"  {row['rate']:.1%} of {row['decided']:,.0f}", va="center", fontsize=9, color=INK)
+        more = "" if is_narrow() else f" of {row['decided']:,.0f} claims"
+        ax.text(row["upper"], i, f"  {row['rate']:.1%}{more}", va="center", color=INK)
     ax.set_yticks(shown.index, shown[label].map(short))
-    ax.set(
-        title=title, xlabel="share of claims decided", ylabel="", xlim=(0, max(float(shown["upper"].max()) * 1.3, 0.02))
-    )
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.tick_params(axis="y", labelcolor=INK)
+    ax.set_xlim(0, max(float(shown["upper"].max()) * 1.35, 0.02))
+    ax.set_ylim(-0.6, len(shown) - 0.4)
+    percent(ax.xaxis)
+    ax.set_xlabel("share of adjudicated claims")
     ax.grid(axis="y", visible=False)
+    pointed(ax, list(shown["rate"]), list(shown.index), [still(str(name)) for name in shown[label]],
+            [f"{share(r)} of {count(n)} claims, {share(a)} to {share(b)}" for r, n, a, b in
+             zip(shown["rate"], shown["decided"], shown["lower"], shown["upper"], strict=True)])  # fmt: skip
     return fig
 
 
-def heat_map(table: pd.DataFrame, *, title: str, unit: str, number_format: str = ",.0f") -> Figure:
+def heat_map(table: pd.DataFrame, *, title: str, unit: str) -> Heat:
     """A matrix with its numbers written in; rows and columns as in the table's index and columns."""
-    if not table.size:
-        return _nothing(title)
-    import seaborn as sns
-
-    fig, ax = _figure(height=max(2.2, 0.42 * len(table) + 1.4))
-    annotate = table.size <= 200
-    sns.heatmap(table.astype(float).rename(index=short), ax=ax, cmap="cividis_r", annot=annotate, fmt=number_format, linewidths=0.5, linecolor="white",
-                annot_kws={"fontsize": 8}, cbar_kws={"label": unit}, vmin=0)  # fmt: skip
-    ax.set(title=title, xlabel="", ylabel="")
-    step = max(1, len(table.columns) // 12)
-    places = range(len(table.columns))[::-1][::step]
-    ax.set_xticks([i + 0.5 for i in places], [short(table.columns[i]) for i in places], rotation=40, ha="right")
-    return fig
+    return Heat(table, title, unit)
 
 
+@two_widths
 def waterfall(table: pd.DataFrame, *, total: float, title: str) -> Figure:
     """From everything denied down through the outcomes. Columns: outcome, amount."""
     if total <= 0:
         return _nothing(title)
-    fig, ax = _figure()
-    names = ["denied at first", *table["outcome"]]
-    colors = [INK, GREEN, SOFT, "#e69f00", ORANGE]
+    fig, ax = _figure(height=3.4)
+    names = ["initially denied", *table["outcome"]]
+    colors = [INK_2, GREEN, SOFT, ACCENT, ORANGE]
     bottoms, left = [0.0], total
     for amount in table["amount"]:
         left -= amount
         bottoms.append(left)
     heights = [total, *table["amount"]]
-    bars_ = ax.bar(names, heights, bottom=bottoms, color=colors[: len(names)], width=0.62)
+    bars_ = ax.bar(range(len(names)), heights, bottom=bottoms, color=colors[: len(names)], width=0.62)
     for bar, height, bottom in zip(bars_, heights, bottoms, strict=True):
         ax.text(
-            bar.get_x() + bar.get_width() / 2, bottom + height, f"${height:,.0f}", ha="center", va="bottom", fontsize=9
+            bar.get_x() + bar.get_width() / 2, bottom + height, f"${height:,.0f}", ha="center", va="bottom", color=INK
         )
-    ax.set(title=title, ylabel="USD, charges of denied lines", ylim=(0, total * 1.12 or 1))
-    ax.yaxis.set_major_formatter(_DOLLARS)
-    ax.grid(axis="x", visible=False)
+    ax.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names] if is_narrow() else names)
+    ax.set_ylim(0, total * 1.12 or 1)
+    unit(ax, "billed amount of denied lines")
+    dollars(ax.yaxis)
+    pointed(
+        ax,
+        list(range(len(names))),
+        [b + h for b, h in zip(bottoms, heights, strict=True)],
+        names,
+        [usd(h) for h in heights],
+    )
     return fig
 
 
+@two_widths
 def stacked_by_month(table: pd.DataFrame, *, title: str) -> Figure:
-    """Dollars by month in stacks of root. Columns: month, root, amount."""
+    """Dollars by month in stacks of root, the avoidable at the bottom. Columns: month, root, amount."""
     if not len(table):
         return _nothing(title)
-    fig, ax = _figure()
+    fig, ax = _figure(height=3.4)
     wide = table.pivot_table(index="month", columns="root", values="amount", aggfunc="sum", fill_value=0).sort_index()
     base = pd.Series(0.0, wide.index)
-    for root in [name for name in ROOT_COLORS if name in wide]:
-        ax.bar(range(len(wide)), wide[root], bottom=base, color=ROOT_COLORS[root], hatch=ROOT_HATCHES[root], edgecolor="white",
-               label=root, width=0.8)  # fmt: skip
+    there = [name for name in ROOT_COLORS if name in wide]
+    for root in there:
+        ax.bar(range(len(wide)), wide[root], bottom=base, color=ROOT_COLORS[root], width=0.72, label=ROOT_NAMES[root])
         base = base + wide[root]
-    ax.set(title=title, ylabel="USD written off", xlabel="")
-    ax.yaxis.set_major_formatter(_DOLLARS)
+    unit(ax, "written off in the month")
+    dollars(ax.yaxis)
     _thin_months(ax, wide.index.tolist())
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.1),
+        ncols=2 if is_narrow() else 4,
+        borderpad=0,
+        handlelength=1,
+        handleheight=0.8,
+        columnspacing=1.4,
+    )
+    said = [", ".join(f"{usd(row[root])} {ROOT_NAMES[root]}" for root in there) for _, row in wide.iterrows()]
+    pointed(ax, list(range(len(wide))), list(base), [month_short(month) for month in wide.index], said)
     return fig
 
 
+@two_widths
+def months_of(table: pd.DataFrame, *, title: str, unit_: str = "usual payment") -> Figure:
+    """A bar per month, the last value written. Columns: month, amount."""
+    if not len(table) or not table["amount"].sum():
+        return _nothing(title)
+    fig, ax = _figure(height=2.2)
+    ax.bar(range(len(table)), table["amount"].astype(float), color=ORANGE, width=0.66)
+    dollars(ax.yaxis)
+    ax.set_ylim(0, float(table["amount"].max()) * 1.15)
+    unit(ax, unit_)
+    _thin_months(ax, table["month"].tolist())
+    pointed(
+        ax,
+        list(range(len(table))),
+        list(table["amount"]),
+        [month_short(month) for month in table["month"]],
+        [usd(value) for value in table["amount"]],
+    )
+    return fig
+
+
+@two_widths
 def hold_curve(table: pd.DataFrame, *, title: str) -> Figure:
-    """Denied dollars that holds would have met over holds a day, a step for each rule; `table` from `prevention.simulate`."""
+    """Denied dollars that checks would have caught over held claims a day, a step for each check; from `prevention.simulate`."""
     if not len(table):
         return _nothing(title)
     fig, ax = _figure()
-    ax.plot(table["holds_per_day"], table["avoided_usd"], drawstyle="steps-post", marker="o", color=ACCENT)
-    for row in table.itertuples():
+    ax.plot(table["holds_per_day"], table["avoided_usd"], drawstyle="steps-post", marker="o", ms=4, color=ACCENT)
+    for row in table.iloc[:: 3 if is_narrow() else 1].itertuples():
         ax.annotate(
-            f"{row.precision:.0%}",
-            (row.holds_per_day, row.avoided_usd),
-            textcoords="offset points",
-            xytext=(4, -12),
-            fontsize=8,
+            f"{row.precision:.0%}", (row.holds_per_day, row.avoided_usd), textcoords="offset points", xytext=(4, -14)
         )
-    ax.set(
-        title=title,
-        xlabel="claims held a day (at each point: share of the held that were denied)",
-        ylabel="USD denied",
-        ylim=(0, None),
-    )
+    ax.set_ylim(0, max(float(table["avoided_usd"].max()) * 1.1, 1))
     ax.set_xlim(0, float(table["holds_per_day"].max()) * 1.1 + 0.01)
-    ax.yaxis.set_major_formatter(_DOLLARS)
+    ax.set_xlabel(
+        "claims held a day"
+        if is_narrow()
+        else "claims held a day; at each point, the share of held claims that were denied"
+    )
+    unit(ax, "billed amount of denials caught")
+    dollars(ax.yaxis)
+    _ticks(ax.xaxis, _Counts())
+    pointed(ax, list(table["holds_per_day"]), list(table["avoided_usd"]), [f"{held:.1f} claims held a day" for held in table["holds_per_day"]],
+            [f"{usd(caught)} caught, {share(right)} of held claims denied" for caught, right in zip(table["avoided_usd"], table["precision"], strict=True)])  # fmt: skip
     return fig
 
 
+@two_widths
 def hold_orders(table: pd.DataFrame, *, title: str) -> Figure:
-    """Share of denied dollars that holds would have met over the share of claims held, a line for each way to choose.
+    """Share of denied dollars that held claims would have caught over the share held, a line for each way to choose.
 
     Columns: order, share_held, share_of_usd; `table` from `holds.curve`, its first order stands out.
     """
     if not len(table):
         return _nothing(title)
-    fig, ax = _figure(width=8, height=4.2)
-    styles = ((ACCENT, 2.4, "-"), (ORANGE, 1.8, "-"), (INK, 1.8, "--"), (SOFT, 1.8, ":"))
+    fig, ax = _figure(height=4)
+    styles = ((ACCENT, 2.25, "-"), (ORANGE, 1.4, "-"), (INK_2, 1.4, "--"), (SOFT, 1.4, ":"))
     for (name, part), (color, width, style) in zip(table.groupby("order", sort=False), styles, strict=False):
         ax.plot(part["share_held"], part["share_of_usd"], color=color, lw=width, ls=style, label=name)
-    ax.set(
-        title=title, xlabel="share of claims held", ylabel="share of denied dollars met", xlim=(0, None), ylim=(0, 1)
-    )
-    ax.xaxis.set_major_locator(MultipleLocator(0.05))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.legend(frameon=False, title="holds chosen by", loc="upper left")
+    ax.set_xlim(0, None)
+    ax.set_ylim(0, 1)
+    ax.set_xlabel("share of claims held")
+    unit(ax, "share of denied dollars caught")
+    percent(ax.xaxis)
+    percent(ax.yaxis)
+    ax.legend(title="held claims chosen by", loc="upper left")
     return fig

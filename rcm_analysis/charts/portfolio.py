@@ -5,14 +5,29 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from rcm_analysis.charts.common import _DOLLARS, ACCENT, GREEN, INK, ORANGE, SOFT, _figure, _nothing
+from rcm_analysis.charts.common import (
+    ACCENT,
+    GREEN,
+    INK,
+    ORANGE,
+    PAPER,
+    SOFT,
+    _figure,
+    _nothing,
+    dollars,
+    is_narrow,
+    percent,
+    two_widths,
+)
+from rcm_analysis.charts.svg import pointed
+from rcm_analysis.words import month_short, share, usd
 
 VERDICT_COLORS = {"above": ORANGE, "below": GREEN}
 MOST = 24  # practices drawn; more would not be told apart
 
 
+@two_widths
 def money_and_rates(table: pd.DataFrame, *, title: str) -> Figure:
     """A row per practice: dollars lost and open on the left, the denial rate as it is and at equal mix on the right.
 
@@ -21,18 +36,14 @@ def money_and_rates(table: pd.DataFrame, *, title: str) -> Figure:
     shown = table.head(MOST).iloc[::-1].reset_index(drop=True)
     if not len(shown):
         return _nothing(title)
-    import matplotlib.pyplot as plt
-
-    _figure(height=1)
-    plt.close()
-    fig, (left, right) = plt.subplots(
-        1, 2, figsize=(9.5, max(2.0, 0.34 * len(shown) + 1.3)), sharey=True, width_ratios=(1, 1)
+    rows, columns = (2, 1) if is_narrow() else (1, 2)
+    fig, (left, right) = _figure(
+        height=rows * max(2.0, 0.36 * len(shown) + 1.3), rows=rows, columns=columns, sharey=True
     )
     _money(left, shown)
     _rates(right, shown)
     left.set_yticks(shown.index, shown["practice"])
-    fig.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=11)
-    fig.tight_layout()
+    left.set_ylim(-0.6, len(shown) - 0.4)
     return fig
 
 
@@ -44,43 +55,47 @@ def _money(ax: Axes, shown: pd.DataFrame) -> None:
         open_,
         left=lost,
         color=ACCENT,
-        hatch="//",
-        edgecolor="white",
         height=0.66,
-        label="still open",
+        label="open",
     )
     for i, money in enumerate(shown["money"]):
-        ax.text(money, i, f"  ${money:,.0f}", va="center", fontsize=8.5, color=INK)
+        ax.text(money, i, f"  ${money:,.0f}", va="center", color=INK)
     ax.set(xlabel="USD", xlim=(0, max(float(shown["money"].max()) * 1.3, 1)))
-    ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.xaxis.set_major_formatter(_DOLLARS)
+    dollars(ax.xaxis)
+    pointed(ax, list(shown["money"]), list(shown.index), list(shown["practice"]),
+            [f"{usd(a)} lost, {usd(b)} open" for a, b in zip(shown["lost"], open_, strict=True)])  # fmt: skip
     ax.grid(axis="y", visible=False)
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=8, borderpad=0, handlelength=1.2
-    )
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderpad=0, handlelength=1.2)
 
 
 def _rates(ax: Axes, shown: pd.DataFrame) -> None:
     colors = shown["verdict"].map(VERDICT_COLORS).fillna(INK)
     ax.hlines(shown.index, shown["lower"], shown["upper"], color=colors, lw=2, alpha=0.55)
-    ax.scatter(shown["adjusted"], shown.index, color=colors, s=36, zorder=3, label="at equal mix, with 95% interval")
-    ax.scatter(shown["rate"], shown.index, facecolor="white", edgecolor=SOFT, s=28, zorder=2, label="as it is")
+    ax.scatter(shown["adjusted"], shown.index, color=colors, s=36, zorder=3, label="at equal mix, with 95% range")
+    ax.scatter(shown["rate"], shown.index, facecolor=PAPER, edgecolor=SOFT, s=28, zorder=2, label="as it is")
     most = float(shown[["upper", "rate"]].max().max())
     for i, row in shown.iterrows():
         word = f"  {row['verdict']}" if row["verdict"] in VERDICT_COLORS else ""
         if pd.notna(row["adjusted"]):
-            ax.text(row["upper"], i, f"  {row['adjusted']:.1%}{word}", va="center", fontsize=8.5, color=colors[i])
-    ax.set(
-        xlabel="initial denial rate, share of claims decided", xlim=(0, max(most * 1.35, 0.02) if most == most else 1)
+            ax.text(row["upper"], i, f"  {row['adjusted']:.1%}{word}", va="center", color=colors[i])
+    ax.set(xlabel="initial denial rate", xlim=(0, max(most * 1.35, 0.02) if most == most else 1))
+    percent(ax.xaxis)
+    ax.tick_params(labelleft=is_narrow())
+    pointed(
+        ax,
+        list(shown["rate"]),
+        list(shown.index),
+        list(shown["practice"]),
+        [
+            f"{share(a)} as it is, {share(b)} at equal mix"
+            for a, b in zip(shown["rate"], shown["adjusted"], strict=True)
+        ],
     )
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.tick_params(labelleft=False)
     ax.grid(axis="y", visible=False)
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=8, borderpad=0, handletextpad=0.2
-    )
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderpad=0, handletextpad=0.2)
 
 
+@two_widths
 def small_multiples(table: pd.DataFrame, *, title: str) -> Figure:
     """A small chart per practice in the table's order: its rate by month over the others' in grey, one scale for all.
 
@@ -89,13 +104,9 @@ def small_multiples(table: pd.DataFrame, *, title: str) -> Figure:
     names = list(dict.fromkeys(table["practice"]))[:MOST]
     if not names:
         return _nothing(title)
-    import matplotlib.pyplot as plt
-
-    _figure(height=1)
-    plt.close()
-    columns = min(4, len(names))
+    columns = min(2 if is_narrow() else 4, len(names))
     rows = -(-len(names) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(9.5, 1.45 * rows + 0.7), squeeze=False, sharex=True, sharey=True)
+    fig, axes = _figure(height=1.5 * rows + 0.5, rows=rows, columns=columns, squeeze=False, sharex=True, sharey=True)
     months = sorted(table["month"].unique())
     for ax, name in zip(axes.flat, names, strict=False):
         _trend(ax, table[table["practice"] == name].set_index("month").reindex(months), name, months)
@@ -104,8 +115,6 @@ def small_multiples(table: pd.DataFrame, *, title: str) -> Figure:
     # months of few claims leap; they must not flatten the others
     usual = table.loc[table["decided"] >= table["decided"].median() / 2, "rate"].max()
     axes[0][0].set_ylim(0, max(float(usual) * 1.1, 0.02))
-    fig.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=11)
-    fig.tight_layout()
     return fig
 
 
@@ -124,14 +133,19 @@ def _trend(ax: Axes, part: pd.DataFrame, name: str, months: list[str]) -> None:
             transform=ax.transAxes,
             ha="right",
             va="center",
-            fontsize=8.5,
             color=ACCENT,
             weight="bold",
         )
-    ax.set_title(name, fontsize=9, weight="normal", color=INK, pad=3)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set_xticks([0, len(months) - 1], [months[0], months[-1]])
+    ax.set_title(name, color=INK, pad=3)
+    percent(ax.yaxis)
+    pointed(
+        ax,
+        list(x),
+        list(part["rate"]),
+        [month_short(month) for month in months],
+        [share(value) for value in part["rate"]],
+    )
+    ax.set_xticks([0, len(months) - 1], [month_short(months[0]), month_short(months[-1])])
     for tick, side in zip(ax.get_xticklabels(), ("left", "right"), strict=False):
         tick.set_ha(side if len(months) > 1 else "center")  # type: ignore[attr-defined]
-    ax.tick_params(labelsize=7)
     ax.grid(axis="x", visible=False)

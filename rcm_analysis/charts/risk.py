@@ -1,29 +1,53 @@
-"""Pictures of a model's honesty and use: calibration, dollars at capacity, decision curve. Charts only draw."""
+"""Pictures of a score's accuracy and use: predicted and observed, dollars at capacity, decision curve. Charts only draw."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from rcm_analysis.charts.common import ACCENT, INK, ORANGE, SOFT, _figure, _nothing, bars
+from rcm_analysis.charts.common import (
+    ACCENT,
+    BAND,
+    INK_2,
+    ORANGE,
+    SOFT,
+    _figure,
+    _nothing,
+    bars,
+    percent,
+    two_widths,
+    unit,
+)
+from rcm_analysis.charts.svg import pointed
+from rcm_analysis.words import share
 
 
+@two_widths
 def calibration(table: pd.DataFrame, *, title: str) -> Figure:
-    """Observed rate with interval against the chance told; on the diagonal, chances come true.
+    """Observed rate with its range over the predicted likelihood; on the diagonal, predictions come true.
 
     Columns: chance, observed, lower, upper, cases.
     """
     if not len(table):
         return _nothing(title)
-    fig, ax = _figure(width=6.5, height=4.6)
-    ax.plot([0, 1], [0, 1], color=SOFT, ls="--", lw=1.2, label="chances that come true")
-    ax.vlines(table["chance"], table["lower"], table["upper"], color=ACCENT, lw=2, alpha=0.5)
-    ax.plot(table["chance"], table["observed"], "o-", color=ACCENT, label="observed, with 95% interval")
-    ax.set(title=title, xlabel="chance told", ylabel="share written off", xlim=(0, 1), ylim=(0, 1))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.legend(loc="upper left", frameon=False)
+    fig, ax = _figure(width=6.6, height=4.4)
+    ax.plot([0, 1], [0, 1], color=SOFT, ls="--", lw=1.4, label="predictions that come true")
+    ax.vlines(table["chance"], table["lower"], table["upper"], color=BAND, lw=7)
+    ax.plot(table["chance"], table["observed"], "o-", color=ACCENT, lw=2.25, ms=5, label="observed, with 95% range")
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.set_xlabel("predicted likelihood")
+    unit(ax, "share written off")
+    percent(ax.xaxis)
+    percent(ax.yaxis)
+    ax.legend(loc="upper left")
+    pointed(
+        ax,
+        list(table["chance"]),
+        list(table["observed"]),
+        [f"predicted {share(v)}" for v in table["chance"]],
+        [f"observed {share(v)}" for v in table["observed"]],
+    )
     return fig
 
 
@@ -40,16 +64,18 @@ def captured(table: pd.DataFrame, *, title: str) -> Figure:
     )
 
 
+@two_widths
 def decision_curve(table: pd.DataFrame, *, title: str) -> Figure:
     """Net benefit per case over the threshold at which working pays. Columns: threshold, model, work_all, work_none."""
     if not len(table):
         return _nothing(title)
-    fig, ax = _figure(width=8, height=3.6)
-    ax.plot(table["threshold"], table["model"], color=ACCENT, lw=2.2, label="work those above the threshold")
-    ax.plot(table["threshold"], table["work_all"], color=ORANGE, ls="--", label="work all")
-    ax.axhline(0, color=INK, lw=1, ls=":", label="work none")
-    ax.set(title=title, xlabel="chance of a write-off at which an hour pays", ylabel="net benefit per case",
-           ylim=(-0.1, max(float(table["model"].max()) * 1.2, 0.05)))  # fmt: skip
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.legend(frameon=False)
+    fig, ax = _figure(height=3.4)
+    ax.plot(table["threshold"], table["model"], color=ACCENT, lw=2.25, label="work those above the threshold")
+    ax.plot(table["threshold"], table["work_all"], color=ORANGE, lw=1.4, ls="--", label="work all")
+    ax.axhline(0, color=INK_2, lw=1, ls=":", label="work none")
+    ax.set_ylim(-0.1, max(float(table["model"].max()) * 1.2, 0.05))
+    ax.set_xlabel("likelihood of a write-off at which an hour pays")
+    unit(ax, "net benefit per case")
+    percent(ax.xaxis)
+    ax.legend()
     return fig

@@ -8,7 +8,6 @@ can collect findings for the index and tables for `tables/*.csv` from the execut
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rcm_analysis import settings
+from rcm_analysis.charts import svg
+from rcm_analysis.charts.heat import Heat
 from rcm_analysis.pages import release
 from rcm_analysis.pages.columns import Column, named
 from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still, words
@@ -36,12 +37,12 @@ KINDS = ("answer", "change", "caution", "action")
 
 
 RELATIVE = re.compile(r"(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
-WIDE_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
+MANY_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
 # JupyterLab aligns every cell to the right and gives buttons a frame
 LIVE_STYLE = (".jp-RenderedHTMLCommon .table :is(th, td, caption) { text-align: left; vertical-align: top; } "
               ".jp-RenderedHTMLCommon .table .n { text-align: right; } .table :is(.n, .d) { white-space: nowrap; } "
               ".jp-RenderedHTMLCommon .table th[scope=row] { font-weight: 400; } .table caption { font-weight: 600; } "
-              ".table thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }")  # fmt: skip
+              ".table thead [role=button] { cursor: pointer; }")  # fmt: skip
 
 
 class Block:
@@ -61,6 +62,9 @@ def deidentified(block: Block) -> Block:
     >>> deidentified(Finding("8 of 1,211 claims were denied until 2026-10-31.")).sentence
     'fewer than 11 of 1,211 claims were denied until 2026-10.'
     """
+    own = getattr(block, "released", None)
+    if own is not None:
+        return own()
     if isinstance(block, Finding):
         return replace(block, sentence=release.text(block.sentence))
     if isinstance(block, Numbers):
@@ -179,7 +183,7 @@ def tiles(figures: Sequence[Sequence[str]]) -> str:
     """Key figures as HTML."""
     cells = "".join(
         f'<div class="tile"><dt>{escape(label)}</dt><dd><strong>{escape(value)}</strong>'
-        f"<span>{escape(note)}</span></dd></div>"
+        f"<small>{escape(note)}</small></dd></div>"
         for label, value, note in figures
     )
     return f'<dl class="tiles">{cells}</dl>'
@@ -224,18 +228,25 @@ class Table(Block):
                              "csv": csv_text(self.frame[list(self.columns)])}}  # fmt: skip
 
     def html(self) -> str:
+        title = escape(_cut(self.title))
+        if not len(self.frame):  # headings over nothing tell nothing
+            return f'<p class="none"><b>{title}</b> {escape(self.empty)}</p>'
         heads = "".join(_head(column) for column in self.columns.values())
         shown = self.frame.head(self.rows)
-        body = self._rows(shown) or f'<tr><td colspan="{len(self.columns)}">{escape(self.empty)}</td></tr>'
         hidden = self._rows(self.frame.iloc[self.rows : MAX_ROWS_ON_PAGE])
         more = f"<tbody hidden>{hidden}</tbody>" if hidden else ""  # for the page's script to search and show
-        rest = [f"{len(shown)} of {len(self.frame):,} rows"] if len(self.frame) > len(shown) else []
-        foot = "; ".join(rest if live() else [*rest, f"all in tables/{self.name}.csv"])
-        foot = escape(f"{self.note} {foot}".strip())
-        title = escape(_cut(self.title))
-        wide = ' class="wide"' if len(self.columns) >= WIDE_COLUMNS else ""
-        return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{wide}><caption>{title}</caption>'
-                f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{more}</table></div><p class=\"note\">{foot}</p>{_live_script()}")  # fmt: skip
+        many = ' class="many"' if len(self.columns) >= MANY_COLUMNS else ""
+        return (f'<div class="table" role="region" aria-label="{title}" tabindex="0"><table{many}><caption>{title}</caption>'
+                f"<thead><tr>{heads}</tr></thead><tbody>{self._rows(shown)}</tbody>{more}</table></div>"
+                f'<p class="note">{self._foot(len(shown))}</p>{_live_script()}')  # fmt: skip
+
+    def _foot(self, shown: int) -> str:
+        parts = [escape(self.note)] if self.note else []
+        if len(self.frame) > shown:
+            parts.append(f"{shown} of {len(self.frame):,} shown.")
+        if not live():
+            parts.append(csv_link(self.name, all_of_them=len(self.frame) > shown))
+        return " ".join(parts)
 
     def _rows(self, frame: pd.DataFrame) -> str:
         rows = frame[list(self.columns)].itertuples(index=False, name=None)
@@ -258,6 +269,12 @@ class Table(Block):
             )
             cells.append(f"<{tag}{number}>{text}</{tag.split()[0]}>")
         return "".join(cells)
+
+
+def csv_link(name: str, *, all_of_them: bool = False) -> str:
+    """The link to a table's file; a screen reader hears which one."""
+    words_of_it = "Download all (CSV)" if all_of_them else "CSV"
+    return f'<a href="tables/{escape(name)}.csv">{words_of_it}<span class="vh"> of {escape(words(name))}</span></a>'
 
 
 def live() -> bool:
@@ -287,9 +304,12 @@ def _head(column: Column) -> str:
 
 @dataclass(frozen=True)
 class Figure(Block):
-    """A matplotlib figure as inline SVG with alternative text and caption; `data` is the table behind it."""
+    """A picture with alternative text and caption, drawn for a desk and for a phone; `data` is the table behind it.
 
-    fig: MatplotlibFigure
+    A `Heat` becomes a table of shaded cells.
+    """
+
+    fig: MatplotlibFigure | Heat
     name: str
     alt: str
     caption: str
@@ -300,14 +320,29 @@ class Figure(Block):
         if not self.alt.strip():
             raise ValueError(f"figure {self.name} needs a text that says what it shows")
         if self.svg is None:
-            object.__setattr__(
-                self, "svg", _svg(self.fig, self.name)
-            )  # at once: the figure is closed, or Jupyter shows it too
+            object.__setattr__(self, "svg", _drawn(self))  # at once: the figure is closed, or Jupyter shows it too
+
+    @property
+    def heading(self) -> str:
+        """What the picture shows, in a few words."""
+        return self.fig.title if isinstance(self.fig, Heat) else str(self.fig.__dict__.get("heading", ""))
+
+    def html(self) -> str:
+        link = "" if self.data is None or live() else csv_link(self.name)
+        if isinstance(self.fig, Heat):
+            box = (
+                f'<div class="table" role="region" aria-label="{escape(self.alt)}" tabindex="0">{self.svg}</div>'
+                if self.svg
+                else ""
+            )
+            return f'{box}<p class="note">{escape(self.caption)} {link}</p>'
+        head = f"<b>{escape(self.heading)}</b> " if self.heading else ""
+        tips = f' data-tips="{escape(self.heading or self.name)}"' if 'class="pt"' in (self.svg or "") else ""
+        return (f'<figure aria-label="{escape(self.alt)}"{tips}>{self.svg}'
+                f"<figcaption>{head}{escape(self.caption)} {link}</figcaption></figure>")  # fmt: skip
 
     def bundle(self) -> dict[str, Any]:
-        figure = (f'<figure role="img" aria-label="{escape(self.alt)}">{self.svg}'
-                  f"<figcaption>{escape(self.caption)}</figcaption></figure>")  # fmt: skip
-        bundle = {"text/html": figure, "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
+        bundle = {"text/html": self.html(), "text/plain": self.alt, FIGURE_MIME: {"name": self.name, "alt": self.alt}}
         if self.data is not None:
             counts = release.count_columns(self.data)
             bundle[TABLE_MIME] = {
@@ -319,23 +354,17 @@ class Figure(Block):
         return bundle
 
 
-def _svg(fig: MatplotlibFigure, name: str) -> str:
-    """The figure's SVG without date and with ids of its own, so that several fit on one page; closes the figure."""
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    out = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        fig.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    plt.close(fig)
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)  # comments repeat the labels
-    text = re.sub(r' xmlns:xlink="[^"]*"| xmlns="[^"]*"', "", text).replace("xlink:href", "href")
-    prefix = re.sub(r"\W", "-", name)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
-    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
-    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+def _drawn(figure: Figure) -> str:
+    """The picture for a desk and, where it can be drawn so, for a phone; a page shows one of them."""
+    fig = figure.fig
+    if isinstance(fig, Heat):
+        return fig.html()
+    title = figure.heading or figure.alt
+    wide = svg.written(fig, figure.name, title=title, desc=figure.alt)
+    if "narrow" not in fig.__dict__:
+        return wide
+    narrow = svg.written(fig.__dict__["narrow"](), f"{figure.name}-n", title=title, desc=figure.alt)
+    return wide.replace("<svg", '<svg class="wide"', 1) + narrow.replace("<svg", '<svg class="narrow"', 1)
 
 
 @dataclass(frozen=True)
@@ -349,5 +378,5 @@ class Definitions(Block):
             f"<dt>{escape(term)}</dt><dd>{escape(text)} <cite>{escape(source)}</cite></dd>"
             for term, text, source in self.terms
         )
-        return {"text/html": f'<details class="definitions" open><summary>Definitions and sources</summary><dl>{items}</dl></details>',
+        return {"text/html": f'<details class="definitions"><summary>Terms on this page</summary><dl>{items}</dl></details>',
                 "text/plain": json.dumps([term for term, *_ in self.terms])}  # fmt: skip

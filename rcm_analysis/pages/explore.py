@@ -48,7 +48,7 @@ def _unit(name: str, values: pd.Series) -> str:
     if _SHARE.search(name) and values.dropna().between(0, 1).all():
         return "share"
     if _MONEY.search(name):
-        return "usd"
+        return "cents"
     return "count" if (values.dropna() % 1 == 0).all() else "days"
 
 

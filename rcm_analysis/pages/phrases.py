@@ -9,7 +9,7 @@ import pandas as pd
 from rcm_analysis import words
 from rcm_analysis.stats import wilson
 
-GUESS = "told from evidence, not confirmed: see Codes of the ledger on the page on write-offs"
+GUESS = "inferred, not confirmed (see Posting codes to map on the write-offs page)"
 MATERIAL_SHARE = 0.05  # of the denied claims, from which it is said that the paid ones are not known
 
 
@@ -25,9 +25,9 @@ def with_guesses(note: str, amount: float) -> str:
     """A tile's note that says how much of its dollars is a guess.
 
     >>> with_guesses("12 months", 8310.5)
-    '12 months; includes $8,310 told from evidence, not confirmed: see Codes of the ledger on the page on write-offs'
+    '12 months, including $8,310 inferred, not confirmed (see Posting codes to map on the write-offs page)'
     """
-    return f"{note}; includes {words.usd(amount)} {GUESS}" if amount >= 0.5 else note
+    return f"{note}, including {words.usd(amount)} {GUESS}" if amount >= 0.5 else note
 
 
 def one_sided(told: pd.DataFrame) -> str:
@@ -41,9 +41,9 @@ def one_sided(told: pd.DataFrame) -> str:
     mostly = wilson(sums["denied"], sums["decided"])[0] > 0.5
     counts = sums.map(words.count)
     if mostly["exports"] and sums.loc["exports", "denied"] >= MATERIAL_SHARE * sums.loc["all", "denied"]:
-        return (f"{counts.loc['exports', 'denied']} of {counts.loc['all', 'denied']} claims denied at first are known only from a listing of denials, which leaves out what was paid: "
-                "denial rates are too high. Give the payers' 835 files, or a listing of claims with what was paid.")  # fmt: skip
+        return (f"{counts.loc['exports', 'denied']} of {counts.loc['all', 'denied']} initially denied claims are known only from a listing of denials, which leaves out what was paid. "
+                "Denial rates are too high. Load the payers' 835 files, or a listing of claims with what was paid.")  # fmt: skip
     if mostly["all"]:
-        return (f"{counts.loc['all', 'denied']} of {counts.loc['all', 'decided']} decided claims were denied at first. Payers pay most claims, so paid ones are missing from the "
-                "files and denial rates are too high. Give all 835 files, not a selection.")  # fmt: skip
+        return (f"{counts.loc['all', 'denied']} of {counts.loc['all', 'decided']} adjudicated claims were initially denied. Payers pay most claims, so paid ones are missing from the "
+                "files and denial rates are too high. Load all 835 files, not a selection.")  # fmt: skip
     return ""

@@ -38,7 +38,9 @@ _WRITTEN = re.compile(r"[−-]?\$?[\d,.]+%?|–")
 _SHARE = re.compile(r"\d[\d,.]*%(?! intervals?\b)")  # how sure an interval is says nothing of cases
 _LEVEL = re.compile(r"\d[\d.]*% (?=intervals?\b)")
 _BOUNDS = re.compile(r"(\d[\d.]*)%([^%]{1,20}?)interval (\d[\d.]*)% to (\d[\d.]*)%")
-_OF_OTHERS = re.compile(r"\b(?:against|others) \d[\d.]*%(?! of \d)")  # no count of theirs is said
+_OF_OTHERS = re.compile(
+    r"\b(?:against|others|compared with|up from|down from) \d[\d.]*%(?! of \d)"
+)  # no count of theirs is said
 _PART = re.compile(r"(?<![\w.$,−–-])(\d[\d,]*) of (\d[\d,]*)\b")
 _PERCENT = re.compile(r"\d[\d.]*%")
 WRITTEN_ERROR = 0.0005  # of a share written with one place

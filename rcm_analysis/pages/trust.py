@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Shown = TypeVar("Shown", bound=Block)
 WITHHELD = "withheld"
-WHY = "a ledger file is not understood: page 01"
+WHY = "a ledger file needs mapping, see Data checks"
 
 
 def ledgers(view: View) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def doubt(table: pd.DataFrame) -> str:
     which = "The ledger file" if files == 1 else f"{words.count(number)} of {words.count(files)} ledger files"
     verb = "is" if number == 1 else "are"
     return (
-        f"{which} ({words.count(bad['rows'].sum())} rows) {verb} not understood, so what depends on the ledger, such as "
-        "write-offs, collections and balances, is withheld; the page on data says what is left over and what to do."
+        f"{which} ({words.count(bad['rows'].sum())} rows) {verb} not understood. Write-offs, collections and balances are withheld "
+        "until its columns are mapped. See Data checks."
     )
 
 
@@ -75,6 +75,11 @@ def shown(view: View, block: Shown | None) -> Shown | None:
     return without_ledger(block)
 
 
+def shown_ledger(view: View) -> bool:
+    """Whether figures of the ledger may be shown."""
+    return not ledgers(view)["doubtful"].any()
+
+
 def _depends(block: Block) -> bool:
     return isinstance(block, Finding | Numbers) and bool(block.of_ledger)
 
@@ -83,7 +88,7 @@ def without_ledger(block: Shown) -> Shown | None:
     """A block without what depends on the ledger: key figures read "withheld", a finding is left out.
 
     >>> without_ledger(Numbers([("Lost", "$12", "12 months"), ("Sent", "8", "claims")], of_ledger=(0,))).figures[0]
-    ('Lost', 'withheld', 'a ledger file is not understood: page 01')
+    ('Lost', 'withheld', 'a ledger file needs mapping, see Data checks')
     """
     if isinstance(block, Finding) and block.of_ledger:
         return None
@@ -101,18 +106,17 @@ def agreement(table: pd.DataFrame) -> Finding | None:
         return None
     if not said:
         return Finding(
-            f"The ledger ({words.count(good['rows'].sum())} postings) stands alone: without claims in both it and the electronic "
-            "files, its charges, payments and cuts could not be checked.",
+            f"The ledger ({words.count(good['rows'].sum())} postings) could not be checked: no claim is in both the ledger and the electronic files.",
             rank=63,
             kind="caution",
         )
-    return Finding(f"The ledger agrees with the electronic files: {'; '.join(said)}.", rank=63)
+    return Finding(f"The ledger agrees with the electronic files: {', '.join(said)}.", rank=63)
 
 
 _CHECKED = {
     "charges": "charges on {} of {} claims",
-    "payments": "insurers' payments on {} of {}",
-    "contractual": "contractual cuts on {} of {}",
+    "payments": "insurer payments on {} of {}",
+    "contractual": "contractual adjustments on {} of {}",
 }
 
 
@@ -132,31 +136,31 @@ def checks(table: pd.DataFrame) -> Table:
         rows=Column("Rows", "count"),
         charges_agree=Column("Charges agree", "share", "with the claims sent (CLM02)"),
         charges_checked=Column("of claims", "count"),
-        payments_agree=Column("Payments agree", "share", "with the remittances (CLP04), 45 days old"),
+        payments_agree=Column("Payments agree", "share", "with remits 45 days old or older"),
         payments_checked=Column("of claims", "count"),
-        contractual_agree=Column("Cuts covered", "share", "claims whose adjustments cover CO-45"),
+        contractual_agree=Column("Adjustments agree", "share", "claims whose adjustments cover CO-45"),
         contractual_checked=Column("of claims", "count"),
         balances_agree=Column(
-            "Balances close", "share", "claims on which insurers' payments and cuts take no more than was charged"
+            "Balances close", "share", "claims on which payments and adjustments take no more than was charged"
         ),
         state=Column("Understood"),
         reason=Column("Why not"),
-        left_over=Column("Left over", "text", "headings that nothing explains, with shapes of their cells"),
+        left_over=Column("Left over", "text", "columns that nothing explains"),
     )
     named_so = table["sheet"].fillna("").astype(str)
     name = table["name"].where(named_so == "", table["name"] + ", " + named_so)
     state = (
         table["understood"]
         .map({True: "yes", False: "no"})
-        .mask(~table["understood"] & ~table["doubtful"], "no, a later file took its place")
+        .mask(~table["understood"] & ~table["doubtful"], "no, replaced by a later file")
     )
     shown_so = table.assign(name=name, state=state)
-    note = "Name the columns in a mapping file (rcm ingest --mapping), then give the file again; docs/exports.md shows how."
+    note = "Name the columns in a mapping file (rcm ingest --mapping), then load the file again. docs/exports.md shows how."
     return Table(
         shown_so,
         "ledger_checks",
-        "Ledger files beside the electronic files",
+        "Ledger compared with electronic files",
         columns,
         note=note,
-        empty="No ledger was given.",
+        empty="No ledger was loaded.",
     )

@@ -1,4 +1,4 @@
-"""What did we give up, and what of it was unnecessary? What page 03 says of write-offs by leaf, month and payer."""
+"""What did we write off, and what of it was avoidable? What page 03 says of write-offs by reason, month and payer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from rcm_analysis import words
 from rcm_analysis.charts import common
 from rcm_analysis.measures.measures import MEASURES
+from rcm_analysis.pages import nouns
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
 from rcm_analysis.pages.phrases import GUESS, biggest, with_guesses
@@ -16,11 +17,11 @@ from rcm_analysis.pages.phrases import GUESS, biggest, with_guesses
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-BY_RULE = ("contractual", "regulatory")  # leaves that no practice gives up by itself
+BY_RULE = ("contractual", "regulatory")  # reasons that are no choice of the practice
 
 
 def own(leaves: pd.DataFrame) -> pd.DataFrame:
-    """Write-offs beyond contracts and law; `leaves` as from `by_month.write_offs_by_leaf`."""
+    """Write-offs without contractual and required adjustments; `leaves` as from `by_month.write_offs_by_leaf`."""
     return leaves[~leaves["leaf"].isin(BY_RULE)].reset_index(drop=True)
 
 
@@ -30,23 +31,17 @@ def avoidable(leaves: pd.DataFrame) -> pd.DataFrame:
 
 
 def given_up(view: View, leaves: pd.DataFrame) -> Finding:
-    """What was written off beyond contracts and law, and how much of it was avoidable."""
-    total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
-    cash = avoidable(leaves)["expected_allowed"].sum()
+    """What was written off, and how much of it was avoidable."""
+    told = nouns.of(view)
+    total, lost = told["write_offs"], told["avoidable_write_offs"]
     month = words.month_name(view.month)
-    if total:
-        said = (
-            f"In the twelve months to {month} the practice wrote off {words.usd(total)} beyond contracts and law; "
-            f"{words.cash(cash, lost)} of it, {words.share(lost / total)}, was avoidable."
-        )
+    if total.amount:
+        said = f"The practice wrote off {total.text} in 12 months, at usual payment. {lost.text}, {lost.amount / total.amount:.0%}, was avoidable."
     elif len(leaves):
-        said = f"Nothing was written off beyond contracts and law in the twelve months to {month}."
+        said = f"Only contractual and required adjustments were written off in the 12 months to {month}."
     else:
-        said = (
-            f"No write-off is known in the twelve months to {month}; "
-            "write-offs are told by the practice's posting export (its ledger)."
-        )
-    return Finding(said, rank=3, amount_usd=words.worth(cash, lost), of_ledger=True)
+        said = f"No write-off is known in the 12 months to {month}. Load the practice's posting export (its ledger)."
+    return Finding(said, rank=3, amount_usd=lost.amount, of_ledger=True)
 
 
 def largest_loss(leaves: pd.DataFrame) -> Finding | None:
@@ -57,7 +52,7 @@ def largest_loss(leaves: pd.DataFrame) -> Finding | None:
     if not worst["amount"] > 0:
         return None
     return Finding(
-        f"The largest avoidable loss is “{worst['label']}”: {words.cash(worst['expected_allowed'], worst['amount'])} on {words.count(worst['claims'])} claims. "
+        f"The largest avoidable write-off is “{words.sentence(worst['label'])}”: {_worth(worst['expected_allowed'], worst['amount'])} on {words.count(worst['claims'])} claims. "
         f"Owner: {worst['owner']}. {worst['fix']}",
         rank=5,
         kind="action",
@@ -72,8 +67,8 @@ def hidden_losses(hidden: pd.DataFrame) -> Finding | None:
         return None
     amount, cash = hidden["amount"].sum(), hidden["expected_allowed"].sum()
     return Finding(
-        f"{words.cash(cash, amount)} on {words.count(hidden['claim_number'].nunique())} denied claims were posted as contractual; "
-        "they are counted under their true reason here.",
+        f"The ledger posted {words.count(hidden['claim_number'].nunique())} denials as contractual, {_worth(cash, amount)}. "
+        "This page counts them under their true reason.",
         rank=6,
         kind="caution",
         amount_usd=words.worth(cash, amount),
@@ -86,7 +81,7 @@ def not_confirmed(guessed: pd.Series) -> Finding | None:
     if not guessed.sum():
         return None
     return Finding(
-        f"{words.usd(guessed.sum())} of these write-offs, {words.usd(guessed['unnecessary'])} of them avoidable, are {GUESS}.",
+        f"Of these write-offs, {words.usd(guessed.sum())} billed is {GUESS}. Of that, {words.usd(guessed['unnecessary'])} counts as avoidable.",
         rank=7,
         kind="caution",
         amount_usd=float(guessed["unnecessary"]),
@@ -94,74 +89,80 @@ def not_confirmed(guessed: pd.Series) -> Finding | None:
     )
 
 
-def key_figures(view: View, leaves: pd.DataFrame, rates: pd.Series, guessed: pd.Series) -> Numbers:
-    """Written off, avoidable, and two rates; `rates` as from `by_month.over_months`, `guessed` from `by_month.guessed`."""
-    total, lost = own(leaves)["amount"].sum(), avoidable(leaves)["amount"].sum()
-    cash = avoidable(leaves)["expected_allowed"].sum()
-    part = (
-        f"{words.cash_note(cash, lost)}, {words.share(lost / total)} of what was written off, 12 months"
-        if total
-        else "12 months"
-    )
-    beyond = f"twelve months to {view.month}"
+def key_figures(view: View, guessed: pd.Series) -> Numbers:
+    """Written off, avoidable, and two rates; `guessed` from `by_month.guessed`."""
+    told = nouns.of(view)
+    total, lost = told["write_offs"], told["avoidable_write_offs"]
+    part = f"12 months, {lost.amount / total.amount:.0%} of all" if total.amount else "12 months"
     return Numbers(
         [
-            ("Written off, beyond contract and law", words.usd(total), with_guesses(beyond, guessed.sum())),
-            ("Avoidable write-offs", words.usd(words.worth(cash, lost)), with_guesses(part, guessed["unnecessary"])),
-            (
-                "Net collection rate",
-                words.share(rates["net_collection_rate"]),
-                "payments over charges less allowances",
-            ),
-            (
-                "Denials written off",
-                words.share(rates["denial_write_off_share"]),
-                "of net revenue, bad debt left out",
-            ),
+            told.tile("write_offs", "12 months, at usual payment"),
+            told.tile("avoidable_write_offs", with_guesses(part, guessed["unnecessary"])),
+            told.tile("net_collection_rate", "payments of charges less adjustments"),
+            told.tile("denial_write_off_share", "12 months, bad debt left out"),
         ],
         headline=(1,),
         of_ledger=(0, 1, 2, 3),
     )
 
 
+def _worth(cash: float, charges: float) -> str:
+    return f"{words.about(cash)} usual payment" if words.worth(cash, 0) else f"{words.usd(charges)} billed"
+
+
 def by_month(view: View, table: pd.DataFrame) -> Figure:
-    """Dollars written off by month and root."""
+    """Dollars written off by month, avoidable and necessary."""
     return Figure(
-        common.stacked_by_month(table, title=f"Write-offs at {view.practice} by root"),
+        common.stacked_by_month(table, title="Write-offs by month"),
         name="write_offs_by_month",
-        alt="Stacked bars of monthly write-offs by root",
-        caption="Dollars written off by posting month, without contractual and regulatory allowances, "
-        f"{view.months} months to {view.month}.",
+        alt="Stacked bars of monthly write-offs, avoidable at the bottom",
+        caption=f"Billed amount written off by month posted, {view.months} months to {words.month_name(view.month)}. Contractual and required adjustments are left out.",
         data=table,
     )
 
 
 def avoidable_chart(view: View, leaves: pd.DataFrame) -> Figure:
-    """The twelve largest avoidable leaves as bars."""
+    """The twelve largest avoidable reasons as bars."""
     lost = avoidable(leaves)
-    bars = lost.head(12).assign(words=lost["amount"].map(words.usd))
+    usual = lost["expected_allowed"].fillna(0).sum() > 0
+    lost = lost.assign(
+        worth=lost["expected_allowed"].fillna(0) if usual else lost["amount"], label=lost["label"].map(words.sentence)
+    )
+    lost = lost.sort_values(["worth", "leaf"], ascending=[False, True])
+    bars = lost.head(12).assign(words=lost["worth"].map(words.about))
     return Figure(
         common.bars(
-            bars, label="label", value="amount", text="words", title="Avoidable write-offs", unit="USD written off"
+            bars,
+            label="label",
+            value="worth",
+            text="words",
+            title="Avoidable write-offs by reason",
+            unit="usual payment" if usual else "dollars billed",
+            color=common.ORANGE,
         ),
         name="avoidable_by_leaf",
-        alt="Bars of avoidable write-offs by leaf",
-        caption=f"Unnecessary write-offs by leaf, twelve months to {view.month}.",
+        alt="Bars of avoidable write-offs by reason, largest first",
+        caption=f"12 months to {words.month_name(view.month)}.",
     )
 
 
 def by_leaf(view: View, leaves: pd.DataFrame) -> Table:
-    """Every leaf, allowances included."""
-    columns = named("label root postings claims expected_allowed amount share owner fix", label="Leaf")
-    title = f"All write-offs, twelve months to {view.month}"
-    note = "Contractual and regulatory allowances included."
+    """Every reason, contractual and required adjustments included."""
+    columns = named(
+        "label root postings claims expected_allowed amount share owner fix",
+        label="Reason",
+        expected_allowed=Column("Usual payment", "cash", "what payers allow for the same services"),
+        amount=Column("Billed", "usd"),
+    )
+    title = "All write-offs"
+    note = f"12 months to {words.month_name(view.month)}. Contractual and required adjustments included."
     return Table(leaves, "write_offs_by_leaf", title, columns, rows=40, note=note)
 
 
 def by_payer(view: View, table: pd.DataFrame) -> Table:
-    """Unnecessary and other write-offs of each payer."""
-    columns = named("payer_name unnecessary other share", share="Unnecessary share")
-    return Table(table, "write_offs_by_payer", f"By payer, twelve months to {view.month}", columns)
+    """Avoidable and other write-offs of each payer."""
+    columns = named("payer_name unnecessary other share", share="Avoidable share")
+    return Table(table, "write_offs_by_payer", "Write-offs by payer", columns)
 
 
 def posted_as_contractual(hidden: pd.DataFrame) -> Table:
@@ -174,27 +175,27 @@ def posted_as_contractual(hidden: pd.DataFrame) -> Table:
 
 
 def words_not_understood(table: pd.DataFrame) -> Table:
-    """The practice's words that tell no leaf."""
+    """The practice's words that no reason is known for."""
     columns = named("code reason postings amount unclassified", reason="Practice's words", amount="Posted")
-    return Table(table, "words_not_understood", "Words that were not understood", columns)
+    return Table(table, "words_not_understood", "Posting words to map", columns)
 
 
 def codes_of_the_ledger(table: pd.DataFrame, practice: str) -> Table:
     """Codes that evidence tells and nobody confirmed; `table` as from `by_month.codes_from_evidence`."""
     columns = named(
         "code label root postings amount shown evidence confidence",
-        label="Told as",
+        label="Read as",
         amount=Column("Posted in all", "usd"),
-        shown=Column("Counted here", "usd", "beyond contract and law, in the months of this page"),
-        evidence=Column("Evidence", "text", "what tells the meaning of most of its dollars"),
+        shown=Column("Counted here", "usd", "without contractual and required adjustments, in the months of this page"),
+        evidence=Column("Evidence", "text", "what shows the meaning of most of its dollars"),
         confidence=Column("Confidence", "share", "how far the meaning can be trusted, of the dollars"),
     )
     note = (
-        f"To confirm or correct, write lines of code,leaf into ledger_codes.csv in the folder {practice} of the store; "
-        "the leaves are those of write_off_leaves.csv. What is confirmed is no guess any more."
+        f"To confirm or correct a code, write a line of code,leaf into ledger_codes.csv in the folder {practice} of the store. "
+        "The leaves are those of write_off_leaves.csv."
     )
-    empty = "Every code is told by the practice's words or confirmed."
-    return Table(table, "codes_of_the_ledger", "Codes of the ledger, not confirmed", columns, note=note, empty=empty)
+    empty = "The practice's words explain every code, or somebody confirmed it."
+    return Table(table, "codes_of_the_ledger", "Posting codes to map", columns, note=note, empty=empty)
 
 
 def definitions() -> Definitions:

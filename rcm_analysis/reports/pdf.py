@@ -58,9 +58,16 @@ def _chapter(page: str, name: str) -> dict[str, Any]:
     """Title, sections and body of a page, with ids of its own and the rows that only its search shows left out."""
     stem = re.sub(r"\W", "-", name.removesuffix(".html"))
     title = _between(r"<h1[^>]*>(.*?)</h1>", page)
-    body = _between(r'<main id="main">(.*)</main>', page)
+    body = _between(r'<main id="main"[^>]*>(.*)</main>', page)
+    body = re.sub(r"<h1[^>]*>.*?</h1>|<nav class=\"(?:contents|pager)\".*?</nav>", "", body, flags=re.S)
+    body = re.sub(
+        r'<section class="noprint".*?</section>', "", body, flags=re.S
+    )  # the contents stand for the list of pages
+    body = re.sub(r'<svg class="narrow".*?</svg>|<ul class="rows narrow">.*?</ul>', "", body, flags=re.S)
+    body = re.sub(
+        r'<a [^>]*href="(?:tables/|worklist\.xlsx|manifest\.json)[^>]*>(.*?)</a>', "", body, flags=re.S
+    )  # no file lies beside a PDF
     body = re.sub(r"<tbody hidden\b[^>]*>.*?</tbody>", "", body, flags=re.S)
-    body = re.sub(r'<h2 id="pages">.*?</h2>', "", body, flags=re.S)  # the contents stand for the index's cards
     body = re.sub(r'\b(id|aria-labelledby)="([^"]+)"', rf'\1="{stem}-\2"', body)
     body = re.sub(r'href="#([^"]+)"', rf'href="#{stem}-\1"', body)
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", body)

@@ -29,13 +29,14 @@ from typing import Any
 from rcm_analysis import settings, words
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
-from rcm_analysis.pages import blocks, release
+from rcm_analysis.pages import blocks, glossary, monday, nouns, release
 from rcm_analysis.reports import pdf, run
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.reports.run import Status
 from rcm_analysis.store import engine, folders, kept
 from rcm_analysis.store.practice import Practice
 
+MONDAY = "00_monday"  # becomes the index
 START = "00_start"  # for JupyterLab, no page of a report unless asked for
 FOR_ANALYSTS = "analyst"  # tag of cells that speak to who opens the notebook, not to who reads the report
 MOST_FINDINGS = 4  # under each heading of the index
@@ -66,12 +67,12 @@ class Result:
 
 
 def notebooks(only: list[str]) -> list[Path]:
-    """A practice's notebooks in their order, the one to start exploring with left out; with `only`, those whose number or
-    name fits.
+    """A practice's notebooks in their order, the index's last, since it rests on what the others learn; the one to start
+    exploring with left out. With `only`, those whose number or name fits.
 
     Raises ReportError if none does.
     """
-    found = [path for path in _all_notebooks() if path.stem != PORTFOLIO]
+    found = sorted((path for path in _all_notebooks() if path.stem != PORTFOLIO), key=lambda path: path.stem == MONDAY)
     chosen = [
         p
         for p in found
@@ -141,7 +142,7 @@ def render(
             )
             statuses = run.run_all(books, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=kernels, retries=retries)  # fmt: skip
-        context = _context(request, store)
+        context = _context(request, store) | {"last": _last_report(final)}
         if request.deidentified:
             parameters, context = _coarse(parameters), _coarse(context)
         _write_pages(work, books, statuses, parameters, context)
@@ -160,7 +161,7 @@ def _context(request: ReportRequest, store: Path) -> dict[str, Any]:
     if rests_on is None:
         rests_on = provenance(request.practice, store, request.as_of)
     return {"practice": request.practice, "period": request.period, "as_of": request.as_of, "provenance": dict(rests_on),
-            "facts": dict(request.facts), "deidentified": request.deidentified}  # fmt: skip
+            "facts": dict(request.facts), "deidentified": request.deidentified, "pdf": request.pdf}  # fmt: skip
 
 
 def _coarse(told: Any) -> Any:
@@ -226,27 +227,77 @@ def lock(folder: Path, name: str = ".lock") -> AbstractContextManager[None]:
 
 def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], parameters: dict, context: dict) -> None:
     exporter = _exporter()  # one for all pages: it compiles nbconvert's templates
+    done = [notebook for notebook, status in zip(notebooks, statuses, strict=True) if status.ok]
+    read = {notebook: _read(work, notebook, context) for notebook in done}
+    for collected, _ in read.values():
+        _write_files(work, collected)
+    context = {**context, "menu": _menu(done), "files": _files(work, context)}
     rendered = [
-        _page(work, notebook, context, exporter)
-        for notebook, status in zip(notebooks, statuses, strict=True)
-        if status.ok
+        _page(work, notebook, *read[notebook], context, exporter) for notebook in done if notebook.stem != MONDAY
     ]
     findings = [finding for page in rendered for finding in page["findings"]]
     findings.sort(key=lambda f: (f["rank"], -(f["amount_usd"] or 0)))
-    template = _environment().get_template("index.html")
+    first = next((_monday(*read[notebook]) for notebook in done if notebook.stem == MONDAY), None)
+    _write_index(work, rendered, findings, first, context)
+    _write_glossary(work, context)
     numbers = [number for page in rendered for number in page["numbers"]]
-    text = template.render(**_shared(context), tiles=blocks.tiles(numbers), groups=_groups(findings), pages=rendered)
-    (work / "index.html").write_text(text, "utf-8")
     manifest = {
         "practice": context["practice"], "period": context["period"], "as_of": str(context["as_of"]),
         "parameters": {k: v for k, v in parameters.items() if k != "store"}, "provenance": context["provenance"], **context["facts"], "numbers": numbers,
-        "tables": {t["name"]: {"title": t["title"], "counts": t.get("counts", [])} for page in rendered for t in page["tables"]},
-        "workbooks": {b["name"]: {"sha256": b["sha256"], "said": b.get("said", "")} for page in rendered for b in page["workbooks"]},
+        "nouns": first["told"] if first else {},
+        "tables": {t["name"]: {"title": t["title"], "counts": t.get("counts", [])} for collected, _ in read.values() for t in collected["tables"]},
+        "workbooks": {b["name"]: {"sha256": b["sha256"], "said": b.get("said", "")} for collected, _ in read.values() for b in collected["workbooks"]},
         "versions": {name: _version(name) for name in VERSIONS}, "python": sys.version.split()[0],
         "notebooks": [vars(status) for status in statuses],
         "findings": [{k: f[k] for k in ("sentence", "kind", "rank", "amount_usd", "page")} for f in findings],
     }  # fmt: skip
     (work / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _write_index(
+    work: Path, pages: list[dict], findings: list[dict], first: dict[str, Any] | None, context: dict
+) -> None:
+    """Monday's page; without its notebook, the findings of the others under their headings."""
+    said = first or {"title": f"Denials at {words.called(context['practice'])}", "lead": "", "cautions": [], "html": ""}
+    cautions = list(dict.fromkeys(f["sentence"] for f in findings if f["kind"] == "caution" and f["rank"] == 0))
+    warned = list(dict.fromkeys([*said["cautions"], *cautions]))
+    checks = None
+    if first:
+        checks = {"ok": not warned, "text": "A data check needs you" if warned else "All data checks passed"}
+    text = _environment().get_template("index.html").render(
+        **_shared(context), here="index.html", title=said["title"], lead=said["lead"], monday=said["html"], first=warned,
+        checks=checks, since=_since(first, context), groups=[] if first else _groups(findings), pages=pages,
+    )  # fmt: skip
+    (work / "index.html").write_text(text, "utf-8")
+
+
+def _since(first: dict[str, Any] | None, context: dict) -> list[dict[str, str]]:
+    """What moved since the last report: the nouns of the first screen, as its manifest tells them."""
+    folder = context.get("last")
+    if first is None or folder is None:
+        return []
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        before, day = manifest["nouns"], str(manifest["as_of"])
+    except (OSError, ValueError, KeyError):
+        return []
+    moved = [name for name in COMPARED if before.get(name) and before[name] != first["told"].get(name, before[name])]
+    return [
+        {"name": nouns.NOUNS[name].label, "before": before[name], "now": first["told"][name], "day": words.day(day)}
+        for name in moved
+    ]
+
+
+COMPARED = ("open_denials", "open_denials_cash", "rejected_not_resent", "avoidable_write_offs", "clean_claim_rate")
+
+
+def _last_report(final: Path) -> Path | None:
+    """The newest report of the practice before this one, of the same kind."""
+    mark = final.name.partition(".")[2]
+    earlier = [
+        path for path in final.parent.glob("????-??*") if path.name.partition(".")[2] == mark and path.name < final.name
+    ]
+    return max(earlier, default=None, key=lambda path: path.name)
 
 
 def _groups(findings: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
@@ -272,38 +323,87 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _page(work: Path, notebook: Path, context: dict, exporter: Any) -> dict[str, Any]:
-    """Writes one page and its tables; gives title, answer, picture, findings and key figures for the index."""
+def _read(work: Path, notebook: Path, context: dict) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an executed notebook's outputs carry, and the notebook as its page shows it."""
     content = json.loads((work / "executed" / notebook.name).read_text("utf-8"))
     content["cells"] = [cell for cell in content["cells"] if FOR_ANALYSTS not in cell["metadata"].get("tags", [])]
     if context["deidentified"]:
         content = _ours_only(content)
-    collected = _collect(content)
+    return _collect(content), content
+
+
+def _write_files(work: Path, collected: dict[str, Any]) -> None:
     for table in collected["tables"]:
         _write_table(work / "tables" / f"{table['name']}.csv", table["csv"])
     for book in collected["workbooks"]:
         data = base64.b64decode(book["base64"])
         (work / f"{Path(book['name']).name}.xlsx").write_bytes(data)
         book |= {"sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _menu(done: list[Path]) -> list[dict[str, str]]:
+    """The pages in the order in which people go through them."""
+    names = [book.stem for book in done if book.stem != MONDAY]
+    order = {name: place for place, name in enumerate(MENU)}
+    pages = [
+        {"href": f"{name}.html", "name": MENU.get(name, "")}
+        for name in sorted(names, key=lambda name: (order.get(name, 99), name))
+    ]
+    return [
+        {"href": "index.html", "name": "Monday"},
+        *(page | {"name": page["name"] or page["href"].removesuffix(".html")} for page in pages),
+    ]
+
+
+MENU = {
+    "02_denial_overview": "Denials", "04_denial_trends": "Trends", "03_write_offs": "Write-offs", "06_write_off_risk": "Worklist",
+    "05_denial_clusters": "Groups", "08_payer_scorecard": "Payers", "07_prevention": "Prevention", "09_practice_audit": "Audit",
+    "01_data_quality": "Data checks", "10_portfolio": "Practices",
+}  # fmt: skip
+
+
+def _files(work: Path, context: dict) -> list[dict[str, Any]]:
+    """What a report holds besides its pages."""
+    files = (
+        [{"href": "worklist.xlsx", "name": "Worklist", "kind": "Excel", "download": True}]
+        if (work / "worklist.xlsx").exists()
+        else []
+    )
+    if context.get("pdf"):
+        files.append({"href": "brief.pdf", "name": "Brief", "kind": "PDF", "download": False})
+    return files
+
+
+def _monday(collected: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """The index's heading, sentence and sections."""
+    html_ = [data.get("text/html", "") for cell in content["cells"] for output in cell.get("outputs", []) if ((data := output.get("data", {}))
+             and blocks.TABLE_MIME not in data) or data.get(blocks.TABLE_MIME, {}).get("name") == "this_week"]  # fmt: skip
+    return {**collected["monday"], "html": "".join("".join(part) for part in html_)}
+
+
+def _page(
+    work: Path, notebook: Path, collected: dict[str, Any], content: dict[str, Any], context: dict, exporter: Any
+) -> dict[str, Any]:
+    """Writes one page; gives title, answer, findings and key figures for the index."""
     title, body = _title_and_body(content, exporter)
     name = f"{notebook.stem}.html"
     answers, body = _before_sections(body)
-    text = (
-        _environment()
-        .get_template("page.html")
-        .render(**_shared(context), title=title, answers=answers, body=body, contents=_contents(body))
-    )
+    menu = context["menu"]
+    at = next(place for place, page in enumerate(menu) if page["href"] == name)
+    around = {"before": menu[at - 1] if at else None, "after": menu[at + 1] if at + 1 < len(menu) else None}
+    template = _environment().get_template("page.html")
+    said = {"title": title, "answers": answers, "body": body, "contents": _contents(body), "here": name}
+    text = template.render(**_shared(context), **said, **around)
     (work / name).write_text(text, "utf-8")
     for finding in collected["findings"]:
-        finding |= {"page": name, "page_title": title}
+        finding |= {"page": name, "page_title": title, "page_name": menu[at]["name"]}
     answer = min(collected["findings"], key=lambda f: f["rank"], default={"sentence": ""})["sentence"]
-    return {"href": name, "title": title, "answer": answer, "picture": _small(collected["picture"], notebook.stem),
-            "findings": collected["findings"], "numbers": collected["numbers"],
-            "tables": collected["tables"], "workbooks": collected["workbooks"]}  # fmt: skip
+    return {"href": name, "title": title, "name": menu[at]["name"], "answer": answer,
+            "findings": collected["findings"], "numbers": collected["numbers"]}  # fmt: skip
 
 
 OURS = re.compile(
-    r'<(h2 class="part|p class="finding|dl class="tiles|div class="table|figure|details class="definitions)'
+    r'<(h2 class="part|p class="(finding|none)|dl class="tiles|div class="(table|cols)|figure|section|details class="definitions)'
 )
 
 
@@ -318,7 +418,13 @@ def _ours_only(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _collect(content: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"findings": [], "tables": [], "workbooks": [], "numbers": [], "picture": ""}
+    found: dict[str, Any] = {
+        "findings": [],
+        "tables": [],
+        "workbooks": [],
+        "numbers": [],
+        "monday": {"title": "", "lead": "", "cautions": [], "told": {}},
+    }
     for cell in content["cells"]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -330,8 +436,8 @@ def _collect(content: dict[str, Any]) -> dict[str, Any]:
                 found["workbooks"].append(data[blocks.WORKBOOK_MIME])
             if blocks.TABLE_MIME in data:
                 found["tables"].append(data[blocks.TABLE_MIME])
-            if blocks.FIGURE_MIME in data and not found["picture"]:
-                found["picture"] = "".join(data["text/html"])
+            if monday.MONDAY_MIME in data:
+                found["monday"] = data[monday.MONDAY_MIME]
     return found
 
 
@@ -404,13 +510,6 @@ def _contents(body: str) -> list[tuple[str, str]]:
     return [(id_, html.unescape(re.sub(r"<[^>]+>", "", text)).rstrip("¶").strip()) for id_, text in found]
 
 
-def _small(picture: str, prefix: str) -> str:
-    """The page's first figure once more for the index, with ids of its own."""
-    picture = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', picture)
-    picture = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', picture)
-    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", picture)
-
-
 def _template(name: str) -> str:
     return (resources.files("rcm_analysis.pages") / "templates" / name).read_text("utf-8")
 
@@ -421,15 +520,29 @@ def _csp_hash(script: str) -> str:
 
 
 def _shared(context: dict[str, Any]) -> dict[str, Any]:
-    script = _template("tables.js")
-    provenance = context["provenance"]
-    practice = words.called(context["practice"])
-    parts = [f"{practice}, {words.month_name(context['period'])}, as known on {context['as_of']}"]
-    parts += [f"{name}: {value}" for name, value in provenance.items()]
-    parts.append(f"rcm-analysis {_version('rcm-analysis')}; parameters, versions and files in manifest.json")
-    return {"practice": practice, "period_name": words.month_name(context["period"]),
-            "css": _template("style.css"), "script": script, "script_hash": _csp_hash(script),
-            "provenance": " · ".join(parts)}  # fmt: skip
+    script, css = _template("tables.js") + _template("charts.js"), _template("style.css")
+    rests_on = context["provenance"]
+    practice = words.titled_practice(words.called(context["practice"]))
+    parts = [
+        f"Data through {words.day(context['as_of'])}"
+        if not context["deidentified"]
+        else f"Data through {words.month_name(str(context['as_of']))}"
+    ]
+    parts += [f"{value} {name} loaded" if name == "files" else f"{name}: {value}" for name, value in rests_on.items()]
+    parts.append(f"rcm-analysis {_version('rcm-analysis')}")
+    return {"practice": practice, "period_name": words.month_name(context["period"]), "through": parts[0],
+            "report_day": f"Report for {words.month_name(context['period'])}", "menu": context.get("menu", []), "files": context.get("files", []),
+            "css": css, "style_hash": _csp_hash(css), "script": script, "script_hash": _csp_hash(script),
+            "glossary": True, "manifest": True, "provenance": " · ".join(parts)}  # fmt: skip
+
+
+def _write_glossary(work: Path, context: dict) -> None:
+    text = (
+        _environment()
+        .get_template("glossary.html")
+        .render(**_shared(context), here="glossary.html", terms=glossary.terms())
+    )
+    (work / "glossary.html").write_text(text, "utf-8")
 
 
 def _environment() -> Any:

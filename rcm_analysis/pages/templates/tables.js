@@ -2,7 +2,7 @@
 "use strict";
 for (const box of document.querySelectorAll(".table")) {
   const table = box.querySelector("table");
-  if (!table || box.dataset.ready) continue; // in JupyterLab each table brings the script along
+  if (!table?.tHead || table.matches(".heat, .fixed") || box.dataset.ready) continue; // in JupyterLab each table brings the script along
   box.dataset.ready = "yes";
   const body = table.tBodies[0], rest = table.tBodies[1];
   const shown = body.rows.length, rows = [...table.tBodies].flatMap((part) => [...part.rows]);
@@ -13,7 +13,9 @@ for (const box of document.querySelectorAll(".table")) {
   tools.className = "tools";
   said.setAttribute("role", "status");
   const number = (text) => {
-    const bare = text.replace(/[$,%\s]/g, "").replace("−", "-");
+    const month = /^([A-Z][a-z]{2}) (?:(\d{1,2}), )?(\d{4})$/.exec(text.trim());
+    if (month) return Date.parse(`${month[1]} ${month[2] ?? 1}, ${month[3]} UTC`);
+    const bare = text.replace(/[$,%\s]|pts?$/g, "").replace("−", "-");
     return bare !== "" && bare !== "–" && isFinite(bare) ? Number(bare) : null;
   };
   const compare = (a, b) => {
@@ -33,22 +35,30 @@ for (const box of document.querySelectorAll(".table")) {
   };
   [...table.tHead.rows[0].cells].forEach((head, i) => {
     if (!head.textContent.trim()) return; // a button without a name says nothing to a screen reader
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
+    const label = document.createElement("span"); // browsers drop buttons from headings that are repeated in print
+    label.dataset.sort = "";
+    label.tabIndex = 0;
+    label.setAttribute("role", "button");
+    label.append(...head.childNodes);
+    head.append(label);
+    const sort = () => {
       up = column === i ? !up : !head.classList.contains("n"); // numbers begin with the largest
       column = i;
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       draw();
+    };
+    label.addEventListener("click", sort);
+    label.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); sort(); }
     });
   });
   if (rows.length > 7) {
     const label = document.createElement("label"), field = document.createElement("input");
     field.type = "search";
-    label.append("Search ", field);
+    field.placeholder = "Search this table";
+    field.setAttribute("aria-label", "Search this table");
+    label.append(field);
     field.addEventListener("input", () => { words = field.value.trim().toLowerCase(); draw(); });
     tools.append(label);
   }
