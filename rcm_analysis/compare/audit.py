@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rcm_analysis import words
+from rcm_analysis.pages import places
 from rcm_analysis.reference import codes
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
-LOST, AT_STAKE, REJECTED = "lost", "open after denial", "rejected, not sent again"
+LOST, AT_STAKE, REJECTED = "lost", "open", "rejected"
 FEWEST = 5  # claims; below, a finding is an anecdote
 COMPARABLE = ("physician", "hospital")  # claims data; opinions, guidance and folklore are no benchmark
 NONE = "None published that we know of."
@@ -54,7 +56,7 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
         LEFT JOIN open_denials o ON o.claim_number = c.claim_number
         WHERE c.state IN ('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_back', 'appealed', 'resubmitted') AND c.open_balance > 0
         UNION ALL
-        SELECT '{REJECTED}', 'rejected', 'never accepted by the payer', 'biller', r.fix, NULL, r.claim_number, r.payer_name,
+        SELECT '{REJECTED}', 'rejected', 'rejected, never adjudicated', 'biller', r.fix, NULL, r.claim_number, r.payer_name,
             r.location, r.code, r.open_balance, r.expected_allowed, r.rejected_on, 'high'
         FROM rejected_claims r JOIN claims c USING (claim_number) WHERE r.open_balance > 0 AND c.state = 'rejected'
     """).df()  # fmt: skip
@@ -65,26 +67,42 @@ def evidence(view: View, *, months: int | None = None) -> pd.DataFrame:
 
 
 def by_kind(evidence: pd.DataFrame) -> pd.DataFrame:
-    """Charges and expected cash by kind, always all three: lost, open after denial, rejected and not sent again.
+    """Charges and expected cash by kind, always all three: lost, open, rejected.
 
                                amount    cash
     lost                       18201.50  8120.10
-    open after denial          40102.00  9814.00
-    rejected, not sent again       0.00     0.00
+    open                       40102.00  9814.00
+    rejected                       0.00     0.00
     """
     return evidence.groupby("kind")[["amount", "cash"]].sum().reindex([LOST, AT_STAKE, REJECTED], fill_value=0.0)
 
 
-def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
+def claims_sent(view: View, *, months: int | None = None) -> pd.DataFrame:
+    """Claims of the last months by what a finding may sit at: claim_number, payer_name, location, rendering_npi."""
+    first, last = view.window(months)
+    return view.execute("SELECT claim_number, payer_name, location, rendering_npi FROM claims "
+                        f"WHERE coalesce(submitted_on, service_date) BETWEEN DATE '{first}' AND DATE '{last}'").df()  # fmt: skip
+
+
+def with_places(found: pd.DataFrame, sent: pd.DataFrame) -> pd.DataFrame:
+    """`evidence` with the provider of each claim; `sent` as from `claims_sent`."""
+    return found.merge(
+        sent[["claim_number", "rendering_npi"]].drop_duplicates("claim_number"), on="claim_number", how="left"
+    )
+
+
+def findings(found: pd.DataFrame, *, top: int = 10, sent: pd.DataFrame | None = None) -> pd.DataFrame:
     """The largest findings by expected cash from `evidence`, numbered from 1; by charges where no payment tells prices.
 
     number  kind  cause          label           claims  amount    cash      owner   fix                      where_most  confidence
     1       lost  timely_filing  filed too late  212     48201.10  19110.40  biller  Send first claims ...    UNISON 61%  high
 
-    Confidence is that of most of its dollars, and never high with fewer than five claims.
+    Confidence is that of most of its dollars, and never high with fewer than five claims. `mostly` says where the finding
+    sits, compared with the claims of `claims_sent`.
     """
     found = found if "cash" in found else found.assign(cash=0.0)
-    rows = [_finding(kind, cause, part) for (kind, cause), part in found.groupby(["kind", "cause"])]
+    base = found if sent is None else sent
+    rows = [_finding(kind, cause, part, base) for (kind, cause), part in found.groupby(["kind", "cause"])]
     columns = [
         "kind",
         "cause",
@@ -106,16 +124,17 @@ def findings(found: pd.DataFrame, *, top: int = 10) -> pd.DataFrame:
     return table.assign(number=range(1, len(table) + 1))
 
 
-def _finding(kind: str, cause: str, part: pd.DataFrame) -> dict:
+def _finding(kind: str, cause: str, part: pd.DataFrame, base: pd.DataFrame) -> dict:
     claims, amount, cash = part["claim_number"].nunique(), round(part["amount"].sum(), 2), round(part["cash"].sum(), 2)
     by_sure = part.groupby("sure")["amount"].sum()
     sure = (
         "low" if by_sure.get("low", 0) * 2 >= amount else "high" if by_sure.get("high", 0) * 2 >= amount else "medium"
     )
     confidence = "medium" if sure == "high" and claims < FEWEST else sure
-    return {"kind": kind, "cause": cause, "label": part["label"].iloc[0], "category": _commonest(part["category"]), "claims": claims,
+    label = words.words(cause) if kind == AT_STAKE else part["label"].iloc[0]
+    return {"kind": kind, "cause": cause, "label": label, "category": _commonest(part["category"]), "claims": claims,
             "amount": amount, "cash": cash, "owner": _commonest(part["owner"]) or "biller", "fix": _commonest(part["fix"]) or "Find the reason first.",
-            "mostly": _mostly(part), "confidence": confidence, "why_sure": _why(kind, sure, claims)}  # fmt: skip
+            "mostly": places.said(part.assign(worth=worth_of(part)), base), "confidence": confidence, "why_sure": _why(kind, sure, claims)}  # fmt: skip
 
 
 def _commonest(values: pd.Series) -> str | None:
@@ -123,20 +142,19 @@ def _commonest(values: pd.Series) -> str | None:
     return str(min(counts[counts == counts.max()].index)) if len(counts) else None
 
 
-def _mostly(part: pd.DataFrame) -> str:
-    """The payer with the most of the dollars, and its share."""
-    sums = part.groupby(part["payer_name"].fillna("payer not named"))["amount"].sum().sort_values(ascending=False)
-    total = part["amount"].sum()
-    return f"{sums.index[0]}, {sums.iloc[0] / total:.0%} of the dollars" if len(sums) and total > 0 else ""
+def worth_of(part: pd.DataFrame) -> pd.Series:
+    """What each row is worth: expected cash, or the billed amount where no payment tells prices."""
+    cash = part["cash"].fillna(0.0).astype(float)
+    return cash if cash.sum() > 0 else part["amount"].astype(float)
 
 
 def _why(kind: str, sure: str, claims: int) -> str:
     if claims < FEWEST:
         return f"fewer than {FEWEST} claims"
     if kind != LOST:
-        return "the payer's own code says it" if sure == "high" else "no code tells the reason"
-    return {"high": "ledger and remittance agree", "low": "inferred from a passed deadline",
-            "medium": "the ledger or the remittance alone says it, or they differ"}[sure]  # fmt: skip
+        return "the payer's own code says it" if sure == "high" else "no code gives the reason"
+    return {"high": "ledger and remits agree", "low": "inferred from a passed deadline",
+            "medium": "the ledger or the remit alone says it, or they differ"}[sure]  # fmt: skip
 
 
 # --- published figures -----------------------------------------------------------------------------------------------
@@ -177,7 +195,7 @@ def _years_off(text: str, year: int) -> int:
 
 
 def with_benchmarks(table: pd.DataFrame, view: View, *, months: int | None = None, kind: str) -> pd.DataFrame:
-    """`findings` with a sentence that sets the reason's share of first denials beside a published one, and its source."""
+    """`findings` with a sentence that compares the reason's share of initial denials with a published one, and its source."""
     first, last = view.window(months)
     counts = dict(view.execute(
         "SELECT coalesce(category, 'other'), count(*) FROM claims WHERE initially_denied AND first_decided_on "
@@ -192,8 +210,8 @@ def _beside(category: str | None, counts: dict[str, int], *, kind: str, year: in
     if published is None or not total:
         return NONE, ""
     own = counts.get(category, 0) / total
-    return (f"{own:.1%} of first denials here; published {_span(published)} ({published['who']}, {published['year']}; "
-            f"{published['method']}): {published['fit']}."), published["source"]  # fmt: skip
+    return (f"{own:.1%} of initial denials here, published {_span(published)} ({published['who']}, {published['year']}, "
+            f"{published['method']}). Fit: {published['fit']}."), published["source"]  # fmt: skip
 
 
 def _span(row: dict) -> str:
@@ -212,7 +230,7 @@ SIDE_BY_SIDE = (
     ("initial_denial_rate", "Medicaid visits initially denied", "medicaid", "Medicaid"),
     ("initial_denial_rate", "Medicare visits initially denied", "medicare", "Medicare, "),
     ("initial_denial_rate", "Commercial visits initially denied", "commercial", "commercial"),
-    ("initial_denial_rate_amount", "Charges initially denied", "", ""),
+    ("initial_denial_rate_amount", "Billed amount initially denied", "", ""),
 )  # fmt: skip
 
 
