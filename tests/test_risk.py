@@ -411,7 +411,7 @@ def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
         )
 
     assert answer([30.0, 10.0], [5, 20]) == (
-        "Work the first 1 of 2 open denials: they hold $30 expected cash ($100 in charges), 75.0% of what work is expected to bring."
+        "Work the first 1 of 2 open denials: they hold $30 expected cash, 75.0% of what work is expected to bring."
     )
     assert answer([30.0, 9.0], [5, -1]).endswith("to bring. All usual clocks have run out on 1 claims.")
     assert answer([30.0, 9.0], [-5, -1]) == (
@@ -422,7 +422,7 @@ def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
 def test_where_no_payment_tells_prices_the_first_answer_speaks_of_charges():
     table = pd.DataFrame({"expected_cash": [None, None], "days_left": [5, 9], "at_stake_usd": [100.0, 60.0]})
     assert write_off_risk.first_hours_sentence(table.astype({"expected_cash": float})) == (
-        "Work the first 1 of 2 open denials: they hold $100 in charges, 62.5% of what is open."
+        "Work the first 1 of 2 open denials: they hold $100 billed, 62.5% of what is open."
     )
 
 

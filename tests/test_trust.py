@@ -74,15 +74,12 @@ def test_a_guess_is_marked_where_its_dollars_appear(demo_con):
     assert write_offs.not_confirmed(guesses()) is None
     said = write_offs.not_confirmed(guesses(100, 900)).sentence
     assert said.startswith(
-        "$1,000 of these write-offs, $900 of them avoidable, are told from evidence, not confirmed: see Codes of the ledger"
+        "Of these write-offs, $1,000 billed is inferred, not confirmed (see Posting codes to map on the write-offs page)"
     )
-    leaves = by_month.write_offs_by_leaf(demo_con, months=12)
-    rates = pd.Series({"net_collection_rate": 0.9, "denial_write_off_share": 0.1})
-    notes = [note for _, _, note in write_offs.key_figures(demo_con, leaves, rates, guesses(100, 900)).figures]
-    assert "includes $1,000 told from evidence" in notes[0] and "includes $900 told from evidence" in notes[1]
-    sums = pd.DataFrame({"amount": [900.0, 0, 0], "cash": [400.0, 0, 0]})
-    lost = practice_audit.key_figures(demo_con, sums, guesses(100, 900)).figures[0]
-    assert "includes $900 told from evidence" in lost[2]
+    notes = [note for _, _, note in write_offs.key_figures(demo_con, guesses(100, 900)).figures]
+    assert "including $900 inferred, not confirmed" in notes[1]
+    lost = practice_audit.key_figures(demo_con, guesses(100, 900)).figures[0]
+    assert "including $900 inferred, not confirmed" in lost[2]
     assert with_guesses("12 months", 0.0) == "12 months"
 
 

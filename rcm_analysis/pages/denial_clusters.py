@@ -1,4 +1,4 @@
-"""Which denials have one cause, and who can fix it? What page 05 says of the clusters and what distinguishes them."""
+"""Which denials have one cause, and who can fix it? What page 05 says of groups of denials and what they share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ranked(found: pd.DataFrame) -> pd.DataFrame:
 def largest(view: View, clusters: pd.DataFrame, members: pd.DataFrame) -> list[Finding]:
     """A sentence for each of the first clusters; `clusters` as from `ranked`."""
     if not len(clusters):
-        few = f"The {words.count(len(members))} denied lines are too few or too unlike each other to form a cluster."
+        few = f"The {words.count(len(members))} denied lines are too few or too unlike each other to form a group."
         none = f"No line was denied in {view.months} months, so there is nothing to group."
         return [Finding(few if len(members) else none, rank=21)]
     return [_of_cluster(row, 20 + place) for place, row in enumerate(clusters.head(TOLD).to_dict("records"), start=1)]
@@ -36,8 +36,8 @@ def largest(view: View, clusters: pd.DataFrame, members: pd.DataFrame) -> list[F
 
 def _of_cluster(row: dict, rank: int) -> Finding:
     return Finding(
-        f"{row['label']}: {words.count(row['denials'])} denied lines, {words.cash(row['expected_cash'], row['denied_amount'])}, "
-        f"{words.cash(row['preventable_cash'], row['preventable_amount'])} of it preventable; {words.share(row['recovered_share'])} of its claims were paid later. "
+        f"{words.titled(row['label'])}: {words.count(row['denials'])} denied lines, {words.cash(row['expected_cash'], row['denied_amount'])}. "
+        f"Payers paid {words.share(row['recovered_share'])} of these claims later. "
         f"Owner: {row['owner']}. {row['fix']}",
         rank=rank,
         amount_usd=words.worth(row["preventable_cash"], row["preventable_amount"]),
@@ -45,21 +45,21 @@ def _of_cluster(row: dict, rank: int) -> Finding:
 
 
 def key_figures(found: pd.DataFrame, members: pd.DataFrame) -> Numbers:
-    """How many clusters, how stable, and what is in none."""
+    """How many groups, how firm, and what is in none."""
     clusters = ranked(found)
     growing, new = (words.count((clusters["status"] == status).sum()) for status in ("growing", "new"))
     gone = words.count((found["status"] == "gone").sum())
     return Numbers(
         [
-            ("Clusters", words.count(len(clusters)), f"of {words.count(len(members))} denied lines"),
+            ("Groups of denials", words.count(len(clusters)), f"of {words.count(len(members))} denied lines"),
             (
-                "Stability",
+                "How firm the groups are",
                 f"{clusters['stability'].mean():.2f}" if len(clusters) else "none",
-                "mean overlap when 70% of the denials are clustered anew; 1 is the same",
+                "overlap when 70% of denials are grouped anew, 1 is the same",
             ),
-            ("In no cluster", words.share((members["cluster_id"] == UNCLUSTERED).mean()), "of denied lines"),
-            ("Growing", growing, "clusters, last three months against three before"),
-            ("New this year", new, f"clusters; {gone} of last year's are gone"),
+            ("Denied lines in no group", words.share((members["cluster_id"] == UNCLUSTERED).mean()), "of denied lines"),
+            ("Groups on the rise", growing, "last 3 months compared with 3 before"),
+            ("New groups this year", new, f"{gone} of last year's {'is' if gone == '1' else 'are'} gone"),
         ]
     )
 
@@ -67,13 +67,13 @@ def key_figures(found: pd.DataFrame, members: pd.DataFrame) -> Numbers:
 def clusters(table: pd.DataFrame) -> Table:
     """Each cluster with its owner and its fix."""
     columns = named(
-        "cluster_id label denials expected_cash denied_amount preventable_cash recovered_share status stable owner fix examples",
-        label="What they share",
-        denied_amount="Denied",
-        status="Course",
+        "label denials expected_cash denied_amount preventable_cash recovered_share status stable owner fix examples",
+        label=Column("Group", "name"),
+        denied_amount="Billed, denied",
+        status=Column("Trend", "words"),
     )
     shown = table.assign(stable=table["stability"].map("{:.2f}".format))
-    return Table(shown, "clusters", "Clusters of denials, most preventable cash first", columns, rows=40)
+    return Table(shown, "clusters", "Groups of denials", columns, rows=40)
 
 
 def profiles(profile: pd.DataFrame) -> Table:
@@ -81,19 +81,19 @@ def profiles(profile: pd.DataFrame) -> Table:
     columns = named(
         "cluster_id feature value denials share expected lift",
         value=Column("Value", "words"),
-        share="Share of cluster",
+        share="Share of group",
     )
     shown = profile.assign(lift=profile["lift"].map("{:.1f}".format))
-    return Table(shown, "cluster_profiles", "Strongest conditions of each cluster", columns, rows=40)
+    return Table(shown, "cluster_profiles", "What they share", columns, rows=40)
 
 
 def near_each_other(places: pd.DataFrame) -> Figure:
     """A map of the clusters; `places` as from `labels.positions`."""
     return Figure(
-        charts.cluster_map(places, title="Clusters with like circumstances lie near"),
+        charts.cluster_map(places, title="Groups that are alike lie near"),
         name="cluster_map",
-        alt=f"Map of {len(places)} clusters, discs sized by denied dollars",
-        caption="Discs by denied dollars; distance by difference of profiles, flattened to two directions.",
+        alt=f"Map of {len(places)} groups, discs sized by billed amount denied",
+        caption="Discs by billed amount denied. Groups that share much lie near each other.",
         data=places[["cluster_id", "label", "x", "y", "denied_amount"]],
     )
 
@@ -103,12 +103,17 @@ def by_payer(denials: pd.DataFrame, clusters: pd.DataFrame, members: pd.DataFram
     grid = denials.assign(cluster_id=members["cluster_id"].to_numpy()).pivot_table(
         index="cluster_id", columns="payer_name", values="claim_number", aggfunc="count", fill_value=0
     )
-    shown = grid.reindex(clusters["cluster_id"]).fillna(0)
+    names = dict(zip(clusters["cluster_id"], clusters["label"], strict=True))
+    shown = (
+        grid.reindex(clusters["cluster_id"])
+        .fillna(0)
+        .rename(index=lambda one: words.titled(str(names[one])), columns=words.titled)
+    )
     return Figure(
-        common.heat_map(shown, title="Denied lines by cluster and payer", unit="denied lines"),
+        common.heat_map(shown, title="Groups by payer", unit="denied lines"),
         name="cluster_by_payer",
-        alt=f"Denied lines for each of {len(clusters)} clusters and each payer",
-        caption=f"Denied lines by cluster and payer; n = {words.count(len(members))}.",
+        alt=f"Denied lines for each of {len(clusters)} groups and each payer",
+        caption=f"{words.count(len(members))} denied lines.",
         data=grid.reset_index(),
     )
 
@@ -116,10 +121,10 @@ def by_payer(denials: pd.DataFrame, clusters: pd.DataFrame, members: pd.DataFram
 def by_month(lines: pd.DataFrame) -> Figure:
     """Denied lines of the first clusters by month; `lines` as from `labels.months`."""
     return Figure(
-        charts.months_of_clusters(lines, title="Denied lines by month, six clusters"),
+        charts.months_of_clusters(lines, title="Six groups by month"),
         name="cluster_months",
-        alt=f"Monthly denied lines of {len(lines.columns[:6])} clusters with most preventable dollars",
-        caption="Denied lines by month of decision; the six clusters with most preventable dollars.",
+        alt=f"Monthly denied lines of {len(lines.columns[:6])} groups with most preventable cash",
+        caption="Denied lines by month of remit. Groups with most preventable cash.",
         data=lines.reset_index(names="month"),
     )
 
@@ -127,4 +132,4 @@ def by_month(lines: pd.DataFrame) -> Figure:
 def by_code(table: pd.DataFrame) -> Table:
     """What a plain list of codes would have shown; `table` as from `grouping.by_carc`."""
     columns = named("carc denials clusters largest_share", carc=Column("Code"))
-    return Table(table, "clusters_by_code", "Reason codes and the clusters behind them", columns)
+    return Table(table, "clusters_by_code", "Reason codes and their groups", columns)

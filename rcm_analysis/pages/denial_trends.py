@@ -15,10 +15,19 @@ from rcm_analysis.trends import signals as trends_signals
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
+KINDS = {"step": "jumped", "drift": "rising or falling", "burst": "lasted and ended"}
 CHARTED = 8  # changes that have a control chart
 BARS = 10  # payers among the bars of mix and rate
 COHORTS = 12  # months of submission that are drawn
 WAITED = 7  # months of waiting that are drawn
+
+
+def months_known(view: View, months: int) -> int:
+    """How many of the last months there are claims of: what can be said to have been searched."""
+    first, last = view.window(months)
+    found = view.execute(f"""SELECT count(DISTINCT strftime(day, '%Y-%m')) FROM (SELECT coalesce(submitted_on, first_decided_on) AS day FROM claims)
+        WHERE day BETWEEN DATE '{first}' AND DATE '{last}'""").fetchall()
+    return int(found[0][0])
 
 
 def answer(found: pd.DataFrame, *, months: int, decided: int) -> Finding:
@@ -30,11 +39,14 @@ def answer(found: pd.DataFrame, *, months: int, decided: int) -> Finding:
 def answer_sentence(found: pd.DataFrame, *, months: int, decided: int) -> str:
     """The same as a sentence."""
     if not decided:
-        return "There are no decided claims in these months, so that no change can be told."
+        return "No claim was adjudicated in these months, so no change can be seen."
     if not len(found):
-        return f"No denial rate changed in {months} months by more than chance explains, for any payer, reason, procedure, provider or location."
-    many = "1 change stands" if len(found) == 1 else f"{len(found)} changes stand"
-    return f"{many} out from chance in {months} months, {int(found['ongoing'].sum())} still going on. The largest: {found['headline'].iloc[0]}"
+        return (
+            f"No change larger than chance in {months} months, for any payer, reason, procedure, provider or location."
+        )
+    many = "1 change is" if len(found) == 1 else f"{len(found)} changes are"
+    running = int(found["ongoing"].sum())
+    return f"{many} larger than chance in {months} months, {running} still running. The largest: {words.titled(found['headline'].iloc[0])}"
 
 
 def movement(parts: pd.DataFrame, *, months: int = 6) -> Finding:
@@ -45,13 +57,13 @@ def movement(parts: pd.DataFrame, *, months: int = 6) -> Finding:
 def movement_sentence(parts: pd.DataFrame, *, months: int) -> str:
     """The same as a sentence."""
     if not len(parts):
-        return "There are too few months with decisions to say why the denial rate moved."
+        return "There are too few months with remits to say why the denial rate moved."
     change, mix, rate = (words.points(parts[name].sum()) for name in ("total", "mix", "rate"))
     top = parts.iloc[0]
     if change == "0.0" and (parts["total"].abs() < 0.0005).all():
-        return f"The denial rate of the last {months} months is that of the {months} before, and no payer moved it."
-    return (f"The denial rate moved by {change} points in the last {months} months against the {months} before: {rate} by rates and {mix} "
-            f"by the mix of payers. {top['payer_name']} contributed most, {words.points(top['total'])} points.")  # fmt: skip
+        return f"The denial rate held over the last {months} months, and no payer moved it."
+    return (f"The denial rate moved by {change} points over {months} months: {rate} from denial rates, {mix} from payer mix. "
+            f"{words.titled(str(top['payer_name']))} moved it most, {words.points(top['total'])} points.")  # fmt: skip
 
 
 def latest_cohort(cohorts: pd.DataFrame) -> Finding:
@@ -62,10 +74,11 @@ def latest_cohort(cohorts: pd.DataFrame) -> Finding:
 def cohort_sentence(cohorts: pd.DataFrame) -> str:
     """The same as a sentence."""
     if not len(cohorts) or pd.isna(cohorts["final_rate"].iloc[-1]):
-        return "Without both claims as sent (837) and decisions (835), months of submission cannot be completed; rates are by month of decision."
+        return "Load both claims (837) and remits (835) to see where recent months will finish. Until then, rates are by month of remit."
     last = cohorts.iloc[-1]
-    return (f"Of the claims sent in {words.month_name(last['cohort'])} {words.share(min(last['maturity'], 1))} are decided. Their denial rate stands at "
-            f"{words.share(last['rate'])} and is expected to end at {words.share(last['final_rate'])} ({words.share(last['lower'])} to {words.share(last['upper'])}).")  # fmt: skip
+    waiting = 1 - min(last["maturity"], 1)
+    return (f"{words.month_name(last['cohort'])} is not final: {words.share(waiting)} of its claims await a remit. Its denial rate of {words.share(last['rate'])} "
+            f"will likely finish near {words.share(last['final_rate'])}.")  # fmt: skip
 
 
 def key_figures(found: pd.DataFrame, cohorts: pd.DataFrame, *, months: int) -> Numbers:
@@ -73,17 +86,19 @@ def key_figures(found: pd.DataFrame, cohorts: pd.DataFrame, *, months: int) -> N
     cost = trends_signals.excess_of(found)
     return Numbers(
         [
-            ("Changes", words.count(len(found)), f"that stand out from chance, {months} months"),
-            ("Still going on", words.count(found["ongoing"].sum()), "not back to the level before"),
+            ("Changes", words.count(len(found)), f"larger than chance, {months} months"),
+            ("Changes still running", words.count(found["ongoing"].sum()), f"of {words.count(len(found))}"),
             (
-                "Cost so far",
-                words.usd(words.worth(*cost)),
-                f"{words.cash_note(*cost)}, denied beyond the level before",
+                "Cost since they began",
+                words.about(words.worth(*cost)),
+                "expected cash of the extra denials"
+                if words.worth(cost[0], 0)
+                else "billed amount of the extra denials",
             ),
             (
-                "Not yet decided",
+                "Awaiting a remit",
                 words.share(trends_signals.undecided(cohorts)),
-                "of the claims sent in the latest month",
+                "of claims submitted in the latest month",
             ),
         ],
         headline=(0, 2),
@@ -92,9 +107,15 @@ def key_figures(found: pd.DataFrame, cohorts: pd.DataFrame, *, months: int) -> N
 
 def sentences(signals: pd.DataFrame) -> Table:
     """Each change as a sentence."""
-    kind = Column("Kind", "words", "step, drift, burst, or a code never seen before")
-    title = "Changes that are real, largest dollars first"
-    return Table(signals, "signal_sentences", title, named("headline kind", kind=kind), rows=20)
+    kind = Column("Trend", "words", "jumped, rising, lasted, or a code never seen before")
+    title = "Changes larger than chance"
+    return Table(
+        signals.assign(kind=signals["kind"].map(lambda one: KINDS.get(one, one))),
+        "signal_sentences",
+        title,
+        named("headline kind", kind=kind),
+        rows=20,
+    )
 
 
 def figures(signals: pd.DataFrame) -> Table:
@@ -104,41 +125,44 @@ def figures(signals: pd.DataFrame) -> Table:
         "excess_count excess_cash_usd excess_amount_usd q_value"
     )
     told = signals.assign(where=trends_signals.places(signals))
-    return Table(told, "signals", "The same in figures", columns, rows=20)
+    return Table(told, "signals", "Changes in figures", columns, rows=20)
 
 
 def control_charts(view: View, signals: pd.DataFrame, series: pd.DataFrame) -> Figure:
     """The largest changes over time; `series` as from `tables.control_series`."""
     return Figure(
-        charts.control_charts(series, title="Control charts of the largest changes"),
+        charts.control_charts(series, title="The largest changes"),
         name="control_charts",
         alt=f"{len(signals.head(CHARTED))} small line charts of monthly denial rates with the limits of chance; months inside a change are marked",
-        caption="Denied share by month of submission; grey: the level before the change and three standard deviations of chance, "
-        f"widened where months swing more; diamonds: months of the change. {view.months} months to {view.month}.",
+        caption="Denial rate by month submitted. Gray: the level before the change and what chance allows. Diamonds: months of the change.",
         data=series,
     )
 
 
 def change_by_payer_and_reason(view: View, grid: pd.DataFrame) -> Figure:
     """Three months against the twelve before; `grid` as from `tables.change_by`."""
-    title = "Change of the denial rate by payer and reason"
+    title = "Change by payer and reason"
     return Figure(
-        charts.change_map(grid.rename(columns=words.words), title=title, unit="points"),
+        charts.change_map(
+            grid.rename(columns=lambda one: words.sentence(words.words(one)), index=words.titled),
+            title=title,
+            unit="points of the denial rate",
+        ),
         name="change_by_payer_and_reason",
-        alt=f"Change in points of the denial rate for {len(grid)} payers and {grid.shape[1]} reasons, recent three months against the twelve before",
-        caption=f"Denied share of decided claims, three months to {view.month} less the twelve months before, in points.",
+        alt=f"Change in points of the denial rate for {len(grid)} payers and {grid.shape[1]} reasons, last 3 months compared with the 12 before",
+        caption=f"Denial rate of 3 months to {words.month_name(view.month)} less that of the 12 months before.",
         data=grid.reset_index(),
     )
 
 
 def mix_and_rate(view: View, parts: pd.DataFrame) -> Figure:
     """What each payer did to the practice's rate, as bars."""
-    shown = parts.head(BARS)
+    shown = parts.head(BARS).assign(payer_name=[words.titled(str(name)) for name in parts["payer_name"].head(BARS)])
     return Figure(
-        charts.contributions(shown, label="payer_name", title="What moved the practice's denial rate"),
+        charts.contributions(shown, label="payer_name", title="What moved the denial rate"),
         name="mix_and_rate",
-        alt=f"Bars of mix and rate for {len(shown)} payers in points of the practice's denial rate",
-        caption=f"Contribution of each payer to the change of the initial denial rate, six months to {view.month} against the six before.",
+        alt=f"Bars of volume shift and rate change for {len(shown)} payers in points of the denial rate",
+        caption=f"6 months to {words.month_name(view.month)} compared with the 6 before. The parts add up to the change.",
         data=parts,
     )
 
@@ -146,19 +170,20 @@ def mix_and_rate(view: View, parts: pd.DataFrame) -> Figure:
 def mix_and_rate_by_payer(parts: pd.DataFrame) -> Table:
     """The same in figures."""
     columns = named(
-        "payer_name share_before share_after rate_before rate_after mix rate total", rate=Column("By rate", "points")
+        "payer_name share_before share_after rate_before rate_after mix rate total",
+        rate=Column("Rate change", "points", "from denial rates"),
     )
-    return Table(parts, "mix_and_rate_by_payer", "Mix and rate by payer", columns)
+    return Table(parts, "mix_and_rate_by_payer", "Volume and rate by payer", columns)
 
 
 def completed(cohorts: pd.DataFrame) -> Figure:
     """Months of submission as decided by now and as expected in the end."""
     shown = cohorts.tail(COHORTS)
     return Figure(
-        charts.completed(shown, title="Denial rate by month of submission, completed"),
+        charts.completed(shown, title="Where recent months will finish"),
         name="completed_cohorts",
-        alt=f"Denial rate of the last {len(shown)} months of submission, as decided by now and as expected in the end",
-        caption=f"Initially denied share by month of submission; n = {words.count(shown['submitted'].sum())} claims sent.",
+        alt=f"Denial rate of the last {len(shown)} months of submission, as it stands and where it will finish",
+        caption=f"Initial denial rate by month submitted. {words.count(shown['submitted'].sum())} claims.",
         data=cohorts,
     )
 
@@ -166,10 +191,10 @@ def completed(cohorts: pd.DataFrame) -> Figure:
 def waits(view: View, triangle: pd.DataFrame) -> Figure:
     """How fast months of submission are decided; `triangle` as from `maturity.triangle`."""
     return Figure(
-        charts.lag_triangle(triangle.iloc[:, :WAITED], title="How fast months of submission are decided"),
+        charts.lag_triangle(triangle.iloc[:, :WAITED], title="How fast payers answer"),
         name="lag_triangle",
-        alt=f"Share of claims decided by months waited, for {len(triangle)} months of submission",
-        caption=f"Share of submitted claims with a first decision; empty cells lie after {view.as_of}.",
+        alt=f"Share of claims adjudicated by months waited, for {len(triangle)} months submitted",
+        caption=f"Share of submitted claims with a first remit. Empty cells lie after {words.day(view.as_of)}.",
         data=triangle.reset_index(),
     )
 
@@ -178,12 +203,11 @@ def definitions(view: View, reading: pd.DataFrame) -> Figure:
     """The same claims under four definitions; `reading` as from `tables.definitions`."""
     rates = reading["rate"]
     return Figure(
-        charts.definitions(reading, title="The denial rate under four definitions"),
+        charts.definitions(reading, title="Four ways to count"),
         name="definitions",
         alt="Bars of the denial rate under four definitions, "
         f"from {words.share(rates.iloc[0])} strict to {words.share(rates.iloc[-1])} with all",
-        caption="Claims with at least one denied line in the first decision, by what counts as a denial; "
-        f"twelve months to {view.month}, n = {words.count(reading['decided'].iloc[0])}.",
+        caption=f"Claims initially denied, by what counts as a denial, 12 months. {words.count(reading['decided'].iloc[0])} claims.",
         data=reading,
     )
 
@@ -194,9 +218,9 @@ def repeats(view: View, table: pd.DataFrame) -> Table:
         "where category cases again touches days denied_amount",
         where="Same",
         cases=Column("Cases", "count", "claims, patients, or providers with one procedure"),
-        denied_amount="Denied",
+        denied_amount="Billed, denied",
     )
-    return Table(table, "repeats", f"Repeated denials, twelve months to {view.month}", columns, rows=12)
+    return Table(table, "repeats", "Repeat denials", columns, rows=12)
 
 
 def fix_effect(table: pd.DataFrame) -> Table:
@@ -207,19 +231,18 @@ def fix_effect(table: pd.DataFrame) -> Table:
         after="after",
         lower=Column("from", "points"),
         upper=Column("to", "points"),
-        verdict="Verdict",
+        verdict="Did the fix work",
     )
-    return Table(table, "fix_effect", "What the end of each change was worth", columns)
+    return Table(table, "fix_effect", "Changes that ended", columns)
 
 
 def forecast_denials(view: View, past: pd.DataFrame, ahead: pd.DataFrame) -> Figure:
-    """First denials and the next three months; `past` as from `tables.to_forecast`, `ahead` from `forecast.ahead`."""
+    """Initial denials and the next three months; `past` as from `tables.to_forecast`, `ahead` from `forecast.ahead`."""
     return Figure(
-        charts.forecast(past, ahead, title="First denials a month", unit="claims denied at first"),
+        charts.forecast(past, ahead, title="Initial denials a month", unit="claims initially denied"),
         name="forecast_denials",
-        alt="Monthly first denials and the next three months with intervals",
-        caption="Claims denied at first by month of decision, and three months ahead with 90% intervals; "
-        f"{view.months} months to {view.month}.",
+        alt="Monthly initial denials and the next three months with ranges",
+        caption="By month of remit, with 3 months ahead and 90% ranges.",
         data=ahead,
     )
 
@@ -227,11 +250,10 @@ def forecast_denials(view: View, past: pd.DataFrame, ahead: pd.DataFrame) -> Fig
 def forecast_write_offs(view: View, past: pd.DataFrame, ahead: pd.DataFrame) -> Figure:
     """Write-offs after denials and the next three months."""
     return Figure(
-        charts.forecast(past, ahead, title="Written off after denials", unit="USD written off"),
+        charts.forecast(past, ahead, title="Written off after denials", unit="dollars written off"),
         name="forecast_write_offs",
-        alt="Monthly denial write-offs and the next three months with intervals",
-        caption="Unnecessary write-offs other than bad debt by month of posting, and three months ahead with 90% intervals; "
-        f"{view.months} months to {view.month}.",
+        alt="Monthly denial write-offs and the next three months with ranges",
+        caption="Avoidable write-offs without bad debt by month posted, with 3 months ahead and 90% ranges.",
         data=ahead,
     )
 

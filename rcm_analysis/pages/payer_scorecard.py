@@ -1,4 +1,4 @@
-"""How does each payer treat us, and what do we ask of it? What page 08 says of all payers and of each."""
+"""How does each payer treat us, and what to ask it? What page 08 says of all payers and of each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from rcm_analysis import words
 from rcm_analysis.charts import common
+from rcm_analysis.pages import nouns
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Heading, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
 
@@ -21,50 +22,50 @@ def deciding(cards: pd.DataFrame) -> pd.DataFrame:
 
 
 def answer(view: View, cards: pd.DataFrame, above: pd.DataFrame) -> Finding:
-    """Which payers deny clearly more than the others; `above` as from `scorecard.outliers`."""
+    """Which payers deny more than the others, beyond chance; `above` as from `scorecard.outliers`."""
     payers = words.count(len(deciding(cards)))
     if len(above):
         top = above.iloc[0]
         said = (
-            f"{words.count(len(above))} of {payers} payers deny clearly more than the others; farthest above is {top['payer_name']}: "
-            f"{words.count(top['denied'])} of {words.count(top['decided'])} claims, {words.share(top['rate'])} "
-            f"(95% interval {words.share(top['lower'])} to {words.share(top['upper'])}), "
-            f"against {words.share(top['others_rate'])} with everybody else."
+            f"{words.count(len(above))} of {payers} payers {'denies' if len(above) == 1 else 'deny'} more than the others, beyond chance. "
+            f"The highest is {words.titled(top['payer_name'])}: {words.share(top['rate'])} of claims, {words.count(top['denied'])} of {words.count(top['decided'])}. "
+            f"The others deny {words.share(top['others_rate'])}."
         )
         return Finding(said, rank=8, amount_usd=float(top["denied_amount"]))
     if len(deciding(cards)):
-        return Finding(f"No payer of {payers} with decisions denies clearly more than the others.", rank=8)
+        return Finding(f"None of {payers} payers denies more than the others, beyond chance.", rank=8)
     month = words.month_name(view.month)
-    none = f"No payer decided a claim in the {view.months} months to {month}, so there is nothing to compare."
+    none = f"No payer adjudicated a claim in the {view.months} months to {month}, so there is nothing to compare."
     return Finding(none, rank=8)
 
 
 def key_figures(view: View, cards: pd.DataFrame, above: pd.DataFrame) -> Numbers:
-    """Payers, those above the others, and dollars given up and open."""
+    """Payers, those above the others, and what is written off and open."""
+    told = nouns.of(view)
     return Numbers(
         [
             (
-                "Payers with decisions",
+                "Payers that adjudicated claims",
                 words.count(len(deciding(cards))),
-                f"{view.months} months to {view.month}",
+                f"{view.months} months to {words.month_name(view.month)}",
             ),
-            ("Deny more than the others", words.count(len(above)), "whole interval above everybody else"),
-            ("Avoidable write-offs", words.usd(cards["unnecessary"].sum()), "all payers, by posting month"),
-            ("Open after denial", words.usd(cards["open_denied"].sum()), f"all payers, on {view.as_of}"),
+            ("Deny more than the others", words.count(len(above)), "beyond chance"),
+            told.tile("avoidable_write_offs", "all payers, 12 months"),
+            told.tile("open_denials"),
         ],
-        of_ledger=(2, 3),
+        of_ledger=(2,),
     )
 
 
 def rates_chart(view: View, cards: pd.DataFrame) -> Figure:
     """Each payer's rate with its interval."""
-    shown = deciding(cards)
+    shown = deciding(cards).assign(payer_name=[words.titled(str(name)) for name in deciding(cards)["payer_name"]])
     return Figure(
         common.rates_with_intervals(shown, label="payer_name", title="Initial denial rate by payer"),
         name="scorecard_rates",
-        alt=f"Initial denial rate of {len(shown)} payers with 95% intervals, most denials on top",
-        caption=f"Claims denied at first over claims decided, with 95% interval, {view.months} months to {view.month}; "
-        f"n = {words.count(shown['decided'].sum())}.",
+        alt=f"Initial denial rate of {len(shown)} payers with 95% ranges, most denials on top",
+        caption=f"Claims initially denied divided by claims adjudicated, {view.months} months to {words.month_name(view.month)}. "
+        f"{words.count(shown['decided'].sum())} claims. Bar: 95% range.",
     )
 
 
@@ -73,11 +74,11 @@ def side_by_side(view: View, cards: pd.DataFrame) -> Table:
     columns = named(
         "payer_name submitted decided denied rate lower upper denied_amount days slow_days settled overturn_rate "
         "unnecessary other open_denied",
-        days=Column("Days", "days", "median from first submission to first decision"),
-        unnecessary=Column("Avoidable write-offs", "usd"),
-        other=Column("Other write-offs", "usd"),
+        days=Column("Days", "days", "middle value, from first submission to first remit"),
+        unnecessary=Column("Avoidable write-offs", "usd", "billed amount"),
+        other=Column("Other write-offs", "usd", "billed amount"),
     )
-    title = f"All payers, {view.months} months to {view.month}"
+    title = "All payers"
     return Table(cards, "payer_scorecard", title, columns, rows=30)
 
 
@@ -88,7 +89,7 @@ def listed(cards: pd.DataFrame) -> pd.DataFrame:
 
 def payer(number: int, card: Any, reasons: pd.DataFrame, changes: pd.DataFrame) -> list[Heading | Numbers | Table]:
     """A payer's section: its figures, its top reasons with what to ask, and what changed; `card` a row of the cards."""
-    name = card.payer_name
+    name = words.titled(str(card.payer_name))
     return [
         Heading(name, number),
         _figures(card),
@@ -97,49 +98,49 @@ def payer(number: int, card: Any, reasons: pd.DataFrame, changes: pd.DataFrame) 
             changes,
             name=f"payer_{number:02}_changes",
             title=f"{name}: what changed",
-            columns=named("headline", headline="Change that chance does not explain"),
+            columns=named("headline", headline=Column("Change larger than chance", "said")),
             rows=5,
         ),
     ]
 
 
 def _figures(card: Any) -> Numbers:
-    denied = (
-        f"{words.count(card.denied)} of {words.count(card.decided)}; interval {words.share(card.lower)} to {words.share(card.upper)}, "
-        f"others {words.share(card.others_rate)}"
-    )
-    won = (
-        f"{words.count(card.overturned)} of {words.count(card.settled)} settled; "
-        f"{words.share(card.overturn_lower)} to {words.share(card.overturn_upper)}"
-    )
-    sent = f"claims with {words.usd(card.charge)} of charges; {words.count(card.submitted)} sent"
+    denied = f"{words.count(card.denied)} of {words.count(card.decided)}; others {words.share(card.others_rate)}"
+    won = f"{words.count(card.overturned)} of {words.count(card.settled)} closed"
+    sent = f"of {words.count(card.submitted)} submitted"
     return Numbers(
         [
-            ("Decided", words.count(card.decided), sent),
-            ("Denied at first", words.share(card.rate), denied if card.decided else "nothing decided"),
-            ("Days to decision", words.days(card.days), f"median; nine of ten by day {words.days(card.slow_days)}"),
-            ("Overturned", words.share(card.overturn_rate), won if card.settled else "no denial settled"),
-            ("Avoidable write-offs", words.usd(card.unnecessary), f"other write-offs {words.usd(card.other)}"),
+            ("Adjudicated by this payer", words.count(card.decided), sent),
+            ("Denied by this payer", words.share(card.rate), denied if card.decided else "nothing adjudicated"),
+            ("Days to this payer's remit", words.days(card.days), f"nine of ten by day {words.days(card.slow_days)}"),
+            ("Overturned by this payer", words.share(card.overturn_rate), won if card.settled else "no denial closed"),
+            (
+                "Written off with this payer",
+                words.usd(card.unnecessary),
+                f"avoidable, billed; other {words.usd(card.other)}",
+            ),
         ],
         of_ledger=(4,),
     )
 
 
 def _reasons(number: int, name: str, reasons: pd.DataFrame) -> Table:
-    columns = named("category claims share denied_amount carc ask", carc=Column("Commonest code"))
-    title = f"{name}: top reasons, and what to ask"
+    columns = named("category claims share denied_amount carc ask", carc=Column("Most frequent code"))
+    title = f"{name}: questions for the payer"
     return Table(reasons, f"payer_{number:02}_reasons", title, columns, rows=5)
 
 
 def definitions() -> Definitions:
     """Terms of the page."""
-    overturn = "Denials that were paid something later, over denials that are settled, of as many months as above that ended half a year earlier."
-    interval = "Where the true rate lies in 95 of 100 such practices; small payers have wide ones."
-    changed = "Changes of the rate since the level before, as on the page on trends; here those that name the payer."
+    overturn = (
+        "Denials paid something later, divided by denials closed, of as many months as above that ended 6 months ago."
+    )
+    interval = "Where the true rate lies in 19 of 20 cases. Small payers have wide ranges."
+    changed = "Changes as on the trends page, those that name the payer."
     return Definitions(
         [
             ("Overturn rate", overturn, "HFMA Claim Integrity Task Force"),
-            ("Interval", interval, "Wilson 1927"),
+            ("95% range", interval, "Wilson 1927"),
             ("What changed", changed, "docs/trends.md"),
         ]
     )

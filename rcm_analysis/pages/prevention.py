@@ -1,4 +1,4 @@
-"""Which denials can be stopped before the claim is sent? What page 07 says of rules, holds, chances and process gaps."""
+"""Which denials can be stopped before the claim is sent? What page 07 says of checks, held claims and process gaps."""
 
 from __future__ import annotations
 
@@ -16,86 +16,86 @@ BEST = "dollars at risk"  # the order that rcm scrub --holds goes by
 
 
 def offered(rules: pd.DataFrame) -> Finding:
-    """How many rules hold and what they meet a month."""
+    """How many checks work and what they catch a month."""
     monthly = rules["avoidable_usd_per_month"].sum()
     said = (
-        f"{len(rules)} rules hold for claims like those of the last months; together they meet about "
-        f"{words.usd(monthly)} of denied charges a month before the claim is sent."
+        f"Your {len(rules)} checks worked on the latest months. They catch denials of about "
+        f"{words.about(monthly)} billed a month before the claims go out."
     )
-    none = "No rule is proven on this practice's claims: nothing seen before submission foretells a denial well enough to hold a claim for it."
+    none = "No check is proven on this practice's claims. Nothing known before submission predicts a denial well enough to hold a claim for it."
     return Finding(said if len(rules) else none, rank=3, amount_usd=float(monthly))
 
 
 def had_they_run(curve: pd.DataFrame, *, cut: date, days: int, holds_per_day: float) -> Finding:
-    """What the rules of a quarter ago would have met within so many holds a weekday; `days` of sending since."""
+    """What the checks of a quarter ago would have caught with so many held claims a weekday; `days` are the weekdays since."""
     fitting = curve[curve["holds_per_day"] <= holds_per_day]
     if not len(fitting):
-        return Finding(f"No rule known on {cut} fits into {holds_per_day:g} holds a weekday.", rank=5, amount_usd=0.0)
+        return Finding(
+            f"No check known on {words.day(cut)} fits into {holds_per_day:g} held claims a weekday.",
+            rank=5,
+            amount_usd=0.0,
+        )
     chosen = fitting.iloc[-1]
     return Finding(
-        f"Had the rules known on {cut} run in the {days} days of sending since, they would have held {words.count(chosen['holds'])} claims "
-        f"({chosen['holds_per_day']:.1f} a weekday), {words.count(chosen['avoided'])} of which were denied, {words.usd(chosen['avoided_usd'])}; "
-        f"{words.count(chosen['false_alarms'])} holds would have been false alarms.",
+        f"In the {days} weekdays since {words.day(cut)}, your checks would have stopped {words.count(chosen['avoided'])} denials, {words.usd(chosen['avoided_usd'])} billed. "
+        f"They would have held {words.count(chosen['holds'])} claims, {words.count(chosen['false_alarms'])} of them clean.",
         rank=5,
         amount_usd=float(chosen["avoided_usd"]),
     )
 
 
 def by_dollars_at_risk(capacity: pd.DataFrame, *, cut: date, holds_per_day: float) -> Finding:
-    """What the best order would have met in so many holds a weekday, against others; a row of `capacity` per order."""
+    """What the best order would have caught with so many held claims a weekday; a row of `capacity` per order."""
     rows = capacity.set_index("order")
     if not len(rows):
-        none = "No submission was answered yet, so there is no chance of a denial to hold claims by."
+        none = "Payers have answered no claim yet, so no likelihood of denial is known."
         return Finding(none, rank=4, amount_usd=0.0)
     best, usd = rows.loc[BEST], rows["share_of_usd"]
     said = (
-        f"With {holds_per_day:g} holds a weekday given to the claims with most dollars at risk, {words.count(best['holds'])} holds would have met "
-        f"{words.share(best['share_of_usd'])} of the denied dollars sent since {cut}; by chance alone {words.share(usd['chance alone'])}, "
-        f"by the rules alone {words.share(usd['rules alone'])}. This is rcm scrub --holds."
+        f"Holding the {holds_per_day:g} claims a weekday with the largest expected loss would have caught {words.share(best['share_of_usd'])} of denied dollars since {words.day(cut)}. "
+        f"Checks alone would have caught {words.share(usd['rules alone'])}."
     )
-    alike = (
-        f"No claim sent since {cut} stood out: none matched a rule or was half again as likely to be refused as usual."
-    )
+    alike = f"No claim submitted since {words.day(cut)} failed a check or was much likelier to be denied than usual."
     return Finding(said if best["holds"] else alike, rank=4, amount_usd=float(best["avoided_usd"]))
 
 
 def key_figures(rules: pd.DataFrame, kept: pd.DataFrame, *, cut: date) -> Numbers:
-    """Rules offered, what they meet, and how many no longer hold."""
-    earlier = f"of {len(kept)} rules of {cut} that no longer hold" if len(kept) else f"no rule was known on {cut}"
+    """Checks to turn on, what they catch, and how many no longer work."""
+    earlier = f"of {len(kept)} checks of {words.day(cut)}" if len(kept) else f"no check was known on {words.day(cut)}"
     return Numbers(
         [
-            ("Rules offered", words.count(len(rules)), "proven on the newest months"),
+            ("Checks to turn on", words.count(len(rules)), "they worked on the latest months"),
             (
-                "Denied charges met",
-                words.usd(rules["avoidable_usd_per_month"].sum()),
-                "a month, overlaps counted twice",
+                "Denials caught a month",
+                words.about(rules["avoidable_usd_per_month"].sum()),
+                "billed; a claim that fails two checks counts in both",
             ),
-            ("Retired", words.count(kept["retired"].sum()), earlier),
+            ("Checks to turn off", words.count(kept["retired"].sum()), earlier),
         ],
         headline=(0, 1),
     )
 
 
 def rules(table: pd.DataFrame) -> Table:
-    """Each rule with its promise; `table` as from `wording.described`."""
+    """Each check with what we expect of it; `table` as from `wording.described`."""
     columns = named(
         "rule_id sentence check owner fix precision precision_lower false_alarms_per_100 avoidable_usd_per_month claims_matched",
         precision=Column(
             "Denied",
             "share",
-            "share of the claims matched in the months of proof that were denied or rejected",
+            "share of the claims that it would have held, in the months of proof, that were denied or rejected",
         ),
     )
-    return Table(table, "rules", "Rules proven before submission", columns, rows=30)
+    return Table(table, "rules", "Checks before submission", columns, rows=30)
 
 
 def hold_curve(curve: pd.DataFrame, *, cut: date, claims: int) -> Figure:
-    """Denied dollars met by holds a day."""
+    """Denied dollars caught by held claims a day."""
     return Figure(
-        draw_curve(curve, title="What holding claims would have met"),
+        draw_curve(curve, title="What held claims would have caught"),
         name="hold_curve",
-        alt=f"Steps of denied dollars met over holds a day, {len(curve)} rules",
-        caption=f"Denied charges met by holds, claims sent after {cut}; n = {words.count(claims)} claims.",
+        alt=f"Steps of denied dollars caught over claims held a day, {len(curve)} checks",
+        caption=f"Billed amount of denials caught, {words.count(claims)} claims submitted after {words.day(cut)}.",
         data=curve,
     )
 
@@ -104,27 +104,27 @@ def simulation(curve: pd.DataFrame) -> Table:
     """The same in figures."""
     columns = named(
         "threshold rules holds holds_per_day avoided avoided_usd false_alarms precision share_of_denials",
-        avoided="Denials met",
+        avoided="Denials caught",
     )
-    return Table(curve, "simulation", "By threshold of the lower bound", columns)
+    return Table(curve, "simulation", "By how sure a check must be", columns)
 
 
 def rules_later(kept: pd.DataFrame, *, cut: date) -> Table:
-    """Whether the rules of a quarter ago still hold."""
+    """Whether the checks of a quarter ago still work."""
     columns = named(
-        "rule_id words precision_lower later_precision later_claims later_usd retired", precision_lower="Promised"
+        "rule_id words precision_lower later_precision later_claims later_usd retired",
+        precision_lower="Expected at least",
     )
-    return Table(kept, "rules_later", f"Rules of {cut}: do they still hold?", columns)
+    return Table(kept, "rules_later", "Do last quarter's checks still work?", columns)
 
 
 def hold_orders(choices: pd.DataFrame, *, cut: date, claims: int) -> Figure:
-    """Denied dollars met by as many holds, by how they are chosen."""
+    """Denied dollars caught by as many held claims, by how they are chosen."""
     return Figure(
-        draw_orders(choices, title="Denied dollars met by as many holds"),
+        draw_orders(choices, title="Denied dollars caught by held claims"),
         name="hold_orders",
-        alt="Share of denied dollars met over the share of claims held, by how holds are chosen",
-        caption=f"Claims sent after {cut}; rules and chances as learned by then; n = {words.count(claims)} claims. "
-        "A line ends level where nothing more is held.",
+        alt="Share of denied dollars caught over the share of claims held, by how claims are chosen",
+        caption=f"{words.count(claims)} claims submitted after {words.day(cut)}, with what was known by then. A line ends level where nothing more is held.",
         data=choices,
     )
 
@@ -136,72 +136,70 @@ def holds_by_choice(choices: pd.DataFrame) -> Table:
 
 
 def chances_record(record: pd.DataFrame) -> Table:
-    """Chances told and what came."""
+    """Likelihood predicted, and what happened."""
     columns = named(
         "chance observed lower upper cases",
         observed="Denied or rejected",
-        lower=Column("from", "share", "95% interval"),
+        lower=Column("From", "share", "95% range"),
         cases="Claims",
     )
-    return Table(record, "chances_record", "Chances told and what came", columns)
+    return Table(record, "chances_record", "Predicted and observed denials", columns)
 
 
 def chances_models(table: pd.DataFrame) -> Table:
-    """How the models of the chances were chosen; `table` as from `chance.choice`."""
-    columns = named("predicts model log_loss brier auroc taken", taken=Column("Taken", "yes"))
-    return Table(table, "chances_models", "Models compared on later claims", columns)
+    """How the scores were chosen; `table` as from `chance.choice`."""
+    columns = named("predicts model log_loss brier auroc taken", taken=Column("Used", "yes"))
+    return Table(table, "chances_models", "Scores compared on later claims", columns)
 
 
 def credentialing_gaps(table: pd.DataFrame) -> Table:
     """Providers that a payer does not know between two dates."""
     columns = named(
-        "rendering_npi payer_name first_day last_day denied decided rate denied_amount", denied_amount="USD"
+        "rendering_npi payer_name first_day last_day denied decided rate denied_amount", denied_amount="Billed, denied"
     )
-    return Table(table, "credentialing_gaps", "Credentialing denials by provider and payer", columns)
+    return Table(table, "credentialing_gaps", "Providers not enrolled", columns)
 
 
 def authorization_requirements(table: pd.DataFrame) -> Table:
     """What payers were seen to ask for."""
     columns = named(
-        "payer_name procedure without rate_without with_number rate_with denied_amount", denied_amount="USD"
+        "payer_name procedure without rate_without with_number rate_with denied_amount", denied_amount="Billed, denied"
     )
-    return Table(table, "authorization_requirements", "Denied for authorization by payer and procedure", columns)
+    return Table(table, "authorization_requirements", "Services that need authorization", columns)
 
 
 def front_desk(table: pd.DataFrame) -> Table:
     """Eligibility and the order of payers, by location."""
-    columns = named("location category decided denied rate denied_amount", denied_amount="USD")
-    return Table(table, "front_desk", "Eligibility and coordination of benefits by location", columns)
+    columns = named("location category decided denied rate denied_amount", denied_amount="Billed, denied")
+    return Table(table, "front_desk", "Coverage checks by location", columns)
 
 
 def filing_leaks(table: pd.DataFrame) -> Table:
     """What was late where filing was denied."""
-    columns = named("kind claims denied_amount median_days fix", kind="What was late", denied_amount="USD")
-    return Table(table, "filing_leaks", "Timely filing by kind of leak", columns)
+    columns = named("kind claims denied_amount median_days fix", kind="What was late", denied_amount="Billed, denied")
+    return Table(table, "filing_leaks", "Filed too late, by cause", columns)
 
 
 def ambulance_papers(table: pd.DataFrame) -> Table:
     """Transports by where they began."""
     columns = named(
         "location origin claims denied rate reason denied_amount",
-        reason=Column("Commonest reason", "words"),
-        denied_amount="USD",
+        reason=Column("Most frequent reason", "words"),
+        denied_amount="Billed, denied",
     )
-    return Table(table, "ambulance_papers", "First denials of transports by origin", columns)
+    return Table(table, "ambulance_papers", "Denied transports by origin", columns)
 
 
 def definitions() -> Definitions:
     """Terms of the page."""
-    rule = "A short condition on what is known before submission under which claims are mostly denied or rejected."
-    bound = "Prediction for as many claims again; over the rules offered it is missed at most one time in ten."
-    at_risk = (
-        "The chance of a denial, or the precision of a rule matched where that is higher, times the claim's charge."
-    )
+    rule = "A short condition on what is known before submission. Claims that meet it are mostly denied or rejected."
+    bound = "What we expect of as many claims again. Over all checks it is missed at most one time in ten."
+    at_risk = "The likelihood of a denial, or the share that the failed check tells where that is higher, times the billed amount."
     return Definitions(
         [
-            ("Rule", rule, "docs/prevention.md"),
-            ("Lower bound", bound, "Benjamini and Yekutieli 2005"),
-            ("Dollars at risk", at_risk, "docs/prevention.md"),
-            ("False alarm", "A claim that matches a rule and was paid.", "docs/prevention.md"),
+            ("Check", rule, "docs/prevention.md"),
+            ("Expected at least", bound, "Benjamini and Yekutieli 2005"),
+            ("Expected loss", at_risk, "docs/prevention.md"),
+            ("Clean claim held", "A claim that failed a check and was paid.", "docs/prevention.md"),
         ]
     )

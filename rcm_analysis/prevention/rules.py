@@ -328,6 +328,15 @@ def best_precision(rules: pd.DataFrame, table: pd.DataFrame, *, case: str) -> pd
     return best
 
 
+def weekdays(days: pd.Series) -> int:
+    """Weekdays from the first to the last of some days, both counted: over what "a weekday" is counted everywhere.
+
+    >>> weekdays(pd.Series(pd.to_datetime(["2026-10-02", "2026-10-05"])))  # a Friday and a Monday
+    2
+    """
+    return len(pd.bdate_range(days.min(), days.max())) if len(days) else 0
+
+
 def simulate(
     rules: pd.DataFrame, table: pd.DataFrame, *, outcome: str, date: str, case: str, amount: str
 ) -> pd.DataFrame:
@@ -339,14 +348,14 @@ def simulate(
     `holds_per_day` is by weekday between the first and the last day of the rows. USD are those denied.
     """
     cases = table.assign(_hit=table[outcome].notna()).groupby(case).agg(hit=("_hit", "max"), usd=(amount, "sum"))
-    weekdays = len(pd.bdate_range(table[date].min(), table[date].max())) if len(table) else 0
+    days = weekdays(table[date])
     seen = pd.Series(False, index=cases.index)
     rows = []
     ordered = rules.sort_values("precision_lower", ascending=False)
     for i, rule in enumerate(ordered.itertuples(), 1):
         seen |= cases.index.isin(table.loc[matches(from_json(rule.terms), table), case])
         held, hit = int(seen.sum()), int(cases.loc[seen, "hit"].sum())
-        rows.append({"threshold": rule.precision_lower, "rules": i, "holds": held, "holds_per_day": held / max(weekdays, 1), "avoided": hit,
+        rows.append({"threshold": rule.precision_lower, "rules": i, "holds": held, "holds_per_day": held / max(days, 1), "avoided": hit,
                      "avoided_usd": float(cases.loc[seen & cases["hit"], "usd"].sum()), "false_alarms": held - hit,
                      "precision": hit / held if held else np.nan, "share_of_denials": hit / max(int(cases["hit"].sum()), 1)})  # fmt: skip
     return pd.DataFrame(rows, columns=["threshold", "rules", "holds", "holds_per_day", "avoided", "avoided_usd", "false_alarms", "precision",

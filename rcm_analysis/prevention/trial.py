@@ -37,8 +37,8 @@ class Trial:
 
     @property
     def weekdays(self) -> int:
-        """Days on which claims were sent."""
-        return len(self.lines["sent_on"].dt.date.unique())
+        """Weekdays from the first to the last day on which claims were sent."""
+        return rules.weekdays(self.lines["sent_on"])
 
     def curve(self) -> pd.DataFrame:
         """What holding by ever more rules would have met, a row per threshold."""
