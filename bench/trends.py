@@ -3,6 +3,7 @@
 python bench/trends.py --null 40      demo practices without events: the share of reports with any signal
 python bench/trends.py --power        detection probability against effect and volume: docs/power.png
 python bench/trends.py --speed        the whole lattice on 1 to 10 million denied lines
+python bench/trends.py --patients STORE PRACTICE   a stored practice whose patients are moved in time: false changes, changes found
 python bench/trends.py --looks        how many independent looks overlapping windows are worth
 """
 
@@ -167,6 +168,65 @@ def power(path: Path, *, months: int = 24, since: int = 6, runs: int = 300) -> N
     fig.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
 
 
+class Counted:
+    """A connection with the two tables of `signals.prepare`, as frames."""
+
+    def __init__(self, claims: pd.DataFrame, procedures: pd.DataFrame) -> None:
+        import duckdb
+
+        self.con = duckdb.connect(config={"threads": 1})
+        for name, table in (("trend_claims", claims), ("trend_procedures", procedures)):
+            self.con.register("given", table)
+            self.con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM given")
+
+    def execute(self, *asked):
+        return self.con.execute(*asked)
+
+    def signals(self) -> pd.DataFrame:
+        return signals._searched(self, "submission_month", "initial_denial_rate", signals.DIMENSIONS, 0.05)
+
+
+def moved(tables: list[pd.DataFrame], seed: int) -> list[pd.DataFrame]:
+    """The tables with every patient's claims shifted by as many months as the dice say: nothing changes, denials clump."""
+    months = sorted(tables[0]["period"].unique())
+    place = {month: i for i, month in enumerate(months)}
+    who = sorted(tables[0]["patient"].unique())
+    by = dict(zip(who, np.random.default_rng(seed).integers(0, len(months), len(who)), strict=True))
+    shifted = [(t["period"].map(place).to_numpy() + t["patient"].map(by).to_numpy()) % len(months) for t in tables]
+    names = np.array(months)
+    return [t.assign(period=names[i], week=[f"{m}-01" for m in names[i]]) for t, i in zip(tables, shifted, strict=True)]
+
+
+def refused(tables: list[pd.DataFrame], payer: str, add: float, seed: int, since: int = 6) -> list[pd.DataFrame]:
+    """The tables with a share of the payer's paid claims of the last months refused for want of an authorization."""
+    claims, procedures = (t.astype({"amount": float, "cash": float}) for t in tables)
+    late = sorted(claims["period"].unique())[-since:]
+    able = claims["payer_name"].eq(payer) & claims["period"].isin(late) & ~claims["denied"].fillna(False).astype(bool)
+    hit = set(claims.loc[able & (np.random.default_rng(1000 + seed).random(len(claims)) < add), "claim_number"])
+    new = {"denied": True, "category": "authorization", "carc": "197", "rarc": None, "amount": 200.0, "cash": 50.0}
+    for table in (claims, procedures):
+        table.loc[table["claim_number"].isin(hit), list(new)] = list(new.values())
+    return [claims, procedures]
+
+
+def by_patients(store: str, name: str, *, runs: int, adds: tuple[float, ...] = (0.03, 0.05, 0.08, 0.12)) -> None:
+    """How often a steady practice whose patients come again shows a change, and the smallest rise that is found."""
+    view = derive.open_practice(store, name, as_of=AS_OF)
+    signals.prepare(view, months=36)
+    tables = [view.execute(f"SELECT * FROM {t} ORDER BY ALL").df() for t in ("trend_claims", "trend_procedures")]
+    wrong = sum(len(Counted(*moved(tables, seed)).signals()) > 0 for seed in range(runs))
+    print(f"{name}: {wrong} of {runs} steady practices have a signal")
+    for payer in tables[0]["payer_name"].value_counts().index[:4:3]:
+        for add in adds:
+            found = 0
+            for seed in range(runs):
+                seen = Counted(*refused(moved(tables, seed), payer, add, seed)).signals()
+                found += bool((seen["segment"].str.contains(payer, regex=False) & (seen["excess_count"] > 0)).any())
+            print(
+                f"  {payer}: {add:.0%} of six months' claims refused besides, found {found} times in {runs}", flush=True
+            )
+
+
 def looks() -> None:
     """How many independent windows the best of all is worth: the share of steady series below a level, over the level."""
     rng = np.random.default_rng(1)
@@ -185,6 +245,8 @@ def main() -> None:
     parser.add_argument("--speed", type=int, metavar="LINES", nargs="?", const=10_000_000)
     parser.add_argument("--power", action="store_true")
     parser.add_argument("--looks", action="store_true")
+    parser.add_argument("--patients", nargs=2, metavar=("STORE", "PRACTICE"))
+    parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--first", type=int, default=1000, help="first seed")
     parser.add_argument("--claims", type=int, default=8000)
     parser.add_argument("--months", type=int, default=24)
@@ -194,6 +256,8 @@ def main() -> None:
         speed(args.speed)
     if args.power:
         power(Path(__file__).resolve().parent.parent / "docs/power.png")
+    if args.patients:
+        by_patients(*args.patients, runs=args.runs)
     if args.looks:
         looks()
     if args.null:

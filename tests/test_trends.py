@@ -201,6 +201,84 @@ def test_counts_may_be_empty_or_lack_a_column():
         trends_signals.find_signals(empty.drop(columns="denominator"), ["payer"])
 
 
+def by_patient(counts: pd.DataFrame, *, each: int = 1, seed: int = 1) -> pd.DataFrame:
+    """The counts case by case: a denial each row, of patients who hold `each` denials of one month and segment."""
+    rng = np.random.default_rng(seed)
+    denied = counts.loc[counts.index.repeat(counts["numerator"])].assign(numerator=1, denominator=1, amount=100.0)
+    keys = denied.groupby(["period", *DIMS]).cumcount() // each
+    names = denied["period"] + denied[DIMS].agg("".join, axis=1) + keys.astype(str)
+    paid = counts.assign(numerator=0, denominator=counts["denominator"] - counts["numerator"], amount=0.0)
+    paid["who"] = [f"paid {i}" for i in rng.permutation(len(paid))]
+    return pd.concat([denied.assign(who=names), paid], ignore_index=True)
+
+
+def steady(t, p, s, c):
+    return 0.06
+
+
+def test_the_denials_of_one_patient_are_told_as_such_and_as_no_change():
+    cases = by_patient(world(steady))
+    spot = {
+        "payer_name": "B",
+        "location": "EAST",
+        "procedure": "70553",
+        "numerator": 1,
+        "denominator": 1,
+        "amount": 90.0,
+    }
+    ill = pd.DataFrame([spot | {"period": MONTHS[15 + i % 2], "who": "ill"} for i in range(53)])
+    counts = pd.concat([cases, ill], ignore_index=True)
+    assert len(trends_signals.find_signals(counts, DIMS)), "told without patients, the same denials look like a change"
+    found = trends_signals.find_signals(counts, DIMS, patient="who")
+    assert found["kind"].tolist() == ["one_patient"]
+    assert json.loads(found["segment"].iloc[0])["payer_name"] == "B"
+    assert "of one patient" in found["headline"].iloc[0] and "rose" not in found["headline"].iloc[0]
+    assert trends_signals.excess_of(found) == (0.0, 0.0)
+    assert "No denial rate changed" in denial_trends.answer_sentence(
+        trends_signals.changes_of(found), months=24, decided=9
+    )
+
+
+def test_many_who_are_denied_often_make_no_change_and_a_change_of_many_is_found():
+    lumpy = world(lambda t, p, s, c: 0.4 if (p, s, c) == ("B", "EAST", "70553") and t in (15, 16) else 0.06, size=40)
+    assert len(trends_signals.find_signals(by_patient(lumpy), DIMS, patient="who")) == 1
+    assert not len(trends_signals.find_signals(by_patient(lumpy, each=8), DIMS, patient="who"))
+
+
+def test_no_more_than_one_in_twenty_steady_practices_with_repeat_patients_has_a_signal():
+    """Months in which a patient's claims lie are drawn anew for each patient: nothing changes, but denials clump."""
+    wrong = {True: 0, False: 0}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = []
+        for who in range(150):
+            n = int(min(3 + rng.pareto(1.1) * 3, 120))
+            often, begin = rng.random() < 0.1, rng.integers(len(MONTHS))
+            rows += [(MONTHS[(begin + i // 10) % len(MONTHS)], "ABCD"[who % 4], int(rng.random() < (0.35 if often else 0.05)), 1, str(who))
+                     for i in range(n)]  # fmt: skip
+        counts = pd.DataFrame(rows, columns=["period", "payer_name", "numerator", "denominator", "who"])
+        for known in (True, False):
+            wrong[known] += bool(
+                len(trends_signals.find_signals(counts, ["payer_name"], patient="who" if known else None))
+            )
+    assert wrong[True] <= 1 < wrong[False]
+
+
+def test_the_same_denials_under_two_names_are_told_once():
+    rows = []
+    rng = np.random.default_rng(3)
+    for t, month in enumerate(MONTHS):
+        for i in range(120):
+            denied = rng.random() < (0.25 if t >= 16 else 0.05)
+            rows += [(month, code, int(denied), 1, f"{month} {i}") for code in ("A0428", "A0425")]
+        rows += [
+            (month, f"9921{k}", int(rng.random() < 0.05), 1, f"{month} x{j}") for k in range(4) for j in range(120)
+        ]
+    counts = pd.DataFrame(rows, columns=["period", "procedure", "numerator", "denominator", "who"])
+    found = trends_signals.find_signals(counts, ["procedure"], patient="who")
+    assert len(found) == 1 and json.loads(found["segment"].iloc[0])["procedure"] in ("A0425", "A0428")
+
+
 def test_new_words_for_old_reasons_are_a_change_of_definition():
     def year(period, shares):
         return [(period, reason, 1000 * part, 10_000) for reason, part in shares.items()]
@@ -219,6 +297,20 @@ def test_new_words_for_old_reasons_are_a_change_of_definition():
         [counts, pd.DataFrame({"period": "2022", "reason": ["x", "y"], "numerator": 900, "denominator": 10_000})]
     )
     assert not redefinitions.breaks(more[more["reason"].isin([*old, "x", "y"])], ["reason"], reasons=["reason"])
+
+
+def test_few_denials_of_many_payers_are_no_change_of_definition_and_hide_nothing():
+    def sparse(seed: int, *, rise: float) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        sizes = {f"P{k:02d}": 400 if k == 0 else 6 for k in range(40)}
+        rows = [(month, payer, rng.binomial(n, 0.06 + (rise if payer == "P00" and t >= 15 else 0)), n)
+                for t, month in enumerate(MONTHS) for payer, size in sizes.items() if (n := rng.poisson(size))]  # fmt: skip
+        return pd.DataFrame(rows, columns=["period", "payer_name", "numerator", "denominator"])
+
+    for seed in range(6):
+        assert not len(trends_signals.find_signals(sparse(seed, rise=0.0), ["payer_name"]))
+        found = trends_signals.find_signals(sparse(seed, rise=0.08), ["payer_name"])
+        assert segments(found) == [{"payer_name": "P00"}] and found["kind"].tolist() == ["step"]
 
 
 def test_a_lattice_holds_the_sums_of_its_rows():

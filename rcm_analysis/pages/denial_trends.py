@@ -40,10 +40,10 @@ def answer_sentence(found: pd.DataFrame, *, months: int, decided: int) -> str:
     """The same as a sentence."""
     if not decided:
         return "No claim was adjudicated in these months, so no change can be seen."
+    found, alone = found[found["kind"].ne("one_patient")], found[found["kind"].eq("one_patient")]
     if not len(found):
-        return (
-            f"No change larger than chance in {months} months, for any payer, reason, procedure, provider or location."
-        )
+        steady = f"No change larger than chance in {months} months, for any payer, reason, procedure, provider or location."
+        return " ".join([steady, *alone["headline"].head(1)])
     many = "1 change is" if len(found) == 1 else f"{len(found)} changes are"
     running = int(found["ongoing"].sum())
     return f"{many} larger than chance in {months} months, {running} still running. The largest: {words.titled(found['headline'].iloc[0])}"
@@ -83,7 +83,7 @@ def cohort_sentence(cohorts: pd.DataFrame) -> str:
 
 def key_figures(found: pd.DataFrame, cohorts: pd.DataFrame, *, months: int) -> Numbers:
     """Changes, what they cost so far, and what is not decided yet."""
-    cost = trends_signals.excess_of(found)
+    cost, found = trends_signals.excess_of(found), found[found["kind"].ne("one_patient")]
     return Numbers(
         [
             ("Changes", words.count(len(found)), f"larger than chance, {months} months"),
@@ -107,7 +107,7 @@ def key_figures(found: pd.DataFrame, cohorts: pd.DataFrame, *, months: int) -> N
 
 def sentences(signals: pd.DataFrame) -> Table:
     """Each change as a sentence."""
-    kind = Column("Trend", "words", "jumped, rising, lasted, or a code never seen before")
+    kind = Column("Trend", "words", "jumped, rising, lasted, a code never seen before, or one patient's denials")
     title = "Changes larger than chance"
     return Table(
         signals.assign(kind=signals["kind"].map(lambda one: KINDS.get(one, one))),

@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 FEWEST_NEW = 2  # one new value is a new payer or a new code; several at once that take over from others are new words
 LEAST_SHARE = 0.1  # of the cases, for the new values together
 STEADY_TOTAL = 0.5  # the total's relative change, at most this part of the new values' share
 REPEATED = 0.95
+SURELY_NEW = 0.01
 
 
 @dataclass(frozen=True)
@@ -50,24 +52,23 @@ def breaks(counts: pd.DataFrame, dimensions: Sequence[str], *, reasons: Sequence
 
 
 def _break(counts: pd.DataFrame, name: str, others: Sequence[str], is_reason: bool) -> Break | None:
-    wide = (
-        counts.pivot_table(index="period", columns=name, values="numerator", aggfunc="sum", fill_value=0)
-        .sort_index()
-        .astype(float)
-    )
-    cases = (
-        counts.groupby(["period", *others], dropna=False)["denominator"].max()
-        if is_reason
-        else counts.groupby("period")["denominator"].sum()
-    )
-    rate = wide.sum(axis=1) / cases.groupby("period").sum().reindex(wide.index).astype(float)
+    """Reasons are seen where something was denied for them, other values wherever there was a case, denied or not."""
+    column = "numerator" if is_reason else "denominator"
+    wide = counts.pivot_table(index="period", columns=name, values=column, aggfunc="sum", fill_value=0)
+    wide = wide.sort_index().astype(float)
+    denied = counts.groupby("period")["numerator"].sum().reindex(wide.index)
+    cases = wide.sum(axis=1)
+    if is_reason:
+        per_period = counts.groupby(["period", *others], dropna=False)["denominator"].max()
+        cases = per_period.groupby("period").sum().reindex(wide.index)
+    totals = (denied / cases.astype(float), *(() if is_reason else (cases / cases.mean(),)))
     shares = wide.div(wide.sum(axis=1), axis=0).fillna(0.0)
     seen = wide.to_numpy() > 0
     best = None
     for t in range(1, len(wide)):
-        fresh = ~seen[:t].any(axis=0) & seen[t]
+        fresh = ~seen[:t].any(axis=0) & seen[t] & _is_surely_new(wide.to_numpy(), t)
         held = float(shares.to_numpy()[t, fresh].sum())
-        moved = abs(rate.iloc[t] - rate.iloc[t - 1]) / max(rate.iloc[t - 1], 1e-12)
+        moved = max(abs(one.iloc[t] - one.iloc[t - 1]) / max(one.iloc[t - 1], 1e-12) for one in totals)
         if fresh.sum() < FEWEST_NEW or held < LEAST_SHARE or moved > STEADY_TOTAL * held or not seen[:t].any():
             continue
         if best is None or held > best.share:
@@ -75,3 +76,11 @@ def _break(counts: pd.DataFrame, name: str, others: Sequence[str], is_reason: bo
             best = Break(name, str(wide.index[t]), tuple(str(v) for v in wide.columns[fresh]), held, str(fall),
                          float(shares.iloc[t - 1][fall]), float(shares.iloc[t][fall]))  # fmt: skip
     return best
+
+
+def _is_surely_new(wide: np.ndarray, t: int) -> np.ndarray:
+    """Per value, whether chance alone would have shown it before: its cases, spread like all cases over the periods,
+    would miss the periods before t once in a hundred tables, all values and periods counted."""
+    before = wide[:t].sum() / max(wide.sum(), 1e-12)
+    missed = wide.sum(axis=0) * np.log(max(1 - before, 1e-12))
+    return np.asarray(missed <= np.log(SURELY_NEW / wide.size))

@@ -5,8 +5,10 @@
    the k-th distinct one against a k-th of them (Benjamini and Hochberg 1995).
 2. The strongest must also stand when the mix of any other dimension is held fixed, and against the same months a year
    earlier: otherwise it is mix or season, not a rate.
-3. It is narrowed to the children that hold its excess, by likelihood.
-4. Its excess is taken away from every segment, so that parents and cousins are not reported again; then from 2.
+3. It must stand when the claims of one patient weigh as their own design effect says. Where one patient holds most of
+   it, and is denied far more often than any other, it is told as his (`one_patient`); else his denials are taken out.
+4. It is narrowed to the children that hold its excess, by likelihood.
+5. Its excess is taken away from every segment, so that parents and cousins are not reported again; then from 2.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
+from rcm_analysis.trends import patients, segments
 from rcm_analysis.trends import scan as trends_scan
-from rcm_analysis.trends import segments
 from rcm_analysis.trends.segments import Block, Unit
 
 MOST_SIGNALS = 60
@@ -56,6 +58,7 @@ class Change:
     q: float
     group: int
     base: int = 0  # first period of the level before
+    patient: str = ""  # whose it is, where it is one patient's
 
     @property
     def name(self) -> tuple:
@@ -79,10 +82,25 @@ def search(units: Sequence[Unit], sets: Sequence[Sequence[tuple]], rule: Search,
     state = _begin([replace(u, y=u.y.copy()) for u in units], sets, rule)
     found: list[Change] = []
     group, worst, told = 0, 0.0, set()
+    alone: set[str] = set()
     while len(found) < MOST_SIGNALS and (spot := _strongest(state, rule.level * (group + 1))) is not None:
         b, i = spot
         state.dead[b][i] = True
         pick, looks = _pick(state, b, i, group + 1)
+        if pick.q > rule.level * (group + 1):
+            who = (
+                patients.holder(state.units[pick.unit], pick.segment, start=pick.start, end=pick.end)
+                if pick.up
+                else None
+            )
+            if who is None or who.key in alone:
+                continue
+            alone.add(who.key)
+            if patients.stands_out(units[pick.unit], pick.segment, who.key):
+                group += 1
+                found.append(replace(pick, kind="one_patient", q=float(state.q[b][i]), group=group, patient=who.key))
+            _set_apart(state, who.key)
+            continue
         if not stands(
             state.units[pick.unit],
             pick,
@@ -93,7 +111,9 @@ def search(units: Sequence[Unit], sets: Sequence[Sequence[tuple]], rule: Search,
         ):
             continue
         leaves = [
-            leaf for leaf in narrow(state.units, pick, nested=nested, held_fixed=held_fixed) if leaf.name not in told
+            leaf
+            for leaf in _of_several(state.units, narrow(state.units, pick, nested=nested, held_fixed=held_fixed), pick)
+            if leaf.name not in told
         ]
         if not leaves:
             continue
@@ -105,7 +125,23 @@ def search(units: Sequence[Unit], sets: Sequence[Sequence[tuple]], rule: Search,
                 if _is_worth(state.units[change.unit], change, rule):
                     found.append(change)
                 _explain(state, change)
-    return found
+    return told_once(found, units)
+
+
+def told_once(found: Sequence[Change], units: Sequence[Unit]) -> list[Change]:
+    """The changes without those whose denials a stronger one of the same direction holds already, as a base charge and
+    its mileage do. The denials of a fall are those before it."""
+    kept: list[Change] = []
+    told: dict[bool, dict[tuple[str, int], float]] = {True: {}, False: {}}
+    for change in found:
+        start, end = (change.start, change.end) if change.up else (change.base, change.start - 1)
+        mine = patients.held_by(units[change.unit], change.segment, start=start, end=end)
+        if patients.covered(mine, told[change.up]):
+            continue
+        for key, count in mine.items():
+            told[change.up][key] = max(told[change.up].get(key, 0.0), count)
+        kept.append(change)
+    return kept
 
 
 def _pick(state: _State, b: int, i: int, group: int) -> tuple[Change, float]:
@@ -113,8 +149,26 @@ def _pick(state: _State, b: int, i: int, group: int) -> tuple[Change, float]:
     block, best = state.blocks[b], state.best[b]
     start, end = int(best.start[i]), int(best.end[i])
     lasting = np.array(end == block.y.shape[1] - 1)
-    pick = Change(block.unit, block.segment(i), start, end, bool(best.up[i]), "step", float(state.q[b][i]), group)
-    return pick, state.looks * float(state.scan.looks(block.y[i].sum(), lasting))
+    segment, u = block.segment(i), state.units[block.unit]
+    looks = state.looks * float(state.scan.looks(block.y[i].sum(), lasting))
+    effect = patients.design_effect(u, segment, start=start, end=end)
+    q = float(state.q[b][i])
+    if effect > best.dispersion[i]:
+        q = max(q, min(_tail(block.y[i], block.n[i], start=start, end=end, spread=effect) * looks, 1.0))
+    return Change(block.unit, segment, start, end, bool(best.up[i]), "step", q, group), looks
+
+
+def _tail(y: np.ndarray, n: np.ndarray, *, start: int, end: int, spread: float) -> float:
+    inside, total, share = y[start : end + 1].sum(), y.sum(), n[start : end + 1].sum() / max(n.sum(), 1e-12)
+    return float(trends_scan.chance(np.array([inside]), np.array([total]), np.array([share]), np.array([spread]))[0])
+
+
+def _of_several(units: Sequence[Unit], leaves: list[Change], pick: Change) -> list[Change]:
+    """The leaves, or the change as it was seen where a leaf is one patient's and the change is not."""
+    whose = (
+        patients.holder(units[leaf.unit], leaf.segment, start=leaf.start, end=leaf.end) for leaf in leaves if leaf.up
+    )
+    return [pick] if any(who is not None for who in whose) else leaves
 
 
 def _begin(units: list[Unit], sets: Sequence[Sequence[tuple]], rule: Search) -> _State:
@@ -154,6 +208,7 @@ def stands(u: Unit, pick: Change, *, as_seen: Unit, looks: float, level: float, 
     if not _beyond_season(*raw, start=start, end=end, per_year=rule.per_year):
         return False
     spread = trends_scan.dispersion(y[None], n[None], start=np.array([pick.start]), end=np.array([pick.end]))
+    spread = np.maximum(spread, patients.design_effect(u, pick.segment, start=start, end=end))
     free = [name for name in u.exposure if name not in pick.segment]
     mixes = [(name,) for name in free] + list(combinations(free, 2))
     return all(_beyond_mix(u, pick.segment, by, start=start, end=end, spread=spread) * looks <= level for by in mixes)
@@ -387,6 +442,17 @@ def _explain(state: _State, change: Change) -> None:
         if len(shared) < len(change.segment):
             part = np.divide(excess, mine, out=np.zeros_like(y), where=mine > 0)
         less = u.y[rows] * np.minimum(part, 1.0)[u.when[rows]]
+        u.y[rows] -= less
+        _judge_again(state, place, rows, less)
+
+
+def _set_apart(state: _State, patient: str) -> None:
+    """Leaves of a patient's denials what all others' claims would have, and judges the segments touched again."""
+    for place, u in enumerate(state.units):
+        if u.patient is None:
+            continue
+        rows = np.flatnonzero(u.patients[u.patient] == patient)
+        less = u.y[rows] * (1 - min(u.y.sum() / max(u.n.sum(), 1e-12), 1.0))
         u.y[rows] -= less
         _judge_again(state, place, rows, less)
 

@@ -11,7 +11,7 @@ split both; reason dimensions (category, CARC, RARC) split the numerator alone, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -37,6 +37,8 @@ class Unit:
     exposure_codes: dict[str, np.ndarray]
     exposure_when: np.ndarray
     n: np.ndarray
+    patient: np.ndarray | None = None  # whose each numerator row is, in the places of `patients`
+    patients: np.ndarray = field(default_factory=lambda: np.array([], str))
 
     def rows(self, segment: dict[str, int]) -> np.ndarray:
         """Which numerator rows lie in the segment."""
@@ -73,7 +75,9 @@ class Unit:
 
 def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequence[str], reason: Sequence[str] = (),
          periods: Sequence[str]) -> Unit:  # fmt: skip
-    """Codes the two tables; numerators have period, dimensions, numerator, amount and cash, exposures period and denominator."""
+    """Codes the two tables; numerators have period, dimensions, numerator, amount and cash, exposures period and denominator.
+
+    Numerators with a column `patient` are told patient by patient."""
     labels, codes, exposure_codes = {}, {}, {}
     for name in (*exposure, *reason):
         both = [numerators[name], exposures[name]] if name in exposure else [numerators[name]]
@@ -85,9 +89,11 @@ def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequenc
         np.nan_to_num(numerators[name].to_numpy(float)) if name in numerators else np.zeros(len(numerators))
         for name in ("amount", "cash")
     )
+    patient, patients = pd.factorize(numerators["patient"].astype(str)) if "patient" in numerators else (None, [])
     return Unit(tuple(exposure), tuple(reason), list(periods), labels, codes, _places(numerators["period"], periods),
                 numerators["numerator"].to_numpy(float), amount, cash, {k: exposure_codes[k] for k in exposure},
-                _places(exposures["period"], periods), exposures["denominator"].to_numpy(float))  # fmt: skip
+                _places(exposures["period"], periods), exposures["denominator"].to_numpy(float),
+                patient, np.asarray(patients, str))  # fmt: skip
 
 
 def _places(column: pd.Series, periods: Sequence[str]) -> np.ndarray:

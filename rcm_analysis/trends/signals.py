@@ -52,29 +52,37 @@ ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go 
 
 
 def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float = 0.05, *, measure: str = "initial_denial_rate",
-                 basis: str = "decision_month", depth: int = 3, min_count: float = 6.0) -> pd.DataFrame:  # fmt: skip
+                 basis: str = "decision_month", depth: int = 3, min_count: float = 6.0, patient: str | None = None) -> pd.DataFrame:  # fmt: skip
     """Changes in a table of counts: one row per period × dimension values with period, numerator, denominator and,
     where known, amount and cash (what is expected of it). Periods are months (2026-01), the first days of weeks (2026-01-05), or years.
 
     `level` is the chance of any row where no rate changed. A dimension whose values all stand over the same denominator
     splits the numerator alone, as reasons do. A dimension that was redefined gives one row of the kind `definition`, and
     is not looked into across its break. Raises KeyError when a column is missing.
+
+    `patient` names the column by which counts are told patient by patient, where they are: then a change must stand
+    when the claims of one patient weigh together, and one that is a single patient's is of the kind `one_patient`.
     """
-    missing = {"period", "numerator", "denominator", *dimensions} - set(counts.columns)
+    missing = {"period", "numerator", "denominator", *dimensions, *([patient] if patient else [])} - set(counts.columns)
     if missing:
         raise KeyError(f"counts has no column {', '.join(sorted(missing))}")
     table = counts.assign(period=_labels(counts["period"]))
+    table = (
+        table.drop(columns="patient", errors="ignore")
+        if patient is None
+        else table.rename(columns={patient: "patient"})
+    )
     periods = _whole(table["period"])
     if not periods:
         return _table([], [], [])
-    reasons = [
-        name for name in dimensions if redefinitions.splits_numerator(table, name, [d for d in dimensions if d != name])
-    ]
-    broken = redefinitions.breaks(table, dimensions, reasons=reasons)
+    whole_table = table if patient is None else _without_patients(table, dimensions)
+    reasons = [name for name in dimensions
+               if redefinitions.splits_numerator(whole_table, name, [d for d in dimensions if d != name])]  # fmt: skip
+    broken = redefinitions.breaks(whole_table, dimensions, reasons=reasons)
     whole = [name for name in dimensions if name not in {one.dimension for one in broken}]
-    u, sets = _one_unit(table, whole, reasons, set(reasons) - set(whole), periods, depth)
+    u, sets = _one_unit(table, whole_table, whole, reasons, set(reasons) - set(whole), periods, depth)
     found = search([u], sets, _rule(periods, level=level, depth=depth, min_count=min_count))
-    rows = [_definition_row(one, table, measure, basis, periods[-1]) for one in broken]
+    rows = [_definition_row(one, whole_table, measure, basis, periods[-1]) for one in broken]
     return (
         pd.concat(
             [pd.DataFrame(rows, columns=list(SIGNALS)), _table(found, [u], [(measure, basis)])], ignore_index=True
@@ -84,12 +92,16 @@ def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float =
     )
 
 
-def _one_unit(table: pd.DataFrame, whole: Sequence[str], reasons: Sequence[str], lost: set[str], periods: Sequence[str],
+def _without_patients(table: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
+    """The counts of all patients together."""
+    return table.groupby(["period", *dimensions], as_index=False, dropna=False)[["numerator", "denominator"]].sum()
+
+
+def _one_unit(table: pd.DataFrame, exposures: pd.DataFrame, whole: Sequence[str], reasons: Sequence[str], lost: set[str], periods: Sequence[str],
               depth: int) -> tuple[segments.Unit, list]:  # fmt: skip
     exposure, reason = [d for d in whole if d not in reasons], [d for d in whole if d in reasons]
-    exposures = table
     if reason or lost:
-        exposures = table.groupby(["period", *exposure], as_index=False, dropna=False)["denominator"].max()
+        exposures = exposures.groupby(["period", *exposure], as_index=False, dropna=False)["denominator"].max()
     u = segments.unit(table, exposures, exposure=exposure, reason=reason, periods=periods)
     return u, [segments.crossings(exposure, [(), *((name,) for name in reason)], depth=depth)]
 
@@ -231,7 +243,7 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
     day = "submitted_on" if by_submission else "first_decided_on"
     first, last = view.window(months)
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
-        SELECT claim_number, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
+        SELECT claim_number, coalesce(patient_key, claim_number) AS patient, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
             strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {flag} AS denied,
             CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
             CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount, expected_cash AS cash,
@@ -241,9 +253,9 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
             WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
         WHERE {among} AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
-        SELECT claim_number, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
+        SELECT claim_number, patient, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
             min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount, sum(line_cash) AS cash
-        FROM (SELECT t.claim_number, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
+        FROM (SELECT t.claim_number, t.patient, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
                 r.claim_number IS NOT NULL AND NOT r.is_partial AS line_denied,
                 CASE WHEN NOT r.is_partial THEN r.category END AS line_category, CASE WHEN NOT r.is_partial THEN r.carc END AS line_carc,
                 CASE WHEN NOT r.is_partial THEN r.rarc END AS line_rarc, CASE WHEN NOT r.is_partial THEN r.charge END AS line_amount,
@@ -261,13 +273,13 @@ def _unit(view: View, exposure: Sequence[str], periods: Sequence[str]) -> segmen
     """A claim counts once per crossing of the dimensions: a claim with three denied laboratory lines is one denial."""
     dims = ", ".join(exposure)
     source = "trend_procedures" if "family" in exposure else "trend_claims"
-    once = (f"(SELECT claim_number, period, {dims}, bool_or(denied) AS denied, min(category) AS category, min(carc) AS carc, "
+    once = (f"(SELECT claim_number, patient, period, {dims}, bool_or(denied) AS denied, min(category) AS category, min(carc) AS carc, "
             f"min(rarc) AS rarc, sum(amount) AS amount, sum(cash) AS cash FROM {source} GROUP BY ALL)")  # fmt: skip
     exposures = view.execute(
         f"SELECT period, {dims}, count(*) AS denominator FROM {once} GROUP BY ALL ORDER BY ALL"
     ).df()
     numerators = view.execute(
-        f"SELECT period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
+        f"SELECT patient, period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
         "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
     return segments.unit(numerators, exposures, exposure=exposure, reason=("category", "carc", "rarc"), periods=periods)
 
@@ -307,6 +319,9 @@ def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
            "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
            "before_count": y0, "before_cases": n0, "after_count": y1, "after_cases": n1,
            "ongoing": change.end == len(y) - 1, "change": change.group}  # fmt: skip
+    if change.kind == "one_patient":
+        own = inside_rows & (u.patients[u.patient] == change.patient)
+        return row | {"headline": of_one_patient(row, segment, float(u.y[own].sum()))}
     return row | {"headline": headline(row, segment)}
 
 
@@ -317,14 +332,7 @@ def _week(period: str) -> str:
 
 def headline(row: dict, segment: dict[str, str]) -> str:
     """A sentence that a manager can repeat."""
-    where = where_of(segment)
-    since = plain_words.month_name(row["first_month"])
-    if row["first_month"] == row["last_month"]:
-        when = f"in {since}"
-    elif row["ongoing"]:
-        when = f"since {since}"
-    else:
-        when = f"from {since} to {plain_words.month_name(row['last_month'])}"
+    where, when = where_of(segment), when_of(row)
     way = {"drift": "climbed" if row["after"] > row["before"] else "fell"}.get(
         row["kind"], "rose" if row["after"] > row["before"] else "fell"
     )
@@ -333,6 +341,25 @@ def headline(row: dict, segment: dict[str, str]) -> str:
     extra = f"about {plain_words.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
     return (f"{where}: the denial rate {way} from {plain_words.share(row['before'])} to {plain_words.share(row['after'])} {when} "
             f"({plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}); {extra}.")  # fmt: skip
+
+
+def of_one_patient(row: dict, segment: dict[str, str], denials: float) -> str:
+    """The sentence of a change that is one patient's."""
+    seen, whole = plain_words.count(denials), plain_words.count(row["after_count"])
+    held = (
+        f"{seen} denials, all of one patient"
+        if denials >= row["after_count"]
+        else f"{seen} of {whole} denials are of one patient"
+    )
+    return f"{where_of(segment)}: {held}, {when_of(row)}. Without this patient no rate changed here."
+
+
+def when_of(row: dict) -> str:
+    """The months of a change in words: since May 2026, in May 2026, from May 2026 to June 2026."""
+    since = plain_words.month_name(row["first_month"])
+    if row["first_month"] == row["last_month"]:
+        return f"in {since}"
+    return f"since {since}" if row["ongoing"] else f"from {since} to {plain_words.month_name(row['last_month'])}"
 
 
 def where_of(segment: dict[str, str]) -> str:
@@ -365,7 +392,7 @@ def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
 
 def excess_of(found: pd.DataFrame) -> tuple[float, float]:
     """Expected cash and charges denied beyond the level before, all rises together, in USD."""
-    rises = found[found["excess_count"] > 0] if len(found) else found
+    rises = found[(found["excess_count"] > 0) & found["kind"].ne("one_patient")] if len(found) else found
     return float(rises["excess_cash_usd"].sum()), float(rises["excess_amount_usd"].sum())
 
 
