@@ -67,6 +67,16 @@ def told_by(whole: str, left: str) -> Marked | None:
     return None if left == whole or (left and told == _meaning(left)) else told
 
 
+def names_nothing(text: str) -> bool:
+    """Whether the words tell neither a kind of posting nor why something is written off.
+
+    >>> names_nothing("Ann Moss"), names_nothing("past timely")
+    (True, False)
+    """
+    told = _meaning(text)
+    return told.memo == OTHER and told.leaf in ("", "unclassified")
+
+
 @lru_cache(maxsize=100_000)
 def _meaning(text: str) -> Marked:
     leaf, code_leaf = codes.classify_reason("", text)[0], codes.classify_reason(text, "")[0]
