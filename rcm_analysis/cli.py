@@ -170,8 +170,9 @@ def _ingest(
     if outcome.worklists and not check:
         _worklists_back(outcome, own, out)
     bad = outcome.of_status("partly") + outcome.of_status("rejected")
-    _name_files(bad, practice)
-    _name_files(outcome.with_warnings(), practice)
+    given = outcome.given if sys.stderr.isatty() else {}  # a log keeps no more than the store does
+    _name_files(bad, practice, given)
+    _name_files(outcome.with_warnings(), practice, given)
     remarks = sum(bool(file["reason"]) for file in outcome.of_status("accepted"))
     if remarks:
         _say(f"  remarks on {summary.counted(remarks, 'accepted file')}; rcm files --practice {practice} lists them")
@@ -207,9 +208,11 @@ def _take_back(practice: str, store: Path, out: Path) -> None:
         _ingest(edited, practice, None, store, out=out)
 
 
-def _name_files(files: list[dict], practice: str) -> None:
+def _name_files(files: list[dict], practice: str, given: dict[str, list[str]]) -> None:
+    """Files and why; on a terminal, where nothing is kept, by the names under which they were given."""
     for file in files[:20]:
-        _say(f"  {file['name']}: {file['reason']}")
+        name = ", ".join(dict.fromkeys(given.get(file["file_id"], [file["name"]])))
+        _say(f"  {name}: {file['reason']}")
     if len(files) > 20:
         _say(f"  and {len(files) - 20:,} more; rcm files --practice {practice} lists them all")
 

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.edi import x12
+from rcm_analysis.edi import names, x12
 from rcm_analysis.edi.envelopes import Piece, group_day, labels
 from rcm_analysis.reference import codes
 from rcm_analysis.store import schema
@@ -75,9 +75,9 @@ def _statuses(
     levels = s.where(b"HL")
     level = s.last_before(levels, status)
     level = np.where(level > begin, level, -1)
-    names = s.text(s.span(level, 3))
+    levels_named = s.text(s.span(level, 3))
     at_claim, at_provider = (
-        np.asarray(pc.is_in(names, value_set=pa.array(those))) for those in (CLAIM_LEVELS, PROVIDER_LEVELS)
+        np.asarray(pc.is_in(levels_named, value_set=pa.array(those))) for those in (CLAIM_LEVELS, PROVIDER_LEVELS)
     )
     trace = s.last_before(s.where(b"TRN*2"), status)
     line = s.last_before(s.where(b"SVC"), status)
@@ -103,7 +103,7 @@ def _common(
         "known_on": x12.dates(np.where(days != x12.NO_DAY, days, group)),
         "segment": pa.array(piece.number[status].astype(np.int32)),
         "source": labels(["clearinghouse", "payer"], (payer > house) & (payer > begin)),
-        "source_name": pc.utf8_upper(s.text(s.span(named, 3))),
+        "source_name": names.of_organizations(s, named, 3),
         "source_id": s.text(s.span(named, 9)),
         "category": category,
         "status_code": s.text(s.component(composite, 1)),

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.edi import x12
+from rcm_analysis.edi import names, x12
 from rcm_analysis.edi.envelopes import Piece, Transaction, group_day, labels
 from rcm_analysis.edi.remittance_835 import beyond, joined, money_totals, procedures
 from rcm_analysis.privacy.pseudonyms import ages, pseudonyms
@@ -201,7 +201,7 @@ def _claims(
         "referral": index.text(index.in_claim(b"REF*9F"), 2),
         "payer_order": index.text(subscriber, 1),
         "filing_code": index.text(subscriber, 9),
-        "payer_name": pc.utf8_upper(index.text(payer, 3)),
+        "payer_name": names.of_organizations(index.s, payer, 3),
         "payer_id": index.text(payer, 9),
         **_providers(index),
         **_patient(index, subscriber, first_day, key),

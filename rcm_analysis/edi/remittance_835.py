@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rcm_analysis.edi import balance_835, reasons_835, x12
+from rcm_analysis.edi import balance_835, names, reasons_835, x12
 from rcm_analysis.edi.envelopes import Piece, Transaction, group_day, labels
 from rcm_analysis.privacy.pseudonyms import pseudonyms
 from rcm_analysis.reference import codes
@@ -277,7 +277,7 @@ def _payments(index: _Index, file_ids: list[str], bad: list) -> tuple[pa.Table, 
     columns = {
         **_common(index, first, file_ids, known),
         "payment_id": pa.array(_row_keys(index, first)),
-        "payer_name": pc.utf8_upper(_text(s, payer, 2)),
+        "payer_name": names.of_payers(s, payer),
         "payer_id": identifier,
         "payee_npi": _text(s, payee, 4),
         "check_number": _text(s, trn, 2),
@@ -399,7 +399,7 @@ def _remittances(
         "original_reference": _text(s, index.first_in_claim(b"REF*F8", head=True), 2),
         "patient_key": pseudonyms(member_number, key),
         "rendering_npi": _text(s, provider, 9),
-        "forwarded_to": pc.utf8_upper(_text(s, index.first_in_claim(b"NM1*TT", head=True), 3)),
+        "forwarded_to": names.of_organizations(s, index.first_in_claim(b"NM1*TT", head=True), 3),
         "service_date": x12.dates(first_day),
         "service_date_last": x12.dates(last_day),
         "received_on": x12.dates(_days(s, index.first_in_claim(b"DTM*050", head=True), 2, "DTM02", bad)),
@@ -474,7 +474,7 @@ def _payer_there(s: x12.Segments, own: np.ndarray, payments: pa.Table, of_paymen
     if not (own >= 0).any():
         return {}
     there = pa.array(own >= 0)
-    named = {"payer_name": pc.utf8_upper(_text(s, own, 2)), "payer_id": _text(s, own, 4)}
+    named = {"payer_name": names.of_payers(s, own), "payer_id": _text(s, own, 4)}
     return {
         name: pc.if_else(there, value, payments[name].combine_chunks().take(of_payment))
         for name, value in named.items()

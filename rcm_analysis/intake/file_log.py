@@ -1,14 +1,14 @@
 """What was found in one file -> its row in `files` and its rows in `rejects`.
 
 A file is accepted, partly taken over (something in it was left out) or rejected, and the reason says the place and
-what to do. Its name stays, because it is how its owner finds it, but for words that are a person's name in the file:
-SMITH_JOHN_era.835 with a patient JOHN SMITH becomes ~_~_era.835.
+what to do. Its name stays, because it is how its owner finds it, but for what is a person's name or number in the file
+and for long numbers: SMITH_JOHN_era.835 with a patient JOHN SMITH becomes ~_~_era.835. Of a file in which no person can
+be looked up, such as a picture, words of the trade stay.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,10 +20,12 @@ import numpy as np
 
 from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835
 from rcm_analysis.intake import versions
+from rcm_analysis.privacy import names
 from rcm_analysis.store.rows import BEYOND, MOST_CENTS, REMARKS, Note
 
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
 MAX_NOTES = 10_000  # of one file; more tell nobody more
+NAMELESS = {"999", "TA1"}  # kinds that name no person, with whom the name of a file could be compared
 AGAIN = "ask the sender for it again"
 
 
@@ -46,8 +48,7 @@ class Tally:
     name: str
     file_id: str
     size: int
-    words: frozenset[str] = frozenset()  # of the name; those that are a person's in the file go into `persons`
-    persons: set[str] = field(default_factory=set)
+    persons: set[str] = field(default_factory=set)  # words and numbers of persons in the file that its name holds
     kinds: Counter = field(default_factory=Counter)
     interchanges: int = 0
     counts: Counter = field(default_factory=Counter)
@@ -74,10 +75,6 @@ class Tally:
         self.days.clear()
 
 
-def words_of(name: str) -> frozenset[str]:
-    return frozenset(word.upper() for word in re.findall(r"[^\W\d_]{2,}", name.rsplit(".", 1)[0]))
-
-
 def broken(source: int, level: str, place: str, error: Exception) -> Note:
     return Note(source, level, place, f"the reader failed ({type(error).__name__}) and this was left out",
                 "report it to the authors of this software, with the file's structure but no patient's data")  # fmt: skip
@@ -85,10 +82,10 @@ def broken(source: int, level: str, place: str, error: Exception) -> Note:
 
 def beyond(tally: Tally) -> list[Note]:
     """What the file's totals are that no column of money holds."""
-    names = {"charge": "the charges", "paid": "the payments", "adjusted": "the adjustments"}
+    totals = {"charge": "the charges", "paid": "the payments", "adjusted": "the adjustments"}
     return [
         Note(0, "file", "file", f"{words} of the file add up to {BEYOND}", AGAIN)
-        for name, words in names.items() if abs(tally.cents[name]) > MOST_CENTS
+        for name, words in totals.items() if abs(tally.cents[name]) > MOST_CENTS
     ]  # fmt: skip
 
 
@@ -121,20 +118,23 @@ def _remember(paid: dict[tuple, str], payment: Payment, name: str) -> None:
 
 def _note_routes(tally: Tally, paid: dict[tuple, str]) -> None:
     found = [paid.get((p.digest, p.trace)) or paid.get((p.digest, p.day)) for p in tally.payments]
-    names = sorted({name for name in found if name})
-    if names:
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    first = sorted({name for name in found if name})
+    if first:
+        more = f" and {len(first) - 1} more" if len(first) > 1 else ""
         count = sum(name is not None for name in found)
-        tally.note(Note(0, "notice", "file", f"came twice: {count:,} of its payments hold the same claim payments as {names[0]}{more}",
+        tally.note(Note(0, "notice", "file", f"came twice: {count:,} of its payments hold the same claim payments as {first[0]}{more}",
                         "nothing to do; each decision counts once"))  # fmt: skip
 
 
 def safe_name(tally: Tally) -> str:
-    """The file's name, words left out that are a person's name in the file."""
-    name = tally.name
-    for word in tally.persons:
-        name = re.sub(rf"(?<![^\W\d_]){re.escape(word)}(?![^\W\d_])", "~", name, flags=re.I)
-    return name
+    """The file's name without what could name a person."""
+    left_out = any(tally.levels[level] for level in ("file", "transaction", "claim"))  # who stands there isn't known
+    if left_out or NAMELESS.issuperset(tally.kinds):
+        return names.strange_file_name(tally.name)
+    days = (
+        [np.datetime64(day, "D").astype(object) for day in (min(tally.days), max(tally.days))] if tally.days else None
+    )
+    return names.file_name(tally.name, tally.persons, (days[0], days[1]) if days else None)
 
 
 def file_row(tally: Tally, batch: str) -> dict[str, Any]:
@@ -167,8 +167,8 @@ def _verdict(tally: Tally) -> tuple[str, str | None]:
         if problem is None and tally.levels["warning"]:
             return "accepted", _summary(sorted(tally.notes, key=_urgency))
         if problem is None:
-            names = ", ".join(envelopes.NAMES[kind] for kind in sorted(tally.kinds))
-            return "accepted", f"holds no claims: {names}; nothing to do"
+            held = ", ".join(envelopes.NAMES[kind] for kind in sorted(tally.kinds))
+            return "accepted", f"holds no claims: {held}; nothing to do"
         tally.note(Note(0, "file", "file", *problem))
     fatal = [note for note in tally.notes if note.level == "file"]
     if fatal:

@@ -35,6 +35,7 @@ from rcm_analysis.edi import (
 from rcm_analysis.edi.envelopes import Part, Piece
 from rcm_analysis.intake import sources, versions
 from rcm_analysis.intake import waiting as waiting_ledgers
+from rcm_analysis.intake.code_columns import codes_only
 from rcm_analysis.intake.file_log import (
     Payment,
     Tally,
@@ -44,9 +45,9 @@ from rcm_analysis.intake.file_log import (
     note_repeats,
     reject_rows,
     safe_name,
-    words_of,
 )
 from rcm_analysis.intake.sources import Content, Found, Offered
+from rcm_analysis.privacy.names import bare, strange_file_name
 from rcm_analysis.spreadsheets import exports, stored, terms, worklists
 from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store import engine as store_engine
@@ -73,6 +74,7 @@ class Outcome:
     postings: pa.Table | None = None  # of the ledgers that are understood now
     understood_now: list[str] = field(default_factory=list)  # names of ledgers that were stored before and waited
     worklists: list[worklists.Given] = field(default_factory=list)  # the team's workbooks, in the order given
+    given: dict[str, list[str]] = field(default_factory=dict)  # file_id -> names as they were given, never stored
 
     def of_status(self, status: str) -> list[dict[str, Any]]:
         return [file for file in self.files if file["status"] == status]
@@ -132,7 +134,8 @@ def ingest(
     named = [safe_name(tally) for tally in clear]
     read_again = set(desk.outdated).difference(tally.file_id for tally in clear)
     back = [tally.worklist for tally in tallies if tally.worklist]
-    return Outcome(rows + known, rejects, batch.number if changed else None, read_again, said, postings, named, back)
+    number = batch.number if changed else None
+    return Outcome(rows + known, rejects, number, read_again, said, postings, named, back, desk.given)
 
 
 def _understood_now(practice: Practice, unclear: list[dict], batch: Batch) -> list[Tally]:
@@ -183,6 +186,7 @@ class _Desk:
         self.taken = {row["file_id"]: row for row in taken if row["file_id"] not in self.outdated}
         self.seen = set(self.taken)
         self.again: list[Offered] = []
+        self.given: dict[str, list[str]] = {}
         self.opener = sources.Opener(self.seen.__contains__, batch.folder)
         self.done, self.total, self.files = 0, sum(path.size for path in found), 0
 
@@ -191,6 +195,7 @@ class _Desk:
         for path in self.found:
             before = self.done
             for offered in self.opener.open(path):
+                self.given.setdefault(offered.file_id, []).append(offered.name)
                 if offered.known:
                     self.again.append(offered)
                 else:
@@ -212,11 +217,12 @@ class _Desk:
         for offered in self.again:
             first = now.get(offered.file_id, self.taken.get(offered.file_id, {}))
             if first["status"] == "rejected":
-                rows = [*rows, {**first, "name": offered.name}]
-                rejects = rejects + [{**r, "name": offered.name} for r in rejects
+                name = strange_file_name(offered.name)
+                rows = [*rows, {**first, "name": name}]
+                rejects = rejects + [{**r, "name": name} for r in rejects
                                      if (r["file_id"], r["name"]) == (first["file_id"], first["name"])]  # fmt: skip
             else:
-                known.append({**first, "name": offered.name, "status": "known"})
+                known.append({**first, "name": strange_file_name(offered.name), "status": "known"})
         return rows, rejects, known
 
 
@@ -243,7 +249,7 @@ def read_all(
             sources_ = sorted({part.source for part in held})
             local = [part._replace(source=sources_.index(part.source)) for part in held]
             mine = [tallies[source] for source in sources_]
-            job = pool.submit(read_piece, local, [t.file_id for t in mine], key, words=[t.words for t in mine])
+            job = pool.submit(read_piece, local, [t.file_id for t in mine], key, named=[t.name for t in mine])
             running.append((mine, local, job))
             while len(running) > jobs + 1:
                 _collect(*running.popleft(), batch, key)
@@ -288,7 +294,7 @@ class _Export(NamedTuple):
 def _all_parts(fresh, batch: Batch, tallies: list[Tally], tables: list[_Export]) -> Iterator[Part]:
     """The X12 parts of all files; files of other kinds are put aside on the way."""
     for offered, report in fresh:
-        tally = Tally(offered.name, offered.file_id, offered.size, words_of(offered.name))
+        tally = Tally(offered.name, offered.file_id, offered.size)
         tallies.append(tally)
         if offered.problem:
             tally.note(Note(0, "file", "file", *offered.problem))
@@ -372,7 +378,8 @@ def _read_export(
         return
     tally.note(*read.notes)
     tally.said = read.said
-    tally.persons = {word for word in tally.words if word.lower() in read.names}
+    shown = bare(tally.name)
+    tally.persons = {word for word in read.names if bare(word) in shown}
     if not read.tables:
         return
     if read.worklist:
@@ -416,12 +423,10 @@ class PieceResult:
     persons: list[tuple[int, str]]
 
 
-def read_piece(
-    held: list[Part], file_ids: list[str], key: bytes, *, words: list[frozenset[str]] | None = None
-) -> PieceResult:
+def read_piece(held: list[Part], file_ids: list[str], key: bytes, *, named: list[str] | None = None) -> PieceResult:
     """Everything that the readers find in some parts; the unit of work that can run on any core or machine.
 
-    `words` are those of each file's name; the ones that are a person's name in the file come back.
+    `named` are the files' names; what is a person's in the file and stands in its name comes back.
     """
     piece = Piece(held)
     keys = file_keys(file_ids)
@@ -432,10 +437,11 @@ def read_piece(
         for name, table in read.items():  # a 277CA and a 999 fill the same table
             tables[name] = pa.concat_tables([tables[name], table]).unify_dictionaries() if name in tables else table
         notes += remarks
-    notes += conformance.check(piece)
+    tables, remarks = codes_only(tables)
+    notes += remarks + conformance.check(piece)
     kinds = [(t.source, t.kind) for t in piece.transactions]
     kinds += [(int(source), "TA1") for source in piece.source[piece.segments.where(b"TA1")]]
-    persons = names.persons_named(piece.segments, piece.source, words or [])
+    persons = names.persons_named(piece.segments, piece.source, named or [""] * len(file_ids))
     digests = list(_digests(piece))
     return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
 
@@ -461,7 +467,7 @@ def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch,
             alone: Future = Future()
             mine = tallies[part.source]
             try:
-                alone.set_result(read_piece([part._replace(source=0)], [mine.file_id], key, words=[mine.words]))
+                alone.set_result(read_piece([part._replace(source=0)], [mine.file_id], key, named=[mine.name]))
             except Exception as error:
                 alone.set_exception(error)
             _collect([mine], [part._replace(source=0)], alone, batch, key)
