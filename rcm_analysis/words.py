@@ -229,13 +229,13 @@ def _missing(value: Any) -> bool:
     return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
+_DATE, _MONTH = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{4}-\d{2}")
 FORMATS = {"usd": usd, "usd0": usd, "cents": lambda v: usd(v, cents=True), "cash": about, "share": share, "count": count, "days": days, "points": points, "small": small,
            "text": lambda v: "" if _missing(v) else str(v), "words": lambda v: sentence(words(v)), "reason": lambda v: sentence(words(v)),
            "name": lambda v: "" if _missing(v) else titled(str(v)), "said": lambda v: "" if _missing(v) else sentence(titled(str(v))),
            "root": lambda v: sentence(KINDS.get(str(v), str(v))), "yes": lambda v: "yes" if v else "no",
            "date": lambda v: "" if _missing(v) else day(v) if _DATE.match(str(v)) else str(v), "month": lambda v: "" if _missing(v) else month_year(str(v)) if _MONTH.fullmatch(str(v)) else str(v)}  # fmt: skip
 _TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_DATE, _MONTH = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{4}-\d{2}")
 NUMERIC = ("usd", "usd0", "cents", "cash", "share", "count", "days", "points", "small")
 
 

@@ -556,13 +556,17 @@ def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
     assert said("listing", listed).startswith(
         "10 of 10 initially denied claims are known only from a listing of denials"
     )
-    assert said("beside an 835", listed, remittance(*paid, *refused, paid="9000")).startswith("10 of 15 initially denied claims")
+    assert said("beside an 835", listed, remittance(*paid, *refused, paid="9000")).startswith(
+        "10 of 15 initially denied claims"
+    )
     assert said("one of many", head + listed.splitlines()[1] + "\n", remittance(*paid, *refused, paid="9000")) == ""
     many = [s.replace("*D", f"*{j}D").replace("*Y", f"*{j}Y") for j in range(20) for s in refused]
     four = "".join(listed.splitlines(keepends=True)[:5])
     assert said("four of 104", four, remittance(*paid, *many, paid="9000")) == ""
     assert said("with paid claims", listed, claims_paid) == ""
-    assert said("a selection", remittance(*refused, paid="0")).startswith("5 of 5 adjudicated claims were initially denied.")
+    assert said("a selection", remittance(*refused, paid="0")).startswith(
+        "5 of 5 adjudicated claims were initially denied."
+    )
     assert (
         said("an 835", remittance(*paid, *refused, paid="9000"))
         == said("few", head + listed.splitlines()[1] + "\n")

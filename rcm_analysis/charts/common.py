@@ -15,7 +15,7 @@ from typing import Any, ParamSpec
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, MaxNLocator
 
@@ -142,17 +142,17 @@ def _ticks(axis: Axis, form: Formatter, *, most: int = 5, whole: bool = False) -
 
 def percent(axis: Axis) -> None:
     """An axis of shares."""
-    _ticks(axis, _Percent(), most=4 if is_narrow() and axis.axis_name == "x" else 5)
+    _ticks(axis, _Percent(), most=4 if is_narrow() and isinstance(axis, XAxis) else 5)
 
 
 def dollars(axis: Axis) -> None:
     """An axis of dollars."""
-    _ticks(axis, _Dollars(), most=3 if is_narrow() and axis.axis_name == "x" else 5)
+    _ticks(axis, _Dollars(), most=3 if is_narrow() and isinstance(axis, XAxis) else 5)
 
 
 def counts(axis: Axis) -> None:
     """An axis of cases."""
-    _ticks(axis, _Counts(), most=3 if is_narrow() and axis.axis_name == "x" else 5, whole=True)
+    _ticks(axis, _Counts(), most=3 if is_narrow() and isinstance(axis, XAxis) else 5, whole=True)
 
 
 def unit(ax: Axes, text: str) -> None:

@@ -42,7 +42,9 @@ def answer_sentence(found: pd.DataFrame, *, months: int, decided: int) -> str:
         return "No claim was adjudicated in these months, so no change can be seen."
     found, alone = found[found["kind"].ne("one_patient")], found[found["kind"].eq("one_patient")]
     if not len(found):
-        steady = f"No change larger than chance in {months} months, for any payer, reason, procedure, provider or location."
+        steady = (
+            f"No change larger than chance in {months} months, for any payer, reason, procedure, provider or location."
+        )
         return " ".join([steady, *alone["headline"].head(1)])
     many = "1 change is" if len(found) == 1 else f"{len(found)} changes are"
     running = int(found["ongoing"].sum())

@@ -160,7 +160,12 @@ FACTS = (
         "file offered",
         _columns(
             ("file_id", TEXT, "SHA-256 of the file's bytes", IDENTIFIER),
-            ("name", TEXT, "name of the file as it was offered, without its folder and without what could name a person", FREE_TEXT),
+            (
+                "name",
+                TEXT,
+                "name of the file as it was offered, without its folder and without what could name a person",
+                FREE_TEXT,
+            ),
             (
                 "kind",
                 TEXT,
