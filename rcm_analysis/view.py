@@ -220,8 +220,18 @@ def report(view: View, *, only: Iterable[str] = (), out: Path | str = OUT, jobs:
     from rcm_analysis.reports.request import ReportRequest
 
     books = tuple(render.notebooks(list(only)))
+    _take_back(view, Path(out))
     asked = ReportRequest(view.practice, last_month(view.as_of), view.as_of, view.months, books, pdf=pdf)
     return render.render(asked, store=view.store, out=Path(out), jobs=jobs)
+
+
+def _take_back(view: View, out: Path) -> None:
+    """Reads the worklists in the practice's reports that somebody wrote into: the next report would replace them."""
+    from rcm_analysis.work import notes
+
+    edited = notes.edited(out / view.practice)
+    if edited:
+        ingest(edited, practice=view.practice, store=view.store, out=out)
 
 
 def scrub(*paths: Path | str, practice: str, store: Path | str = STORE, as_of: date | str) -> pd.DataFrame:

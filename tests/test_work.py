@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +15,9 @@ import pandas as pd
 import pytest
 
 import rcm_analysis as rcm
-from rcm_analysis.work import days, items, needs, projects, status
+from rcm_analysis.pages import blocks
+from rcm_analysis.reports import render
+from rcm_analysis.work import days, items, needs, notes, projects, status, workbook
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*extension is not supported")
 
@@ -478,3 +482,52 @@ def test_a_workbook_saved_by_libreoffice_comes_back(desk, claims):
     assert desk.ingest(desk.folder / "ods/e.ods").files[0]["status"] == "accepted"
     last = listed(desk.report("last.xlsx")).set_index("Claim")
     assert last.loc[claims[0], ["Status", "Note"]].tolist() == ["Appealed", "via Calc"]
+
+
+# --- in a report ---------------------------------------------------------------------------------------------------
+
+
+def published(folder, data: bytes):
+    """A report's folder with a worklist as the manifest tells it."""
+    folder.mkdir(parents=True)
+    (folder / "worklist.xlsx").write_bytes(data)
+    told = {"workbooks": {"worklist": {"sha256": hashlib.sha256(data).hexdigest(), "said": ""}}}
+    (folder / "manifest.json").write_text(json.dumps(told))
+
+
+def test_a_worklist_edited_in_the_reports_folder_is_read_before_it_is_replaced(desk, claims, monkeypatch):
+    final = desk.out / "riverbend/2026-10"
+    published(final, desk.report().read_bytes())
+    assert notes.edited(desk.out / "riverbend") == []
+    typed(final / "worklist.xlsx", final / "worklist.xlsx", **{claims[0]: {"Status": "Appealed", "Note": "in place"}})
+    assert notes.edited(desk.out / "riverbend") == [final / "worklist.xlsx"]
+    monkeypatch.setattr(render, "render", lambda request, **more: request)
+    rcm.report(desk.view(), out=desk.out)
+    last = listed(desk.report("last.xlsx")).set_index("Claim")
+    assert last.loc[claims[0], ["Status", "Note"]].tolist() == ["Appealed", "in place"]
+
+
+def test_a_worklist_that_nobody_could_read_is_kept_when_its_report_is_replaced(tmp_path):
+    final, work = tmp_path / "riverbend/2026-10", tmp_path / "riverbend/work"
+    published(final, b"as made")
+    (final / "worklist.xlsx").write_bytes(b"locked by a password")
+    work.mkdir()
+    render._publish(work, final, [])
+    (kept,) = (tmp_path / "riverbend/worklists").iterdir()
+    assert kept.read_bytes() == b"locked by a password" and not (final / "worklist.xlsx").exists()
+
+
+def test_the_report_carries_the_notes_and_says_what_it_took_over(desk, claims, monkeypatch):
+    desk.ingest(typed(desk.report(), desk.folder / "e.xlsx", **{claims[0]: {"Status": "Appealed", "Note": "see fax"}}))
+    monkeypatch.setenv("RCM_WORKLISTS", str(desk.out / "riverbend/worklists"))
+    view = desk.view()
+    told = workbook.Worklist(view, view.work_items()).bundle()[blocks.WORKBOOK_MIME]
+    assert told["said"].startswith("Carried over 1 rows: 0 closed, 1 still open.")
+    (desk.folder / "r.xlsx").write_bytes(base64.b64decode(told["base64"]))
+    assert listed(desk.folder / "r.xlsx").set_index("Claim").at[claims[0], "Note"] == "see fax"
+
+
+def test_the_deidentified_report_has_no_worklist(desk):
+    view = desk.view()
+    block = workbook.Worklist(view, view.work_items())
+    assert blocks.WORKBOOK_MIME not in blocks.deidentified(block).bundle()

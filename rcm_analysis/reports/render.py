@@ -206,7 +206,21 @@ def _shared_tables(practice: str, as_of: date, store: Path, work: Path, *, worth
         yield environment
 
 
+def _spare(final: Path) -> None:
+    """Keeps a worklist that somebody wrote into and nobody has read yet from going with the report that is replaced."""
+    try:
+        told = json.loads((final / "manifest.json").read_text("utf-8"))["workbooks"]["worklist"]["sha256"]
+        data = (final / "worklist.xlsx").read_bytes()
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there is none, or of an earlier release
+    kept = final.parent / WORKLISTS
+    if hashlib.sha256(data).hexdigest() != told and data not in (path.read_bytes() for path in kept.glob("*.xlsx")):
+        folders.make_private(kept)
+        folders.write({kept / f"not_read_{final.name}_{hashlib.sha256(data).hexdigest()[:8]}.xlsx": data})
+
+
 def _publish(work: Path, final: Path, statuses: list[Status]) -> Result:
+    _spare(final)
     failed = final.with_name(f"{final.name}.failed")
     shutil.rmtree(failed, ignore_errors=True)
     if not all(status.ok for status in statuses):

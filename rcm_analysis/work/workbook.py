@@ -125,16 +125,19 @@ class Worklist(Block):
 def carried_over(made: Content) -> str:
     """What was taken over from earlier workbooks, as a sentence; empty where none came back.
 
-    Carried over 212 rows: 37 closed, 175 still open, 84 new, 2 could not be placed.
+    Carried over 212 rows: 37 closed, 175 still open. 84 are new or not worked yet, 2 could not be placed.
     """
-    claims = made.queue[made.queue["claim_number"].notna() & made.queue["is_first"]]
-    told = claims["status"].ne(items.TO_DO) | claims["touches"].fillna(0).gt(0) | claims["assigned"].notna()
-    still, closed = int(told.sum()), int(made.worked["outcome"].ne(status.OPEN).sum()) if len(made.worked) else 0
+    claims = made.queue[made.queue["claim_number"].notna() & made.queue["is_first"].astype(bool)]
+    held = {item.rsplit(":", 1)[0] for item in made.typed.items}
+    still = int(
+        (claims["status"].ne(items.TO_DO) | claims["assigned"].notna() | claims["claim_number"].isin(held)).sum()
+    )
+    closed = int((made.worked["status"].notna() & made.worked["outcome"].ne(status.OPEN)).sum())
     aside = len(made.lost) + len(made.typed.unplaced)
-    if not (made.typed.read or still or closed):
+    if not still + closed + aside:
         return ""
-    return (f"Carried over {still + closed:,} rows: {closed:,} closed, {still:,} still open, {len(claims) - still:,} not worked yet, "
-            f"{aside:,} could not be placed.")  # fmt: skip
+    return (f"Carried over {still + closed:,} rows: {closed:,} closed, {still:,} still open. "
+            f"{len(claims) - still:,} are new or not worked yet, {aside:,} could not be placed.")  # fmt: skip
 
 
 def write(made: Content, out: Path | BinaryIO) -> None:
