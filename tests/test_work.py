@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import rcm_analysis as rcm
+from rcm_analysis.measures import headlines
 from rcm_analysis.pages import blocks
 from rcm_analysis.reports import render
 from rcm_analysis.work import days, items, needs, notes, projects, status, workbook
@@ -56,6 +57,14 @@ def test_every_open_denial_is_an_item_and_the_counts_add_up(practice, queue):
     assert told["expected_cash"].sum() == pytest.approx(queue["expected_cash"].sum())
 
 
+def test_items_tie_to_the_numbers_of_the_pages(practice, queue):
+    told = items.counts(queue).set_index("need")
+    opened = headlines.open_denials(practice)
+    assert told.at["denial", "items"] == len(opened)
+    assert told.at["denial", "expected_cash"] == pytest.approx(float(opened["expected_cash"].fillna(0).sum()))
+    assert told.at["rejection", "items"] == len(headlines.rejected_open(practice))
+
+
 def test_words_are_short_and_start_with_a_verb(queue):
     for name in ("action", "step"):
         assert all(len(text.split()) <= 8 and text[0].isupper() for text in queue.loc[queue["need"] != "rule", name])
@@ -82,8 +91,8 @@ def test_nothing_is_due_after_its_deadline(queue):
 
 
 def two_needs(monkeypatch, view, *lists):
-    """The queue of needs that are told here: (name, tab, rows)."""
-    told = [needs.Need(name, name, lambda view, rows=rows: pd.DataFrame(rows), tab) for name, tab, rows in lists]
+    """The queue of needs that are told here: (name, rows)."""
+    told = [needs.Need(name, name, lambda view, rows=rows: pd.DataFrame(rows)) for name, rows in lists]
     monkeypatch.setattr(needs, "NEEDS", tuple(told))
     return items.items(view)
 
@@ -95,8 +104,8 @@ def row(claim: str, **more) -> dict:
 
 def test_a_claim_with_two_needs_stands_in_one_tab_with_the_more_urgent_and_names_the_other(practice, monkeypatch):
     found = two_needs(
-        monkeypatch, practice, ("denial", None, [row("A1"), row("A2")]),
-        ("rejection", needs.REJECTED, [row("A1", deadline=date(2026, 11, 9))]),
+        monkeypatch, practice, ("denial", [row("A1"), row("A2")]),
+        ("rejection", [row("A1", deadline=date(2026, 11, 9), tab=needs.REJECTED)]),
     )  # fmt: skip
     one = found[found["claim_number"] == "A1"].set_index("need")
     assert one.loc["rejection", ["is_first", "also_needs", "tab"]].tolist() == [True, "denial", "Rejected"]
@@ -108,7 +117,7 @@ def test_a_project_is_one_payer_and_issue_of_twenty_claims_or_one_root_cause(pra
     many = [row(f"A{i}", location="ORCHARD CLINIC" if i < 15 else "MILL STREET") for i in range(20)]
     few = [row(f"B{i}", payer_name="OTHER") for i in range(19)]
     one_cause = [row(f"C{i}", payer_name=f"P{i}", root_cause="file of Oct 9") for i in range(3)]
-    found = two_needs(monkeypatch, practice, ("denial", None, many + few), ("rejection", needs.REJECTED, one_cause))
+    found = two_needs(monkeypatch, practice, ("denial", many + few), ("rejection", one_cause))
     told = projects.projects(practice, found)
     assert told["claims"].tolist() == [20, 3] and set(told["kind"]) == {"payer_issue", "root_cause"}
     first = told.iloc[0]
@@ -118,7 +127,7 @@ def test_a_project_is_one_payer_and_issue_of_twenty_claims_or_one_root_cause(pra
         0.75,
     )
     assert found.loc[found["claim_number"].str.startswith("B"), "project"].isna().all()
-    again = two_needs(monkeypatch, practice, ("denial", None, [*many[:-1], row("Z9")]))
+    again = two_needs(monkeypatch, practice, ("denial", [*many[:-1], row("Z9")]))
     assert again["project"].dropna().unique().tolist() == [first["project_id"]]  # the same from report to report
 
 
@@ -144,7 +153,7 @@ def test_checks_to_turn_on_are_items_without_a_claim(practice):
 
 
 def test_a_practice_without_anything_to_do_has_an_empty_queue(practice, monkeypatch):
-    found = two_needs(monkeypatch, practice, ("denial", None, []))
+    found = two_needs(monkeypatch, practice, ("denial", []))
     assert found.columns.tolist() == items.COLUMNS and not len(found)
     assert not len(items.this_week(found)) and not len(projects.projects(practice, found))
 

@@ -239,7 +239,7 @@ def _drawn(series: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
 
 @dataclass(frozen=True)
 class Week(Block):
-    """What to do, ranked: action, owner, first due, claims, expected cash, links. `rows` as from `week`."""
+    """What to do, ranked: action, owner, first due, claims, expected cash, links. `rows` as from `work.items.this_week`."""
 
     rows: pd.DataFrame
     sub: str
@@ -325,56 +325,11 @@ class Week(Block):
         return " · ".join(links)
 
 
-def week(open_claims: pd.DataFrame, rejected: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `Week` from the worklist (`risk.worklist.risk`) and the rejected claims."""
-    parts = []
-    if len(open_claims):
-        alive = open_claims[open_claims["days_left"].fillna(0) >= 0]
-        for (action, owner), part in alive.assign(step=[first_step(step) for step in alive["next_step"]]).groupby(
-            ["step", "owner"], sort=False
-        ):
-            parts.append(
-                _group(
-                    action,
-                    _where(part),
-                    str(owner).capitalize(),
-                    part["next_deadline"].min(),
-                    len(part),
-                    part["expected_cash"].sum(),
-                )
-            )
-    ahead = rejected[rejected["days_left"] >= 0] if len(rejected) else rejected
-    if len(ahead):
-        parts.append(_group("Resend rejected claims before filing ends", "Never reached the payer", "Biller", ahead["filing_deadline"].min(),
-                            len(ahead), ahead["expected_allowed"].fillna(0).sum(), tab="Rejected"))  # fmt: skip
-    rows = sorted(parts, key=lambda row: (-row["expected_cash"], row["action"]))[:5]
-    columns = ["group", "rank", "action", "why", "owner", "due", "claims", "expected_cash", "monthly_usd", "tab"]
-    return pd.DataFrame([{"rank": place, **row} for place, row in enumerate(rows, 1)], columns=columns)
-
-
-def first_step(text: str) -> str:
-    """The first sentence of advice, without its last point."""
-    return str(text).split(". ")[0].split(":")[0].rstrip(".")
-
-
-def _group(action: str, why: str, owner: str, due: Any, claims: int, cash: float, tab: str = "") -> dict[str, Any]:
-    return {"group": COLLECT, "action": action, "why": why, "owner": owner, "due": due, "claims": claims, "expected_cash": float(cash),
-            "monthly_usd": float("nan"), "tab": tab or owner}  # fmt: skip
-
-
-def _where(part: pd.DataFrame) -> str:
-    for name, word in (("location", "from"), ("payer_name", "with")):
-        most = part[name].value_counts()
-        if len(most) and len(part) > 1 and most.iloc[0] * 2 >= len(part):
-            return f"{most.iloc[0]} of {len(part)} are {word} {words.titled(str(most.index[0]))}"
-    return ""
-
-
 def this_week(view: View, rows: pd.DataFrame) -> Week:
     """The list with its sentence: how much of what is open it covers."""
     told = nouns.of(view)
     collect = rows[rows["group"] == COLLECT] if len(rows) else rows
-    denials = collect[collect["tab"] != "Rejected"] if len(collect) else collect
+    denials = collect[collect["need"] == "denial"] if len(collect) else collect
     sub = "Ranked by expected cash."
     if len(denials) and told["open_denials"].amount:
         sub += f" The list covers {words.count(denials['claims'].sum())} of {words.count(told['open_denials'].amount)} open denials."

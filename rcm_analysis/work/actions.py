@@ -75,27 +75,6 @@ SAID = {
 }  # fmt: skip
 
 
-SHORT = frozenset(
-    ["EMS", "MRI", "VA", "BCBS", "UHC", "HMO", "PPO", "LLC", "USA", "II", "III", "IV", "OH", "NY"]
-)  # stay as they are
-
-
-def titled(name: str) -> str:
-    """A name that EDI shouts, as people write it.
-
-    >>> titled("RIVERBEND EMS STATION 3"), titled("Atlas Health Plan"), titled("BANK OF OHIO")
-    ('Riverbend EMS Station 3', 'Atlas Health Plan', 'Bank of Ohio')
-    """
-    if name != name.upper():
-        return name
-    small = {"OF", "AND", "THE", "FOR"}
-    said = [
-        word if word in SHORT else word.lower() if i and word in small else word.capitalize()
-        for i, word in enumerate(name.split())
-    ]
-    return " ".join(said)
-
-
 def of_denial(route: str, category: str) -> Action:
     """What to do with an open denial."""
     return REASONS.get((route, category)) or ROUTES.get(route) or ROUTES["ask_payer"]

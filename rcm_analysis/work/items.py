@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis import words
 from rcm_analysis.spreadsheets.worklists import TO_DO
 from rcm_analysis.store import schema
 from rcm_analysis.work import actions, cash, days, needs, projects, status
@@ -38,9 +39,7 @@ def items(view: View, rules: pd.DataFrame | None = None) -> pd.DataFrame:
     `rules` as from `prevention.cache.rules_of_practice`: which checks could be turned on; without them no item says so.
     `PracticeView.work_items` gives both.
     """
-    parts = [
-        need.gather(view).reindex(columns=needs.COLUMNS).assign(need=need.name, tab=need.tab) for need in needs.NEEDS
-    ]
+    parts = [need.gather(view).reindex(columns=needs.COLUMNS).assign(need=need.name) for need in needs.NEEDS]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = _claims_of(found)
     if rules is not None and len(rules):
@@ -121,16 +120,28 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
     for (step, owner, tab), part in collect.groupby(["step", "owner", "tab"], sort=False):
         rows.append({
             "group": COLLECT, "action": step, "why": where(part), "owner": owner, "due": _first_due(part),
-            "claims": len(part), "expected_cash": float(part["expected_cash"].sum()), "monthly_usd": float("nan"), "tab": tab,
+            "claims": len(part), "need": part["need"].iloc[0], "expected_cash": float(part["expected_cash"].sum()), "monthly_usd": float("nan"), "tab": tab,
         })  # fmt: skip
     rows = sorted(rows, key=lambda row: (-row["expected_cash"], row["action"]))[:MOST_COLLECT]
     checks = found[found["need"].eq(needs.RULE)].sort_values("monthly_usd", ascending=False).head(MOST_PREVENT)
     rows += [
-        {"group": PREVENT, "action": row.step, "why": row.reason, "owner": row.owner, "due": row.due, "claims": int(row.claims),
+        {"group": PREVENT, "action": row.step, "why": row.reason, "owner": row.owner, "due": row.due, "claims": int(row.claims), "need": needs.RULE,
          "expected_cash": float("nan"), "monthly_usd": row.monthly_usd, "tab": WEEK_TAB}
         for row in checks.itertuples()
     ]  # fmt: skip
-    columns = ["group", "rank", "action", "why", "owner", "due", "claims", "expected_cash", "monthly_usd", "tab"]
+    columns = [
+        "group",
+        "rank",
+        "action",
+        "why",
+        "owner",
+        "due",
+        "claims",
+        "expected_cash",
+        "monthly_usd",
+        "tab",
+        "need",
+    ]
     return pd.DataFrame([{"rank": place, **row} for place, row in enumerate(rows, 1)], columns=columns)
 
 
@@ -145,7 +156,7 @@ def where(part: pd.DataFrame) -> str:
     for name in ("location", "payer_name"):
         most = part[name].value_counts()
         if len(most) and len(part) > 1 and most.iloc[0] * 2 >= len(part):
-            who = actions.titled(str(most.index[0]))
+            who = words.titled(str(most.index[0]))
             return f"{most.iloc[0]} of {len(part)} are {'from' if name == 'location' else 'with'} {who}"
     return ""
 

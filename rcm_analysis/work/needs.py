@@ -1,7 +1,7 @@
 """What a claim can need: one declared list, from which the queue, its counts and the tabs of the workbook come.
 
-A need is a name, what it is called, the tab its claims stand in where that is not the owner's, and a function from a view
-to one row per claim:
+A need is a name, what it is called, and a function from a view to one row per claim; a row may name a tab of the workbook,
+else it stands in its owner's:
 
     claim_number  owner   route         action                               deadline    amount   expected_cash
     A17           biller  send_records  Send the records the payer asked for 2026-11-21  1840.00  412.60
@@ -29,7 +29,7 @@ REJECTED, PAST = "Rejected", "Past deadline"  # tabs beside those of the owners
 # What a need's function gives; columns that it does not know may be left out
 COLUMNS = ["claim_number", "payer_name", "category", "carc", "rarc", "reason", "location", "service_date", "rendering_npi",
            "owner", "route", "action", "step", "detail", "since", "deadline", "deadline_confirmed", "amount",
-           "usual_payment", "expected_cash", "root_cause", "write_off_leaf"]  # fmt: skip
+           "usual_payment", "expected_cash", "root_cause", "write_off_leaf", "tab"]  # fmt: skip
 UNANSWERED_DAYS = 30  # a payer is asked no earlier
 UNBILLED_DAYS = 30  # a claim that is not sent by then, or whose deadline is as near, is looked for
 CREDIT_DAYS = 60  # within which money of Medicare and Medicaid is returned
@@ -39,12 +39,11 @@ GOVERNMENT = "('medicare', 'medicare_advantage', 'medicaid', 'medicaid_managed')
 
 @dataclass(frozen=True)
 class Need:
-    """A need: its name, what people call it, its tab, and what tells the claims that have it."""
+    """A need: its name, what people call it, and what tells the claims that have it."""
 
     name: str
     called: str
     gather: Callable[[View], pd.DataFrame]
-    tab: str | None = None
 
 
 def denials(view: View) -> pd.DataFrame:
@@ -68,26 +67,23 @@ def denials(view: View) -> pd.DataFrame:
 
 
 def rejections(view: View) -> pd.DataFrame:
-    """Rejected by clearinghouse or payer and not resent; what a remittance calls unprocessable is an open denial."""
-    found = _rejected(view)
-    return found[~(found["deadline_confirmed"] & (found["deadline"] < pd.Timestamp(view.as_of)))]
-
-
-def _rejected(view: View) -> pd.DataFrame:
+    """Rejected and not resent: those that `rejected, not resent` counts on every page, what a remittance calls
+    unprocessable among them; where a confirmed filing deadline has passed, only the reason is left to record."""
     found = view.execute("""
         SELECT r.claim_number, r.payer_name, r.location, r.service_date, c.rendering_npi, r.rejected_on AS since, r.rejected_by,
             r.code, r.reason AS said, r.fix AS detail, r.filing_deadline AS deadline, CAST(r.open_balance AS DOUBLE) AS amount,
             CAST(r.expected_allowed AS DOUBLE) AS usual_payment
-        FROM rejected_claims r JOIN claims c USING (claim_number)
-        WHERE r.rejected_by <> 'remittance' AND r.open_balance > 0""").df()
-    told = actions.NEEDS["rejection"]
-    whole = found["rejected_by"] == "receiver"
+        FROM rejected_claims r JOIN claims c USING (claim_number) WHERE r.open_balance > 0""").df()
+    whole, said = found["rejected_by"] == "receiver", found["said"].fillna("rejected")
+    confirmed = _confirmed(view, found.assign(clock="initial_filing", day=found["service_date"]))
+    past = confirmed & (pd.to_datetime(found["deadline"]) < pd.Timestamp(view.as_of))
+    told = [actions.NEEDS["past_deadline" if one else "rejection"] for one in past]
     return found.assign(
-        owner="biller", route="resend", action=told.claim, step=told.step, category="rejection", carc=found["code"],
-        reason=found["said"].str[:1].str.upper() + found["said"].str[1:] + " (" + found["code"] + ")",
-        root_cause=("file refused " + found["since"].astype(str)).where(whole),
-        deadline_confirmed=_confirmed(view, found.assign(clock="initial_filing", day=found["service_date"])),
-        expected_cash=cash.before_deadline(view, found, "rejection"),
+        owner="biller", route="resend", action=[one.claim for one in told], step=[one.step for one in told],
+        category="rejection", carc=found["code"], reason=said.str[:1].str.upper() + said.str[1:] + " (" + found["code"].fillna("–") + ")",
+        root_cause=("file refused " + found["since"].astype(str)).where(whole), tab=past.map({True: PAST, False: REJECTED}),
+        write_off_leaf=past.map({True: "rejected_not_resubmitted"}), deadline_confirmed=confirmed,
+        expected_cash=cash.before_deadline(view, found, "rejection").where(~past, 0.0),
     )  # fmt: skip
 
 
@@ -155,7 +151,7 @@ def takebacks(view: View) -> pd.DataFrame:
 
 
 def past_deadline(view: View) -> pd.DataFrame:
-    """Denied or rejected, with every confirmed deadline passed and no posting that says so yet."""
+    """Denied, with every confirmed deadline passed and no posting that says so yet."""
     found = view.execute("""
         SELECT w.claim_number, max(c.payer_name) AS payer_name, max(c.location) AS location, max(c.service_date) AS service_date,
             max(c.rendering_npi) AS rendering_npi, max(c.last_denied_on) AS since, max(w.posted_on) AS deadline,
@@ -166,11 +162,8 @@ def past_deadline(view: View) -> pd.DataFrame:
         _coded(actions.reason(category), carc, rarc)
         for category, carc, rarc in zip(found["category"], found["carc"], found["rarc"], strict=True)
     ]
-    rejected = _rejected(view)
-    rejected = rejected[rejected["deadline_confirmed"] & (rejected["deadline"] < pd.Timestamp(view.as_of))]
-    found = pd.concat([found, rejected.assign(write_off_leaf="rejected_not_resubmitted")]) if len(rejected) else found
     told = actions.NEEDS["past_deadline"]
-    return found.assign(owner="biller", route="write_off", action=told.claim, step=told.step, expected_cash=0.0,
+    return found.assign(owner="biller", route="write_off", action=told.claim, step=told.step, expected_cash=0.0, tab=PAST,
                         detail="Every confirmed deadline has passed: look for proof that it was worked in time, else post the reason.",
                         deadline_confirmed=True)  # fmt: skip
 
@@ -222,12 +215,12 @@ def credit_balances(view: View) -> pd.DataFrame:
 NEEDS: tuple[Need, ...] = (
     Need("denial", "Open denials", denials),
     Need("takeback", "Recoupments", takebacks),
-    Need("rejection", "Rejected, not resent", rejections, REJECTED),
+    Need("rejection", "Rejected, not resent", rejections),
     Need("unbilled", "Unbilled claims", unbilled),
     Need("unanswered", "Unanswered claims", unanswered),
     Need("posted_as_contractual", "Denials posted as contractual", posted_as_contractual),
     Need("credit_balance", "Credit balances", credit_balances),
-    Need("past_deadline", "Past every deadline", past_deadline, PAST),
+    Need("past_deadline", "Past every deadline", past_deadline),
 )  # fmt: skip
 RULE = "rule"  # the one need without a claim: a check to turn on
 CALLED = {need.name: need.called for need in NEEDS} | {RULE: "Checks to turn on"}

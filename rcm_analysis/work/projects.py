@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis import words
 from rcm_analysis.store import schema
 from rcm_analysis.work import actions
 
@@ -65,7 +66,7 @@ def _facts(project: str, part: pd.DataFrame) -> dict:
     whose = {PAYER_ISSUE: first["payer_name"], ONE_LOCATION: first["location"]}.get(kind)
     issue = actions.reason(first["category"])
     title = (
-        f"{actions.titled(str(whose))}: {issue[:1].lower() + issue[1:]}"
+        f"{words.titled(str(whose))}: {issue[:1].lower() + issue[1:]}"
         if whose
         else f"One cause: {issue[:1].lower() + issue[1:]}"
     )

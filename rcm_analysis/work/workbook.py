@@ -162,7 +162,7 @@ def rows(made: Content) -> pd.DataFrame:
         name=[str(one.get("assigned", "")) for one in typed], note=[str(one.get("note", "")) for one in typed],
         added=[one.get("added", {}) for one in typed], payer=[_titled(one) for one in found["payer_name"]],
         place=[_titled(one) for one in found["location"]],
-        due_shown=found["due"].astype(object).where(~(late & found["need"].ne("past_deadline")), CHECK_CONTRACT),
+        due_shown=found["due"].astype(object).where(~(late & ~found["deadline_confirmed"].astype(bool)), CHECK_CONTRACT),
         write_off_reason=found["write_off_leaf"].map(labels).fillna(NOTHING),
         do_this=[_action(*one) for one in zip(found["action"], found["also_needs"], found["remark"], strict=True)],
         key=found["claim_number"] + "|" + found["need"] + "|" + found["category"].fillna(""),
@@ -182,7 +182,7 @@ def _action(action: str, also: str, remark: str) -> str:
 
 
 def _titled(name: Any) -> str:
-    return NOTHING if name is None or pd.isna(name) else actions.titled(str(name))
+    return NOTHING if name is None or pd.isna(name) else words.titled(str(name))
 
 
 class _Writer:
