@@ -101,11 +101,17 @@ def _risk(view: View) -> dict[str, pd.DataFrame]:
 
 
 def _work_items(view: View) -> dict[str, pd.DataFrame]:
+    from rcm_analysis.clusters import grouping
     from rcm_analysis.prevention import cache, wording
     from rcm_analysis.work import items, projects, status
 
-    found = items.items(view, wording.described(cache.rules_of_practice(view)))
-    return {"work_items": found, "work_projects": projects.projects(view, found), "work_done": status.done(view, found)}
+    _, clusters, members = grouping.of_practice(view)
+    found = items.items(view, wording.described(cache.rules_of_practice(view)), members)
+    return {
+        "work_items": found,
+        "work_projects": projects.projects(view, found, clusters),
+        "work_done": status.done(view, found),
+    }
 
 
 # Who computes each table of `schema.ANALYSES`; a room is imported by the table that needs it

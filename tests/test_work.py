@@ -540,3 +540,15 @@ def test_the_deidentified_report_has_no_worklist(desk):
     view = desk.view()
     block = workbook.Worklist(view, view.work_items())
     assert blocks.WORKBOOK_MIME not in blocks.deidentified(block).bundle()
+
+
+def test_denials_of_one_cluster_are_a_project(practice, monkeypatch):
+    rows = [row(f"A{i}", payer_name=f"P{i}") for i in range(12)]
+    told = [needs.Need("denial", "denial", lambda view: pd.DataFrame(rows))]
+    monkeypatch.setattr(needs, "NEEDS", tuple(told))
+    members = pd.DataFrame({"claim_number": [f"A{i}" for i in range(12)], "line_number": 1,
+                            "cluster_id": ["C01"] * 10 + ["unclustered"] * 2, "strength": 0.9})  # fmt: skip
+    found = items.items(practice, None, members)
+    clusters = pd.DataFrame([{"cluster_id": "C01", "label": "Coding error · LAKEVIEW CLINIC"}])
+    (one,) = projects.projects(practice, found, clusters).to_dict("records")
+    assert (one["kind"], one["title"], one["claims"]) == ("common_cause", "Coding error, Lakeview Clinic", 10)

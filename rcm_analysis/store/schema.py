@@ -1114,7 +1114,7 @@ ANALYSES = (
         "group of work items of one payer and issue, or of one root cause",
         _columns(
             ("project_id", TEXT, "the same from report to report"),
-            ("kind", TEXT, "payer_issue, one_location or root_cause"),
+            ("kind", TEXT, "root_cause, payer_issue, common_cause (a cluster of denials) or one_location"),
             ("title", TEXT, "what it is, in words"),
             ("need", TEXT, "need of its items"),
             ("category", TEXT, "denial category, or the kind of the need"),
@@ -1130,7 +1130,11 @@ ANALYSES = (
             ("since", DAY, "day on which the first of them came up"),
             ("top_location", TEXT, "location with most of its claims"),
             ("top_location_share", NUMBER, "share of its claims there", SHARE),
-            ("settled", COUNT, "earlier denials of this payer and category whose end is known"),
+            (
+                "settled",
+                COUNT,
+                "earlier denials of this category, and payer or place where the project is of one, whose end is known",
+            ),
             ("paid_share", NUMBER, "share of those that were paid later", SHARE),
             ("examples", TEXT, "claim numbers of those with most expected cash, separated by spaces", FREE_TEXT),
         ),

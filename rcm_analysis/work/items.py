@@ -33,11 +33,11 @@ MOST_COLLECT, MOST_PREVENT = 5, 4  # rows of Monday's list
 __all__ = ["TO_DO", "counts", "items", "this_week", "where"]
 
 
-def items(view: View, rules: pd.DataFrame | None = None) -> pd.DataFrame:
+def items(view: View, rules: pd.DataFrame | None = None, members: pd.DataFrame | None = None) -> pd.DataFrame:
     """The table `work_items`, the most urgent first: due within a week, then by expected cash.
 
     `rules` as from `prevention.cache.rules_of_practice`: which checks could be turned on; without them no item says so.
-    `PracticeView.work_items` gives both.
+    `members` as the table `cluster_members`: denials of one cluster may be a project. `PracticeView.work_items` gives both.
     """
     parts = [need.gather(view).reindex(columns=needs.COLUMNS).assign(need=need.name) for need in needs.NEEDS]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
@@ -48,8 +48,12 @@ def items(view: View, rules: pd.DataFrame | None = None) -> pd.DataFrame:
         found = pd.concat([found, proven.assign(need=needs.RULE, tab=WEEK_TAB)], ignore_index=True)
     found = _dated(found, view)
     found = _one_tab(found)
-    found = status.carried(view, found.assign(project=projects.assigned(found)))
+    found = status.carried(view, _in_projects(found, members))
     return _ordered(found, view).reindex(columns=COLUMNS)
+
+
+def _in_projects(found: pd.DataFrame, members: pd.DataFrame | None) -> pd.DataFrame:
+    return found.assign(project=projects.assigned(found.assign(cluster=projects.clustered(found, members))))
 
 
 def _claims_of(found: pd.DataFrame) -> pd.DataFrame:
