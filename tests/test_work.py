@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from datetime import date, datetime
@@ -13,12 +15,16 @@ from datetime import date, datetime
 import openpyxl
 import pandas as pd
 import pytest
+from conftest import ROOT
+from typer.testing import CliRunner
 
 import rcm_analysis as rcm
+from rcm_analysis import cli
 from rcm_analysis.measures import headlines
 from rcm_analysis.pages import blocks
 from rcm_analysis.reports import render
-from rcm_analysis.work import days, items, needs, notes, projects, status, workbook
+from rcm_analysis.spreadsheets import worklists
+from rcm_analysis.work import actions, days, items, needs, notes, projects, status, workbook
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*extension is not supported")
 
@@ -552,3 +558,46 @@ def test_denials_of_one_cluster_are_a_project(practice, monkeypatch):
     clusters = pd.DataFrame([{"cluster_id": "C01", "label": "Coding error · LAKEVIEW CLINIC"}])
     (one,) = projects.projects(practice, found, clusters).to_dict("records")
     assert (one["kind"], one["title"], one["claims"]) == ("common_cause", "Coding error, Lakeview Clinic", 10)
+
+
+# --- docs/monday.md ------------------------------------------------------------------------------------------------
+
+MONDAY = (ROOT / "docs/monday.md").read_text("utf-8")
+
+
+def test_the_page_for_mondays_names_what_the_workbook_has():
+    told = {
+        one.claim
+        for one in (*actions.ROUTES.values(), *actions.REASONS.values(), *actions.NEEDS.values(), actions.WAITING)
+    }
+    rows = re.findall(r"^\| ([A-Z][^|]+) \| [^|]+ \| ([^|]+) \|$", MONDAY, re.M)[1:]
+    assert len(rows) == 10 and {action for action, _ in rows} <= told
+    assert {name for _, names in rows for name in names.split(", ")} <= set(worklists.STATUSES)
+    assert all((ROOT / "docs" / name).exists() for name in re.findall(r"\]\((\w+\.png)\)", MONDAY))
+
+
+@pytest.mark.slow
+def test_ten_items_are_worked_as_the_page_for_mondays_says(practice, tmp_path, monkeypatch):
+    """Its commands in their order; between the first and the second ten rows are worked."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(practice.store, tmp_path / "data/store")
+    commands = re.findall(r"^(rcm [^#\n]+)", MONDAY, re.M)
+    assert len(commands) == 5
+    for place, command in enumerate(commands):
+        words = shlex.split(command)[1:] + (["--only", "06"] if command.startswith("rcm report") else [])
+        result = CliRunner().invoke(cli.app, words)
+        assert result.exit_code == 0, f"{command}: {result.output}"
+        if place == 0:
+            path = tmp_path / "reports/out/riverbend/2026-10/worklist.xlsx"
+            ten = listed(path)["Claim"].head(10)
+            typed(path, path, **{claim: {"Status": "In progress", "Note": f"row {n}"} for n, claim in enumerate(ten)})
+        if place == 1:
+            assert "10 of" in result.output and "10 notes" in result.output
+    last = listed(path).set_index("Claim")
+    assert last.loc[ten, "Status"].eq("In progress").all()
+    assert last.loc[ten, "Note"].tolist() == [f"row {n}" for n in range(10)]
+    done = pd.read_csv(tmp_path / "work_done.csv")
+    assert (
+        set(done["claim_number"]) == set(ten)
+        and (pd.read_csv(tmp_path / "work_items.csv")["status"] != "To do").sum() == 10
+    )

@@ -357,7 +357,7 @@ class _Writer:
                 sheet.write_string(place, 1, "Total", self.form(bold=True, top=1))
                 sheet.write_number(place, 4, int(part["claims"].sum()), self.form(bold=True, top=1))
                 sheet.write_number(
-                    place, 5, round(part["expected_cash"].sum()), self.form(bold=True, top=1, num_format="$#,##0")
+                    place, 5, int(part["expected_cash"].round().sum()), self.form(bold=True, top=1, num_format="$#,##0")
                 )
         if not len(week):
             sheet.write_string(HEAD_ROW + 1, 1, "Nothing is open.", self.form())
