@@ -258,9 +258,11 @@ def report(
             "(tcp://host:8786) that renders the practices."
         ),
     ] = None,
-    pdf: Annotated[
-        bool, typer.Option("--pdf", help="Make report.pdf besides; needs the extra rcm-analysis[pdf].")
+    pdf: Annotated[bool, typer.Option("--pdf", help="Make brief.pdf too: four pages for a meeting.")] = False,
+    book: Annotated[
+        bool, typer.Option("--book", help="Make report.pdf too: every page in one file. Needs WeasyPrint.")
     ] = False,
+    paper: Annotated[str, typer.Option(help="Paper of the brief: letter or a4.")] = "letter",
     deidentified: Annotated[
         bool, typer.Option("--deidentified", help="Leave out claim numbers, days, counts under 11 and free text.")
     ] = False,
@@ -284,13 +286,16 @@ def report(
         from rcm_analysis.store import engine as store_engine
 
         settings.hand_on(settings.ENGINE, store_engine.named(store, engine))  # the notebooks' kernels inherit it
+    if paper.lower() not in ("letter", "a4"):
+        typer.echo(f"rcm: paper is letter or a4, not {paper}", err=True)
+        raise typer.Exit(USAGE)
     if issuers and not issuers.is_file():
         typer.echo(f"rcm: there is no {issuers}", err=True)
         raise typer.Exit(USAGE)
     names = _named(practice, store)
     day, period = _dates(names, period, as_of, store)
     request = ReportRequest(
-        practice, period, day, months, _books(only or [], compared=_several(practice)), deidentified=deidentified, pdf=pdf,
+        practice, period, day, months, _books(only or [], compared=_several(practice)), deidentified=deidentified, pdf=pdf, book=book, paper=paper,
         parameters={"issuers_file": str(issuers.resolve())} if issuers else {},
     )  # fmt: skip
     if _several(practice):

@@ -167,6 +167,11 @@ def _titled(word: str, place: int) -> str:
     return "-".join(part[:1] + part[1:].lower() for part in word.split("-"))
 
 
+def plain(markup: str) -> str:
+    """The text of a piece of HTML."""
+    return html.unescape(re.sub(r"<[^>]+>", "", markup)).strip()
+
+
 def anchor(label: str) -> str:
     """A term's place on the glossary page.
 

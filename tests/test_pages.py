@@ -57,9 +57,9 @@ def test_the_page_on_practices_knows_the_verdicts():
 
 
 @pytest.mark.parametrize("model, scores, said", [
-    ("", {}, "Too few denials are settled for a model (1,204 looks at settled claims, at least 200 and 30"),
-    ("table of rates", {}, "There is no later stretch of time to judge the chances on"),
-    ("table of rates", {"auroc": 0.75, "calibration_error": 0.02, "brier_skill": 0.1}, "the table of rates told later claims that were written off from others 75.0% of the time"),
+    ("", {}, "Too few denials are closed for a score (1,204 known, at least 200 and 30"),
+    ("table of rates", {}, "There are no later months to check the score on"),
+    ("table of rates", {"auroc": 0.75, "calibration_error": 0.02, "brier_skill": 0.1}, "The score ranked later claims well: the table of rates put the claim written off first in 75.0% of pairs."),
 ])  # fmt: skip
 def test_how_far_to_trust_the_chances(model, scores, said):
     table = pd.DataFrame({"metric": list(scores), "value": list(scores.values())})

@@ -18,11 +18,50 @@ def asked(folder) -> ReportRequest:
     return ReportRequest("p", "2026-10", AS_OF, notebooks=(notebook(folder / "01_x.ipynb", GOOD),), pdf=True)
 
 
-def test_without_weasyprint_it_says_what_to_install(tmp_path, monkeypatch):
+def test_without_an_engine_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
-    with pytest.raises(RcmError, match=r"rcm-analysis\[pdf\]"):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RcmError, match=r"rcm-analysis\[pdf\].*browser") as told:
         render.render(asked(tmp_path), store=tmp_path, out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert "\n" not in str(told.value) and not (tmp_path / "out").exists()
+
+
+def test_a_browser_prints_the_brief_and_not_the_book(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    (tmp_path / "chromium").write_text("#!/bin/sh\n")
+    (tmp_path / "chromium").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    pdf.check()
+    with pytest.raises(RcmError, match="whole book"):
+        pdf.check(book=True)
+
+
+@pytest.mark.parametrize("paper", ["letter", "a4"])
+def test_the_brief_is_a_few_pages_of_letter_or_a4(demo_report, tmp_path, paper):
+    if not (pdf._weasyprint() or pdf._browser()):
+        pytest.skip("nothing here prints")
+    pdf.write_brief(demo_report / "brief.html", tmp_path / "brief.pdf", paper=paper, foot="Riverbend · October 2026")
+    made = (tmp_path / "brief.pdf").read_bytes()
+    assert 4 <= len(re.findall(rb"/Type ?/Page\b", made)) <= 6
+    wide = float(re.search(rb"/MediaBox ?\[ ?0 0 ([\d.]+)", made)[1])
+    assert (wide < 600) == (paper == "a4")
+
+
+def test_the_brief_tells_what_the_pages_tell(demo_report):
+    text = html.unescape(re.sub(r"<[^>]+>", " ", (demo_report / "brief.html").read_text("utf-8")))
+    index = html.unescape(re.sub(r"<[^>]+>", " ", (demo_report / "index.html").read_text("utf-8")))
+    lead = re.search(r"Payers initially denied [^.]+\.\d%[^.]*\.\d%[^.]*\.", index)[0]
+    assert lead in text
+    for head in (
+        "Three fixes",
+        "What changed",
+        "Where denied money went",
+        "Ten findings",
+        "Plan for 90 days",
+        "How sure we are",
+    ):
+        assert head in text
+    assert "href=" not in re.sub(r'href="#main"', "", (demo_report / "brief.html").read_text("utf-8"))
 
 
 def test_ids_stay_apart_and_hidden_rows_stay_out():
@@ -56,7 +95,7 @@ def reader():
 def pack(reader, demo_report, tmp_path_factory):
     """The folder of a report, and its PDF as read."""
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
-    names = ["index.html", *(f"{book.stem}.html" for book in render.notebooks([]))]
+    names = ["index.html", *(f"{book.stem}.html" for book in render.notebooks([]) if book.stem != render.MONDAY)]
     css = (ROOT / "rcm_analysis/pages/templates/style.css").read_text("utf-8")
     pdf.write(demo_report, names, path, title="Denials at riverbend, October 2026", css=css)
     return demo_report, reader(path)
@@ -79,8 +118,10 @@ def test_the_pdf_holds_the_numbers_of_every_page(pack):
     text = squeezed(" ".join(page.extract_text() for page in read.pages))
     for path in sorted(folder.glob("*.html")):
         page = path.read_text("utf-8")
-        headline = [html.unescape(number) for number in re.findall(r"<strong>([^<]+)</strong>", page)]
-        answers = [html.unescape(words) for words in re.findall(r'<p class="finding[^"]*">([^<]+)', page)]
+        if path.stem in ("brief", "glossary"):
+            continue
+        headline = [html.unescape(number) for number in re.findall(r"<dd><strong>([^<]+)</strong>", page)]
+        answers = [html.unescape(words) for words in re.findall(r'<p class="(?:finding|lead)[^"]*">([^<]+)', page)]
         assert headline and answers, path.name
         for said in headline + answers:
             assert squeezed(said) in text, (path.name, said)
@@ -94,7 +135,7 @@ def test_the_pdf_has_page_numbers_contents_and_bookmarks(pack):
         assert f"Page{number}of{last}" in squeezed(page.extract_text())
     contents = squeezed("".join(page.extract_text() for page in read.pages[:2]))
     titles = [entry.title for entry in read.outline if not isinstance(entry, list)]
-    assert len(titles) == 1 + len(render.notebooks([]))
+    assert len(titles) == len(render.notebooks([]))
     for entry in read.outline:
         if not isinstance(entry, list):
             assert squeezed(entry.title) in contents

@@ -404,25 +404,25 @@ def test_a_practice_without_denials_has_an_empty_list(tmp_path):
     assert "nothing to work" in write_off_risk.first_hours_sentence(worklist.risk(con))
 
 
-def test_the_first_answer_speaks_of_run_out_clocks_only_where_there_are_some():
+def test_the_first_answer_speaks_of_passed_deadlines_only_where_there_are_some():
     def answer(cash, days_left):
         return write_off_risk.first_hours_sentence(
             pd.DataFrame({"expected_cash": cash, "days_left": days_left, "at_stake_usd": [100.0, 60.0]})
         )
 
     assert answer([30.0, 10.0], [5, 20]) == (
-        "Work the first 1 of 2 open denials: they hold $30 expected cash, 75.0% of what work is expected to bring."
+        "Work the first 1 of 2 open denials. They hold $30 expected cash, 75% of all expected cash."
     )
-    assert answer([30.0, 9.0], [5, -1]).endswith("to bring. All usual clocks have run out on 1 claims.")
+    assert answer([30.0, 9.0], [5, -1]).endswith("expected cash. 1 claim is past the usual deadline.")
     assert answer([30.0, 9.0], [-5, -1]) == (
-        "None of the 2 open denials is within a usual deadline. All usual clocks have run out on 2 claims."
+        "None of the 2 open denials is before a usual deadline. 2 claims are past the usual deadline."
     )
 
 
 def test_where_no_payment_tells_prices_the_first_answer_speaks_of_charges():
     table = pd.DataFrame({"expected_cash": [None, None], "days_left": [5, 9], "at_stake_usd": [100.0, 60.0]})
     assert write_off_risk.first_hours_sentence(table.astype({"expected_cash": float})) == (
-        "Work the first 1 of 2 open denials: they hold $100 billed, 62.5% of what is open."
+        "Work the first 1 of 2 open denials. They hold $100 billed, 62% of what is open."
     )
 
 

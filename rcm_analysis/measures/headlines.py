@@ -56,28 +56,35 @@ def clean_claims(view: View) -> pd.DataFrame:
 def money_map(view: View) -> pd.DataFrame:
     """What became of the claims initially denied in the last 12 months; each claim once, so that claims and dollars add up.
 
-    part        claims  usd       expected_cash
+    part        claims  usd
     recovered   421     158020
     patient     75      31180
-    open        295     99900     34310
+    open        295     99900
     lost        586     247500
 
     A claim with an open line is open; else one with a line written off is lost; else recovered, else the patient's.
     """
+    parts = _denied_claims(view).groupby("part").agg(claims=("claim_number", "count"), usd=("usd", "sum"))
+    return parts.reindex(["recovered", "patient", "open", "lost"], fill_value=0).reset_index()
+
+
+def open_of_year(view: View) -> pd.DataFrame:
+    """The claims that `money_map` counts as open: claim_number, usd."""
+    table = _denied_claims(view)
+    return table.loc[table["part"] == "open", ["claim_number", "usd"]].reset_index(drop=True)
+
+
+def _denied_claims(view: View) -> pd.DataFrame:
+    """Claims initially denied in the last 12 months with what became of them; dollars are charges where no price is known."""
     first, last = view.window(YEAR)
     table = view.execute(f"""
-        SELECT part, count(*) AS claims, CAST(sum(usd) AS DOUBLE) AS usd, CAST(sum(charges) AS DOUBLE) AS charges FROM (
-            SELECT d.claim_number, sum(d.denied_amount) AS charges, sum(d.expected_allowed) AS usd,
-                CASE WHEN max(CASE WHEN d.outcome IN ('recovered', 'partly_recovered', 'patient', 'lost') THEN 0 ELSE 1 END) = 1 THEN 'open'
-                     WHEN max(CASE WHEN d.outcome = 'lost' THEN 1 ELSE 0 END) = 1 THEN 'lost'
-                     WHEN max(CASE WHEN d.outcome IN ('recovered', 'partly_recovered') THEN 1 ELSE 0 END) = 1 THEN 'recovered' ELSE 'patient' END AS part
-            FROM denials d JOIN claims c USING (claim_number) WHERE d.at_first_decision AND NOT d.is_partial
-                AND c.first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY d.claim_number)
-        GROUP BY part""").df()
-    table = (
-        table.set_index("part").reindex(["recovered", "patient", "open", "lost"], fill_value=0).fillna(0).reset_index()
-    )
-    return table.assign(usd=table["usd"] if table["usd"].sum() > 0 else table["charges"])
+        SELECT d.claim_number, CAST(sum(d.denied_amount) AS DOUBLE) AS charges, CAST(coalesce(sum(d.expected_allowed), 0) AS DOUBLE) AS usd,
+            CASE WHEN max(CASE WHEN d.outcome IN ('recovered', 'partly_recovered', 'patient', 'lost') THEN 0 ELSE 1 END) = 1 THEN 'open'
+                 WHEN max(CASE WHEN d.outcome = 'lost' THEN 1 ELSE 0 END) = 1 THEN 'lost'
+                 WHEN max(CASE WHEN d.outcome IN ('recovered', 'partly_recovered') THEN 1 ELSE 0 END) = 1 THEN 'recovered' ELSE 'patient' END AS part
+        FROM denials d JOIN claims c USING (claim_number) WHERE d.at_first_decision AND NOT d.is_partial
+            AND c.first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY d.claim_number ORDER BY d.claim_number""").df()
+    return table if table["usd"].sum() > 0 else table.assign(usd=table["charges"])
 
 
 def write_offs(view: View) -> pd.DataFrame:
@@ -106,9 +113,13 @@ def open_denials(view: View) -> pd.DataFrame:
 
 
 def rejected_open(view: View) -> pd.DataFrame:
-    """Rejected claims that were never resent and have a balance: those that `rejected, not resent` counts."""
+    """Rejected claims that were never resent and have a balance: those that `rejected, not resent` counts.
+
+    A claim that a payer had denied before is an open denial, whatever became of its correction.
+    """
     table = by_month.rejected_claims(view)
-    return table[table["open_balance"] > 0].reset_index(drop=True)
+    rejected = view.execute("SELECT claim_number FROM claims WHERE state = 'rejected'").df()["claim_number"]
+    return table[(table["open_balance"] > 0) & table["claim_number"].isin(rejected)].reset_index(drop=True)
 
 
 def _all(view: View) -> pd.DataFrame:

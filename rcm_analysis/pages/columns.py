@@ -166,6 +166,7 @@ COLUMNS = {
     "necessary": Column(
         "Necessary write-offs", "usd0", "charity, courtesy, small balances; contractual adjustments left out"
     ),
+    "next_deadline": Column("Due", "date"),
     "next_step": Column("Next step"),
     "noticed_on": Column("Received", "date"),
     "number": Column("No."),

@@ -190,7 +190,9 @@ def rejected_claims(table: pd.DataFrame) -> Table:
         "claim_number payer_name rejected_on reason open_balance written_off filing_deadline days_left fix",
         fix="What to do",
     )
-    return Table(table, "rejected_claims", title, columns)
+    waiting = int((table["open_balance"] > 0).sum())
+    note = f"{words.count(waiting)} of {words.count(len(table))} have a balance. Claims denied before count as open denials."
+    return Table(table, "rejected_claims", title, columns, note=note)
 
 
 def every_measure(table: pd.DataFrame) -> Table:

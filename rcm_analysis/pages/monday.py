@@ -325,14 +325,20 @@ class Week(Block):
         return " · ".join(links)
 
 
-def this_week(view: View, rows: pd.DataFrame) -> Week:
-    """The list with its sentence: how much of what is open it covers."""
+def this_week(view: View, rows: pd.DataFrame, queue: pd.DataFrame) -> Week:
+    """The list with its sentence; `rows` as from `work.items.this_week` of the `queue` (`work_items`)."""
     told = nouns.of(view)
     collect = rows[rows["group"] == COLLECT] if len(rows) else rows
-    denials = collect[collect["need"] == "denial"] if len(collect) else collect
+    denials = queue[(queue["need"] == "denial") & queue["is_first"].astype(bool)] if len(queue) else queue
     sub = "Ranked by expected cash."
-    if len(denials) and told["open_denials"].amount:
-        sub += f" The list covers {words.count(denials['claims'].sum())} of {words.count(told['open_denials'].amount)} open denials."
+    if len(collect) and len(denials):
+        listed = denials.merge(
+            collect[["action", "owner", "tab"]], left_on=["step", "owner", "tab"], right_on=["action", "owner", "tab"]
+        )
+        all_ = denials["expected_cash"].sum()
+        share = f" and {listed['expected_cash'].sum() / all_:.0%} of their expected cash" if all_ else ""
+        items = "Item 1 covers" if len(collect) == 1 else f"Items 1 to {len(collect)} cover"
+        sub += f" {items} {words.count(len(listed))} of {words.count(told['open_denials'].amount)} open denials{share}."
     return Week(rows, sub, view.as_of)
 
 
@@ -367,7 +373,7 @@ class Silent(Block):
         return {"text/html": "", "text/plain": ""}
 
 
-def money_map(view: View) -> Block:
+def money_map(view: View, queue: pd.DataFrame) -> Block:
     """What became of the claims denied in 12 months; nothing where none was, or where the ledger is not understood."""
     if not trust.shown_ledger(view):
         return Silent()
@@ -383,7 +389,7 @@ def money_map(view: View) -> Block:
     whole = told["denied_usd"].amount
     parts = tuple(
         money.Part(f"{name} {told[f'denied_{key}_usd'].amount / whole:.0%}", f"{told[f'denied_{key}_usd'].text} · {told[f'denied_{key}'].text}",
-                   told[f"denied_{key}_usd"].amount, color)
+                   told[f"denied_{key}_usd"].amount, color, _by_due(view, queue) if key == "open" else ())
         for key, (name, color) in colors.items()
     )  # fmt: skip
     won, lost = told["denied_recovered_usd"].amount, told["denied_lost_usd"].amount
@@ -396,6 +402,24 @@ def money_map(view: View) -> Block:
         ),
         sub,
     )
+
+
+def _by_due(view: View, queue: pd.DataFrame) -> tuple[money.Part, ...]:
+    """What is open of the money map by its deadline, in the usual payment of its lines."""
+    table = headlines.open_of_year(view).merge(
+        queue.loc[queue["need"] == "denial", ["claim_number", "days_left"]], on="claim_number", how="left"
+    )
+    left = table["days_left"].astype(float)
+    groups = (
+        ("Due within 30 days", left.between(0, 30)),
+        ("Due later", (left > 30) | left.isna()),
+        ("Past the usual deadline", left < 0),
+    )
+    parts = [
+        money.Part(name, f"{words.about(table.loc[rows, 'usd'].sum())} · {_detail(int(rows.sum()), '')}", float(table.loc[rows, "usd"].sum()), "blue")
+        for name, rows in groups if rows.any()
+    ]  # fmt: skip
+    return tuple(parts) if len(parts) > 1 else ()
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ NOUNS: dict[str, Noun] = {
     "open_denials_cash": Noun("Expected cash of open denials", "cash", "day", "Usual payment of the denied lines times the share of such denials paid after being worked."),
     "open_denials_balance": Noun("Balance of open denials", "usd", "day", "What is billed and not paid on open denials."),
     "past_usual_deadline": Noun("Past the usual deadline", "claims", "day", "Open denials without a confirmed deadline whose usual deadline passed. Check the contract first."),
-    "rejected_not_resent": Noun("Rejected, not resent", "claims", "day", "Claims rejected by a clearinghouse or payer, with a balance and no later submission."),
+    "rejected_not_resent": Noun("Rejected, not resent", "claims", "day", "Claims rejected by a clearinghouse or payer that never got a remit, with a balance and no later submission."),
     "rejected_not_resent_cash": Noun("Usual payment of rejected claims", "cash", "day", "What payers usually allow for the rejected claims that were not resent."),
     "rejected_not_resent_balance": Noun("Balance of rejected claims", "usd", "day", "What is billed on rejected claims that were not resent."),
     "waiting": Noun("Claims without an answer", "claims", "day", f"Claims submitted more than {headlines.WAITING_DAYS} days ago that no remit answers."),

@@ -1,4 +1,4 @@
-"""Which claims will be written off, and where is an hour best spent? What page 06 says of the worklist and its chances."""
+"""The worklist: which open denials to work first. What page 06 says of it and of its score."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from rcm_analysis import words
 from rcm_analysis.charts import risk as charts
+from rcm_analysis.pages import nouns
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
 
@@ -26,15 +27,19 @@ def first_hours_sentence(open_claims: pd.DataFrame) -> str:
         return "No denied claim is open, so there is nothing to work."
     late = open_claims["days_left"].fillna(0) < 0
     alive = open_claims[~late]
-    clocks = f" All usual clocks have run out on {int(late.sum()):,} claims." if late.any() else ""
+    passed = f" {_passed(int(late.sum()))}" if late.any() else ""
     if not len(alive):
-        return f"None of the {len(open_claims):,} open denials is within a usual deadline.{clocks}"
+        return f"None of the {len(open_claims):,} open denials is before a usual deadline.{passed}"
     top = alive.head(max(len(alive) // 5, 1))
     worth = "expected_cash" if alive["expected_cash"].sum() > 0 else "at_stake_usd"
     share = top[worth].sum() / max(alive[worth].sum(), 0.01)
     holds = words.cash(top["expected_cash"].sum(), top["at_stake_usd"].sum())
-    of_what = "of what work is expected to bring" if worth == "expected_cash" else "of what is open"
-    return f"Work the first {len(top):,} of {len(open_claims):,} open denials: they hold {holds}, {words.share(share)} {of_what}.{clocks}"
+    of_what = "of all expected cash" if worth == "expected_cash" else "of what is open"
+    return f"Work the first {len(top):,} of {len(open_claims):,} open denials. They hold {holds}, {share:.0%} {of_what}.{passed}"
+
+
+def _passed(number: int) -> str:
+    return "1 claim is past the usual deadline." if number == 1 else f"{number:,} claims are past the usual deadline."
 
 
 def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
@@ -42,8 +47,8 @@ def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
     if not soon["claims"]:
         return None
     return Finding(
-        f"Of {words.usd(soon['open_usd'])} refused and open in {words.count(soon['claims'])} claims, {words.usd(soon['expected_usd'])} is expected to be written off "
-        f"in the coming three months (95% interval {words.usd(soon['lower_usd'])} to {words.usd(soon['upper_usd'])}).",
+        f"If nothing changes, about {words.about(soon['expected_usd'])} of {words.about(soon['open_usd'])} billed on {words.count(soon['claims'])} open denials "
+        f"will likely be written off in 3 months. It could be as low as {words.about(soon['lower_usd'])} or as high as {words.about(soon['upper_usd'])}.",
         rank=6,
         amount_usd=soon["expected_usd"],
         of_ledger=True,
@@ -51,51 +56,55 @@ def coming_write_offs(soon: Mapping[str, float]) -> Finding | None:
 
 
 def trust(scores: pd.DataFrame, *, model: str, known: int) -> Finding:
-    """How far to trust the chances; arguments as the fields of `card.judge`."""
+    """How far to trust the score; arguments as the fields of `card.judge`."""
     return Finding(trust_sentence(scores, model=model, known=known), rank=40, kind="caution")
 
 
 def trust_sentence(scores: pd.DataFrame, *, model: str, known: int) -> str:
     """The same as a sentence."""
     if not model:
-        return (f"Too few denials are settled for a model ({known:,} looks at settled claims, at least 200 and 30 of each outcome needed): "
-                "the chances are rates by payer and reason, drawn to the practice's own rate.")  # fmt: skip
+        return (f"Too few denials are closed for a score ({known:,} known, at least 200 and 30 of each outcome needed). "
+                "The likelihoods are rates by payer and reason.")  # fmt: skip
     if not len(scores):
-        return "There is no later stretch of time to judge the chances on: read them as rates."
+        return "There are no later months to check the score on. Read its likelihoods as rates."
     value = scores.set_index("metric")["value"]
-    return (f"On the day of their denial, the {model} told later claims that were written off from others {words.share(value['auroc'])} of the time (a coin: 50%), its chances were "
-            f"{words.share(value['calibration_error'])} off on average, and it saved {words.share(value['brier_skill'])} of the base rate's error.")  # fmt: skip
+    how = (
+        "well"
+        if value["auroc"] >= 0.75
+        else "better than chance"
+        if value["auroc"] >= 0.65
+        else "only slightly better than chance"
+    )
+    return (f"The score ranked later claims {how}: the {model} put the claim written off first in {words.share(value['auroc'])} of pairs. "
+            f"Predictions miss by {value['calibration_error'] * 100:.0f} points on average.")  # fmt: skip
 
 
-def key_figures(open_claims: pd.DataFrame, soon: Mapping[str, float], *, horizon_days: int) -> Numbers:
-    """What is open, expected to be lost, and urgent."""
+def key_figures(view: View, open_claims: pd.DataFrame, soon: Mapping[str, float]) -> Numbers:
+    """What is open, what is due soon, and what will likely be written off."""
+    told = nouns.of(view)
     urgent = open_claims[open_claims["days_left"].between(0, SOON_DAYS)]
     return Numbers(
         [
+            told.tile("open_denials"),
+            told.tile("open_denials_cash", f"of {told['open_denials_balance'].text} billed"),
             (
-                "Expected cash",
-                words.usd(open_claims["expected_cash"].sum()),
-                f"of {words.usd(open_claims['at_stake_usd'].sum())} in charges refused and open, {words.count(len(open_claims))} claims",
+                f"Due within {SOON_DAYS} days",
+                _claims(len(urgent)),
+                f"{words.about(urgent['expected_cash'].sum())} expected cash",
             ),
             (
-                "Expected loss",
-                words.usd(open_claims["expected_loss_usd"].sum()),
-                f"within {horizon_days} days, by the usual handling",
-            ),
-            (
-                f"Deadline within {SOON_DAYS} days",
-                words.usd(urgent["expected_cash"].sum()),
-                f"expected cash of {words.count(len(urgent))} claims, {words.usd(urgent['at_stake_usd'].sum())} in charges",
-            ),
-            (
-                "Written off in three months",
-                words.usd(soon["expected_usd"]),
-                f"{words.usd(soon['lower_usd'])} to {words.usd(soon['upper_usd'])}",
+                "Likely write-offs, 3 months",
+                words.about(soon["expected_usd"]),
+                f"billed, between {words.about(soon['lower_usd'])} and {words.about(soon['upper_usd'])}",
             ),
         ],
-        headline=(1, 2),
-        of_ledger=(0, 1, 2, 3),
+        headline=(0, 2),
+        of_ledger=(1, 3),
     )
+
+
+def _claims(number: int) -> str:
+    return f"{words.count(number)} {'claim' if number == 1 else 'claims'}"
 
 
 def order_of_work(tried: pd.DataFrame) -> Finding:
@@ -158,19 +167,18 @@ def worklist(open_claims: pd.DataFrame) -> Table:
     """Open denials in the order of work that is taken."""
     ranges = open_claims["lower"].map(words.share) + " to " + open_claims["upper"].map(words.share)
     columns = named(
-        "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_step reasons"
+        "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_deadline owner next_step reasons"
     )
     return Table(open_claims.assign(range=ranges), "worklist", "Open denials in the order of work", columns, rows=20)
 
 
 def calibration(table: pd.DataFrame) -> Figure:
-    """Chances told and rates observed."""
+    """Likelihood predicted and rates observed."""
     return Figure(
-        charts.calibration(table, title="Do the chances come true?"),
+        charts.calibration(table, title="Predicted and observed write-offs"),
         name="risk_calibration",
-        alt=f"Observed write-off rate against the chance told, {len(table)} groups",
-        caption="Share written off in groups of equal size by chance, later cases only; "
-        f"n = {words.count(table['cases'].sum())}.",
+        alt=f"Observed write-off rate over the predicted likelihood, {len(table)} groups",
+        caption=f"Groups of equal size by likelihood, {words.count(table['cases'].sum())} later cases.",
         data=table,
     )
 
@@ -180,25 +188,26 @@ def scores(table: pd.DataFrame) -> Table:
     columns = named(
         "label shown low high meaning",
         label="Score",
-        low=Column("from", "text", "lower end of the 95% interval"),
+        low=Column("From", "text", "lower end of the 95% range"),
+        high=Column("To"),
         meaning="What it says",
     )
-    return Table(table, "risk_scores", "Scores on later claims, on the day of their denial", columns)
+    return Table(table, "risk_scores", "Accuracy on later claims", columns)
 
 
 def models(table: pd.DataFrame) -> Table:
     """The models that were compared."""
-    title = "Models compared on later cases, all days of their lives"
+    title = "Scores compared on later cases"
     return Table(table, "risk_models", title, "model loss squared auroc taken")
 
 
 def captured(table: pd.DataFrame, *, capacity: float) -> Figure:
     """Dollars later written off in the top of the list, by how it is ordered."""
     return Figure(
-        charts.captured(table, title=f"Working the top {capacity:.0%} of new denials"),
+        charts.captured(table, title=f"Working the top {capacity:.0%} of denials"),
         name="risk_captured",
         alt="Bars: share of the later written-off dollars in the top of the list, by the order of the list",
-        caption="Share of the dollars later written off that lie in the top of the list; later cases at their denial.",
+        caption="Share of the dollars later written off that lie in the top of the list.",
         data=table,
     )
 
@@ -208,21 +217,21 @@ def decision_curve(table: pd.DataFrame) -> Figure:
     return Figure(
         charts.decision_curve(table, title="When does choosing pay?"),
         name="risk_decision_curve",
-        alt="Net benefit of working claims above a threshold against working all or none",
-        caption="Net benefit per case: losses worked, less claims worked in vain at the odds of the threshold (Vickers and Elkin 2006).",
+        alt="Net benefit of working claims above a threshold, compared with working all or none",
+        caption="Losses worked, less claims worked in vain at the odds of the threshold (Vickers and Elkin 2006).",
         data=table,
     )
 
 
 def by_payer(table: pd.DataFrame) -> Table:
-    """Chances told and observed by payer."""
+    """Likelihood predicted and observed by payer."""
     columns = named("segment cases told observed auroc", segment="Payer", cases="Cases")
     return Table(table, "risk_by_payer", "By payer", columns)
 
 
 def by_reason(table: pd.DataFrame) -> Table:
     """The same by reason."""
-    reason = Column("Reason", "words")
+    reason = Column("Reason", "reason")
     columns = named("segment cases told observed auroc", segment=reason, cases="Cases")
     return Table(table, "risk_by_category", "By reason", columns)
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from rcm_analysis.errors import RcmError
+from rcm_analysis.reports.brief import PAPERS
 
-HOW_TO = "the PDF needs WeasyPrint: pip install 'rcm-analysis[pdf]'"
+HOW_TO = "the PDF needs WeasyPrint (pip install 'rcm-analysis[pdf]') or a Chromium browser on the PATH"
+BOOK = "the whole book as PDF needs WeasyPrint: pip install 'rcm-analysis[pdf]'"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+SECONDS = 120  # for a browser to print four pages
 
 CSS = """
 @page { size: letter landscape; margin: 14mm 14mm 16mm; @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 9pt sans-serif; color: #57606a; }
@@ -28,12 +36,66 @@ nav.contents, .tools, .cards, .skip { display: none; }
 """
 
 
-def check() -> None:
-    """Raises RcmError that says what to install, when there is no WeasyPrint."""
+BRIEF_CSS = """@page { size: %s; margin: 14mm 15mm 16mm; @bottom-left { content: "%s"; font: 9pt Arial, sans-serif; color: #5f6b76; }
+@bottom-right { content: "Page " counter(page) " of " counter(pages); font: 9pt Arial, sans-serif; color: #5f6b76; } }"""
+
+
+def check(*, book: bool = False) -> None:
+    """Raises RcmError that says in one line what to install, when there is nothing to make a PDF with."""
+    if not _weasyprint() and (book or not _browser()):
+        raise RcmError(BOOK if book else HOW_TO)
+
+
+def _weasyprint() -> bool:
     try:
         import weasyprint  # noqa: F401
     except (ImportError, OSError):  # OSError: its system library is missing
-        raise RcmError(HOW_TO) from None
+        return False
+    return True
+
+
+def _browser() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def write_brief(page: Path, path: Path, *, paper: str = "letter", foot: str = "") -> None:
+    """Prints the brief's page by WeasyPrint, or by a browser where there is none. Fetches nothing, from nowhere.
+
+    write_brief(Path("brief.html"), Path("brief.pdf"), paper="a4", foot="Riverbend · Denials and write-offs · October 2026")
+    """
+    text = page.read_text("utf-8")
+    styles = f"<style>{BRIEF_CSS % (PAPERS.get(paper.lower(), 'letter'), _css_text(foot))}</style></head>"
+    text = re.sub(r"<meta http-equiv=[^>]*>", "", text, count=1).replace("</head>", styles, 1)
+    if _weasyprint():
+        from weasyprint import HTML
+        from weasyprint.urls import URLFetcher
+
+        HTML(string=text, url_fetcher=URLFetcher(allowed_protocols=["data"])).write_pdf(
+            path, pdf_identifier=b"rcm-analysis"
+        )
+        return
+    _print(text, path)
+
+
+def _print(text: str, path: Path) -> None:
+    """By a browser without network and with a profile of its own, which goes with it."""
+    with tempfile.TemporaryDirectory(prefix="rcm-pdf-") as folder:
+        page = Path(folder) / "brief.html"
+        page.write_text(text, "utf-8")
+        command = [str(_browser()), "--headless", "--disable-gpu", "--no-first-run", "--no-pdf-header-footer", f"--user-data-dir={folder}/profile",
+                   "--host-resolver-rules=MAP * ~NOTFOUND", f"--print-to-pdf={folder}/brief.pdf", page.as_uri()]  # fmt: skip
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.insert(1, "--no-sandbox")  # a browser refuses root its sandbox, as in a container
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
+            shutil.copyfile(Path(folder) / "brief.pdf", path)
+        except (OSError, subprocess.SubprocessError):
+            raise RcmError(f"the browser could not print the brief; {HOW_TO}") from None
+
+
+def _css_text(text: str) -> str:
+    """A text inside of a style sheet's quotes."""
+    return "".join(letter if letter.isalnum() or letter in " ·-," else f"\\{ord(letter):x} " for letter in text)
 
 
 def write(folder: Path, names: list[str], path: Path, *, title: str, css: str) -> None:

@@ -20,7 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -30,7 +30,7 @@ from rcm_analysis import settings, words
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
 from rcm_analysis.pages import blocks, glossary, monday, nouns, release
-from rcm_analysis.reports import pdf, run
+from rcm_analysis.reports import brief, pdf, run
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.reports.run import Status
 from rcm_analysis.store import engine, folders, kept
@@ -123,8 +123,8 @@ def render(
     parameters = {"practice": request.practice, "as_of": request.as_of.isoformat(), "months": request.months,
                   "store": str(store.resolve()), **request.parameters}  # fmt: skip
     run.check_parameters(books, parameters)
-    if request.pdf:
-        pdf.check()
+    if request.pdf or request.book:
+        pdf.check(book=request.book)
     # once and here: while notebooks run, another thread may change the folder that the whole process is in
     final = request.folder(out.resolve())
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -144,15 +144,30 @@ def render(
                                     environment=kernels, retries=retries)  # fmt: skip
         context = _context(request, store) | {"last": _last_report(final)}
         if request.deidentified:
-            parameters, context = _coarse(parameters), _coarse(context)
+            parameters, context = _coarse(parameters), _coarse(context) | {"day": context["day"]}
         _write_pages(work, books, statuses, parameters, context)
-        if request.pdf:
-            written = ["index.html", *(f"{status.notebook}.html" for status in statuses if status.ok)]
-            title = f"Denials at {words.called(request.practice)}, {words.month_name(request.period)}"
-            pdf.write(work, written, work / "report.pdf", title=title, css=_template("style.css"))
+        _write_pdfs(work, request, statuses)
         if request.deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
         return _publish(work, final, statuses)
+
+
+def _write_pdfs(work: Path, request: ReportRequest, statuses: list[Status]) -> None:
+    """The brief where a PDF is asked for; the whole book where that is, and where no brief can be made."""
+    name = words.titled_practice(words.called(request.practice))
+    if (request.pdf or request.book) and (work / "brief.html").exists():
+        pdf.write_brief(
+            work / "brief.html",
+            work / "brief.pdf",
+            paper=request.paper,
+            foot=f"{name} · Denials and write-offs · {words.month_name(request.period)}",
+        )
+    elif request.pdf:
+        request = replace(request, book=True)
+    if request.book:
+        pages = [f"{status.notebook}.html" for status in statuses if status.ok and status.notebook != MONDAY]
+        title = f"Denials at {name}, {words.month_name(request.period)}"
+        pdf.write(work, ["index.html", *pages], work / "report.pdf", title=title, css=_template("style.css"))
 
 
 def _context(request: ReportRequest, store: Path) -> dict[str, Any]:
@@ -161,7 +176,7 @@ def _context(request: ReportRequest, store: Path) -> dict[str, Any]:
     if rests_on is None:
         rests_on = provenance(request.practice, store, request.as_of)
     return {"practice": request.practice, "period": request.period, "as_of": request.as_of, "provenance": dict(rests_on),
-            "facts": dict(request.facts), "deidentified": request.deidentified, "pdf": request.pdf}  # fmt: skip
+            "facts": dict(request.facts), "deidentified": request.deidentified, "pdf": request.pdf or request.book, "day": request.as_of}  # fmt: skip
 
 
 def _coarse(told: Any) -> Any:
@@ -245,6 +260,7 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     read = {notebook: _read(work, notebook, context) for notebook in done}
     for collected, _ in read.values():
         _write_files(work, collected)
+    context["brief"] = set(brief.FEWEST_PAGES) <= {notebook.stem for notebook in done}
     context = {**context, "menu": _menu(done), "files": _files(work, context)}
     rendered = [
         _page(work, notebook, *read[notebook], context, exporter) for notebook in done if notebook.stem != MONDAY
@@ -254,6 +270,8 @@ def _write_pages(work: Path, notebooks: list[Path], statuses: list[Status], para
     first = next((_monday(*read[notebook]) for notebook in done if notebook.stem == MONDAY), None)
     _write_index(work, rendered, findings, first, context)
     _write_glossary(work, context)
+    if context["brief"]:
+        _write_brief(work, [collected for collected, _ in read.values()], first, context)
     numbers = [number for page in rendered for number in page["numbers"]]
     manifest = {
         "practice": context["practice"], "period": context["period"], "as_of": str(context["as_of"]),
@@ -383,8 +401,9 @@ def _files(work: Path, context: dict) -> list[dict[str, Any]]:
         if (work / "worklist.xlsx").exists()
         else []
     )
-    if context.get("pdf"):
-        files.append({"href": "brief.pdf", "name": "Brief", "kind": "PDF", "download": False})
+    if context["brief"]:
+        href, kind = ("brief.pdf", "PDF") if context.get("pdf") else ("brief.html", "page")
+        files.append({"href": href, "name": "Brief", "kind": kind, "download": False})
     return files
 
 
@@ -437,6 +456,7 @@ def _collect(content: dict[str, Any]) -> dict[str, Any]:
         "tables": [],
         "workbooks": [],
         "numbers": [],
+        "figures": {},
         "monday": {"title": "", "lead": "", "cautions": [], "told": {}},
     }
     for cell in content["cells"]:
@@ -450,6 +470,8 @@ def _collect(content: dict[str, Any]) -> dict[str, Any]:
                 found["workbooks"].append(data[blocks.WORKBOOK_MIME])
             if blocks.TABLE_MIME in data:
                 found["tables"].append(data[blocks.TABLE_MIME])
+            if blocks.FIGURE_MIME in data:
+                found["figures"][data[blocks.FIGURE_MIME]["name"]] = "".join(data["text/html"])
             if monday.MONDAY_MIME in data:
                 found["monday"] = data[monday.MONDAY_MIME]
     return found
@@ -548,6 +570,20 @@ def _shared(context: dict[str, Any]) -> dict[str, Any]:
             "report_day": f"Report for {words.month_name(context['period'])}", "menu": context.get("menu", []), "files": context.get("files", []),
             "css": css, "style_hash": _csp_hash(css), "script": script, "script_hash": _csp_hash(script),
             "glossary": True, "manifest": True, "provenance": " · ".join(parts)}  # fmt: skip
+
+
+def _write_brief(work: Path, collected: list[dict[str, Any]], first: dict[str, Any] | None, context: dict) -> None:
+    tables = {table["name"]: table["csv"] for one in collected for table in one["tables"]}
+    figures = {name: text for one in collected for name, text in one["figures"].items()}
+    said = brief.Said(
+        first["told"] if first else {}, tables, figures, first["html"] if first else "", first["lead"] if first else ""
+    )
+    text = (
+        _environment()
+        .get_template("brief.html")
+        .render(**_shared(context), **brief.content(said, context["day"], context["period"]))
+    )
+    (work / "brief.html").write_text(text, "utf-8")
 
 
 def _write_glossary(work: Path, context: dict) -> None:

@@ -27,7 +27,9 @@ class ReportRequest:
     notebooks: tuple[Path, ...] | None = None  # None for the practice's usual ones
     variant: str = ""  # names a report of its own beside the period's usual one
     deidentified: bool = False  # leaves out what could name a person (`pages.release`), and the executed notebooks
-    pdf: bool = False  # report.pdf besides; needs WeasyPrint
+    pdf: bool = False  # brief.pdf besides: four pages for a meeting
+    book: bool = False  # report.pdf besides: every page in one file; needs WeasyPrint
+    paper: str = "letter"  # of the brief, or a4
     parameters: Mapping[str, Any] = field(default_factory=dict)  # further ones, for the notebooks that have them
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the manifest alone
     provenance: Mapping[str, str] | None = None  # at the foot of every page; None for what the practice's files say
