@@ -26,7 +26,7 @@ ASK = {
     "authorization": "Which procedures need authorization since when, where was that announced, and can it be granted afterwards?",
     "claim_data": "Which field fails which edit, and can the clearinghouse have that edit before you receive the claim?",
     "credentialing": "What is the effective date of each provider on these claims, and will you reprocess from that date?",
-    "coding": "Which coding rule or edit version refused these lines, and from which date of service?",
+    "coding": "Which coding rule or edit version denied these lines, and from which date of service?",
     "bundling": "Which edit pairs these codes, which modifier lifts it, and does it differ from the national edits?",
     "medical_necessity": "Which coverage policy and version was applied, and which criterion was not met?",
     "documentation": "Which record was missing, where was it asked for, and which electronic way do you accept?",

@@ -157,12 +157,12 @@ def matching(view: View) -> pd.DataFrame:
     """What does not match between claims, acknowledgments, remittances and ledger: what, claims, charge, meaning."""
     old = f"c.submitted_on <= DATE '{view.as_of}' - INTERVAL 60 DAY"
     rows = (
-        ("claims sent, no decision after 60 days", f"c.submitted_on IS NOT NULL AND c.first_decided_on IS NULL AND {old} AND c.state <> 'rejected'",
-         "remittance missing or on paper, or the payer never answered"),
-        ("claims sent, never acknowledged after 60 days", f"c.submitted_on IS NOT NULL AND NOT coalesce(c.acknowledged, false) AND {old}",
+        ("submitted, no remit after 60 days", f"c.submitted_on IS NOT NULL AND c.first_decided_on IS NULL AND {old} AND c.state <> 'rejected'",
+         "remit missing or on paper, or the payer never answered"),
+        ("submitted, never acknowledged after 60 days", f"c.submitted_on IS NOT NULL AND NOT coalesce(c.acknowledged, false) AND {old}",
          "277CA files missing, or the claim never arrived"),
-        ("rejected and not sent again", "c.state = 'rejected'", "the filing clock is running"),
-        ("decisions on claims never seen", "c.submitted_on IS NULL AND c.first_decided_on IS NOT NULL", "837 files missing, or another system billed"),
+        ("rejected, not resent, with or without a balance", "c.state = 'rejected'", "the filing deadline is near"),
+        ("remits of claims never seen", "c.submitted_on IS NULL AND c.first_decided_on IS NOT NULL", "837 files missing, or another system billed"),
         ("in EDI, not in the ledger", "NOT c.in_ledger AND (c.submitted_on IS NOT NULL OR c.first_decided_on IS NOT NULL)", "ledger export incomplete"),
         ("in the ledger only", "c.in_ledger AND c.submitted_on IS NULL AND c.first_decided_on IS NULL", "self-pay, paper, or EDI files missing"),
     )  # fmt: skip

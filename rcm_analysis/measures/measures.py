@@ -65,77 +65,77 @@ MEASURES = (
     Measure("initial_denial_rate", "Initial denial rate", "share", CLAIMS,
             "CASE WHEN initially_denied THEN 1 ELSE 0 END", "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END",
             ("decision_month", "submission_month", "service_month"), CLAIM_DIMENSIONS, "down",
-            "Claims with at least one service line denied in their first decision, over claims with a first decision. "
-            "Denied: nothing paid on the line and refusing reason codes, any group, outweigh the patient's share. "
-            "Duplicates, bundling and other-payer refusals are included. Claims without a decision are in neither.",
+            "Claims with at least one service line denied on their first remit, divided by claims adjudicated. "
+            "Denied: nothing paid on the line, and denying reason codes of any group outweigh the patient's share. "
+            "Duplicates, bundling and denials for another payer are included. Claims without a remit are in neither.",
             "HFMA Claim Integrity Task Force, https://measureyourmission.com/claims-integrity-taskforce-kpis (by claim)"),
     Measure("initial_denial_rate_amount", "Initial denial rate, dollars", "share", CLAIMS,
             "denied_charge", "CASE WHEN first_decided_on IS NOT NULL THEN charge ELSE 0 END",
             ("decision_month", "submission_month", "service_month"), CLAIM_DIMENSIONS, "down",
-            "Charges of the lines denied in the first decision, over the charges of claims with a first decision.",
+            "Billed amount of the lines denied on the first remit, divided by the billed amount of claims adjudicated.",
             "HFMA Claim Integrity Task Force, https://measureyourmission.com/claims-integrity-taskforce-kpis (by dollars)", counts=False),
     Measure("line_denial_rate", "Line denial rate", "share", FIRST_LINES,
             "CASE WHEN line_denied THEN 1 ELSE 0 END", "1", ("decision_month",), CLAIM_DIMENSIONS, "down",
-            "Service lines denied in the claim's first decision, over service lines in it.",
+            "Service lines denied on the claim's first remit, divided by service lines on it.",
             "HFMA Claim Integrity Task Force, https://measureyourmission.com/claims-integrity-taskforce-kpis (by line)"),
     Measure("final_denial_rate", "Final denial rate", "share", CLAIMS,
             "CASE WHEN denial_lost THEN 1 ELSE 0 END",
             "CASE WHEN first_decided_on IS NOT NULL THEN 1 ELSE 0 END", ("decision_month", "service_month"),
             CLAIM_DIMENSIONS, "down",
-            "Claims with a denied line that the practice wrote off, over claims with a first decision; a line of a paid claim "
-            "counts, a usual deadline that has passed does not. Young months are not complete.", "a definition of our own", matures_days=OUTCOME_DAYS),
+            "Claims with a denied line that the practice wrote off, divided by claims adjudicated. A line of a paid claim "
+            "counts, a usual deadline that has passed does not. Recent months are not complete.", "a definition of our own", matures_days=OUTCOME_DAYS),
     Measure("rejection_rate", "Rejection rate", "share", CLAIMS,
             "CASE WHEN rejected THEN 1 ELSE 0 END", "CASE WHEN acknowledged THEN 1 ELSE 0 END",
             ("submission_month",), CLAIM_DIMENSIONS, "down",
-            "Claims rejected at least once by a 277CA (A3, A6, A7, A8), over claims acknowledged.", "a definition of our own; X12 277CA: claim status category codes"),
+            "Claims rejected at least once by a 277CA (A3, A6, A7, A8), divided by claims acknowledged.", "a definition of our own; X12 277CA: claim status category codes"),
     Measure("overturn_rate", "Overturn rate", "share", CLAIMS,
             f"CASE WHEN initially_denied AND NOT unprocessable AND paid_after_first AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             f"CASE WHEN initially_denied AND NOT unprocessable AND state NOT IN {OPEN_STATES} THEN 1 ELSE 0 END",
             ("decision_month",), CLAIM_DIMENSIONS, "up",
-            "Initially denied claims that the same payer paid something later, or that anybody paid after a first "
-            "decision of nothing, over initially denied claims that are settled. Claims called unprocessable (MA130) cannot be "
+            "Initial denials that the same payer paid something later, or that anybody paid after a first remit of "
+            "nothing, divided by initial denials closed. Claims returned as unprocessable (MA130) cannot be "
             "appealed and are left out.", "HFMA Claim Integrity Task Force, https://www.hfma.org/topics/hfm/2021/march/hfma-claim-integrity-task-force-seeks-to-standardize-denial-metr.html", matures_days=OUTCOME_DAYS),
     Measure("net_collection_rate", "Net collection rate", "share", POSTINGS,
             "CASE WHEN kind IN ('payment', 'refund') THEN -amount ELSE 0 END",
             "CASE WHEN kind = 'charge' OR (kind IN ('adjustment', 'write_off') AND told_leaf IN ('contractual', 'regulatory')) "
             "THEN amount ELSE 0 END", ("posting_month",), (), "up",
-            "Payments less refunds, over charges less contractual and regulatory allowances posted in the month. It "
+            "Payments less refunds, divided by charges less contractual and required adjustments posted in the month. It "
             "compares payments with the charges of other months, so read several months together.",
             "AAFP adjusted collection rate, https://www.aafp.org/family-physician/practice-and-career/managing-your-practice/practice-finances.html", counts=False),
-    Measure("write_off_amount", "Write-offs", "USD", WRITE_OFFS, "amount", None, ("posting_month",),
+    Measure("write_off_amount", "All adjustments and write-offs", "USD", WRITE_OFFS, "amount", None, ("posting_month",),
             ("root", "leaf", "payer_name", "location"), "down",
-            "Adjustments and write-offs posted by the practice, by leaf and root.", "the practice's own postings; leaves in write_off_leaves.csv", counts=False),
+            "Adjustments and write-offs posted by the practice, contractual ones included.", "the practice's own postings", counts=False),
     Measure("avoidable_write_off_share", "Avoidable share of write-offs", "share", WRITE_OFFS,
             "CASE WHEN root = 'unnecessary' THEN amount ELSE 0 END",
             "CASE WHEN leaf NOT IN ('contractual', 'regulatory') THEN amount ELSE 0 END", ("posting_month",),
             ("payer_name", "location"), "down",
-            "Unnecessary write-offs, bad debt included, over all write-offs other than contractual and regulatory "
-            "allowances.", "a definition of our own", counts=False),
+            "Avoidable write-offs, bad debt included, divided by all write-offs without contractual and required "
+            "adjustments.", "a definition of our own", counts=False),
     Measure("avoidable_write_off_share_without_bad_debt", "Avoidable share of write-offs without bad debt", "share", WRITE_OFFS,
             "CASE WHEN root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') THEN amount ELSE 0 END",
             "CASE WHEN leaf NOT IN ('contractual', 'regulatory', 'bad_debt', 'bad_debt_uninsured') THEN amount ELSE 0 END",
             ("posting_month",), ("payer_name", "location"), "down",
-            "The same without bad debt above and below the line: finance reports it apart.", "a definition of our own", counts=False),
+            "The same without bad debt, which finance reports apart.", "a definition of our own", counts=False),
     Measure("denial_write_off_share", "Denial write-offs, share of net revenue", "share",
             "(SELECT posted_on, amount AS lost, 0 AS net FROM write_offs WHERE root = 'unnecessary' AND leaf NOT IN ('bad_debt', 'bad_debt_uninsured') "
             f"UNION ALL SELECT posted_on, 0, amount FROM {POSTINGS} WHERE kind = 'charge' OR (kind IN ('adjustment', 'write_off') "
             "AND told_leaf IN ('contractual', 'regulatory')))",
             "lost", "net", ("posting_month",), (), "down",
-            "Unnecessary write-offs without bad debt, over charges less contractual and regulatory allowances posted "
+            "Avoidable write-offs without bad debt, divided by charges less contractual and required adjustments posted "
             "in the month.", "aligned with HFMA MAP key AR-6, https://www.hfma.org/data-and-insights/map-initiative/map-keys/", counts=False),
     Measure("days_to_submit", "Days from service to first claim", "days", CLAIMS,
             "date_diff('day', service_date, submitted_on)", None, ("submission_month",), CLAIM_DIMENSIONS, "down",
-            "Median days from the first day of service to the first submission; bounds are the quartiles.",
+            "Middle value of days from the first day of service to the first submission. The range holds the middle half.",
             "a definition of our own", counts=False),
-    Measure("days_to_decision", "Days from claim to first decision", "days", CLAIMS,
+    Measure("days_to_decision", "Days from claim to first remit", "days", CLAIMS,
             "date_diff('day', submitted_on, first_decided_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
-            "Median days from the first submission to the first decision; bounds are the quartiles.",
+            "Middle value of days from the first submission to the first remit. The range holds the middle half.",
             "Rivet glossary of claim fields, https://help.rivethealth.com/en/articles/14710465-glossary-of-fields-data-elements-in-claim-lists", counts=False),
-    Measure("days_to_resolution", "Days from first denial to settlement", "days",
+    Measure("days_to_resolution", "Days from initial denial to close", "days",
             "(SELECT * FROM claims WHERE initially_denied)",
             "date_diff('day', first_decided_on, closed_on)", None, ("decision_month",), CLAIM_DIMENSIONS, "down",
-            "Median days from the first denial to the settlement of the claim, settled claims only; bounds are the "
-            "quartiles.", "HFMA Claim Integrity Task Force, https://www.hfma.org/topics/hfm/2021/march/hfma-claim-integrity-task-force-seeks-to-standardize-denial-metr.html", counts=False, matures_days=OUTCOME_DAYS),
+            "Middle value of days from the initial denial to the close of the claim, closed claims only. The range "
+            "holds the middle half.", "HFMA Claim Integrity Task Force, https://www.hfma.org/topics/hfm/2021/march/hfma-claim-integrity-task-force-seeks-to-standardize-denial-metr.html", counts=False, matures_days=OUTCOME_DAYS),
 )  # fmt: skip
 
 

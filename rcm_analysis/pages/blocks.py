@@ -245,7 +245,7 @@ class Table(Block):
         if len(self.frame) > shown:
             parts.append(f"{shown} of {len(self.frame):,} shown.")
         if not live():
-            parts.append(csv_link(self.name, all_of_them=len(self.frame) > shown))
+            parts.append(csv_link(self.name, self.title, all_of_them=len(self.frame) > shown))
         return " ".join(parts)
 
     def _rows(self, frame: pd.DataFrame) -> str:
@@ -271,10 +271,11 @@ class Table(Block):
         return "".join(cells)
 
 
-def csv_link(name: str, *, all_of_them: bool = False) -> str:
+def csv_link(name: str, title: str = "", *, all_of_them: bool = False) -> str:
     """The link to a table's file; a screen reader hears which one."""
     words_of_it = "Download all (CSV)" if all_of_them else "CSV"
-    return f'<a href="tables/{escape(name)}.csv">{words_of_it}<span class="vh"> of {escape(words(name))}</span></a>'
+    called = escape(title or words(name))
+    return f'<a href="tables/{escape(name)}.csv">{words_of_it}<span class="vh"> of {called[:1].lower()}{called[1:]}</span></a>'
 
 
 def live() -> bool:
@@ -328,7 +329,7 @@ class Figure(Block):
         return self.fig.title if isinstance(self.fig, Heat) else str(self.fig.__dict__.get("heading", ""))
 
     def html(self) -> str:
-        link = "" if self.data is None or live() else csv_link(self.name)
+        link = "" if self.data is None or live() else csv_link(self.name, self.heading)
         if isinstance(self.fig, Heat):
             box = (
                 f'<div class="table" role="region" aria-label="{escape(self.alt)}" tabindex="0">{self.svg}</div>'

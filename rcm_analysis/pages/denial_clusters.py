@@ -107,6 +107,7 @@ def by_payer(denials: pd.DataFrame, clusters: pd.DataFrame, members: pd.DataFram
     shown = (
         grid.reindex(clusters["cluster_id"])
         .fillna(0)
+        .rename_axis(index=None, columns=None)
         .rename(index=lambda one: words.titled(str(names[one])), columns=words.titled)
     )
     return Figure(

@@ -247,7 +247,7 @@ class Week(Block):
     workbook: bool = True
 
     def released(self) -> Week:
-        told = self.rows.assign(why=[release.text(str(one)) for one in self.rows["why"]], due=None)
+        told = self.rows.assign(why=[release.text(str(one)) if words.is_known(one) else "" for one in self.rows["why"]], due=None)
         claims = told["claims"].astype(float)
         small = release.is_small(claims)
         told = told.assign(
@@ -282,10 +282,10 @@ class Week(Block):
         return (f'{head}<p class="sub">{escape(self.sub)}</p><div class="table list"><table class="stack fixed"><caption class="vh">Work for this week</caption>'
                 f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
                 f'<p class="more"><b>{_term("Expected cash")}</b>: what the payer usually pays, times how often such claims are paid when worked. '
-                f'{csv_link("this_week")}</p></section>')  # fmt: skip
+                f'{csv_link("this_week", "What to do this week")}</p></section>')  # fmt: skip
 
     def _row(self, row: dict[str, Any], most: float) -> str:
-        action, why = escape(str(row["action"])), escape(words.titled(str(row["why"] or "")))
+        action, why = escape(str(row["action"])), escape(words.titled(str(row["why"])) if words.is_known(row["why"]) else "")
         monthly = row["group"] == PREVENT
         worth = row["monthly_usd"] if monthly else row["expected_cash"]
         worth_said = words.about(worth) if words.is_known(worth) else "–"
@@ -461,6 +461,7 @@ def wrote_off(view: View) -> Block:
 
 def _reasons(table: pd.DataFrame) -> list[tuple[str, str, float, str]]:
     """The largest reasons, then all others together."""
+    table = table[table["usd"] >= 0.5]
     named, rest = table.head(MOST_WRITE_OFFS), table.iloc[MOST_WRITE_OFFS:]
     rows = [
         (

@@ -12,6 +12,12 @@ from rcm_analysis.charts.common import hold_orders as draw_orders
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
 
+ORDERS = {
+    "dollars at risk": "expected loss",
+    "chance alone": "likelihood alone",
+    "rules alone": "checks alone",
+    "charge alone": "billed amount alone",
+}
 BEST = "dollars at risk"  # the order that rcm scrub --holds goes by
 
 
@@ -61,7 +67,9 @@ def by_dollars_at_risk(capacity: pd.DataFrame, *, cut: date, holds_per_day: floa
 
 def key_figures(rules: pd.DataFrame, kept: pd.DataFrame, *, cut: date) -> Numbers:
     """Checks to turn on, what they catch, and how many no longer work."""
-    earlier = f"of {len(kept)} checks of {words.day(cut)}" if len(kept) else f"no check was known on {words.day(cut)}"
+    earlier = (
+        f"of {len(kept)} checks of {words.day(cut)}" if len(kept) else f"no check was known yet on {words.day(cut)}"
+    )
     return Numbers(
         [
             ("Checks to turn on", words.count(len(rules)), "they worked on the latest months"),
@@ -121,7 +129,9 @@ def rules_later(kept: pd.DataFrame, *, cut: date) -> Table:
 def hold_orders(choices: pd.DataFrame, *, cut: date, claims: int) -> Figure:
     """Denied dollars caught by as many held claims, by how they are chosen."""
     return Figure(
-        draw_orders(choices, title="Denied dollars caught by held claims"),
+        draw_orders(
+            choices.assign(order=choices["order"].replace(ORDERS)), title="Denied dollars caught by held claims"
+        ),
         name="hold_orders",
         alt="Share of denied dollars caught over the share of claims held, by how claims are chosen",
         caption=f"{words.count(claims)} claims submitted after {words.day(cut)}, with what was known by then. A line ends level where nothing more is held.",
@@ -132,7 +142,13 @@ def hold_orders(choices: pd.DataFrame, *, cut: date, claims: int) -> Figure:
 def holds_by_choice(choices: pd.DataFrame) -> Table:
     """The same in figures."""
     columns = "order share_held holds holds_per_day precision share_of_denials share_of_usd avoided_usd"
-    return Table(choices, "holds_by_choice", "By share of claims held", columns, rows=9)
+    return Table(
+        choices.assign(order=choices["order"].replace(ORDERS)),
+        "holds_by_choice",
+        "By share of claims held",
+        columns,
+        rows=9,
+    )
 
 
 def chances_record(record: pd.DataFrame) -> Table:

@@ -564,7 +564,8 @@ def _shared(context: dict[str, Any]) -> dict[str, Any]:
         if not context["deidentified"]
         else f"Data through {words.month_name(str(context['as_of']))}"
     ]
-    parts += [f"{value} {name} loaded" if name == "files" else f"{name}: {value}" for name, value in rests_on.items()]
+    shown = {"files": "{} files loaded", "practices": "{} practices"}  # dates and loads stand in the run details
+    parts += [shown[name].format(value) for name, value in rests_on.items() if name in shown]
     parts.append(f"rcm-analysis {_version('rcm-analysis')}")
     return {"practice": practice, "period_name": words.month_name(context["period"]), "through": parts[0],
             "report_day": f"Report for {words.month_name(context['period'])}", "menu": context.get("menu", []), "files": context.get("files", []),

@@ -13,7 +13,7 @@ SELECT c.claim_number, c.payer_name, c.location, c.service_date, c.submitted_on,
     coalesce(s.rejected_on, c.last_denied_on) AS rejected_on, coalesce(s.source, 'remittance') AS rejected_by,
     coalesce(s.category || ':' || s.status_code, c.carc || coalesce(' ' || c.rarc, '')) AS code,
     coalesce(r.label, CASE WHEN s.source = 'receiver' THEN 'the whole file was refused'
-        WHEN s.claim_number IS NULL THEN 'unprocessable: send a new claim' ELSE 'rejected' END) AS reason,
+        WHEN s.claim_number IS NULL THEN 'returned as unprocessable (MA130): submit a new claim' ELSE 'rejected' END) AS reason,
     CASE WHEN s.source = 'receiver' THEN 'Correct what its answer (999 or TA1) names and send the whole file again.' ELSE r.fix END AS fix,
     c.charge, c.open_balance, c.filing_deadline, date_diff('day', getvariable('as_of'), c.filing_deadline) AS days_left,
     CAST(least(c.open_balance, coalesce(c.expected_allowed, c.open_balance * coalesce(u.ratio, n.ratio))) AS DECIMAL(14, 2)) AS expected_allowed

@@ -1,0 +1,162 @@
+"""The first page of practices that have everything, no ledger, no claims, one month, no denials, ambulance only, or nothing."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import AS_OF, ROOT, claim_837, remittance
+from voice import found as banned
+
+from rcm_analysis.charts import money, svg
+from rcm_analysis.intake import ingest
+from rcm_analysis.pages import blocks, monday, places
+from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
+from rcm_analysis.words import about, day, titled
+
+HOLLOW = re.compile(r"\bnan\b|None|NaT|\b0 of 0 |\$0 |–\)|of  |  ,|\(\)| -\d|\{|\}")
+CLAIM_PAID = ("CLP*{n}*1*250*180*70*CI*X{n}", "CAS*CO*45*70", "SVC*HC:{code}*250*180", "DTM*472*20260105")
+
+
+def cells() -> list[str]:
+    """The code of the index's notebook, its parameters left out."""
+    book = json.loads((ROOT / "notebooks/00_monday.ipynb").read_text("utf-8"))["cells"]
+    code = [
+        cell for cell in book if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", [])
+    ]
+    return ["".join(cell["source"]).replace("%matplotlib inline\n", "") for cell in code]
+
+
+def index_of(store: Path, name: str, as_of: date) -> tuple[monday.Answer, str]:
+    """The page's answer and the text of its blocks, as its notebook makes them."""
+    scope: dict = {"practice": name, "as_of": as_of.isoformat(), "months": 24, "store": str(store)}
+    made: list[blocks.Block] = []
+    for source in cells():
+        *before, last = source.strip().split("\n")
+        try:
+            block = eval(last, scope) if not before else None
+        except SyntaxError:
+            block = None
+        if isinstance(block, blocks.Block):
+            made.append(block)
+        else:
+            exec(source, scope)
+    answer = next(block for block in made if isinstance(block, monday.Answer))
+    shown = [block for block in made if not isinstance(block, blocks.Table)]  # a file of its own
+    return answer, " ".join(block.bundle()["text/html"] for block in shown)
+
+
+def said(markup: str) -> str:
+    text = re.sub(r"<svg.*?</svg>", " ", markup, flags=re.S)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text)))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """A synthetic practice's files: edi/837, edi/835, edi/277, ledger.csv."""
+    folder = tmp_path_factory.mktemp("small")
+    practice.write_practice(folder, claims=300, months=6, seed=3)
+    return folder
+
+
+def claims(count: int, code: str) -> list[bytes]:
+    sent = [claim_837(f"C{n}").replace(b"HC:99213:25", f"HC:{code}".encode()) for n in range(count)]
+    paid = [part.format(n=f"C{n}", code=code) for n in range(count) for part in CLAIM_PAID]
+    return [*sent, remittance(*paid)]
+
+
+def given(folder: Path, kind: str, small: Path) -> tuple[list[Path], date]:
+    edi = small / "edi"
+    if kind == "everything":
+        return [edi, small / "ledger.csv"], AS_OF
+    if kind == "no ledger":
+        return [edi], AS_OF
+    if kind == "no 837":
+        return [edi / "835", small / "ledger.csv"], AS_OF
+    if kind == "ledger alone":
+        return [small / "ledger.csv"], AS_OF
+    if kind == "one month":
+        return [edi, small / "ledger.csv"], date(2026, 6, 30)
+    made = claims(12, "A0429:RH" if kind == "ambulance only" else "99213")
+    if kind == "ambulance only":
+        denied = remittance("CLP*D1*4*900*0**CI*Z1", "CAS*CO*50*900", "SVC*HC:A0429:RH*900*0", "DTM*472*20260106")
+        made = [*made, claim_837("D1").replace(b"HC:99213:25", b"HC:A0429:RH"), denied]
+    for place, content in enumerate(made):
+        (folder / f"{place}.edi").write_bytes(content)
+    return [folder], date(2026, 3, 31)
+
+
+@pytest.mark.parametrize(
+    "kind", ["everything", "no ledger", "no 837", "ledger alone", "one month", "nothing denied", "ambulance only"]
+)
+def test_the_index_reads_sensibly(kind, small, tmp_path):
+    place = tmp_path / "in"
+    place.mkdir()
+    files, as_of = given(place, kind, small)
+    ingest.ingest(Practice(tmp_path / "s", "p"), files)
+    answer, markup = index_of(tmp_path / "s", "p", as_of)
+    text = f"{answer.title}. {answer.lead} {said(markup)}"
+    assert not HOLLOW.findall(text), (kind, HOLLOW.findall(text), text[:600])
+    assert not [hit for hit in banned(text) if "write_off" not in hit[1]], kind
+    assert len(answer.title.split()) <= 6 and len(answer.lead.split()) <= 25, answer
+    assert "How are we doing?" in text and "What to do this week" in text
+    assert ("Where denied money went" in text) == (
+        kind in ("everything", "no 837", "no ledger", "one month", "ambulance only")
+    ), text
+    if kind == "nothing denied":
+        assert answer.title == "No denials in 12 months" and "Nothing is open" in text
+    if kind == "ledger alone":
+        assert "Load the payers' remits" in answer.lead
+
+
+def test_a_practice_without_data_says_what_to_load(tmp_path):
+    (tmp_path / "x.csv").write_text("Patient,Note\n", "utf-8")
+    ingest.ingest(Practice(tmp_path / "s", "p"), [tmp_path / "x.csv"])
+    if not Practice(tmp_path / "s", "p").exists():
+        pytest.skip("nothing was stored")
+    answer, markup = index_of(tmp_path / "s", "p", AS_OF)
+    assert "Load the payers' remits" in answer.lead and not HOLLOW.findall(said(markup))
+
+
+def test_names_dates_and_estimates_are_written_as_people_do():
+    assert titled("RIVERBEND EMS STATION 3, BCBS OF OHIO") == "Riverbend EMS Station 3, BCBS of Ohio"
+    assert titled("code N706 and CARC 16 at ATLAS") == "code N706 and CARC 16 at Atlas"
+    assert (about(9334.8), about(42386.71), about(359488)) == ("$9,330", "$42,400", "$359,500")
+    assert (day(date(2026, 11, 5), year=2026), day(date(2027, 1, 5), year=2026), day(None)) == (
+        "Nov 5",
+        "Jan 5, 2027",
+        "",
+    )
+
+
+def test_a_loss_sits_where_more_of_it_is_than_claims_are():
+    base = pd.DataFrame({"location": ["ORCHARD CLINIC"] * 22 + ["LAKEVIEW"] * 78, "payer_name": ["ATLAS", "BEST"] * 50})
+    part = pd.DataFrame(
+        {"location": ["ORCHARD CLINIC"] * 7 + ["LAKEVIEW"] * 3, "payer_name": ["ATLAS", "BEST"] * 5, "worth": 10.0}
+    )
+    assert places.said(part, base) == "70% at Orchard Clinic, 22% of claims"
+    assert places.sentence(part, base) == "70% of the loss sits at Orchard Clinic, which sends 22% of claims."
+    even = part.assign(location=["ORCHARD CLINIC"] * 2 + ["LAKEVIEW"] * 8)
+    assert places.said(even, base) == "Spread evenly"
+    assert places.sentence(even, base) == "The loss is spread evenly over locations and payers."
+
+
+def test_the_money_map_names_every_part_and_a_phone_gets_a_list():
+    whole = money.Part("Initially denied", "$100 · 10 claims", 100.0, "ink-2", (
+        money.Part("Recovered 30%", "$30 · 3 claims", 30.0, "teal"), money.Part("Lost 70%", "$70 · 7 claims", 70.0, "orange")))  # fmt: skip
+    drawing, listed = money.money_map(whole, prefix="m", title="T", desc="D"), money.as_list(whole)
+    for name in ("Recovered", "Lost", "$30", "$70"):
+        assert name in drawing and name in listed
+    assert "style=" not in drawing and 'class="flow f-teal"' in drawing and "70%" in listed
+    assert money.money_map(money.Part("Initially denied", "$0", 0.0, "ink-2"), prefix="m", title="T", desc="D") == ""
+
+
+def test_a_line_needs_two_values_and_shows_its_target():
+    assert svg.spark([0.1]) == "" and svg.spark([float("nan"), 0.2]) == ""
+    assert "stroke-dasharray" in svg.spark([0.1, 0.2], label="Rate", target=0.1)
