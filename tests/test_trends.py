@@ -18,7 +18,7 @@ from rcm_analysis.intake import ingest
 from rcm_analysis.pages import denial_trends
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
-from rcm_analysis.trends import forecast, maturity, mix, redefinitions, scan, search, tables
+from rcm_analysis.trends import forecast, maturity, mix, redefinitions, scan, search, stories, tables
 from rcm_analysis.trends import segments as trends_segments
 from rcm_analysis.trends import signals as trends_signals
 
@@ -279,6 +279,66 @@ def test_the_same_denials_under_two_names_are_told_once():
     assert len(found) == 1 and json.loads(found["segment"].iloc[0])["procedure"] in ("A0425", "A0428")
 
 
+def change(
+    number: int, week: str, *, kind: str = "burst", last: str = "2026-02", up: bool = True, **segment: str
+) -> dict:
+    """A row of `signals` with 20 denials of 200 after, 2 of 200 before."""
+    rates = {
+        "before": 0.01,
+        "after": 0.1,
+        "before_count": 2,
+        "before_cases": 200,
+        "after_count": 20,
+        "after_cases": 200,
+    }
+    money = {
+        "excess_count": 18.0 if up else -18.0,
+        "excess_amount_usd": 1800.0,
+        "excess_cash_usd": 900.0,
+        "q_value": 0.01,
+    }
+    when = {"first_week": week, "first_month": week[:7], "last_month": last, "ongoing": kind != "burst"}
+    text = json.dumps(segment)
+    row = dict.fromkeys(trends_signals.SIGNALS) | {
+        "kind": kind,
+        "change": number,
+        "segment": text,
+        "segments": f"[{text}]",
+    }
+    return row | rates | money | when
+
+
+def test_changes_that_begin_within_a_week_for_one_reason_are_one_story():
+    rows = [change(i, week, payer_name=payer, category="duplicate")
+            for i, (week, payer) in enumerate([("2026-02-02", "UNISON"), ("2026-02-09", "ATLAS"), ("2026-02-02", "HARVEST")])]  # fmt: skip
+    other = [change(7, "2026-02-02", kind="step", last="2026-10", payer_name="UNISON", category="authorization"),
+             change(8, "2026-06-01", payer_name="UNISON", category="duplicate", last="2026-06"),
+             change(9, "2026-02-02", up=False, payer_name="ATLAS", category="duplicate")]  # fmt: skip
+    told = stories.told_together(pd.DataFrame([*rows, *other], columns=list(trends_signals.SIGNALS)))
+    assert len(told) == 4
+    bug = told.iloc[0]
+    assert [one["payer_name"] for one in json.loads(bug["segments"])] == ["UNISON", "ATLAS", "HARVEST"]
+    assert (bug["excess_count"], bug["after_cases"], bug["first_week"]) == (54, 600, "2026-02-02")
+    assert trends_signals.places(told)[0] == "UNISON, ATLAS and HARVEST, duplicate"
+
+
+def test_bursts_of_one_window_of_submissions_are_one_story_whatever_the_reason():
+    rows = [change(1, "2026-02-02", payer_name="UNISON", category="duplicate"), change(2, "2026-02-02", location="EAST", carc="16"),
+            change(3, "2026-02-02", location="EAST", carc="27", last="2026-04")]  # fmt: skip
+    told = stories.told_together(pd.DataFrame(rows, columns=list(trends_signals.SIGNALS)))
+    assert sorted(len(json.loads(parts)) for parts in told["segments"]) == [1, 2]
+
+
+def test_the_verb_fits_the_kind():
+    rows = {
+        kind: change(1, "2026-02-02", kind=kind, last="2026-05", carc="18")
+        for kind in ("step", "burst", "drift", "new_code")
+    }
+    said = {kind: trends_signals.headline(row, json.loads(row["segment"])) for kind, row in rows.items()}
+    assert "rose from 1.0% to 10.0% since" in said["step"] and "was 10.0% instead of 1.0% from" in said["burst"]
+    assert "climbed" in said["drift"] and "never seen before" in said["new_code"]
+
+
 def test_new_words_for_old_reasons_are_a_change_of_definition():
     def year(period, shares):
         return [(period, reason, 1000 * part, 10_000) for reason, part in shares.items()]
@@ -535,7 +595,7 @@ def test_the_world_is_read_as_it_was_planted(shared, tmp_path):
     found = trends_signals.practice_signals(con)
     events = pd.read_parquet(shared / "worlds/a/truth/events.parquet")
     payers = pd.read_csv(shared / "worlds/a/truth/payers.csv", dtype=str).set_index("key")["name_edi"]
-    has = [set(segment.values()) for segment in segments(found)]
+    has = [{value for one in json.loads(parts) for value in one.values()} for parts in found["segments"]]
     starts = pd.PeriodIndex(found["first_month"], freq="M")
     for event in events.itertuples():
         wanted = [{payers[key] for key in event.payer.split(",")}] if event.payer and "->" not in event.payer else []

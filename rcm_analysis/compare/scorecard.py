@@ -123,11 +123,9 @@ def reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
 
 
 def of_payer(signals: pd.DataFrame, payer_name: str) -> pd.DataFrame:
-    """The changes whose segment names the payer; `signals` as from `trends.practice_signals`."""
-    names = [json.loads(segment).get("payer_name") for segment in signals["segment"]]
-    named = (
-        pd.Series(names, index=signals.index, dtype=object) == payer_name
-    )  # a series: an empty list would pick columns
+    """The changes that show at the payer; `signals` as from `trends.practice_signals`."""
+    names = [any(one.get("payer_name") == payer_name for one in json.loads(parts)) for parts in signals["segments"]]
+    named = pd.Series(names, index=signals.index, dtype=bool)  # a series: an empty list would pick columns
     return signals[named].reset_index(drop=True)
 
 

@@ -931,7 +931,8 @@ ANALYSES = (
             ("after_count", NUMBER, "cases counted since", COUNTED),
             ("after_cases", NUMBER, "all cases since", COUNTED),
             ("ongoing", FLAG, "the last month still shows it"),
-            ("change", COUNT, "number of the change; one change may show in several segments", "key"),
+            ("change", COUNT, "number of the change", "key"),
+            ("segments", TEXT, "all segments in which it shows, `segment` first", JSON),
         ),
     ),
     Table(

@@ -19,7 +19,7 @@ from rcm_analysis import words as plain_words
 from rcm_analysis.stats import wilson
 from rcm_analysis.store import kept
 from rcm_analysis.store.content import Content
-from rcm_analysis.trends import redefinitions, scan, segments
+from rcm_analysis.trends import redefinitions, scan, segments, stories
 from rcm_analysis.trends.search import Change, Search, search
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIGNALS = ("measure", "kind", "dimensions", "segment", "first_month", "last_month", "before", "after", "excess_count",
            "excess_amount_usd", "excess_cash_usd", "q_value", "headline", "basis", "first_week", "before_lower", "before_upper", "after_lower", "after_upper",
-           "before_count", "before_cases", "after_count", "after_cases", "ongoing", "change")  # fmt: skip
+           "before_count", "before_cases", "after_count", "after_cases", "ongoing", "change", "segments")  # fmt: skip
 DIMENSIONS = ("payer_name", "location", "rendering_npi", "family", "procedure")
 PROCEDURE = ("family", "procedure")
 FLAGS = {
@@ -111,7 +111,7 @@ def _definition_row(one: redefinitions.Break, table: pd.DataFrame, measure: str,
     sentence = (f"From {one.period} on {plain_words.words(one.dimension)} is defined differently: {len(one.new)} new values ({new}) hold {plain_words.share(one.share)} of the "
                 f"cases, and {one.shrunk} went from {plain_words.share(one.before)} to {plain_words.share(one.after)}. This is a change of definition, not of a rate.")  # fmt: skip
     return dict.fromkeys(SIGNALS) | {
-        "measure": measure, "kind": "definition", "dimensions": one.dimension, "segment": json.dumps({one.dimension: one.shrunk}),
+        "measure": measure, "kind": "definition", "dimensions": one.dimension, "segment": json.dumps({one.dimension: one.shrunk}), "segments": json.dumps([{one.dimension: one.shrunk}]),
         "first_month": _month(one.period), "last_month": _month(last), "before": one.before, "after": one.after, "excess_count": 0.0,
         "excess_amount_usd": 0.0, "excess_cash_usd": 0.0, "q_value": 0.0, "headline": sentence, "basis": basis, "first_week": _week(one.period), "ongoing": True, "change": 0,
     }  # fmt: skip
@@ -188,9 +188,13 @@ def _searched(view: View, basis: str, measure: str, dimensions: Sequence[str], l
     sets = [segments.crossings(one, REASONS, depth=3, nested=NESTED, must=one[len(plain) :][-1:]) for one in dims]
     found = search(units, sets, _rule(periods, level=level, depth=3, min_count=6.0), nested=NESTED, held_fixed=HELD)
     table = _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1))
-    return table.assign(
-        first_week=[_first_week(view, row) for row in table.to_dict("records")] if len(table) else table["first_week"]
-    )
+    if not len(table):
+        return table
+    told = stories.told_together(table.assign(first_week=[_first_week(view, row) for row in table.to_dict("records")]))
+    several = told["segments"].map(lambda text: len(json.loads(text)) > 1)
+    anew = [headline(row, json.loads(row["segment"])) for row in told[several].to_dict("records")]
+    told.loc[several, "headline"] = anew
+    return told
 
 
 def _first_week(view: View, row: dict) -> str:
@@ -312,8 +316,9 @@ def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
         money[inside_rows].sum() / y1 if y1 else money[rows].sum() / max(y.sum(), 1) for money in (u.amount, u.cash)
     )
     segment = u.named({name: change.segment[name] for name in (*u.exposure, *u.reason) if name in change.segment})
+    codes = json.dumps(segment)
     first, last = u.periods[change.start], u.periods[change.end]
-    row = {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": json.dumps(segment),
+    row = {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": codes, "segments": f"[{codes}]",
            "first_month": _month(first), "last_month": _month(last), "before": before, "after": after, "excess_count": round(excess, 1),
            "excess_amount_usd": round(excess * each, 2), "excess_cash_usd": round(excess * cash, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
            "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
@@ -332,15 +337,20 @@ def _week(period: str) -> str:
 
 def headline(row: dict, segment: dict[str, str]) -> str:
     """A sentence that a manager can repeat."""
-    where, when = where_of(segment), when_of(row)
-    way = {"drift": "climbed" if row["after"] > row["before"] else "fell"}.get(
-        row["kind"], "rose" if row["after"] > row["before"] else "fell"
-    )
+    parts = json.loads(row["segments"])
+    where = stories.place(parts, _said) if len(parts) > 1 else where_of(segment)
+    up = row["after"] > row["before"]
+    before, after, when = plain_words.share(row["before"]), plain_words.share(row["after"]), when_of(row)
+    seen = f"{plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}"
     money = plain_words.cash(abs(row["excess_cash_usd"]), abs(row["excess_amount_usd"]))
     worth = f" or {money}" if row["excess_amount_usd"] else ""
     extra = f"about {plain_words.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
-    return (f"{where}: the denial rate {way} from {plain_words.share(row['before'])} to {plain_words.share(row['after'])} {when} "
-            f"({plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}); {extra}.")  # fmt: skip
+    if row["kind"] == "new_code":
+        return f"{where}: never seen before, {after} of the claims {when} ({seen}); {extra}."
+    if row["kind"] == "burst":
+        return f"{where}: the denial rate was {after} instead of {before} {when} ({seen}); {extra}."
+    verb = ("climbed" if up else "sank") if row["kind"] == "drift" else "rose" if up else "fell"
+    return f"{where}: the denial rate {verb} from {before} to {after} {when} ({seen}); {extra}."
 
 
 def of_one_patient(row: dict, segment: dict[str, str], denials: float) -> str:
@@ -377,17 +387,8 @@ def _said(name: str, value: str) -> str:
 
 
 def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
-    """One row per change: segments that changed together are one. Columns as `signals`, excesses added up."""
-    if not len(signals):
-        return signals
-    first = signals.drop_duplicates("change").set_index("change")
-    sums = signals.groupby("change").agg(excess_count=("excess_count", "sum"), excess_amount_usd=("excess_amount_usd", "sum"),
-                                         excess_cash_usd=("excess_cash_usd", "sum"),
-                                         ongoing=("ongoing", "max"), segments=("segment", "size"))  # fmt: skip
-    table = (
-        first.drop(columns=["excess_count", "excess_amount_usd", "excess_cash_usd", "ongoing"]).join(sums).reset_index()
-    )
-    return table.sort_values(["excess_cash_usd", "excess_amount_usd"], key=lambda c: -c.abs(), ignore_index=True)
+    """One row per change: segments that changed together are one. Columns as `signals`, figures added up."""
+    return signals if signals["change"].is_unique else stories.told_together(signals)
 
 
 def excess_of(found: pd.DataFrame) -> tuple[float, float]:
@@ -398,7 +399,8 @@ def excess_of(found: pd.DataFrame) -> tuple[float, float]:
 
 def places(signals: pd.DataFrame) -> list[str]:
     """The segments in words."""
-    return [where_of(json.loads(text)) for text in signals["segment"]]
+    told = [json.loads(text) for text in signals["segments"]]
+    return [stories.place(parts, _said) if len(parts) > 1 else where_of(parts[0]) for parts in told]
 
 
 def undecided(cohorts: pd.DataFrame) -> float:
