@@ -152,3 +152,38 @@ def test_files_are_written_whole_and_private(tmp_path):
     folders.write_once(first, b"three")
     folders.write_once(second, b"four")
     assert (first.read_bytes(), second.read_bytes()) == (b"two", b"four") and names(tmp_path) == ["a", "b"]
+
+
+def test_there_is_no_moment_without_the_one_or_the_other(tmp_path, monkeypatch):
+    """Watched before every rename and removal: the old folder or the new one stands in its place, whole."""
+    final, seen = filled(tmp_path / "2026-10", "old"), []
+
+    def look(event: str, arguments: tuple) -> None:
+        if watching and event in ("os.rename", "os.rmdir", "os.remove") and str(arguments[0]).startswith(str(tmp_path)):
+            seen.append(texts(final))
+
+    watching = True
+    sys.addaudithook(look)
+    folders.publish(filled(folders.building(final), "new"), final)
+    watching = False
+    assert seen[0] == {"old"} and all(one in ({"old"}, {"new"}) for one in seen) and names(tmp_path) == ["2026-10"]
+
+
+def test_where_folders_cannot_change_places_the_old_one_comes_back(tmp_path, monkeypatch):
+    final = filled(tmp_path / "2026-10", "old")
+    monkeypatch.setattr(folders, "exchanged", lambda one, other: False)
+    replace = Path.replace
+
+    def full(path, target):
+        if ".building-" in path.name:
+            raise OSError(5, "Input/output error")
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        with pytest.raises(OSError):
+            folders.publish(filled(folders.building(final), "new"), final)
+    assert texts(final) == {"old"}
+    folders.recover(final)
+    folders.publish(filled(folders.building(final), "new"), final)
+    assert texts(final) == {"new"} and names(tmp_path) == ["2026-10"]

@@ -11,13 +11,18 @@ it. All of this is the same on Linux, macOS and Windows.
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rcm_analysis.errors import RcmError
+
+_HERE, _HERE_MAC = -100, -2  # AT_FDCWD: paths as they stand
 
 
 class LockedError(RcmError):
@@ -79,14 +84,49 @@ def building(final: Path) -> Path:
 
 
 def publish(work: Path, final: Path) -> None:
-    """Puts `work` in the place of `final`, whole, once it has reached the disk; an older folder is set aside meanwhile."""
+    """Puts `work` in the place of `final`, whole, once it has reached the disk.
+
+    An older folder changes places with it in one step, so that there is no moment without one. Where the system can't do
+    that it is set aside meanwhile, and put back where the new one can't take its place.
+    """
     _to_disk(*(path for path in work.rglob("*") if not path.is_symlink()), work)
-    aside = final.with_name(f".{final.name}.old-{os.getpid()}")
-    if final.is_dir():
-        final.rename(aside)
-    work.replace(final)
+    if not final.is_dir() or final.is_symlink():
+        work.replace(final)
+    elif not exchanged(work, final):
+        _by_way_of(final.with_name(f".{final.name}.old-{os.getpid()}"), work, final)
     _to_disk(final.parent)
+    if work.is_dir():
+        shutil.rmtree(work, ignore_errors=True)  # the older one by now
+
+
+def _by_way_of(aside: Path, work: Path, final: Path) -> None:
+    final.rename(aside)
+    try:
+        work.replace(final)
+    except BaseException:
+        aside.rename(final)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Lets two paths change their names in one step; False where the system or its file system knows no such step."""
+    if sys.platform == "linux":
+        call, arguments = "renameat2", (_HERE, os.fsencode(one), _HERE, os.fsencode(other), 2)
+    elif sys.platform == "darwin":
+        call, arguments = "renameatx_np", (_HERE_MAC, os.fsencode(one), _HERE_MAC, os.fsencode(other), 2)
+    else:
+        return False
+    sys.audit("os.rename", os.fspath(one), os.fspath(other), -1, -1)  # as of every other rename
+    function = getattr(ctypes.CDLL(None, use_errno=True), call, None)
+    if function is None:
+        return False
+    if function(*arguments) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), str(other))
 
 
 def recover(final: Path) -> None:
