@@ -59,6 +59,9 @@ PLAIN_KERNELS = Setting(
 SMTP_PASSWORD = Setting(
     "RCM_SMTP_PASSWORD", "", "the mail server's password, unless a report definition names another variable for it"
 )
+BACKUP_PASSPHRASE = Setting(
+    "RCM_BACKUP_PASSPHRASE", "", "opens the key in a backup; asked for on a terminal where it is not set"
+)
 CORES = Setting(
     "LOKY_MAX_CPU_COUNT",
     "",
@@ -79,6 +82,7 @@ OF_USERS = (
     CELL_TIMEOUT_S,
     PLAIN_KERNELS,
     SMTP_PASSWORD,
+    BACKUP_PASSPHRASE,
     CORES,
     THREADS,
     CACHE_LIMIT_MB,
@@ -86,6 +90,9 @@ OF_USERS = (
 
 KEPT_TABLES = Setting(
     "RCM_KEPT_TABLES", "", "folder with a day's derived tables, where the store itself can't be written"
+)
+BATCHES = Setting(
+    "RCM_BATCHES", "", "the practice's batches of which a report is made, whatever is ingested while its pages run"
 )
 PORTFOLIO = Setting(
     "RCM_PORTFOLIO", "", "folder of the practices' numbers that the page of their comparison is made of"
@@ -100,7 +107,7 @@ LIVE = Setting("JPY_SESSION_NAME", "", "set by Jupyter where somebody looks at t
 JUPYTER_CONFIG = Setting("JUPYTER_CONFIG_PATH", "", "folders of Jupyter's settings; `rcm lab` puts its own before them")
 PYSPARK_PYTHON = Setting("PYSPARK_PYTHON", "", "the Python of Spark's workers; the one that runs where it is not set")
 BACKEND = Setting("MPLBACKEND", "", "how matplotlib draws; that of notebooks while the server of kernels imports it")
-OF_PROCESSES = (KEPT_TABLES, PORTFOLIO, DEIDENTIFIED, WORKLISTS, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
+OF_PROCESSES = (KEPT_TABLES, BATCHES, PORTFOLIO, DEIDENTIFIED, WORKLISTS, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
 
 
 def secret(name: str) -> str:

@@ -175,6 +175,7 @@ def test_a_store_of_an_earlier_release_lacks_a_column_and_is_read(tmp_path):
     ingest.ingest(practice, [tmp_path / "a.837"])
     (path,) = practice.paths("submissions")
     pq.write_table(pq.read_table(path).drop_columns(["batch_number", "facility_npi"]), path)
+    (path.parent / "manifest.json").unlink()
     assert practice.connect().execute(
         "SELECT claim_number, batch_number, facility_npi FROM submissions"
     ).fetchall() == [("A1", None, None)]

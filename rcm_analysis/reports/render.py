@@ -19,7 +19,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
@@ -128,13 +128,14 @@ def render(
     # once and here: while notebooks run, another thread may change the folder that the whole process is in
     final = request.folder(out.resolve())
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with private_files(), lock(final.parent):
+    place = Practice(store, request.practice)
+    with private_files(), lock(final.parent), _snapshot(place) as pinned:
         folders.recover(final)
         work = folders.building(final)
         (work / "executed").mkdir(parents=True)
         (work / "tables").mkdir()
         with _shared_tables(request.practice, request.as_of, store, work, worth_it=len(books) > 1) as shared:
-            kernels = {**shared, **(environment or {})}
+            kernels = {**pinned, **shared, **(environment or {})}
             kernels |= (
                 {settings.DEIDENTIFIED.name: "yes"}
                 if request.deidentified
@@ -150,6 +151,11 @@ def render(
         if request.deidentified:  # they hold their parameters, days among them, and whatever else a cell printed
             shutil.rmtree(work / "executed")
         return _publish(work, final, statuses)
+
+
+def _snapshot(place: Practice) -> AbstractContextManager[dict[str, str]]:
+    """All pages see the batches that are there now; the variables tell them which."""
+    return place.snapshot() if place.exists() else nullcontext({})
 
 
 def _write_pdfs(work: Path, request: ReportRequest, statuses: list[Status]) -> None:

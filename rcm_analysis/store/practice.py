@@ -1,22 +1,24 @@
 """The store: a practice's facts as Parquet, appended batch by batch. The only module that knows paths.
 
     data/store/riverbend/key                      the practice's secret for pseudonyms, readable by its owner alone
-    data/store/riverbend/batches/00001-3fa9c1d2/  one ingest: files.parquet, remittances.parquet, ...
+    data/store/riverbend/batches/00001-3fa9c1d2/  one ingest: files.parquet, remittances.parquet, ..., manifest.json
 
 A batch is written beside its place, reaches the disk, and appears with one rename, so that a reader sees all of an
 ingest or nothing of it, and a killed ingest leaves no trace that counts. Nothing is ever changed in a batch. One lock
-per practice keeps ingests apart. Folders are made 0700 and files 0600: they are their owner's alone.
+per practice keeps ingests apart. Whoever reads a batch holds it against its manifest first (`manifests`). Folders are made 0700 and files 0600: they are their owner's alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +29,7 @@ import pyarrow.parquet as pq
 
 from rcm_analysis import settings
 from rcm_analysis.errors import FailedError, RcmError
-from rcm_analysis.store import folders, schema
+from rcm_analysis.store import folders, manifests, schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
 FORGOTTEN = ".forgotten."  # begins the name of a folder that is being deleted; no practice has such a name
+# folder of a practice -> the batches of the snapshot in which this thread is
+_PINNED: ContextVar[dict[str, list[str] | None]] = ContextVar("pinned", default={})  # noqa: B039 (never changed, only replaced)
 
 
 class StoreError(RcmError):
@@ -55,14 +59,52 @@ class Practice:
             )
         self.root, self.name = Path(root), name
         self.folder = self.root / name
+        self._checked: list[str] = []
 
     def exists(self) -> bool:
         return bool(self.batches())
 
     def batches(self) -> list[str]:
-        """The committed ingests, oldest first."""
+        """The committed ingests, oldest first; in a snapshot those that were there when it was taken."""
+        pinned = _pinned(self.folder)
+        return self._committed() if pinned is None else pinned
+
+    def _committed(self) -> list[str]:
         folder = self.folder / "batches"
         return sorted(path.name for path in folder.glob("[0-9]*-*") if path.is_dir()) if folder.is_dir() else []
+
+    @contextmanager
+    def snapshot(self) -> Iterator[dict[str, str]]:
+        """Within the block this thread sees the batches that are there now, whatever is ingested meanwhile; the variables
+        tell the same to processes that it starts. Raises StoreError where a batch is damaged.
+        """
+        place, names = str(self.folder.resolve()), self.batches()
+        self.check()
+        token = _PINNED.set({**_PINNED.get(), place: names})
+        try:
+            yield {settings.BATCHES.name: json.dumps({"folder": place, "batches": names})}
+        finally:
+            _PINNED.reset(token)
+
+    def check(self) -> None:
+        """Holds every batch against its manifest. Raises StoreError that names the first that is not as it was written."""
+        place = self.folder / "batches"
+        folders_ = [place / name for name in self.batches()]
+        full = _handed(self.folder) is None  # else who took the snapshot has read every byte
+        for folder in folders_:
+            try:
+                manifests.check(folder, full=full)
+            except (manifests.DamageError, OSError) as error:
+                raise self._damaged(folder.name, _reason(error)) from None
+        if lost := manifests.lost(folders_):
+            raise self._damaged(lost, "it is missing, or not the one that was there")
+        self._checked = [folder.name for folder in folders_]
+
+    def _damaged(self, batch: str, why: str) -> StoreError:
+        return StoreError(
+            f"batch {batch} of {self.name} is damaged ({why}): restore the practice from a backup (rcm restore FILE --replace), "
+            f"or set the batch aside (rcm verify --practice {self.name} --set-aside) and ingest its files again"
+        )
 
     def key(self) -> bytes:
         """The practice's secret, made at the first call.
@@ -76,9 +118,15 @@ class Practice:
             folders.make_private(self.folder)
             folders.write_once(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
-        if len(key) != KEY_BYTES:
+        told = self._key_told()
+        if len(key) != KEY_BYTES or (told and hashlib.sha256(key).hexdigest() != told):
             raise StoreError(f"the key of {self.name} is damaged ({path}); restore it from a backup of the store")
         return key
+
+    def _key_told(self) -> str:
+        with suppress(manifests.DamageError):  # which is said where the batch is read
+            return manifests.key_digest([self.folder / "batches" / name for name in self._committed()])
+        return ""
 
     def files(self) -> pa.Table:
         """Every file ever offered, in the order of the batches (table `files` of the schema), as it was read last."""
@@ -100,6 +148,9 @@ class Practice:
         return pa.concat_tables(tables, promote_options="default") if tables else None
 
     def paths(self, table: str) -> list[Path]:
+        """The table's files, oldest batch first. Raises StoreError where a batch is damaged."""
+        if self._checked != self.batches():
+            self.check()
         paths = [self.folder / "batches" / batch / f"{table}.parquet" for batch in self.batches()]
         return [path for path in paths if path.exists()]
 
@@ -133,12 +184,17 @@ class Practice:
         While another ingest runs, `waiting` is called once and its end is awaited; without `waiting` StoreError is
         raised. A full disk raises FailedError. What killed ingests left behind is swept first.
         """
+        token = _PINNED.set(
+            {**_PINNED.get(), str(self.folder.resolve()): None}
+        )  # what is there now, whatever a report sees
         try:
             with self._lock(waiting):
                 yield from self._one_batch()
         except OSError as error:
             raise FailedError(f"the store could not be written ({error.strerror or error}); nothing was changed: "
                               "mend that, and ingest again") from error  # fmt: skip
+        finally:
+            _PINNED.reset(token)
 
     def _one_batch(self) -> Iterator[Batch]:
         place = self.folder / "batches"
@@ -152,13 +208,24 @@ class Practice:
             yield batch
             batch.close()
             if batch.rows.get("files"):
+                before = [place / name for name in self._committed()]
+                folders.write({work / manifests.MANIFEST: manifests.content(work, before, self.folder / "key")})
                 folders.publish(work, place / f"{batch.number}-{batch.fingerprint()}")
         finally:
             batch.discard()
             shutil.rmtree(work, ignore_errors=True)
 
     def _last_number(self) -> int:
-        return max((int(name.split("-")[0]) for name in self.batches()), default=0)
+        return max((int(name.split("-")[0]) for name in [*self._committed(), *self._set_aside_names()]), default=0)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keeps every ingest out. Raises StoreError while one is running."""
+        return self._lock()
+
+    def _set_aside_names(self) -> list[str]:
+        return [
+            path.name.removeprefix(manifests.ASIDE) for path in (self.folder / "batches").glob(f"{manifests.ASIDE}*")
+        ]
 
     def _lock(self, waiting: Callable[[], None] | None = None) -> AbstractContextManager[None]:
         running = StoreError(f"another ingest into {self.name} is running; wait until it has ended")
@@ -175,6 +242,7 @@ class Practice:
         if not self.exists():
             raise StoreError(f"there is nothing of {self.name} in {self.root}; ingest its files first: "
                              f"rcm ingest FOLDER --practice {self.name}")  # fmt: skip
+        self.check()
         con = connection()
         con.execute("SET preserve_insertion_order = false")
         # a folder for each process: two that spill into one would overwrite each other
@@ -325,6 +393,21 @@ class Batch:
         """Eight hex digits of what the batch holds: the same files in the same order give the same name."""
         ids = pq.read_table(self.folder / "files.parquet", columns=["file_id"])["file_id"].to_pylist()
         return hashlib.sha256("".join(ids).encode()).hexdigest()[:8]
+
+
+def _pinned(folder: Path) -> list[str] | None:
+    """The batches of the snapshot that holds here: this thread's, else that of the process that started this one."""
+    mine, place = _PINNED.get(), str(folder.resolve())
+    return mine[place] if place in mine else _handed(folder)
+
+
+def _handed(folder: Path) -> list[str] | None:
+    told = json.loads(settings.BATCHES.value or "{}")
+    return list(told["batches"]) if told.get("folder") == str(folder.resolve()) else None
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
 
 
 def without(file_ids: Iterable[str]) -> str:
