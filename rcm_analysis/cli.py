@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rcm_analysis.intake.ingest import Outcome
     from rcm_analysis.reports.request import ReportRequest
+    from rcm_analysis.store.backups import Verified
     from rcm_analysis.store.practice import Practice
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=(
@@ -34,6 +35,7 @@ EngineOption = Annotated[
     str | None,
     typer.Option(help="Where tables are computed: duckdb (this process), spark (all cores) or a Spark address."),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="For scripts: one JSON text on standard output.")]
 STORE = Path("data/store")
 OUT = Path("reports/out")
 
@@ -529,6 +531,107 @@ def practices(store: StoreOption = STORE) -> None:
     )
 
 
+@app.command()
+def verify(
+    practice: Annotated[
+        str | None, typer.Option("--practice", "-p", help="One practice; all of them without it.")
+    ] = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Take damaged batches out of what is read; ingest their files again.")
+    ] = False,
+    json_: JsonOption = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Hold every byte of the facts against the checksums with which they were written; exit code 1 where one differs.
+
+    Example: rcm verify --practice riverbend
+    """
+    import dataclasses
+
+    from rcm_analysis.store import backups
+    from rcm_analysis.store.practice import Practice, practices
+
+    places = [Practice(store, name) for name in ([practice] if practice else practices(store))]
+    missing = [place.name for place in places if not place.known()]
+    if missing or not places:
+        typer.echo(f"rcm: there is nothing of {', '.join(missing) or 'any practice'} in {store}", err=True)
+        raise typer.Exit(USAGE)
+    found = [(place, backups.verify(place)) for place in places]
+    if json_:
+        _print_json([dataclasses.asdict(one) for _, one in found])
+    for place, one in found:
+        if not json_:
+            _tell_verified(one)
+        if set_aside and one.damaged:
+            batches = [name for name in one.damaged if name[:1].isdigit()]
+            backups.set_aside(place, batches)
+            _say(
+                f"{one.practice}: set aside {', '.join(batches) or 'nothing'}; next: rcm ingest FOLDER --practice {one.practice}"
+            )
+    raise typer.Exit(FAILED if any(one.damaged for _, one in found) else DONE)
+
+
+def _tell_verified(one: Verified) -> None:
+    typer.echo(f"{one.practice}: {one.batches:,} batches, {one.tables:,} tables, {one.rows:,} rows, {one.size / 1e6:,.1f} MB "
+               "are as they were written")  # fmt: skip
+    for batch, why in one.damaged.items():
+        typer.echo(f"{one.practice}: {'the ' if batch == 'key' else 'batch '}{batch} is damaged ({why}): restore a backup (rcm restore "
+                   f"FILE --replace), or rcm verify --practice {one.practice} --set-aside and ingest its files again")  # fmt: skip
+    for words in one.unchecked:
+        typer.echo(f"  not checked: {words}")
+
+
+@app.command()
+def backup(
+    practice: PracticeOption,
+    out: Annotated[Path, typer.Option(help="File to write; riverbend.rcm.")],
+    store: StoreOption = STORE,
+) -> None:
+    """Write a practice into one file, its key under a passphrase (RCM_BACKUP_PASSPHRASE, or asked for).
+
+    Keep the passphrase elsewhere: without it the file can't be restored.
+
+    Example: rcm backup --practice riverbend --out riverbend.rcm
+    """
+    from rcm_analysis.store import backups
+    from rcm_analysis.store.practice import Practice
+
+    size = backups.back_up(Practice(store, practice), out, _passphrase(new=True))
+    _say(f"wrote {size / 1e6:,.1f} MB to {out}; next, on this machine or another: rcm restore {out}")
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="File that rcm backup wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the place of what the store has of it.")
+    ] = False,
+    store: StoreOption = STORE,
+) -> None:
+    """Bring a practice back from its backup, after every byte of it was found right.
+
+    Example: rcm restore riverbend.rcm
+    """
+    from rcm_analysis.store import backups
+
+    done = backups.restore(path, store, _passphrase(new=False), replace=replace)
+    _say(f"{done.practice} is in {store} again, with {len(done.batches):,} batches")
+    if done.gone:
+        _say(
+            f"  {len(done.gone):,} batches that came after the backup are not in it ({', '.join(done.gone)}): ingest their files again"
+        )
+    _say(f"next: rcm report --practice {done.practice}")
+
+
+def _passphrase(*, new: bool) -> str:
+    if given := settings.BACKUP_PASSPHRASE.value:
+        return given
+    if not sys.stdin.isatty():
+        typer.echo(f"rcm: set the variable {settings.BACKUP_PASSPHRASE.name} to the backup's passphrase", err=True)
+        raise typer.Exit(USAGE)
+    return str(typer.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=new))
+
+
 @app.command(name="codes")
 def codes_(
     compare: Annotated[Path | None, typer.Argument(help="A list of codes to compare with, one a row.")] = None,
@@ -745,6 +848,12 @@ def lab(
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
+
+
+def _print_json(told: object) -> None:
+    import json
+
+    typer.echo(json.dumps(told, indent=1, default=str, ensure_ascii=False))
 
 
 def _print(header: list[str], rows: list[list[str]], empty: str) -> None:
