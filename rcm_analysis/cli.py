@@ -75,8 +75,11 @@ def demo(
     _say(f"writing {claims:,} claims of a synthetic practice to {folder}")
     made = demo_.write_practice(folder, claims=claims, seed=seed, events=not without_events)
     _say(f"wrote {made['files']:,} files with {made['remittances']:,} claim payments")
-    code = _ingest([folder / "edi", folder / "ledger.csv", folder / "work_log.csv"], demo_.PRACTICE, None, store)
-    day, period = _dates([demo_.PRACTICE], None, None, store)
+    code = _ingest(
+        [folder / "edi", folder / "ledger.csv", folder / "work_log.csv"], demo_.PRACTICE, None, store, today=date.max
+    )
+    # its claims are of the same months whatever day it is
+    day, period = _dates([demo_.PRACTICE], None, None, store, date.max)
     code = max(code, _report(ReportRequest(demo_.PRACTICE, period, day), store, OUT, jobs))
     raise typer.Exit(code)
 
@@ -134,6 +137,7 @@ def _ingest(
     *,
     check: bool = False,
     out: Path = OUT,
+    today: date | None = None,
 ) -> int:
     """Reads the files and says what became of them; with `check` into a store that is thrown away."""
     import tempfile
@@ -153,7 +157,14 @@ def _ingest(
     with tempfile.TemporaryDirectory() if check else nullcontext() as aside, reading() as progress:
         place = Practice(Path(aside), practice) if aside else own
         outcome = intake_ingest.ingest(
-            place, paths, mapping=told, progress=progress, waiting=wait, engine=engine, beside=own
+            place,
+            paths,
+            mapping=told,
+            progress=progress,
+            waiting=wait,
+            engine=engine,
+            beside=own,
+            today=today or _today(),
         )
         counts = summary.lines(place, outcome.batch, outcome.postings) if outcome.batch else ()
     for name, lines in outcome.said.items() if check else ():
@@ -295,7 +306,7 @@ def report(
         typer.echo(f"rcm: there is no {issuers}", err=True)
         raise typer.Exit(USAGE)
     names = _named(practice, store)
-    day, period = _dates(names, period, as_of, store)
+    day, period = _dates(names, period, as_of, store, _today())
     request = ReportRequest(
         practice, period, day, months, _books(only or [], compared=_several(practice)), deidentified=deidentified, pdf=pdf, book=book, paper=paper,
         parameters={"issuers_file": str(issuers.resolve())} if issuers else {},
@@ -382,24 +393,45 @@ def _report_all(
     return DONE if good == len(names) else PARTLY if good else FAILED
 
 
-def _dates(names: list[str], period: str | None, as_of: str | None, store: Path) -> tuple[date, str]:
-    """As-of day and period: given, or the last whole month that the files of any of the practices reach."""
-    from rcm_analysis.months import last_month, window
+def _dates(names: list[str], period: str | None, as_of: str | None, store: Path, today: date) -> tuple[date, str]:
+    """As-of day and period: given, or the last whole month that the files of any of the practices reach by today."""
+    from rcm_analysis.months import day_of, last_month, month_end, period_of, window
+
+    day = day_of(as_of) if as_of else None
+    if period:
+        first = day_of(f"{period_of(period)}-01")
+        if first > (day or today):
+            raise RcmError(f"the period {period} has not begun on {day}" if day else f"the period {period} is in the future: today is {today}")  # fmt: skip
+        return day or min(month_end(period), today), period
+    if day is None:
+        day = window(_newest_of(names, store, today), 1)[1]
+    return day, last_month(day)
+
+
+def _today() -> date:
+    """The one place where a command asks what day it is."""
+    return date.today()
+
+
+def _day(as_of: str | None, practice: str, store: Path) -> date:
+    """The day of the question: as given, else the newest of which the practice's files tell."""
+    from rcm_analysis.months import day_of
+
+    return day_of(as_of) if as_of else _newest_of([practice], store, _today())
+
+
+def _newest_of(names: list[str], store: Path, until: date) -> date:
     from rcm_analysis.store.practice import Practice, StoreError
 
-    try:
-        day = date.fromisoformat(as_of) if as_of else None
-        if period and not as_of:
-            day = window(date(int(period[:4]) + int(period[5:7]) // 12, int(period[5:7]) % 12 + 1, 1), 1)[1]
-    except ValueError:
-        typer.echo("rcm: dates are written 2026-10-31 and periods 2026-10", err=True)
-        raise typer.Exit(USAGE) from None
-    if day is None:
-        known = [row for name in names for row in Practice(store, name).files()["last_known_on"].to_pylist() if row]
-        if not known:
-            raise StoreError(f"there is nothing of {', '.join(names)} in {store}; ingest its files first")
-        day = window(max(known), 1)[1]
-    return day, period or last_month(day)
+    places = [Practice(store, name) for name in names]
+    known = [day for place in places if (day := place.newest_day(until))]
+    if known:
+        return max(known)
+    if any(place.files()["last_known_on"].drop_null() for place in places):
+        raise StoreError(
+            f"all that is known of {', '.join(names)} is dated after today, {until}: is the clock of this machine right?"
+        )
+    raise StoreError(f"there is nothing of {', '.join(names)} in {store}; ingest its files first")
 
 
 @app.command()
@@ -432,7 +464,7 @@ def scrub(
             f"rcm: there is no {', '.join(missing)}" if missing else "rcm: findings go to .csv or .json", err=True
         )
         raise typer.Exit(USAGE)
-    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    day = _day(as_of, practice, store)
     places = Places.of(holds) if holds else None
     paths = list({path.resolve(): path for path in paths}.values())  # named twice, its claims must not go out twice
     checked = scrub_.check(paths, store=store, practice=practice, as_of=day, places=places, progress=_say)
@@ -496,18 +528,9 @@ def export(
         known = ", ".join(export_export.names())
         typer.echo(f"rcm: tables are {known}; files end in {', '.join(export_export.SUFFIXES)}", err=True)
         raise typer.Exit(USAGE)
-    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    day = _day(as_of, practice, store)
     rows = export_export.export(table, practice=practice, store=store, as_of=day, out=out, engine=engine)
     _say(f"wrote {rows:,} rows to {out}")
-
-
-def _newest(practice: str, store: Path) -> date:
-    from rcm_analysis.store.practice import Practice, StoreError
-
-    known = [day for day in Practice(store, practice).files()["last_known_on"].to_pylist() if day]
-    if not known:
-        raise StoreError(f"there is nothing of {practice} in {store}; ingest its files first")
-    return max(known)
 
 
 @app.command()
@@ -660,7 +683,7 @@ def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in t
     from rcm_analysis.claims import derive
     from rcm_analysis.claims import explain as reasons
 
-    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    day = _day(as_of, practice, store)
     for line in reasons.explained(derive.open_practice(store, practice, as_of=day), claim):
         typer.echo(line)
 
@@ -697,7 +720,7 @@ def _print_missing(practice: str, store: Path) -> None:
     from rcm_analysis.claims import derive
     from rcm_analysis.measures import by_month
 
-    table = by_month.missing_remittances(derive.open_practice(store, practice, as_of=_newest(practice, store)))
+    table = by_month.missing_remittances(derive.open_practice(store, practice, as_of=_day(None, practice, store)))
     rows = [[r.payer_name, r.month, r.kind.replace("_", " "), f"{r.claims:,}", f"{r.payments:,}", f"{r.amount:,.2f}", f"{r.told:,}"]
             for r in table.itertuples()]  # fmt: skip
     _print(["payer", "month", "what is there", "claims", "payments", "in the ledger only", "payments that came"], rows,
@@ -743,7 +766,7 @@ def deadlines(
     """
     from rcm_analysis.claims import derive
 
-    day = date.fromisoformat(as_of) if as_of else _newest(practice, store)
+    day = _day(as_of, practice, store)
     table = derive.deadlines_of(derive.open_practice(store, practice, as_of=day))
     rows = table.astype(object).where(table.notna(), "").astype(str).to_numpy().tolist()
     _print(list(table.columns), rows, f"no payer of {practice} is known yet")

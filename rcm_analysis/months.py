@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from rcm_analysis.errors import RcmError
 
+FIRST_YEAR, LAST_YEAR = 1980, 2200  # of claims and of what is said of them
 MONTHS = 24  # looked back where nobody asks for others
 
 
@@ -33,6 +35,17 @@ def month_end(month: str) -> date:
     return date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
 
 
+def period_of(text: str) -> str:
+    """A month given as text.
+
+    >>> period_of("2026-10")
+    '2026-10'
+    """
+    if not re.fullmatch(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])", text):
+        raise RcmError(f"periods are months written 2026-10, not {text}")
+    return text
+
+
 def day_of(day: date | str) -> date:
     """A day given as a date or as text.
 
@@ -40,6 +53,9 @@ def day_of(day: date | str) -> date:
     datetime.date(2026, 10, 31)
     """
     try:
-        return day if isinstance(day, date) else date.fromisoformat(day)
+        found = day if isinstance(day, date) else date.fromisoformat(day)
     except ValueError:
         raise RcmError(f"days are written 2026-10-31, not {day}") from None
+    if not FIRST_YEAR <= found.year < LAST_YEAR:
+        raise RcmError(f"{found} is no day of this business: years are {FIRST_YEAR} to {LAST_YEAR - 1}")
+    return found

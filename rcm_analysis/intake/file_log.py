@@ -25,6 +25,8 @@ from rcm_analysis.store.rows import BEYOND, MOST_CENTS, REMARKS, Note
 
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
 MAX_NOTES = 10_000  # of one file; more tell nobody more
+LATER, EARLIER = 180, 3650  # days by which what a file tells may be after, or before, the day on which it was made
+BEYOND_DAYS = 1_000_000
 NAMELESS = {"999", "TA1"}  # kinds that name no person, with whom the name of a file could be compared
 AGAIN = "ask the sender for it again"
 
@@ -54,6 +56,9 @@ class Tally:
     counts: Counter = field(default_factory=Counter)
     cents: Counter = field(default_factory=Counter)
     days: list[int] = field(default_factory=list)
+    today: int | None = None  # the day of the ingest; days are counted since 1970
+    own_day: int | None = None  # the latest on which the file says that it was made
+    strange: Counter = field(default_factory=Counter)  # rows of days that can't be, by day
     notes: list[Note] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # how a ledger is understood
     worklist: Any = None  # the team's workbook, as it came back
@@ -68,11 +73,27 @@ class Tally:
         room = max(MAX_NOTES - len(self.notes), 0)
         self.notes += [note for i, note in enumerate(notes) if i < room or note.level == "file"]
 
+    def date(self, days: np.ndarray) -> None:
+        """Takes the days of some rows; one after today or far from the file's own moves no default day."""
+        if not len(days):
+            return
+        latest = min(
+            [BEYOND_DAYS, *(day for day in (self.today, self.own_day and self.own_day + LATER) if day is not None)]
+        )
+        earliest = self.own_day - EARLIER if self.own_day else -BEYOND_DAYS
+        well = (days >= earliest) & (days <= latest)
+        if well.any():
+            self.days = [int(min([*self.days, days[well].min()])), int(max([*self.days, days[well].max()]))]
+        if not well.all():
+            strange, counts = np.unique(days[~well], return_counts=True)
+            self.strange.update(dict(zip(strange.tolist(), counts.tolist(), strict=True)))
+
     def forget(self) -> None:
         """Lets go of what was counted in a file that is left out as a whole."""
         self.counts.clear()
         self.cents.clear()
         self.days.clear()
+        self.strange.clear()
 
 
 def broken(source: int, level: str, place: str, error: Exception) -> Note:
@@ -87,6 +108,22 @@ def beyond(tally: Tally) -> list[Note]:
         Note(0, "file", "file", f"{words} of the file add up to {BEYOND}", AGAIN)
         for name, words in totals.items() if abs(tally.cents[name]) > MOST_CENTS
     ]  # fmt: skip
+
+
+def misdated(tally: Tally) -> list[Note]:
+    """Says of days that are after today, or far from the day on which the file was made, that nothing rests on them."""
+    if not tally.strange:
+        return []
+    first, rows = min(tally.strange), sum(tally.strange.values())
+    later = tally.today is not None and max(tally.strange) > tally.today
+    why = f"after today, {_day(tally.today)}" if later else f"far from {_day(tally.own_day)}, when the file was made"
+    named = _day(max(tally.strange) if later else first)
+    return [Note(0, "warning", "file", f"{rows:,} row{'s' * (rows != 1)} dated {why}: {named}; no default day follows "
+                 "them, and they count from that day on only", "ask the sender for a corrected file")]  # fmt: skip
+
+
+def _day(number: int | None) -> str:
+    return str(np.datetime64(number or 0, "D"))
 
 
 def note_repeats(tallies: list[Tally], earlier: list[dict], payments: Iterable[tuple[str, Payment]] = ()) -> None:

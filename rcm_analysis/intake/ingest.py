@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,7 @@ from rcm_analysis.intake.file_log import (
     beyond,
     broken,
     file_row,
+    misdated,
     note_repeats,
     reject_rows,
     safe_name,
@@ -88,11 +90,12 @@ class Outcome:
 def ingest(
     practice: Practice, paths: Iterable[Path], *, mapping: exports.Mapping | None = None, jobs: int | None = None,
     progress: Progress | None = None, waiting: Callable[[], None] | None = None, engine: str | None = None,
-    beside: Practice | None = None,
+    beside: Practice | None = None, today: date | None = None,
 ) -> Outcome:  # fmt: skip
     """Reads files, folders and archives into a new batch of the practice's store.
 
-    Ledgers are held against what `beside`, else the practice itself, already knows of the claims.
+    Ledgers are held against what `beside`, else the practice itself, already knows of the claims. What is dated after `today`
+    is named, and no default day follows it.
 
     Bytes accepted before are reported as known and change nothing, unless an earlier version of their reader read them:
     then they are read again, and their rows in this batch take the place of the earlier ones. A file rejected before is tried again (a mapping
@@ -113,10 +116,11 @@ def ingest(
             jobs=jobs,
             engine=engine,
             before=beside or practice,
+            today=today,
         )
         offered = {tally.file_id for tally in tallies}
         again = [row for file_id, row in unclear.items() if file_id not in offered]
-        clear = _understood_now(practice, again, batch)
+        clear = _understood_now(practice, again, batch, today)
         desk.outdated |= {tally.file_id: unclear[tally.file_id]["batch"] for tally in clear}
         standing = [row for row in earlier if row["file_id"] not in desk.outdated]
         note_repeats(tallies, standing, _earlier_payments(practice, standing))
@@ -138,12 +142,16 @@ def ingest(
     return Outcome(rows + known, rejects, number, read_again, said, postings, named, back, desk.given)
 
 
-def _understood_now(practice: Practice, unclear: list[dict], batch: Batch) -> list[Tally]:
+def _number(day: date | None) -> int | None:
+    return None if day is None else (day - date(1970, 1, 1)).days
+
+
+def _understood_now(practice: Practice, unclear: list[dict], batch: Batch, today: date | None) -> list[Tally]:
     """Ledgers stored before that are understood by what this batch brings."""
     if not unclear or not {"submissions", "remittances"} & set(batch.rows):
         return []
     known = gather(lambda name, columns: _both(practice.read(name, columns), batch.read(name, columns)))
-    return waiting_ledgers.look_again(practice, unclear, batch, known)
+    return waiting_ledgers.look_again(practice, unclear, batch, known, today=_number(today))
 
 
 def _write(batch: Batch, rows: list[dict], rejects: list[dict], earlier: list[dict]) -> bool:
@@ -232,7 +240,7 @@ class _Desk:
 def read_all(
     fresh: Iterable[tuple[Offered, Callable[[float], None]]], key: bytes, batch: Batch, *,
     mapping: exports.Mapping | None = None, jobs: int | None = None, engine: str | None = None,
-    before: Practice | None = None,
+    before: Practice | None = None, today: date | None = None,
 ) -> list[Tally]:  # fmt: skip
     """Reads the files into the batch; a tally for each.
 
@@ -241,7 +249,7 @@ def read_all(
     """
     tallies: list[Tally] = []
     tables: list[_Export] = []
-    parts = _all_parts(fresh, batch, tallies, tables)
+    parts = _all_parts(fresh, batch, tallies, tables, _number(today))
     jobs = jobs or os.cpu_count() or 1
     with store_engine.pool(engine, jobs=jobs) as pool:
         running: deque[tuple[list[int], list[Part], Future]] = deque()
@@ -270,7 +278,7 @@ def read_all(
 def _leave_out(tallies: list[Tally], batch: Batch) -> None:
     """Takes files that can't be taken over as a whole out of the batch, where a part of them may stand."""
     for tally in tallies:
-        tally.note(*beyond(tally))
+        tally.note(*beyond(tally), *misdated(tally))
     refused = [tally for tally in tallies if tally.levels["file"] and tally.counts["rows"]]
     for tally in refused:
         tally.forget()
@@ -291,10 +299,10 @@ class _Export(NamedTuple):
     data: Content
 
 
-def _all_parts(fresh, batch: Batch, tallies: list[Tally], tables: list[_Export]) -> Iterator[Part]:
+def _all_parts(fresh, batch: Batch, tallies: list[Tally], tables: list[_Export], today: int | None) -> Iterator[Part]:
     """The X12 parts of all files; files of other kinds are put aside on the way."""
     for offered, report in fresh:
-        tally = Tally(offered.name, offered.file_id, offered.size)
+        tally = Tally(offered.name, offered.file_id, offered.size, today=today)
         tallies.append(tally)
         if offered.problem:
             tally.note(Note(0, "file", "file", *offered.problem))
@@ -392,10 +400,10 @@ def _read_export(
         batch.add(name, table.set_column(0, schema.TABLES[name].arrow().field(0), ids))
         tally.counts["rows"] += table.num_rows
         if name not in (terms.TABLE, *LEDGER):  # terms hold from a day on, and cells have no day yet
-            tally.days += _day_range(table)
+            tally.date(_days_of(table))
     if read.table is not None:
         tally.postings = read.table.select(["claim_number", "kind", "posted_by", "amount"])
-        tally.days += _day_range(read.table)
+        tally.date(_days_of(read.table))
 
 
 def tables_among(paths: Iterable[Path]) -> Iterator[tuple[bytes, bytes]]:
@@ -421,6 +429,7 @@ class PieceResult:
     kinds: list[tuple[int, str]]
     digests: list[tuple[int, bytes]]
     persons: list[tuple[int, str]]
+    made_on: list[tuple[int, int]]  # file and day of each functional group
 
 
 def read_piece(held: list[Part], file_ids: list[str], key: bytes, *, named: list[str] | None = None) -> PieceResult:
@@ -443,7 +452,8 @@ def read_piece(held: list[Part], file_ids: list[str], key: bytes, *, named: list
     kinds += [(int(source), "TA1") for source in piece.source[piece.segments.where(b"TA1")]]
     persons = names.persons_named(piece.segments, piece.source, named or [""] * len(file_ids))
     digests = list(_digests(piece))
-    return PieceResult(tables, notes, piece.control(), kinds, digests, persons)
+    made_on = sorted({(t.source, day) for t in piece.transactions if (day := envelopes.group_day(t.group_date))})
+    return PieceResult(tables, notes, piece.control(), kinds, digests, persons, made_on)
 
 
 def _digests(piece: Piece) -> Iterator[tuple[int, bytes]]:
@@ -472,6 +482,8 @@ def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch,
                 alone.set_exception(error)
             _collect([mine], [part._replace(source=0)], alone, batch, key)
         return
+    for source, day in result.made_on:
+        tallies[source].own_day = max(day, tallies[source].own_day or day)
     for name, table in result.tables.items():
         batch.add(name, table)
         _count(name, table, tallies)
@@ -523,10 +535,8 @@ def _count(name: str, table: pa.Table, tallies: list[Tally]) -> None:
         for total, values in totals.items():
             tally.cents[total] += int(values[i])
         if rows[i] and counted:
-            mine = days[source == i]
-            tally.days = [int(min([*tally.days, mine.min()])), int(max([*tally.days, mine.max()]))]
+            tally.date(days[source == i])
 
 
-def _day_range(table: pa.Table) -> list[int]:
-    days = np.asarray(table["known_on"].combine_chunks().drop_null().cast(pa.int32()))
-    return [int(days.min()), int(days.max())] if len(days) else []
+def _days_of(table: pa.Table) -> np.ndarray:
+    return np.asarray(table["known_on"].combine_chunks().drop_null().cast(pa.int32()))

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -33,7 +34,9 @@ def not_understood(practice: Practice, files: list[dict[str, Any]]) -> dict[str,
     return {row["file_id"]: row for row in files if (row["file_id"], row["batch"]) in waits}
 
 
-def look_again(practice: Practice, waiting: list[dict[str, Any]], batch: Batch, known: Known) -> list[Tally]:
+def look_again(
+    practice: Practice, waiting: list[dict[str, Any]], batch: Batch, known: Known, *, today: int | None = None
+) -> list[Tally]:
     """Takes the ledgers that are understood by what is `known` now into the batch; what was found in each.
 
     Files that hold a listing besides stay where they are: their postings count all the same.
@@ -49,7 +52,7 @@ def look_again(practice: Practice, waiting: list[dict[str, Any]], batch: Batch, 
             continue
         for name, table in tables.items():
             batch.add(name, table)
-        found.append(_tally(practice, row, told))
+        found.append(_tally(practice, row, told, today))
     return found
 
 
@@ -66,15 +69,14 @@ def _of_file(path: Path, file_id: str) -> pa.Table:
     return table.filter(pc.equal(table["file_id"].cast(pa.string()), file_id)).unify_dictionaries()
 
 
-def _tally(practice: Practice, row: dict[str, Any], told: stored.Understood) -> Tally:
+def _tally(practice: Practice, row: dict[str, Any], told: stored.Understood, today: int | None) -> Tally:
     assert told.table is not None
-    tally = Tally(row["name"], row["file_id"], row["bytes"])
+    tally = Tally(row["name"], row["file_id"], row["bytes"], today=today)
     tally.kinds["ledger"] += 1
     counts, cents = ledgers.totals(told.table)
     tally.counts.update(counts, rows=told.table.num_rows)
     tally.cents.update(cents)
-    days = told.table["known_on"].cast(pa.int32())
-    tally.days += [pc.min(days).as_py(), pc.max(days).as_py()]
+    tally.date(np.asarray(told.table["known_on"].combine_chunks().drop_null().cast(pa.int32())))
     said = practice.read("rejects", ["file_id", "batch", "level", "place", "reason", "advice"])
     before = [] if said is None else [
         Note(0, one["level"], one["place"], one["reason"], one["advice"]) for one in said.to_pylist()

@@ -137,6 +137,15 @@ class Practice:
             tables.append(rows.filter(pc.invert(gone)) if replaced else rows)
         return pa.concat_tables(tables, promote_options="default")
 
+    def newest_day(self, until: date) -> date | None:
+        """The newest day of which a file tells, none after `until`: what is dated in the future moves no default.
+
+        Of a file that goes on beyond that day, the first day of which it tells.
+        """
+        rows = self.files().select(["first_known_on", "last_known_on"]).to_pylist()
+        days = [day for row in rows for day in row.values() if day is not None and day <= until]
+        return max(days, default=None)
+
     def own_tables(self, name: str) -> list[Path]:
         """Tables that users keep beside ours: the practice's own `name`.csv first, then the store's for all practices."""
         paths = (self.folder / f"{name}.csv", self.root / f"{name}.csv")
