@@ -53,6 +53,17 @@ def test_a_cell_that_takes_too_long_is_named_as_such(tmp_path, monkeypatch):
     assert run(tmp_path, "import time\ntime.sleep(60)").message == "a cell ran longer than 1 seconds"
 
 
+def test_a_notebook_is_written_once_and_as_far_as_it_came(tmp_path, monkeypatch):
+    from papermill import iorw
+
+    written, write = [], iorw.LocalHandler.write
+    monkeypatch.setattr(iorw.LocalHandler, "write", lambda *args: written.append(args) or write(*args))
+    assert run(tmp_path, GOOD, GOOD, GOOD).ok and len(written) == 1
+    assert "kernel died" in run(tmp_path, GOOD, "import os\nos._exit(9)", GOOD).message
+    cells = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+    assert [cell.get("execution_count") for cell in cells if cell["cell_type"] == "code"][-3:] == [3, 4, None]
+
+
 def test_a_cell_that_did_not_run_is_a_problem(tmp_path):
     content = json.loads(notebook(tmp_path / "x.ipynb", GOOD).read_text())
     assert reports_run.problem_of(content) == "cell 2 did not run"

@@ -16,7 +16,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from jupyter_client import AsyncKernelManager
@@ -36,12 +37,19 @@ class Engine:
 
     @classmethod
     def execute_notebook(
-        cls, nb: Any, kernel_name: str, *, environment: dict[str, str] | None = None, fork: bool = True, **options: Any,
+        cls, nb: Any, kernel_name: str, *, environment: dict[str, str] | None = None, fork: bool = True,
+        reached: Path | None = None, **options: Any,
     ) -> Any:  # fmt: skip
-        """`environment` is added to the kernel's own; `fork=False` asks for a plain kernel."""
+        """`environment` is added to the kernel's own; `fork=False` asks for a plain kernel. A notebook that does not come
+        to its end, its kernel dead or a cell too long, is written to `reached` as far as it came."""
         with sockets() as config:
             config.merge(Config({"Manager": {"environment": environment or {}, "fork": fork}}))
-            return _usual().execute_notebook(nb, kernel_name, config=config, kernel_manager_class=Manager, **options)
+            try:
+                return _usual().execute_notebook(nb, kernel_name, config=config, kernel_manager_class=Manager, **options)
+            except Exception:
+                if reached:
+                    _write(nb, reached)
+                raise
 
     @classmethod
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
@@ -50,6 +58,13 @@ class Engine:
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
         return _usual().nb_language(nb, language)
+
+
+def _write(nb: Any, path: Path) -> None:
+    from papermill.iorw import write_ipynb
+
+    with suppress(OSError):  # what ended the notebook is the news
+        write_ipynb(nb, str(path))
 
 
 def _usual() -> Any:

@@ -162,6 +162,7 @@ def run(
         papermill.execute_notebook(
             str(notebook), str(output), parameters=parameters, kernel_name="python3", engine_name="rcm",
             progress_bar=False, log_output=False, execution_timeout=settings.CELL_TIMEOUT_S.number, environment=environment, fork=fork,
+            reached=output, request_save_on_cell_execute=False,  # it would write and check the whole notebook after each cell
         )  # fmt: skip
     except Exception as error:
         message = _told(error)
