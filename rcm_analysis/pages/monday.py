@@ -247,7 +247,9 @@ class Week(Block):
     workbook: bool = True
 
     def released(self) -> Week:
-        told = self.rows.assign(why=[release.text(str(one)) if words.is_known(one) else "" for one in self.rows["why"]], due=None)
+        told = self.rows.assign(
+            why=[release.text(str(one)) if words.is_known(one) else "" for one in self.rows["why"]], due=None
+        )
         claims = told["claims"].astype(float)
         small = release.is_small(claims)
         told = told.assign(
@@ -285,7 +287,10 @@ class Week(Block):
                 f'{csv_link("this_week", "What to do this week")}</p></section>')  # fmt: skip
 
     def _row(self, row: dict[str, Any], most: float) -> str:
-        action, why = escape(str(row["action"])), escape(words.titled(str(row["why"])) if words.is_known(row["why"]) else "")
+        action, why = (
+            escape(str(row["action"])),
+            escape(words.titled(str(row["why"])) if words.is_known(row["why"]) else ""),
+        )
         monthly = row["group"] == PREVENT
         worth = row["monthly_usd"] if monthly else row["expected_cash"]
         worth_said = words.about(worth) if words.is_known(worth) else "–"

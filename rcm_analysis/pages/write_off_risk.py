@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +12,9 @@ from rcm_analysis.charts import risk as charts
 from rcm_analysis.pages import nouns
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
 
 SOON_DAYS = 30  # from which on a deadline presses
 

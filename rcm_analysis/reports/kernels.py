@@ -45,7 +45,9 @@ class Engine:
         with sockets() as config:
             config.merge(Config({"Manager": {"environment": environment or {}, "fork": fork}}))
             try:
-                return _usual().execute_notebook(nb, kernel_name, config=config, kernel_manager_class=Manager, **options)
+                return _usual().execute_notebook(
+                    nb, kernel_name, config=config, kernel_manager_class=Manager, **options
+                )
             except Exception:
                 if reached:
                     _write(nb, reached)
