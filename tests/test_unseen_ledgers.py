@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from rcm_analysis.claims import derive
 from rcm_analysis.cli import app
 from rcm_analysis.intake import ingest
-from rcm_analysis.spreadsheets import exports
+from rcm_analysis.spreadsheets import exports, ledgers
 from rcm_analysis.spreadsheets.known import Known, gather
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
@@ -51,6 +51,27 @@ def read(text: str, known: Known) -> exports.Read:
 def test_the_known_ledger_is_understood(seen):
     text, known = seen
     assert dollars(read(text, known))
+
+
+@pytest.mark.parametrize(
+    ("payer", "who"),
+    [("MEDICARE PT B", "insurance"), ("SELF INSURED TRUST", "insurance"), ("PATIENT CHOICE HMO", "insurance"), ("CASH VALUE HEALTH", "insurance"),
+     ("PATIENT", "patient"), ("SELF PAY", "patient"), ("PT RESPONSIBILITY", "patient"), ("Patient/Guarantor", "patient"), ("CASH", "patient")],
+)  # fmt: skip
+def test_a_payer_whose_name_has_a_word_for_patients_is_none(payer, who):
+    assert ledgers._who("payment", payer, "", "") == who
+
+
+def test_a_ledger_with_such_a_payer_agrees_with_the_edi(tmp_path):
+    practice.write_practice(tmp_path, claims=400, months=12, seed=5, payers="prairie")
+    own = Practice(tmp_path / "s", "p")
+    ingest.ingest(own, [tmp_path / "edi"])
+    sums = dollars(read((tmp_path / "ledger.csv").read_text(), gather(own.read)))
+    table = pd.read_csv(tmp_path / "ledger.csv")
+    insurers = table["Transaction"].str.startswith("Insurance")
+    assert sums and sums["payment", "insurance"] + sums.get(("refund", ""), 0) == pytest.approx(
+        table.loc[insurers, "Amount"].sum()
+    )
 
 
 @pytest.mark.parametrize("name", SIX)

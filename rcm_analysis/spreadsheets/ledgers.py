@@ -381,10 +381,17 @@ def _posted_by(postings: Postings) -> Cells:
     return columns.coded([*found.values, ""], codes_)
 
 
+_PATIENTS = r"patient|pt|self|guarantor|co-?pay|pmt plan|cash"
+# a payer's column that says patient in all its words: MEDICARE PT B and SELF INSURED TRUST are payers
+_NO_PAYER = re.compile(
+    rf"\W*(?:(?:{_PATIENTS}|self.?pay|private|pay|payment|pmt|resp\w*|balance|bal|due|party|person|portion|share|account|acct|or|and)(?:\W+|$))+", re.I
+)  # fmt: skip
+
+
 def _who(kind: str, payer: str, code: str, reason: str, party: str = "", type_: str = "") -> str | None:
     if kind not in _OF_SOMEBODY:
         return None
-    if re.search(r"\b(patient|pt|self|guarantor|co-?pay|pmt plan|cash)\b", f"{payer} {reason} {party} {type_}", re.I):
+    if _NO_PAYER.fullmatch(payer) or re.search(rf"\b({_PATIENTS})\b", f"{reason} {party} {type_}", re.I):
         return "patient"
     return "insurance" if payer or re.search(r"ins|payer|eft|remit", f"{code} {reason}", re.I) else None
 
