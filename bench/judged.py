@@ -7,6 +7,7 @@ with the direction in which it is better in `FIGURES`; what a world's truth does
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,6 +26,8 @@ FIRST = 0.2  # the part of the worklist that a team works
 LEARNED_BEFORE = 3  # months of later claims on which prevention is judged
 HOLDS = 0.05
 
+# --- headings ------------------------------------------------------------------------------------------------------
+
 # section -> figure -> (heading, which way is better: "high", "low", or "" for a mere count)
 FIGURES: dict[str, dict[str, tuple[str, str]]] = {
     "risk": {
@@ -40,6 +43,8 @@ FIGURES: dict[str, dict[str, tuple[str, str]]] = {
         "ece": ("ECE", "low"),
         "constant_ends": ("month ends with one constant", "low"),
         "largest_move": ("largest move in a month", "low"),
+        "open_level_points": ("all open: level, points off the true chance", "low"),
+        "open_distance": ("all open: mean distance to it", "low"),
         "moved_share": ("moved > .10 without a new fact", "low"),
     },
     "order": {
@@ -50,6 +55,8 @@ FIGURES: dict[str, dict[str, tuple[str, str]]] = {
         "truth": ("perfect", "high"),
         "rank_of_truth": ("rank ÷ perfect", "high"),
         "rank_of_amount": ("rank ÷ amount", "high"),
+        "open_rank_of_truth": ("all open: rank ÷ perfect", "high"),
+        "added_rank_of_truth": ("all open: cash that work adds, rank ÷ perfect", "high"),
     },
     "signals": {
         "events": ("events to find", ""),
@@ -97,6 +104,9 @@ FIGURES: dict[str, dict[str, tuple[str, str]]] = {
 }  # fmt: skip
 
 
+# --- a world -------------------------------------------------------------------------------------------------------
+
+
 @dataclass
 class Truth:
     """What truly happened, in the same columns for every world.
@@ -110,6 +120,8 @@ class Truth:
     events: pd.DataFrame
     stationary: bool
     write_offs: pd.DataFrame | None = None  # claim_number, leaf, root, amount; None where it is not told
+    # claim_number, as_of, p_win_worked, p_win_left, p_write_off_true, price: of open denials at month ends, where it is told
+    open_denials: pd.DataFrame | None = None
     mature_months: int = MATURE_MONTHS  # none where the truth tells outcomes after the last file
 
 
@@ -197,7 +209,29 @@ def risk(opened: Opened) -> dict[str, float]:
         gaps = [100 * abs(f["p_write_off"].mean() - f["p_write_off_true"].mean()) for f in frames]
         out["level_true_points"] = float(np.mean(gaps))
     out |= {f"loss_{name.removeprefix('opponent_')}": loss for name, loss in losses.items()}
-    return out | moves(opened)
+    return out | of_all_open(opened) | moves(opened)
+
+
+def open_list(opened: Opened) -> pd.DataFrame:
+    """Every open denial of the worklists with its true chances of that day; no row where the truth does not tell them."""
+    told = opened.truth.open_denials
+    if told is None:
+        return pd.DataFrame()
+    days = [told[told["as_of"] == pd.Timestamp(day)].merge(opened.table("risk", day).drop(columns="as_of", errors="ignore"), on="claim_number")
+            for day in opened.risk_days]  # fmt: skip
+    return pd.concat(days, ignore_index=True)
+
+
+def of_all_open(opened: Opened) -> dict[str, float]:
+    """How far the chances of all open denials, old ones too, are from the true ones."""
+    m = open_list(opened)
+    if not len(m):
+        return {}
+    gap = m["p_write_off"] - m["p_write_off_true"]
+    return {
+        "open_level_points": 100 * float(gap.groupby(m["as_of"]).mean().abs().mean()),
+        "open_distance": float(gap.abs().mean()),
+    }
 
 
 def month_ratio(frame: pd.DataFrame, names: Iterable[str]) -> float:
@@ -339,20 +373,33 @@ def order(opened: Opened) -> dict[str, float]:
         "truth": m["cash"],
     }
     out = {name: first_fifth(m, key.astype(float)) for name, key in orders.items()}
-    return {
+    told = {
         "denials": len(m),
         **out,
         "rank_of_truth": out["rank"] / out["truth"],
         "rank_of_amount": out["rank"] / out["amount"],
     }
+    return told | of_the_open_list(opened)
+
+
+def of_the_open_list(opened: Opened) -> dict[str, float]:
+    """The same of all open denials: the cash that work brings, and what it adds to what is paid anyway."""
+    m = open_list(opened)
+    if not len(m):
+        return {}
+    m = m.assign(day=m["as_of"])
+    brings, adds = m["p_win_worked"] * m["price"], (m["p_win_worked"] - m["p_win_left"]) * m["price"]
+    rank = -m["rank"].astype(float)
+    shares = [
+        first_fifth(m.assign(cash=cash), rank) / first_fifth(m.assign(cash=cash), cash) for cash in (brings, adds)
+    ]
+    return dict(zip(("open_rank_of_truth", "added_rank_of_truth"), shares, strict=True))
 
 
 def first_fifth(m: pd.DataFrame, key: pd.Series) -> float:
-    """Ties in their order of the table, as a team would take them."""
-    first = [
-        key.loc[d.index].sort_values(ascending=False, kind="stable").index[: -(-len(d) // 5)]
-        for _, d in m.groupby("day")
-    ]
+    """Share of the cash in the first fifth of each day's list; ties in their order of the table, as a team would take them."""
+    by_day = (key.loc[d.index].sort_values(ascending=False, kind="stable").index for _, d in m.groupby("day"))
+    first = [index[: math.ceil(len(index) * FIRST)] for index in by_day]
     return float(sum(m.loc[i, "cash"].sum() for i in first) / m["cash"].sum())
 
 
@@ -503,6 +550,11 @@ def dollars_right(true: pd.DataFrame, mine: pd.DataFrame, name: str) -> float:
     return float(np.minimum(a, b).sum() / a.sum())
 
 
+# --- sections ------------------------------------------------------------------------------------------------------
+
+# by what part of this file each is judged, besides the first and `a world`
+PARTS = {"risk": ("chances",), "order": ("chances", "the order of work"), "signals": ("findings",), "null": ("findings",), "clusters": ("findings",),
+         "prevention": ("chances", "before sending"), "classification": ("what things are called",)}  # fmt: skip
 SECTIONS: dict[str, Callable[[Opened], dict[str, float]]] = {
     "risk": risk, "order": order, "signals": signals, "null": null, "clusters": clusters, "prevention": prevention,
     "classification": classification,

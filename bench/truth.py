@@ -179,8 +179,16 @@ def _sources(*rooms: str) -> list[str]:
 
 @cache
 def package_key() -> str:
-    """Stands for the package's sources and for what judges them, as they were when the run began."""
-    return _hash([*_sources(), (HERE / "judged.py").read_text("utf-8")])
+    """Stands for the package's sources as they were when the run began."""
+    return _hash(_sources())
+
+
+@cache
+def judged_key(section: str) -> str:
+    """Stands for the part of `judged.py` that the section's figures come of."""
+    head, *rest = (HERE / "judged.py").read_text("utf-8").split("\n# --- ")
+    parts = {part.split(" ---", 1)[0]: part for part in rest}
+    return _hash([head, *(parts[name] for name in ("a world", *judged.PARTS[section]))])
 
 
 # --- the files and the truth of a world ----------------------------------------------------------------------------
@@ -321,7 +329,13 @@ def demo_truth(folder: Path, world: World) -> judged.Truth:
     rows = [(e.id, e.kind, e.should_alert == "True", e.start, _wanted(e, {})) for e in events.itertuples()]
     lost = pd.read_csv(folder / "write_offs.csv", dtype={"claim_number": str}, keep_default_na=False)
     return judged.Truth(claims, pd.DataFrame(rows, columns=["id", "kind", "should_alert", "start", "wanted"]),
-                        not world.made.get("events", True), lost, mature_months=0)  # fmt: skip
+                        not world.made.get("events", True), lost, _open_denials(folder), mature_months=0)  # fmt: skip
+
+
+def _open_denials(folder: Path) -> pd.DataFrame:
+    t = pd.read_csv(folder / "open_denials.csv", dtype={"claim_number": str}, parse_dates=["as_of"])
+    t = t.rename(columns={"p_write_off": "p_write_off_true", "expected_allowed": "price"})
+    return t[["claim_number", "as_of", "p_win_worked", "p_win_left", "p_write_off_true", "price"]]
 
 
 def _chances(folder: Path, numbers: pd.Series) -> dict[str, Any]:
@@ -340,7 +354,7 @@ def _chances(folder: Path, numbers: pd.Series) -> dict[str, Any]:
 
 
 def result_path(world: World, section: str, folder: Path = FOLDER) -> Path:
-    return folder / "figures" / world.name / f"{section}-{_hash([world.key, package_key()])}.json"
+    return folder / "figures" / world.name / f"{section}-{_hash([world.key, package_key(), judged_key(section)])}.json"
 
 
 def measure(worlds: Iterable[World], sections: Iterable[str], *, folder: Path = FOLDER, fresh: bool = False) -> None:

@@ -96,8 +96,29 @@ def test_the_order_by_truth_is_the_best_there_is(truth, folder):
     here.risk_days = [day]
     listed = denied[["claim_number"]].assign(p_write_off=0.5, rank=range(1, len(denied) + 1))
     here.asked["risk", day] = listed
+    here.truth.open_denials = None
     got = truth.judged.order(here)
     assert got["truth"] >= max(got["rank"], got["amount"], got["expected_allowed"]) > 0
+
+
+def test_the_open_list_is_held_against_its_true_chances(truth, folder):
+    here = truth.opened(tiny(truth), folder)
+    here.risk_days = [here.end]
+    told = here.truth.open_denials[here.truth.open_denials["as_of"].eq(pd.Timestamp(here.end))]
+    cash = told["p_win_worked"] * told["price"]
+    listed = told[["claim_number"]].assign(
+        p_write_off=told["p_write_off_true"], rank=cash.rank(ascending=False, method="first")
+    )
+    here.asked["risk", here.end] = listed
+    assert truth.judged.of_all_open(here) == pytest.approx({"open_level_points": 0, "open_distance": 0})
+    assert truth.judged.of_the_open_list(here)["open_rank_of_truth"] == pytest.approx(1)
+    here.asked["risk", here.end] = listed.assign(p_write_off=listed["p_write_off"] - 0.1)
+    assert truth.judged.of_all_open(here)["open_level_points"] == pytest.approx(10)
+
+
+def test_figures_hang_on_their_own_part_of_the_judge(truth):
+    keys = {section: truth.judged_key(section) for section in truth.judged.SECTIONS}
+    assert keys["signals"] == keys["clusters"] and len(set(keys.values())) == 5
 
 
 def test_a_move_counts_only_without_a_new_fact(truth, folder):
