@@ -4,6 +4,7 @@ python bench/truth.py                                    every world and section
 python bench/truth.py --quick                            six worlds, all sections
 python bench/truth.py --only c-short --section risk      one world, one section (both take several, by commas)
 python bench/truth.py --table                            only the table of what was measured, with the age of each figure
+python bench/truth.py --only c-short --score risk        what the other authors' own score.py says of their world
 python bench/truth.py --list                             the worlds, and which of them are here
 python bench/truth.py --record docs/truth                the table as docs/truth.md and docs/truth.csv
 
@@ -18,11 +19,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import math
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 import zipfile
@@ -413,6 +416,43 @@ def _commit() -> str:
     )
 
 
+class Exports:
+    """A practice's tables as `score.py` asks for them: by name, and worklists of several days as files."""
+
+    def __init__(self, here: judged.Opened, folder: Path):
+        self.here, self.folder = here, folder
+
+    def __call__(self, table: str) -> pd.DataFrame:
+        try:
+            return self.here.table(table)
+        except KeyError:
+            raise FileNotFoundError(2, "missing", f"{table}.parquet") from None
+
+    def worklists(self) -> None:
+        for day in self.here.risk_days:
+            self.here.table("risk", day).to_parquet(self.folder / f"risk_{day}.parquet")
+
+
+def scored(world: World, here: judged.Opened, sections: Iterable[str]) -> list[str]:
+    """Lines of `score.py` beside the worlds, on the tables as they are in memory."""
+    spec = importlib.util.spec_from_file_location("score", SHARED / "score.py")
+    assert spec and spec.loader
+    score = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(score)
+    lines: list[str] = []
+    score.say = lambda name, text: lines.append(f"{name:<22} {text}")
+    truth = score.Folder(SHARED / world.folder / "truth")
+    payers = pd.read_csv(truth.folder / "payers.csv", dtype=str)
+    truth.payers = {r.key: {r.name_edi, r.payer_id, r.name_ledger} for r in payers.itertuples()}
+    with tempfile.TemporaryDirectory() as folder:
+        got = Exports(here, Path(folder))
+        for name in sections:
+            if name == "risk":
+                got.worklists()
+            score.attempt(name, lambda name=name: score.SECTIONS[name](truth, got))
+    return lines
+
+
 # --- the table -----------------------------------------------------------------------------------------------------
 
 
@@ -532,6 +572,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORLDS")
     parser.add_argument("--section", default="", metavar="SECTIONS")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--score", metavar="SECTIONS", help="sections of score.py; of worlds beside the project")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--folder", type=Path, default=FOLDER)
@@ -541,6 +582,11 @@ def main() -> None:
         print("\n".join(f"{w.name:<16} {'here' if w.here else 'not here':<9} {w.what}" for w in WORLDS))
         return
     worlds = chosen(args.only, quick=args.quick)
+    if args.score:
+        for world in worlds:
+            if world.folder:
+                print(world.name, *scored(world, opened(world, args.folder), args.score.split(",")), sep="\n")
+        return
     sections = args.section.split(",") if args.section else list(judged.SECTIONS)
     if unknown := set(sections) - set(judged.SECTIONS):
         sys.exit(f"no section {', '.join(sorted(unknown))}; there are {', '.join(judged.SECTIONS)}")

@@ -148,3 +148,27 @@ def test_the_truth_of_a_world_beside_the_project_is_read(truth, shared, name):
 def test_the_bench_has_sixteen_worlds_and_six_quick_ones(truth):
     assert len(truth.WORLDS) >= 16 and len({w.name for w in truth.WORLDS}) == len(truth.WORLDS)
     assert len(truth.QUICK) == 6 and set(truth.QUICK) <= {w.name for w in truth.WORLDS}
+
+
+def test_the_order_of_work_is_that_of_the_other_authors(truth, shared, tmp_path):
+    """Their truth as ours: the same shares of the same cash for an order that anybody can make."""
+    world = next(w for w in truth.WORLDS if w.name == "a-short")
+    told = truth.shared_truth(truth.SHARED / world.folder / "truth")
+    end = told.claims["first_decided_on"].max().date()
+    here = truth.judged.Opened(told, tmp_path, "p", end, 14, lambda day: [])
+    denied = told.claims[told.claims["initially_denied"]].reset_index(drop=True)
+    for day in here.risk_days:
+        here.asked["risk", day] = denied[["claim_number"]].assign(
+            p_write_off=0.4 + 0.2 * (denied["carc"] == "50"),
+            rank=range(len(denied)),
+            expected_loss_usd=denied["denied_amount"],
+        )
+    lines = truth.scored(world, here, ["risk"])
+    theirs = next(line for line in lines if "order of work" in line).split()
+    ours = truth.judged.order(here)
+    for word, name in (("rank", "rank"), ("amount", "amount"), ("truth", "truth")):
+        assert float(theirs[theirs.index(word) + 1].strip(",")) == pytest.approx(ours[name], abs=0.002)
+    suite = next(line for line in lines if line.startswith("risk suite"))
+    m = pd.concat([truth.judged.newest(here, day) for day in here.risk_days])
+    assert f"n {len(m)}:" in suite
+    assert f"log loss {truth.judged.log_loss(m['y'].to_numpy(), m['p_write_off'].to_numpy(float)):.4f}" in suite
