@@ -112,7 +112,7 @@ class Truth:
     """What truly happened, in the same columns for every world.
 
     claims: claim_number, payer, in_edi, initially_denied, first_decided_on, denied_amount, charge, p_win_worked, price
-            (what the payer would allow of the denied part), p_write_off, outcome, settled_on, root_cause, carc, rarc
+            (what the payer would allow of the denied part), p_write_off_true, outcome, settled_on, told_by_837 (what makes a denial likely stands in the claim), root_cause, carc, rarc
     events: id, kind, should_alert, start (month), wanted (a list of sets of values, one a part of the event)
     """
 
@@ -508,7 +508,7 @@ def against_oracle(
     """The same beside what the true chance of a denial would reach with as many holds."""
     denied, refused = t["initially_denied"].to_numpy(float), t["denied_amount"].to_numpy(float)
     have = np.isfinite(chance) if np.isfinite(chance).any() else np.ones(len(t), bool)
-    reached, sure = auroc(denied[have], oracle[have]), oracle >= 0.5
+    reached, sure = auroc(denied[have], oracle[have]), (oracle >= 0.5) & t["told_by_837"].to_numpy(bool)
     best = np.argsort(-(oracle * t["charge"].to_numpy(float)), kind="stable")[
         : max(int(held.sum()), round(HOLDS * len(t)))
     ]

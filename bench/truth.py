@@ -40,6 +40,9 @@ import judged
 import numpy as np
 import pandas as pd
 
+import rcm_analysis as rcm
+from rcm_analysis.synthetic import practice
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SHARED = ROOT.parent / "shared" / "worlds"
@@ -210,8 +213,6 @@ def _made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 def opened(world: World, folder: Path = FOLDER) -> judged.Opened:
     """The world's practice in a store of its own, ingested once for each version of what reads files."""
-    from rcm_analysis.synthetic import practice
-
     key = world.key
     files = SHARED / world.folder
     if not world.folder:
@@ -233,8 +234,6 @@ def _write(write: Callable[..., Any], part: Path, world: World) -> None:
 
 
 def _ingest(store: Path, files: Path) -> None:
-    import rcm_analysis as rcm
-
     names = ("edi.zip", "ledger.csv.zip", "edi", "ledger.csv", "work_log.csv")
     rcm.ingest([files / name for name in names if (files / name).exists()], practice=PRACTICE, store=store)
 
@@ -281,7 +280,7 @@ def shared_truth(folder: Path) -> judged.Truth:
         "denied_amount_cas": t["denied_cas_amount"].astype(float), "p_win_worked": t["p_win1"].where(denied).astype(float),
         "price": t["expected_allowed"].astype(float) * (t["denied_amount"].astype(float) / t["charge"].astype(float)).clip(upper=1),
         "p_write_off_true": t["p_writeoff_at_denial"].where(denied).astype(float), "p_denial": t["p_denial_at_submit"].astype(float),
-        "outcome": t["denial_outcome"].fillna(""), "settled_on": pd.to_datetime(t["denial_resolved_date"]),
+        "told_by_837": True, "outcome": t["denial_outcome"].fillna(""), "settled_on": pd.to_datetime(t["denial_resolved_date"]),
         "root_cause": t["root_cause"].fillna(""), "carc": t["carc"].fillna(""), "rarc": t["rarc"].fillna(""),
         "state": t["state"] if "state" in t else t["final_outcome"].map(STATES).fillna(""),
     })  # fmt: skip
@@ -350,7 +349,7 @@ def _chances(folder: Path, numbers: pd.Series) -> dict[str, Any]:
     )
     named = {"p_win_worked": "p_win1", "p_write_off_true": "p_writeoff_at_denial", "p_denial": "p_denial_at_submit"}
     return {**{name: t[column].to_numpy(float) for name, column in named.items()},
-            "outcome": t["later_outcome"].fillna("").to_numpy(), "settled_on": pd.to_datetime(t["settled_on"]).to_numpy()}  # fmt: skip
+            "told_by_837": t["told_by_837"].eq(True).to_numpy(), "outcome": t["later_outcome"].fillna("").to_numpy(), "settled_on": pd.to_datetime(t["settled_on"]).to_numpy()}  # fmt: skip
 
 
 # --- measuring -----------------------------------------------------------------------------------------------------
@@ -366,6 +365,7 @@ def measure(worlds: Iterable[World], sections: Iterable[str], *, folder: Path = 
     What is cheap is measured in every world before what is not.
     """
     worlds, sections = list(worlds), list(sections)
+    package_key(), [world.key for world in worlds]  # of the sources as they are now, whatever is written meanwhile
     for part in STAGES:
         _measure(worlds, [s for s in sections if s in part], folder=folder, fresh=fresh)
 
@@ -376,7 +376,12 @@ def _measure(worlds: Iterable[World], sections: list[str], *, folder: Path, fres
         if not missing:
             continue
         begun = time.perf_counter()
-        here = opened(world, folder)
+        try:
+            here = opened(world, folder)
+        except Exception:
+            traceback.print_exc()
+            _say(f"{world.name}: could not be opened, the others go on")
+            continue
         _say(f"{world.name}: ready in {time.perf_counter() - begun:.0f} s")
         for section in missing:
             begun = time.perf_counter()

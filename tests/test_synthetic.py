@@ -212,3 +212,10 @@ def test_every_write_off_has_its_reason_and_root(plain):
         assert (told - claims.loc[told.index, f"writeoff_{root}"]).abs().max() < 0.005
     assert rows["leaf"].notna().all()
     assert rows["leaf"].nunique() >= 12
+
+
+def test_what_no_claim_shows_is_told_apart(tmp_path, plain):
+    assert truth(plain, "chances")["told_by_837"].all()
+    chances = truth(made(tmp_path, claims=3000, repeat="dialysis"), "chances")
+    hidden = chances[~chances["told_by_837"]]
+    assert len(hidden) > 5 and hidden["p_denial_at_submit"].min() >= 0.9

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-CHANCES = ("claim_number", "p_denial_at_submit", "initially_denied", "p_writeoff_at_denial", "p_work", "p_win1", "p_win_left",
+CHANCES = ("claim_number", "p_denial_at_submit", "told_by_837", "initially_denied", "p_writeoff_at_denial", "p_work", "p_win1", "p_win_left",
            "expected_allowed", "denied_amount", "later_outcome", "settled_on")  # fmt: skip
 OPEN = ("claim_number", "as_of", "p_win_worked", "p_win_left", "p_write_off", "expected_allowed", "denied_amount", "worked",
         "later_outcome", "settled_on")  # fmt: skip
@@ -81,14 +81,14 @@ def settled(fate: Fate, outcome: str, on: date) -> None:
     fate.outcome, fate.settled_on = outcome, on
 
 
-def claim_rows(p_denial: dict[str, float], fates: dict[str, Fate]) -> Iterator[list[Any]]:
+def claim_rows(p_denial: dict[str, tuple[float, bool]], fates: dict[str, Fate]) -> Iterator[list[Any]]:
     """Rows of `chances.csv`, in the order of the claims."""
-    for number, p in p_denial.items():
+    for number, (p, told) in p_denial.items():
         fate = fates.get(number)
         if fate is None:
-            yield [number, round(p, 6), False, *[""] * 8]
+            yield [number, round(p, 6), told, False, *[""] * 8]
             continue
-        yield [number, round(p, 6), True, round(fate.p_write_off, 6), round(fate.p_work, 6), round(fate.p_worked, 6), round(fate.p_left, 6),
+        yield [number, round(p, 6), told, True, round(fate.p_write_off, 6), round(fate.p_work, 6), round(fate.p_worked, 6), round(fate.p_left, 6),
                fate.price / 100, fate.denied / 100, fate.outcome, fate.settled_on]  # fmt: skip
 
 

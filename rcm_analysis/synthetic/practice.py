@@ -156,7 +156,7 @@ class _World:
         self.truth: list[dict] = []
         self.references = 0
         self.later = np.random.default_rng([seed, 1])  # what happens after the last file; no file depends on it
-        self.p_denial: dict[str, float] = {}
+        self.p_denial: dict[str, tuple[float, bool]] = {}  # and whether what makes it likely stands in the 837
         self.fates: dict[str, Fate] = {}
         self.desks = habits.named(habits.DESKS, desks) if desks else None
         self.effect = habits.named(habits.EFFECTS, effect) if effect else None
@@ -355,7 +355,8 @@ def _cause(w: _World, claim: dict, submitted: date) -> str | None:
     plan = _plan(w, claim, submitted)
     if w.repeat:
         plan = ((w.repeat.cause, claim.get("lapsed", False), w.repeat.p_denied), *plan)
-    w.p_denial[claim["number"]] = 1 - float(np.prod([1 - p for _, here, p in plan if here]))
+    p_denial = 1 - float(np.prod([1 - p for _, here, p in plan if here]))
+    w.p_denial[claim["number"]] = (p_denial, not claim.get("lapsed", False))
     return next((cause for cause, here, p in plan if here and w.chance(p)), None)
 
 
