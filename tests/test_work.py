@@ -23,7 +23,7 @@ from rcm_analysis import cli
 from rcm_analysis.measures import headlines
 from rcm_analysis.pages import blocks
 from rcm_analysis.reports import render
-from rcm_analysis.spreadsheets import worklists
+from rcm_analysis.spreadsheets import exports, worklists
 from rcm_analysis.work import actions, days, items, needs, notes, projects, status, workbook
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*extension is not supported")
@@ -467,6 +467,13 @@ def test_another_reason_puts_a_claim_back_to_do():
     item["category"] = "documentation"
     assert told(date(2026, 10, 30))[0] == "Resubmitted"
     assert told(date(2026, 11, 9))[::4] == ("To do", "denied again Nov 9, was resubmitted")
+
+
+def test_a_work_log_is_told_beside_the_mapping_of_a_ledger():
+    text = b"Worked On,Claim Ref,Queue,Action,Outcome\n2026-10-05,A1,DEN,appeal,attempt 1\n2026-10-12,A1,DEN,status check,in process\n"
+    mapping = exports.Mapping(columns={"claim_number": "Ref", "posted_on": "Posted"}, kinds={"CH": "charge"})
+    told = exports.read("q.csv", text, raw=text, mapping=mapping)
+    assert told.kind == "work_log" and told.tables["work_log"].num_rows == 2
 
 
 def test_touches_of_a_work_log_join(practice, desk):

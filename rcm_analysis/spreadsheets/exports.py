@@ -104,7 +104,7 @@ def read(
             return _worklist(pages, practice, raw, key)
         if terms.understood(pages):
             return _terms(pages[0])
-        if not mapping.kinds and worklog.understood(pages):
+        if worklog.understood(pages) and not _is_mapped(pages, mapping):
             return _work_log(pages[0])
         found, left_out = _told(pages, mapping)
         people = frozenset().union(*(_people(page, layout) for page, layout in found))
@@ -223,6 +223,11 @@ def _worklist(pages: list[Sheet], practice: str, raw: bytes, key: bytes) -> Read
     read = Read({worklists.TABLE: worklists.facts(given, key)}, worklists.KIND, notes, worklist=given)
     read.counts["claims"] = len({row.claim_number for row in given.rows})
     return read
+
+
+def _is_mapped(pages: list[Sheet], mapping: Mapping) -> bool:
+    """Whether a mapping that is given names the columns of one of the sheets."""
+    return bool(mapping.kinds) and any(find_layout(page.top, mapping)[0] for page in pages)
 
 
 def _work_log(page: Sheet) -> Read:

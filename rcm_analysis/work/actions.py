@@ -72,6 +72,7 @@ SAID = {
     "documentation": "Records requested", "claim_data": "Missing information", "eligibility": "Coverage not active",
     "coordination_of_benefits": "Other insurance is primary", "non_covered": "Noncovered service",
     "credentialing": "Provider not enrolled", "other": "Denial upheld", "coding": "Coding", "duplicate": "Duplicate",
+    "take_back": "Payment recouped", "unanswered": "No answer yet", "unbilled": "Not sent yet",
 }  # fmt: skip
 
 

@@ -250,18 +250,19 @@ def _coded(reason: str, carc: str | None, rarc: str | None) -> str:
 
 def _confirmed(view: View, found: pd.DataFrame) -> pd.Series:
     """Whether a contract tells the deadline: of the clock in `clock`, of terms that held on `day`."""
-    terms = view.execute("""
-        SELECT d.payer_name, c.claim_number, d.clock, d.valid_from, d.valid_to FROM payer_deadlines d
-        JOIN claims c ON c.payer_name = d.payer_name AND c.payer_class = d.payer_class WHERE d.confirmed""").df()
-    if not len(terms) or not len(found):
+    if not len(found):
         return pd.Series(False, index=found.index)
-    asked = found[["claim_number", "clock", "day"]].reset_index()
-    held = asked.merge(terms, on=["claim_number", "clock"])
-    day = pd.to_datetime(held["day"])
-    far = pd.Timestamp("2262-01-01")
-    ends = pd.to_datetime(held["valid_to"].astype(str), errors="coerce").fillna(far)
-    held = held[(pd.to_datetime(held["valid_from"].astype(str)) <= day) & (day <= ends)]
-    return pd.Series(found.index.isin(held["index"]), index=found.index)
+    asked = pd.DataFrame({"place": range(len(found)), "number": found["claim_number"].to_numpy(), "asked": found["clock"].to_numpy(),
+                          "day": pd.to_datetime(found["day"].astype(object)).to_numpy()})  # fmt: skip
+    view.register("asked_frame", asked)
+    try:
+        held = view.execute("""
+            SELECT DISTINCT a.place FROM asked_frame a JOIN claims c ON c.claim_number = a.number
+            JOIN payer_deadlines d ON d.payer_name = c.payer_name AND d.payer_class = c.payer_class AND d.clock = a.asked
+            WHERE d.confirmed AND CAST(a.day AS DATE) BETWEEN d.valid_from AND d.valid_to""").fetchall()
+    finally:
+        view.unregister("asked_frame")
+    return pd.Series(asked["place"].isin([place for (place,) in held]).to_numpy(), index=found.index)
 
 
 def _appeal_days(view: View) -> pd.DataFrame:

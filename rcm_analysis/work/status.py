@@ -39,6 +39,15 @@ _ROWS = """
 MOST_TOLD = 5  # lines of one kind
 
 
+# Days on which a work log says that somebody worked on a claim: on its denial, or on getting an answer. What is asked of
+# patients is not in the queue.
+_LOGGED = """
+    SELECT w.claim_number, CASE WHEN max(d.claim_number) IS NULL THEN 'unanswered' ELSE 'denial' END AS need, w.known_on,
+        count(DISTINCT CASE WHEN w.action = 'appeal' THEN w.row END) AS appeals
+    FROM work_log w LEFT JOIN (SELECT DISTINCT claim_number FROM troubled_lines) d ON d.claim_number = w.claim_number
+    WHERE w.action NOT IN ('statement', 'note') GROUP BY w.claim_number, w.known_on"""
+
+
 class Change(NamedTuple):
     """What one workbook says of a claim and need, where that is not what was written into it."""
 
@@ -173,7 +182,7 @@ def carried(view: View, found: pd.DataFrame, said: Team | None = None) -> pd.Dat
         view.execute("SELECT claim_number, last_denied_on FROM claims WHERE last_denied_on IS NOT NULL").fetchall()
     )
     logged = dict(
-        view.execute("SELECT claim_number, count(DISTINCT known_on) FROM work_log GROUP BY claim_number").fetchall()
+        view.execute(f"SELECT claim_number, count(*) FROM ({_LOGGED}) AS logged GROUP BY claim_number").fetchall()
     )
     rows = [
         _carried(said, row, again.get(row.claim_number), logged.get(row.claim_number, 0)) for row in found.itertuples()
@@ -211,9 +220,7 @@ def done(view: View, found: pd.DataFrame, said: Team | None = None) -> pd.DataFr
         return pd.DataFrame(columns=DONE)
     still = set(zip(found["claim_number"], found["need"], strict=True))
     ends = {row.claim_number: row for row in features.cases(view).itertuples()}
-    claims = {row.claim_number: row for row in view.execute(
-        "SELECT claim_number, payer_name, state, closed_on, CAST(paid AS DOUBLE) AS paid, CAST(written_off AS DOUBLE) AS written_off, "
-        "last_decided_on, submitted_on FROM claims").df().itertuples()}  # fmt: skip
+    claims = {row.claim_number: row for row in _claims(view, touched["claim_number"]).itertuples()}
     routes = dict(
         view.execute(
             "SELECT claim_number, max_by(route, denied_amount) FROM denials WHERE NOT is_partial GROUP BY 1"
@@ -242,6 +249,17 @@ def done(view: View, found: pd.DataFrame, said: Team | None = None) -> pd.DataFr
     return pd.DataFrame(rows, columns=DONE)
 
 
+def _claims(view: View, numbers: pd.Series) -> pd.DataFrame:
+    """What is known today of these claims."""
+    view.register("worked_frame", pd.DataFrame({"number": numbers.unique()}))
+    try:
+        return view.execute("""
+            SELECT claim_number, payer_name, state, closed_on, CAST(paid AS DOUBLE) AS paid, CAST(written_off AS DOUBLE) AS written_off,
+                last_decided_on FROM claims JOIN worked_frame ON number = claim_number""").df()
+    finally:
+        view.unregister("worked_frame")
+
+
 DONE = ["claim_number", "need", "payer_name", "route", "level", "status", "touches", "first_touched_on", "last_touched_on",
         "days_to_touch", "outcome", "outcome_on", "days_to_close", "paid"]  # fmt: skip
 
@@ -255,10 +273,8 @@ def _touches(view: View, said: Team) -> pd.DataFrame:
         one["appeals"] += len({change.when for change in changes if change.status == "Appealed"})
         state = said.states.get((claim, need))
         one["status"] = state.status if state else TO_DO
-    for claim, day, appeals in view.execute(
-        "SELECT claim_number, known_on, count(*) FILTER (WHERE action = 'appeal') FROM work_log GROUP BY 1, 2"
-    ).fetchall():  # fmt: skip
-        one = found.setdefault((claim, "denial"), {"days": set(), "appeals": 0, "status": None})
+    for claim, need, day, appeals in view.execute(_LOGGED).fetchall():
+        one = found.setdefault((claim, need), {"days": set(), "appeals": 0, "status": None})
         one["days"].add(pd.Timestamp(day).date())
         one["appeals"] += int(appeals)
     rows = [
