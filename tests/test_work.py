@@ -158,6 +158,21 @@ def test_checks_to_turn_on_are_items_without_a_claim(practice):
     assert 0 < one["monthly_usd"] <= 1600 and items.this_week(found).iloc[-1]["group"] == "Prevent"
 
 
+@pytest.mark.parametrize("files", ["ledger.csv", "work_log.csv", "edi/835", "edi/837"])
+def test_the_queue_of_a_practice_with_one_kind_of_file(practice, tmp_path, files):
+    demo = practice.store.parent / "demo"
+    rcm.ingest(demo / files, practice="half", store=tmp_path / "store", out=tmp_path / "out")
+    view = rcm.open_practice(tmp_path / "store", "half", as_of=TODAY)
+    found = view.work_items()
+    assert view.write_worklist(tmp_path / "w.xlsx", queue=found) == len(listed_of(found))
+    assert "unanswered" not in set(found["need"])  # nothing tells what a payer has answered
+    assert not len(view.work_done()) or files != "work_log.csv"
+
+
+def listed_of(found: pd.DataFrame) -> pd.DataFrame:
+    return found[found["is_first"].astype(bool) & found["claim_number"].notna()]
+
+
 def test_a_practice_without_anything_to_do_has_an_empty_queue(practice, monkeypatch):
     found = two_needs(monkeypatch, practice, ("denial", []))
     assert found.columns.tolist() == items.COLUMNS and not len(found)

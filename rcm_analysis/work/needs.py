@@ -88,17 +88,20 @@ def rejections(view: View) -> pd.DataFrame:
 
 
 def unanswered(view: View) -> pd.DataFrame:
-    """Sent, not rejected, and without an answer for longer than the payer usually takes."""
+    """Sent, not rejected, and without an answer for longer than the payer usually takes, though it has answered others since:
+    where its remittances are missing, nobody knows what it has answered."""
     found = view.execute(
         f"""
-        WITH usual AS (
+        WITH answers AS (SELECT payer_name, max(last_decided_on) AS last_on FROM claims WHERE last_decided_on IS NOT NULL GROUP BY payer_name),
+        usual AS (
             SELECT payer_name, CAST(quantile_cont(date_diff('day', submitted_on, first_decided_on), 0.95) AS INTEGER) AS days
             FROM claims WHERE first_decided_on >= submitted_on GROUP BY payer_name HAVING count(*) >= 20)
         SELECT c.claim_number, c.payer_name, c.location, c.service_date, c.rendering_npi, c.last_submitted_on AS since,
             c.filing_deadline AS deadline, CAST(c.open_balance AS DOUBLE) AS amount
-        FROM claims c LEFT JOIN usual u ON u.payer_name = c.payer_name
+        FROM claims c JOIN answers a ON a.payer_name = c.payer_name LEFT JOIN usual u ON u.payer_name = c.payer_name
         WHERE c.state IN ('submitted', 'accepted', 'pending', 'forwarded') AND c.open_balance > 0 AND c.first_decided_on IS NULL
-            AND date_diff('day', c.last_submitted_on, CAST(? AS DATE)) > greatest(coalesce(u.days, 0), {UNANSWERED_DAYS})""",
+            AND date_diff('day', c.last_submitted_on, CAST(? AS DATE)) > greatest(coalesce(u.days, 0), {UNANSWERED_DAYS})
+            AND date_diff('day', c.last_submitted_on, a.last_on) > greatest(coalesce(u.days, 0), {UNANSWERED_DAYS})""",
         [view.as_of],
     ).df()
     told = actions.NEEDS["unanswered"]

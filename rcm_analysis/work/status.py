@@ -188,9 +188,11 @@ def carried(view: View, found: pd.DataFrame, said: Team | None = None) -> pd.Dat
         _carried(said, row, again.get(row.claim_number), logged.get(row.claim_number, 0)) for row in found.itertuples()
     ]
     columns = ["status", "assigned", "last_touched", "touches", "remark"]
-    return found.assign(**dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))) if rows else found.reindex(
-        columns=[*found.columns, *[c for c in columns if c not in found]]
-    )  # fmt: skip
+    told = pd.DataFrame(rows, columns=columns, index=found.index)
+    return found.assign(
+        **{name: told[name] for name in columns if name != "last_touched"},
+        last_touched=pd.to_datetime(told["last_touched"]),
+    )
 
 
 def _carried(said: Team, row: Any, denied_on: Any, logged: int) -> tuple[str, str | None, Any, int, str]:
