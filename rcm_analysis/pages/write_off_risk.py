@@ -122,8 +122,8 @@ def order_sentence(tried: pd.DataFrame) -> str:
         return "The list is in the order of expected cash. Too few denials of earlier months were worked and have ended to try other orders."
     taken = tried[tried["taken"].astype(bool)].iloc[0]
     amount = tried.set_index("order").loc["amount"]
-    said = (f"The list is in the order of {taken['label']}: of {words.count(taken['claims'])} denials of earlier months that were worked since, the first "
-            f"fifth by it held {words.share(taken['share'])} of what they brought")  # fmt: skip
+    said = (f"The list is in the order of {taken['label']}. Of {words.count(taken['claims'])} earlier denials that were worked, the first "
+            f"fifth in this order brought {words.share(taken['share'])} of the cash")  # fmt: skip
     others = tried[~tried["taken"].astype(bool) & (tried["order"] != "amount")].head(1)
     beside = [] if taken["order"] == "amount" else [f"by {amount['label']} {words.share(amount['share'])}"]
     beside += [f"by {row.label} {words.share(row.share)}" for row in others.itertuples()]
@@ -144,8 +144,8 @@ def orders(tried: pd.DataFrame) -> Table:
         "label share difference lower upper taken",
         label="In the order of",
         share=Column("In the first fifth", "share", "of what the claims brought"),
-        difference=Column("Against expected cash", "points"),
-        lower=Column("from", "points", "95% interval"),
+        difference=Column("Compared with expected cash", "points"),
+        lower=Column("From", "points", "95% range"),
         upper=Column("to", "points"),
         taken=Column("Taken"),
     )
@@ -161,7 +161,7 @@ def effect_of_work(effect: pd.DataFrame) -> Table:
         paid_worked=Column("paid", "share", "of those worked"),
         alone=Column("Left alone", "count"),
         paid_alone=Column("paid", "share", "of those left alone"),
-        lower=Column("from", "points", "95% interval"),
+        lower=Column("From", "points", "95% range"),
         upper=Column("to", "points"),
     )
     return Table(effect, "risk_effect_of_work", "What work wins, by reason", columns)
