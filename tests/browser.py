@@ -67,9 +67,13 @@ def test_links_lead_somewhere(browser, page):
     here = {link.split("#")[1] for link in links if link.startswith(f"{page}#")}
     assert all(browser.find_elements(By.ID, unquote(target)) for target in here)
     elsewhere = {link.split("#")[0] for link in links} - {*PAGES, page}
+    beside = {"worklist.xlsx", "brief.pdf", "report.pdf", "manifest.json"}
     assert all(
-        Path(unquote(urlsplit(link).path)).name == "index.html" for link in elsewhere
-    )  # reports of other practices
+        Path(unquote(urlsplit(link).path)).name in beside
+        or Path(unquote(urlsplit(link).path)).suffix == ".csv"
+        or Path(unquote(urlsplit(link).path)).name == "index.html"
+        for link in elsewhere
+    )  # files of the report, and reports of other practices
     assert all(Path(unquote(urlsplit(link).path)).exists() for link in elsewhere)
 
 
@@ -120,13 +124,13 @@ def test_long_tables_are_sorted_by_keyboard(browser, long_table):
     head = table.find_elements(By.CSS_SELECTOR, "thead th.n")[0]
     number = browser.execute_script("return arguments[0].cellIndex", head)
     values = "return [...arguments[0].querySelectorAll('tbody tr')].map(r => r.cells[arguments[1]].textContent)"
-    head.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    head.find_element(By.CSS_SELECTOR, "[role=button]").send_keys(Keys.ENTER)
     for expected, reverse in (("descending", True), ("ascending", False)):
         assert head.get_attribute("aria-sort") == expected
         shown = [float(v.replace("$", "").replace(",", "").replace("%", "").replace("−", "-"))
                  for v in browser.execute_script(values, table, number) if v not in ("", "–")]  # fmt: skip
         assert shown == sorted(shown, reverse=reverse)
-        head.find_element(By.TAG_NAME, "button").send_keys(Keys.SPACE)
+        head.find_element(By.CSS_SELECTOR, "[role=button]").send_keys(Keys.SPACE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -146,3 +150,114 @@ def test_a_foreign_script_does_not_run(browser, tmp_path):
     browser.get((tmp_path / "x.html").as_uri())
     assert browser.title != "hacked"
     assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
+
+
+# --- phone, dark, paper, pointer -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def phone(browser):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_phone_shows_everything_in_letters_that_can_be_read(phone, page):
+    phone.get(page)
+    assert phone.execute_script("return document.documentElement.scrollWidth") <= 390, "wider than the screen"
+    small = """return [...document.querySelectorAll("svg text")].filter(t => t.getClientRects().length).map(
+        t => t.getBoundingClientRect().height).filter(h => h > 0 && h < 9)"""
+    assert phone.execute_script(small) == []
+    cut = """return [...document.querySelectorAll("table")].filter(t => t.scrollWidth > 392 &&
+        getComputedStyle(t.closest(".table") ?? t.parentElement).overflowX === "visible").length"""
+    assert phone.execute_script(cut) == 0, "a table that cannot be scrolled"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_axe_finds_nothing_on_a_dark_phone(phone, page):
+    phone.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    )
+    try:
+        phone.get(page)
+        phone.execute_script(AXE.read_text("utf-8"))
+        result = phone.execute_async_script("axe.run().then(arguments[0], e => arguments[0]({error: String(e)}))")
+        assert [(v["id"], v["nodes"][0]["html"][:120]) for v in result["violations"]] == []
+    finally:
+        phone.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_paper_repeats_headings_that_can_be_read(browser, page):
+    browser.get(page)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        heads = browser.execute_script("""return [...document.querySelectorAll("thead")].filter(h => h.textContent.trim()).map(
+            h => [getComputedStyle(h).display, h.querySelectorAll("button").length])""")
+        assert all(display == "table-header-group" and not buttons for display, buttons in heads)
+        assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_a_chart_tells_its_values_to_the_pointer_and_to_the_keys(browser):
+    browser.get((FOLDER / "02_denial_overview.html").as_uri())
+    figure = browser.find_element(By.CSS_SELECTOR, "figure[data-tips]")
+    browser.execute_script("arguments[0].focus()", figure)
+    figure.send_keys(Keys.ARROW_LEFT)
+    tip = figure.find_element(By.CSS_SELECTOR, ".tip")
+    first = tip.text
+    assert "%" in first and " of " in first
+    figure.send_keys(Keys.ARROW_LEFT)
+    assert tip.text and tip.text != first
+    figure.send_keys(Keys.ESCAPE)
+    assert tip.text == ""
+    browser.execute_script(
+        """const p = [...arguments[0].querySelectorAll(".pt")].find(p => p.getClientRects().length).getBoundingClientRect();
+        arguments[0].dispatchEvent(new PointerEvent("pointermove", {clientX: p.left + 2, clientY: p.top + 2, bubbles: true}))""",
+        figure,
+    )
+    assert "%" in tip.text
+
+
+# --- what a billing manager asks on Monday -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def monday(browser) -> str:
+    """The text of the first screen and the list under it."""
+    browser.get(INDEX)
+    return browser.find_element(By.ID, "main").text
+
+
+def rows(browser) -> list[list[str]]:
+    """The cells of the week's list."""
+    lines = browser.find_elements(By.CSS_SELECTOR, "#todo ~ .table tbody tr:not(.grp)")
+    return [[cell.text for cell in line.find_elements(By.CSS_SELECTOR, "th, td")] for line in lines]
+
+
+@pytest.mark.parametrize("question, answer", [
+    ("How are we doing?", r"\d+\.\d%"), ("Of how many claims?", r"\d[\d,]* of \d[\d,]* claims"), ("Better or worse than last month?", r"[▲▼●] \d+\.\d points from [A-Z]"),
+    ("And than a year ago?", r"from a year ago|a year ago"), ("What is open?", r"Open denials\s+\d[\d,]* claims?"), ("What is it worth?", r"\$[\d,]+ expected cash"),
+    ("What did we lose that we need not have?", r"Avoidable write-offs\s+\$[\d,]+"), ("What changed, and since when?", r"What changed\?\s+.+"),
+    ("Are the data complete?", r"All data checks passed|A data check needs you"), ("Where did denied money go?", r"Where denied money went"),
+])  # fmt: skip
+def test_the_first_page_answers(monday, question, answer):
+    import re
+
+    assert re.search(answer, monday), (question, monday[:800])
+
+
+def test_what_is_due_first_for_whom_worth_what_and_where(browser):
+    browser.get(INDEX)
+    found = rows(browser)
+    assert found
+    for cells in found:
+        _, action, owner, due, claims, cash, links = cells
+        assert action and owner and due and claims.split()[0].replace(",", "").isdigit() and "$" in cash and links
+    first = browser.find_elements(By.CSS_SELECTOR, "#todo ~ .table tbody a")[0]
+    first.click()
+    assert browser.find_elements(By.CSS_SELECTOR, "h1") and browser.current_url != INDEX

@@ -93,7 +93,7 @@ def test_drawings_are_text_for_both_screens_and_carry_no_style(demo_report):
         drawings = re.findall(r'<svg class="(wide|narrow)"(.*?)</svg>', text, re.S)
         assert [kind for kind, _ in drawings].count("wide") == [kind for kind, _ in drawings].count(
             "narrow"
-        ) or path.stem == "index"
+        ) or path.stem in ("index", "brief")
         assert all("<text" in drawing for _, drawing in drawings)
         sizes = {float(size) for _, drawing in drawings for size in re.findall(r'font-size="([\d.]+)"', drawing)}
         assert not sizes or min(sizes) >= 12, (path.name, sizes)

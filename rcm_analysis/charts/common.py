@@ -191,7 +191,8 @@ def _nothing(title: str) -> Figure:
     """A figure that says that there is nothing to show; a page without data is still a page."""
     fig, ax = _figure(height=0.6)
     ax.set_axis_off()
-    ax.text(0, 0.4, "No denials in this period.", transform=ax.transAxes, color=INK)
+    ax.text(0, 0.4, "Nothing to show in this period.", transform=ax.transAxes, color=INK)
+    fig.__dict__["nothing"] = True
     return fig
 
 

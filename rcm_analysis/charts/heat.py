@@ -32,7 +32,7 @@ class Heat:
     def html(self) -> str:
         """The grid as an HTML table."""
         if not self.grid.size:
-            return f"<p>{html.escape(self.title)}: no denials in this period.</p>"
+            return f"<p>{html.escape(self.title)}: nothing to show in this period.</p>"
         most = float(self.grid.abs().max().max()) or 1.0
         heads = "".join(f'<th scope="col">{_said(name)}</th>' for name in self.grid.columns)
         body = "".join(

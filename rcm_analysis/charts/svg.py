@@ -95,6 +95,10 @@ def _attributes(style: str) -> str:
         key, value = (side.strip() for side in part.split(":", 1))
         if key == "font":
             said += _font(value)
+        elif key == "font-family":
+            said.append(f'font-family="{FAMILY}"')
+        elif key in ("font-size", "font-weight"):
+            said.append(f'{key}="{html.escape(value.removesuffix("px"))}"')
         elif key.startswith("font"):
             continue
         elif key in ("fill", "stroke") and value in CLASSES:

@@ -329,6 +329,8 @@ class Figure(Block):
         return self.fig.title if isinstance(self.fig, Heat) else str(self.fig.__dict__.get("heading", ""))
 
     def html(self) -> str:
+        if not isinstance(self.fig, Heat) and self.fig.__dict__.get("nothing"):
+            return f'<p class="none"><b>{escape(self.heading or self.name)}</b> Nothing to show in this period.</p>'
         link = "" if self.data is None or live() else csv_link(self.name, self.heading)
         if isinstance(self.fig, Heat):
             box = (

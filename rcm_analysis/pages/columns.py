@@ -175,7 +175,7 @@ COLUMNS = {
     "open": Column("Open", "usd0", "balances of denied claims"),
     "open_balance": Column("Balance", "usd"),
     "open_denied": Column("Open denials", "usd", "balance"),
-    "order": Column("Chosen by"),
+    "order": Column("Chosen by", "said"),
     "origin": Column("Origin"),
     "other": Column("Other", "usd0"),
     "other_number": Column("Perhaps with"),

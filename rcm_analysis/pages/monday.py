@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rcm_analysis import words
-from rcm_analysis.charts import money, svg
+from rcm_analysis.charts import common, money, svg
 from rcm_analysis.charts import trends as charts
 from rcm_analysis.measures import headlines
 from rcm_analysis.pages import nouns, release, targets, trust
@@ -205,7 +205,7 @@ def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[st
     """The change that costs most and still runs, in a sentence, and its line."""
     running = changes[changes["ongoing"].astype(bool)] if len(changes) else changes
     if not len(running):
-        return "No change larger than chance is running.", None
+        return "No change larger than chance is running. The rate by month:", _rate_drawn(view)
     top = running.iloc[0]
     if not len(series):
         return words.titled(top["headline"]), None
@@ -219,6 +219,19 @@ def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[st
         caption=f"Share of submitted claims denied so. About {words.count(top['excess_count'])} extra denials.", data=drawn,
     )  # fmt: skip
     return said, figure
+
+
+def _rate_drawn(view: View) -> Figure | None:
+    """The practice's rate, where no change stands for it."""
+    rate = headlines.rate_by_month(view).tail(24).reset_index(drop=True)
+    if rate["value"].notna().sum() < 2:
+        return None
+    first, last = rate["month"].iloc[0], rate["month"].iloc[-1]
+    return Figure(
+        common.rate_by_month(rate, title="", target=targets.of(view).get("initial_denial_rate")), name="monday_rate",
+        alt=f"Line of the monthly initial denial rate, {words.month_name(first)} to {words.month_name(last)}",
+        caption="Claims initially denied divided by claims adjudicated in the month. Shaded: 95% range.", data=rate,
+    )  # fmt: skip
 
 
 def _drawn(series: pd.DataFrame) -> tuple[pd.DataFrame, bool]:

@@ -105,17 +105,18 @@ def payer(number: int, card: Any, reasons: pd.DataFrame, changes: pd.DataFrame) 
 
 
 def _figures(card: Any) -> Numbers:
+    name = words.titled(str(card.payer_name))
     denied = f"{words.count(card.denied)} of {words.count(card.decided)}; others {words.share(card.others_rate)}"
     won = f"{words.count(card.overturned)} of {words.count(card.settled)} closed"
     sent = f"of {words.count(card.submitted)} submitted"
     return Numbers(
         [
-            ("Adjudicated by this payer", words.count(card.decided), sent),
-            ("Denied by this payer", words.share(card.rate), denied if card.decided else "nothing adjudicated"),
-            ("Days to this payer's remit", words.days(card.days), f"nine of ten by day {words.days(card.slow_days)}"),
-            ("Overturned by this payer", words.share(card.overturn_rate), won if card.settled else "no denial closed"),
+            (f"Adjudicated by {name}", words.count(card.decided), sent),
+            (f"Denied by {name}", words.share(card.rate), denied if card.decided else "nothing adjudicated"),
+            (f"Days to {name}'s remit", words.days(card.days), f"nine of ten by day {words.days(card.slow_days)}"),
+            (f"Overturned by {name}", words.share(card.overturn_rate), won if card.settled else "no denial closed"),
             (
-                "Written off with this payer",
+                f"Written off with {name}",
                 words.usd(card.unnecessary),
                 f"avoidable, billed; other {words.usd(card.other)}",
             ),
