@@ -156,6 +156,40 @@ def test_without_a_code_the_category_told_from_words_is_the_reason():
     assert list(reasons) == ["authorization", "eligibility", "none"]
 
 
+def test_a_remark_that_names_a_field_tells_causes_of_one_code_apart_and_an_alert_does_not():
+    causes = {
+        "referring": {"carc": ["16"], "rarcs": ["N286", "MA130 N285"]},
+        "taxonomy": {"carc": ["16"], "rarcs": ["N288", "N255"]},
+        "supervising": {"carc": ["16"], "rarcs": ["N297"]},
+        "place": {"carc": ["16", "5"], "rarcs": ["M77"]},
+        "modifier": {"carc": ["4", "16"], "rarcs": ["N822"]},
+    }
+    table = planted(12, causes)
+    found, members = grouping.find_clusters(table, features=FEATURES)
+    assert v_measure_score(table["cause"], members["cluster_id"]) >= 0.98
+    assert {label.split(" · ")[0] for label in found["label"]} == {
+        "Referring provider missing or wrong", "Taxonomy missing or wrong", "Supervising provider missing or wrong",
+        "Place of service missing or wrong", "Modifier missing or wrong"}  # fmt: skip
+
+
+def test_what_a_denial_would_be_written_off_as_tells_causes_of_one_category_apart():
+    table = planted(13, {"stay": {"carc": ["16"]}, "hospice": {"carc": ["16"]}})
+    leaves = {"stay": "ems_pcs", "hospice": "ems_signature"}
+    _, members = grouping.find_clusters(table.assign(leaf=table["cause"].map(leaves)), features=FEATURES)
+    assert v_measure_score(table["cause"], members["cluster_id"]) == 1
+
+
+def test_no_person_is_named_whom_the_place_explains():
+    """One provider bills nearly all that one place does: its denials are the place's."""
+    table = planted(14, {"late": {"carc": ["29"]}, "cover": {"carc": ["27"]}, "auth": {"carc": ["197"]}})
+    table["location"] = np.where(table["rendering_npi"] == "1", "BASE", "CLINIC")
+    late = table["cause"].eq("late") & (np.random.default_rng(1).random(len(table)) < 0.6)
+    table.loc[late, ["location", "rendering_npi"]] = ["BASE", "1"]
+    found, _ = grouping.find_clusters(table, features=[*FEATURES, "location"])
+    label = next(label for label in found["label"] if label.startswith("Filed too late"))
+    assert "BASE" in label and "provider" not in label
+
+
 def test_without_denials_both_tables_are_there_and_empty():
     table = planted(9, {"a": {"carc": ["16"]}})
     full = grouping.find_clusters(table, features=FEATURES)

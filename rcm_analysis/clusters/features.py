@@ -30,6 +30,7 @@ NUMBER_BINS = 6  # quantile bins; enough to show "late" or "expensive" without c
 MAX_TEXT_SHARE, MIN_TEXT_ROWS = 0.5, 5  # words in more than half or in a handful of the texts tell nothing apart
 # Codes that name a cause of their own within a wider category: the insurer of an accident or of the work owes
 OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability"}
+FEW, FEW_SHARE = 8, 0.002  # denials, and share of all, from which a cause stands by itself
 UPHELD = ("193",)  # "original payment decision is being maintained": the reason is that of the denial before
 FAMILIES = ((1999, "anesthesia"), (36399, "surgery"), (36419, "venipuncture"), (69999, "surgery"), (79999, "imaging"),
             (89999, "laboratory"), (90459, "medicine"), (90759, "vaccine"), (92999, "medicine"), (93999, "cardiology"),
@@ -82,6 +83,25 @@ def reason_category(carc: Any, rarcs: Any) -> str:
     return OWN_REASONS.get(code) or (told[0] if told else reasons.get(code) or MISSING)
 
 
+def named_field(carc: Any, rarcs: Any) -> str:
+    """The field of the claim that the first remark that names one names, else the reason code; empty where none does.
+
+    Alerts inform and name nothing.
+
+    >>> named_field("16", "MA130 N286"), named_field("197", None), named_field("50", "N115")
+    ('referring provider', 'authorization', '')
+    """
+    fields = _fields()
+    told = [fields[word] for word in ("" if pd.isna(rarcs) else str(rarcs)).split() if word in fields]
+    return told[0] if told else fields.get("" if pd.isna(carc) else str(carc), "")
+
+
+@cache
+def _fields() -> dict[str, str]:
+    rows = codes.table("named_fields")
+    return dict(zip(rows["code"], rows["field"], strict=True))
+
+
 @cache
 def _categories(table: str) -> dict[str, str]:
     rows = codes.table(table)
@@ -129,7 +149,7 @@ def last_months(denials: pd.DataFrame, *, as_of: date, months: int) -> pd.DataFr
 
 
 def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The table with the category, service family and diagnosis chapters added where their codes are features."""
+    """The table with the cause (as `reason`), service family and diagnosis chapters added where their codes are features."""
     table, names = denials.reset_index(drop=True).copy(), list(dict.fromkeys(features))
     missing = [name for name in names if name not in table]
     if missing:
@@ -147,7 +167,8 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
         if "category" in table:  # told from a listing's words where it has no code
             told = table["category"].where(table["carc"].isna())
             reasons = reasons.where(reasons.ne(MISSING) | told.isna(), told)
-        table["reason"] = _upheld(table, reasons)
+        causes = _causes(pairs, reasons, table.get("leaf"))
+        table["reason"] = _gathered(_upheld(table, causes), _upheld(table, reasons))
         names = ["reason", *[name for name in names if name not in ("reason", "category")]]
     if "procedure" in names and "family" not in names:
         known = {code: service_family(code) for code in table["procedure"].unique()}
@@ -164,11 +185,47 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
 
 
 def _mapped(pairs: pd.DataFrame) -> pd.Series:
-    filled = pairs.fillna("")
-    filled["rarcs"] = filled["rarcs"].map(lambda v: " ".join(v) if isinstance(v, (list, tuple, set)) else v)
+    filled = _as_text(pairs)
     distinct = filled.drop_duplicates()
     known = distinct.assign(reason=[reason_category(*pair) for pair in distinct.itertuples(index=False)])
     return filled.merge(known, on=["carc", "rarcs"], how="left", validate="m:1")["reason"]
+
+
+def _as_text(pairs: pd.DataFrame) -> pd.DataFrame:
+    filled = pairs.fillna("")
+    return filled.assign(rarcs=filled["rarcs"].map(lambda v: " ".join(v) if isinstance(v, (list, tuple, set)) else v))
+
+
+def _causes(pairs: pd.DataFrame, reasons: pd.Series, leaves: pd.Series | None) -> pd.Series:
+    """What went wrong: the field that the codes name, else the category; and what would be written off for it, where told.
+
+    carc  rarcs  reason            leaf        cause
+    16    N286   claim_data        claim_data  referring provider/claim_data
+    B9           coordination_...  hospice     coordination_of_benefits/hospice
+    """
+    filled = _as_text(pairs)
+    distinct = filled.drop_duplicates()
+    known = distinct.assign(field=[named_field(*pair) for pair in distinct.itertuples(index=False)])
+    fields = filled.merge(known, on=["carc", "rarcs"], how="left", validate="m:1")["field"]
+    heads = fields.where(fields.ne(""), reasons)
+    if leaves is None:
+        return heads
+    told = leaves.notna() & heads.ne(MISSING)
+    return heads.where(~told, heads + "/" + leaves.astype(object).where(told, "").astype(str))
+
+
+def _gathered(causes: pd.Series, reasons: pd.Series) -> pd.Series:
+    """Small causes put together with the largest that has the same field, else with the largest of the same category."""
+    counts = causes.value_counts()
+    large = set(counts.index[counts >= max(FEW, FEW_SHARE * len(causes))])
+    into: dict[str, str] = {}
+    heads = {cause.split("/")[0]: cause for cause in reversed(counts.index) if cause in large}
+    by_reason = causes[causes.isin(large)].groupby(reasons).agg(lambda some: some.value_counts().index[0])
+    for cause, reason in (
+        pd.DataFrame({"c": causes, "r": reasons})[~causes.isin(large)].drop_duplicates().itertuples(index=False)
+    ):
+        into.setdefault(cause, heads.get(cause.split("/")[0]) or by_reason.get(reason) or reason)
+    return causes.replace(into)
 
 
 def _upheld(table: pd.DataFrame, reasons: pd.Series) -> pd.Series:

@@ -20,6 +20,8 @@ import pandas as pd
 
 from rcm_analysis.clusters import labels as clusters_labels
 from rcm_analysis.clusters.features import (
+    FEW,
+    FEW_SHARE,
     MISSING,
     Feature,
     decided_services,
@@ -126,7 +128,8 @@ def find_clusters(
         labels = _assign(found, base, cutting, everything)
     ids = _identify(labels, found, table, earlier)
     members = _members(table, labels, ids, encoded)
-    described = clusters_labels.describe(table, labels, found, ids, encoded, amount=amount)
+    by_exposure = {f.name: rate for f, rate in zip(cutting, rates, strict=True)}
+    described = clusters_labels.describe(table, labels, found, ids, encoded, amount=amount, rates=by_exposure)
     described["stability"] = [_stability(labels == k, refits) for k in range(len(found))] + [np.nan] * (
         len(described) - len(found)
     )
@@ -252,7 +255,13 @@ def _carve(
     leaves = {Cut(((base.name, base.columns[v]),)): rows[values == v] for v in np.unique(values)}
     enough = max(carving.min_rows * (len(rows) / max(base.matrix.shape[0], 1)), carving.min_share * len(rows))
     said = any(f.kind == "text" and f.columns for f in cutting)  # a text may tell what no code does
-    leaves = {cut: part for cut, part in leaves.items() if len(part) >= enough and (said or cut.path[0][1] != MISSING)}
+    # A cause is told by codes and needs few rows; a circumstance is told by counts and needs enough of them
+    few = (
+        max(FEW * (len(rows) / max(base.matrix.shape[0], 1)), FEW_SHARE * len(rows))
+        if base.name == "reason"
+        else enough
+    )
+    leaves = {cut: part for cut, part in leaves.items() if len(part) >= few and (said or cut.path[0][1] != MISSING)}
     if clusters is not None:
         leaves = _largest(leaves, rows, max(1, round(clusters * REASONS_SHARE)))
     removed: dict[Cut, tuple[tuple[str, str], ...]] = dict.fromkeys(leaves, ())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rcm_analysis.clusters.features import MISSING, Feature
+from rcm_analysis.reference import codes
 
 Steps = tuple[tuple[str, str], ...]  # (feature, value) pairs, each a cut within the one before
 
@@ -17,11 +19,16 @@ WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverag
          "medical_necessity": "Medical necessity", "documentation": "Records requested or missing", "timely_filing": "Filed too late",
          "duplicate": "Duplicate claim", "non_covered": "Service not covered", "benefit_maximum": "Over the benefit limit",
          "network": "Network or referral", "ambulance": "Ambulance rule", "none": "No reason code", "liability": "Work injury or accident insurance"}  # fmt: skip
+BROAD = ("coordination_of_benefits", "documentation", "medical_necessity", "bundling", "coding", "duplicate", "non_covered", "contract",
+         "claim_data", "ambulance", "benefit_maximum", "other", "eligibility", "none")  # fmt: skip
+LEAF_WORDS: dict[str, str] = {"coding_modifier": "Coding or modifier error"}
 SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "rendering_npi": "provider ", "location": "",
                   "modifiers": "modifier ", "place_of_service": "place of service ", "diagnosis_chapters": "diagnosis chapter ",
                   "reason_text": "the text says "}  # fmt: skip
 COLUMNS = ("cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
            "preventable_share", "preventable_amount", "expected_cash", "preventable_cash", "recovered_share", "examples")  # fmt: skip
+SERVICE = ("family", "procedure")
+PERSON, PERSON_SHARE = "rendering_npi", 0.5
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")
 MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
 MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
@@ -30,10 +37,19 @@ SINCE_SHARE, SINCE_MONTHS = 0.9, 0.6  # nine in ten denials within the last six 
 
 
 def describe(
-    table: pd.DataFrame, labels: np.ndarray, cuts: list, ids: list[str], encoded: list[Feature], *, amount: str
+    table: pd.DataFrame,
+    labels: np.ndarray,
+    cuts: list,
+    ids: list[str],
+    encoded: list[Feature],
+    *,
+    amount: str,
+    rates: dict[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
-    """One row per cluster, in the order of `cuts`, and one for what is unclustered."""
-    overall = [np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
+    """One row per cluster, in the order of `cuts`, and one for what is unclustered; `rates` are the shares of a feature's
+    values among all that was decided, where they are known."""
+    known = rates or {}
+    overall = [known[f.name] if f.name in known else np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
     money = table[amount].astype(float).to_numpy() if amount in table else np.zeros(len(table))
     months = _months(table)
     rows = [_row(table, labels == k, cut.path, ids[k], encoded, _usual(labels == k, cut.path, encoded, overall), money, months)
@@ -76,6 +92,7 @@ def _row(
     part, dollars = table[inside], money[inside]
     cash = part["expected_cash"].fillna(0).to_numpy(float) if "expected_cash" in part else np.zeros(len(part))
     conditions = _conditions(inside, encoded, usual)
+    _explain_persons(inside, conditions, encoded)
     trend = part["month"].value_counts().reindex(months, fill_value=0) if months else pd.Series(dtype=int)
     prevent = part["preventable"].eq("yes").to_numpy() if "preventable" in part else np.zeros(len(part), bool)
     claims = part["claim_number"] if "claim_number" in part else pd.Series(part.index.astype(str), part.index)
@@ -107,6 +124,22 @@ def _conditions(inside: np.ndarray, encoded: list[Feature], usual: list[np.ndarr
     return found[:MAX_CONDITIONS] + [c for c in named if c not in found[:MAX_CONDITIONS]][:4]
 
 
+def _explain_persons(inside: np.ndarray, conditions: list[dict[str, Any]], encoded: list[Feature]) -> None:
+    """Marks a provider as explained whom the place and service of the cluster lead to expect as often among all denials."""
+    columns = {(f.name, value): (f, j) for f in encoded for j, value in enumerate(f.columns)}
+
+    def has(c: dict[str, Any]) -> np.ndarray:
+        f, j = columns[c["feature"], c["value"]]
+        return np.asarray(f.matrix[:, [j]].todense()).ravel() > 0
+
+    around = [c for c in conditions if c["feature"] in ("location", "family") and c["share"] >= PERSON_SHARE]
+    alike = np.logical_and.reduce([np.ones(len(inside), bool), *(has(c) for c in around)])
+    for c in conditions:
+        if c["feature"] == PERSON and (alike & ~inside).sum() >= MIN_OTHERS:
+            usual = has(c)[alike & ~inside].mean()
+            c["explained"] = bool(c["share"] < MIN_LIFT * max(usual, 1e-9))
+
+
 def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]], trend: pd.Series) -> str:
     """Reason · circumstance carved out · what else distinguishes it · since when.
 
@@ -114,19 +147,59 @@ def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]], t
     'Prior authorization missing · imaging'
     """
     words = [_words(name, value) for name, value in path] or ["Everything else"]
-    strong = [
-        c
-        for c in conditions
-        if c["feature"] in NAMED and c["value"] != MISSING and c["share"] >= MIN_SHARE and c["lift"] >= MIN_LIFT
-    ]
-    words += [_words(c["feature"], c["value"]) for c in strong[:MAX_NAMED]]
+    words += [_words(c["feature"], c["value"]) for c in _named_conditions(conditions, {name for name, _ in path})]
     return " · ".join(dict.fromkeys(words)) + _since(trend)
+
+
+def _named_conditions(conditions: list[dict[str, Any]], cut: set[str]) -> list[dict[str, Any]]:
+    """The strongest that hold for a fair share: a service once, by family or by code, and no person unless the person
+    is what distinguishes the cluster."""
+    named: list[dict[str, Any]] = []
+    for c in conditions:
+        service = c["feature"] in SERVICE and (cut | {one["feature"] for one in named}) & set(SERVICE)
+        if c["feature"] in (*NAMED, "family") and not service and not c.get("explained") and _is_strong(c):
+            named.append(c)
+    return named[:MAX_NAMED]
+
+
+def _is_strong(c: dict[str, Any]) -> bool:
+    return bool(c["value"] != MISSING and c["share"] >= MIN_SHARE and c["lift"] >= MIN_LIFT)
 
 
 def _words(feature: str, value: str) -> str:
     if feature in ("reason", "category"):
-        return WORDS.get(value, value.replace("_", " ").capitalize())
+        return _cause(value)
     return f"{SHOWN_FEATURES.get(feature, feature.replace('_', ' ') + ' ')}{value}"
+
+
+def _first_large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _cause(value: str) -> str:
+    """A cause in words: the field or category, and what would be written off for it where that says more.
+
+    >>> _cause("referring provider/claim_data"), _cause("coordination_of_benefits/hospice")
+    ('Referring provider missing or wrong', 'Hospice')
+    """
+    head, _, leaf = value.partition("/")
+    if leaf and leaf != head and head in BROAD:
+        return LEAF_WORDS.get(leaf) or _first_large(_leaves().get(leaf, leaf.replace("_", " ")))
+    if head in WORDS:
+        return WORDS[head]
+    return _first_large(_named().get(head, head.replace("_", " ")))
+
+
+@cache
+def _leaves() -> dict[str, str]:
+    rows = codes.table("write_off_leaves")
+    return dict(zip(rows["leaf"], rows["label"], strict=True))
+
+
+@cache
+def _named() -> dict[str, str]:
+    rows = codes.table("named_fields")
+    return dict(zip(rows["field"], rows["label"], strict=True))
 
 
 def _since(trend: pd.Series) -> str:
