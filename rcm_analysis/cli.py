@@ -48,9 +48,10 @@ def main() -> None:
         typer.echo(f"rcm: {error}", err=True)
         sys.exit(error.code)
     except Exception as error:
-        if not errors.out_of_memory(error):
+        words = errors.NO_MEMORY if errors.out_of_memory(error) else errors.of_the_system(error)
+        if not words:
             raise
-        typer.echo(f"rcm: {errors.NO_MEMORY}", err=True)
+        typer.echo(f"rcm: {words}", err=True)
         sys.exit(1)
 
 
@@ -234,13 +235,14 @@ def _propose(paths: list[Path], mapping: Path, practice: Practice) -> None:
     """Writes and shows a mapping told from the headers; goes on if the user confirms it, and ends elsewhere."""
     from rcm_analysis.intake import ingest as intake_ingest
     from rcm_analysis.spreadsheets import exports, known
+    from rcm_analysis.store import folders
 
     text = exports.propose(intake_ingest.tables_among(paths), known.gather(practice.read))
     if text is None:
         typer.echo("rcm: no export (CSV or Excel) was understood; write the mapping as docs/exports.md shows", err=True)
         raise typer.Exit(USAGE)
-    mapping.parent.mkdir(parents=True, exist_ok=True)
-    mapping.write_text(text, "utf-8")
+    folders.make_private(mapping.parent)
+    folders.write({mapping: text.encode()})
     _say(f"{text}\nThis mapping was written to {mapping}.")
     if sys.stdin.isatty() and typer.confirm("Use it as it is?"):
         return
@@ -477,10 +479,12 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
     import pandas as pd
 
     from rcm_analysis.prevention import scrub as scrub_
+    from rcm_analysis.store import folders
 
     findings = pd.concat([file.findings for file in checked], ignore_index=True)
     if out:
-        out.write_text(scrub_.text_of(findings, out.suffix), "utf-8")
+        folders.make_private(out.parent)
+        folders.write({out: scrub_.text_of(findings, out.suffix).encode()})
     else:
         names = ["claim_number", "severity", "rule_id", "finding", "evidence", "p_denial", "expected_loss_usd"]
         shown = scrub_.worth_a_look(findings)[names]
@@ -777,15 +781,19 @@ def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[
            yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:  # fmt: skip
     """Delete everything of a practice, its reports included."""
     from rcm_analysis.reports import all_practices as practices_
+    from rcm_analysis.store import copies
     from rcm_analysis.store.practice import StoreError
 
     if not practices_.known(practice, store=store, out=out):
         raise StoreError(f"there is nothing of {practice} in {store} or {out}; rcm practices lists what is there")
     if not yes and not typer.confirm(f"Delete the data and the reports of {practice}?"):
         raise typer.Exit(FAILED)
+    left = copies.left(store / practice, out / practice)  # told there, and so asked before
+    for copy in left:
+        _say(f"  a copy lies in {copy}; delete it yourself")
     practices_.forget(practice, store=store, out=out)
-    _say(f"{practice} is forgotten: its data in {store} and its reports in {out} are deleted; what was exported, mailed or "
-         "delivered into other folders is not")  # fmt: skip
+    _say(f"{practice} is forgotten: its data in {store} and its reports in {out} are deleted; what was mailed, and copies of "
+         "copies, are not")  # fmt: skip
 
 
 @app.command()

@@ -23,3 +23,18 @@ NO_MEMORY = (
 def out_of_memory(error: BaseException) -> bool:
     """Whether the engine or Python ran out of memory."""
     return type(error).__name__ in OUT_OF_MEMORY
+
+
+def of_the_system(error: BaseException) -> str:
+    """What the machine refused, in one sentence: a full or read-only disk, a path; empty for other errors.
+
+    >>> of_the_system(OSError(28, "No space left on device"))
+    'the machine was in the way (No space left on device): mend that, and give the same command again'
+    """
+    if isinstance(error, OSError):
+        why = error.strerror or type(error).__name__
+    elif type(error).__name__ == "IOException":  # the engine's, whose text holds its statement
+        why = "a file could not be read or written; is the disk full?"
+    else:
+        return ""
+    return f"the machine was in the way ({why}): mend that, and give the same command again"

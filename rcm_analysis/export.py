@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rcm_analysis.errors import FailedError
+from rcm_analysis.store import copies, folders, schema
 from rcm_analysis.store import engine as store_engine
-from rcm_analysis.store import schema
-from rcm_analysis.words import csv_text, defused
+from rcm_analysis.words import MAX_CELL, csv_text, defused
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rcm_analysis.store.view import View
 
+ROWS_OF_SHEET = 1_048_576  # the most that Excel opens, the header among them
+ROWS_AT_ONCE = 10_000
 SUFFIXES = (".parquet", ".csv", ".xlsx")
 
 
@@ -32,16 +36,32 @@ def export(table: str, *, practice: str, store: Path, as_of: date, out: Path, en
 
 
 def write(view: View, table: str, out: Path) -> int:
-    """Writes a table of the view to .parquet, .csv or .xlsx; gives the number of rows."""
+    """Writes a table of the view to .parquet, .csv or .xlsx, whole or not at all; gives the number of rows.
+
+    In a workbook what no sheet holds goes on in the next. Raises FailedError where the file can't be written; one that
+    was there stays as it was.
+    """
+    import duckdb
+
     _register(view, table)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".parquet":
-        store_engine.write_parquet(view.con, f"SELECT * FROM {table}", out)
-    elif out.suffix == ".csv":
-        out.write_text(csv_text(view.sql(f"SELECT * FROM {table}")), "utf-8")
-    else:
-        _write_workbook(view.execute(f"SELECT * FROM {table}"), table, out)
+    try:
+        with folders.whole(out) as work:
+            _write(view, table, work, out.suffix)
+    except (OSError, duckdb.IOException) as error:
+        raise FailedError(f"{out} could not be written ({getattr(error, 'strerror', '') or 'is the disk full?'}); what was there "
+                          "is as it was") from None  # fmt: skip
+    copies.note(view.store / view.practice, out)
     return int(view.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def _write(view: View, table: str, work: Path, suffix: str) -> None:
+    rows = f"SELECT * FROM {table}"
+    if suffix == ".parquet":
+        store_engine.write_parquet(view.con, rows, work)
+    elif suffix == ".csv":
+        work.write_text(csv_text(view.sql(rows)), "utf-8")
+    else:
+        _write_workbook(view.execute(rows), table, work)
 
 
 def columns(table: str) -> pd.DataFrame:
@@ -132,10 +152,11 @@ LEARNED = tuple(_ANALYSES)  # the first use of a day makes them, later ones read
 
 
 def _write_workbook(result: Any, table: str, out: Path) -> None:
-    """Typed cells, frozen header, filters; strings stay strings."""
+    """Typed cells, frozen header, filters; strings stay strings. Rows that no sheet holds go on in the next."""
     import datetime as dt
 
     import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
 
     options = {
         "constant_memory": True,
@@ -143,25 +164,53 @@ def _write_workbook(result: Any, table: str, out: Path) -> None:
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    with xlsxwriter.Workbook(str(out), options) as book:
+    header = [column[0] for column in result.description]
+    book = xlsxwriter.Workbook(str(out), options)
+    try:
         book.set_properties({"created": dt.datetime(2000, 1, 1)})
-        sheet = book.add_worksheet(table[:31])
-        money, day, head = (
+        formats = [
             book.add_format(f) for f in ({"num_format": "#,##0.00"}, {"num_format": "yyyy-mm-dd"}, {"bold": True})
-        )
-        header = [column[0] for column in result.description]
-        sheet.write_row(0, 0, header, head)
-        sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(header) - 1, 16)
-        rows = result.fetchall()
-        for i, row in enumerate(rows, 1):
-            for j, value in enumerate(row):
-                if value is None:
-                    continue
-                if isinstance(value, dt.date):
-                    sheet.write_datetime(i, j, dt.datetime(value.year, value.month, value.day), day)
-                elif isinstance(value, str):
-                    sheet.write_string(i, j, defused(value))
-                else:
-                    sheet.write(i, j, value, money if type(value).__name__ == "Decimal" else None)
-        sheet.autofilter(0, 0, max(len(rows), 1), len(header) - 1)
+        ]
+        for number, rows in enumerate(_sheets(result), 1):
+            sheet = book.add_worksheet(table[:31] if number == 1 else f"{table[:26]} {number}")
+            _write_sheet(sheet, header, rows, *formats)
+    finally:
+        try:
+            book.close()
+        except FileCreateError as error:
+            raise error.args[0] if error.args and isinstance(error.args[0], OSError) else OSError(*error.args) from None
+
+
+def _sheets(result: Any) -> Iterator[Iterator[tuple]]:
+    """The rows of each sheet; one without rows where there are none."""
+    rows = chain.from_iterable(iter(lambda: result.fetchmany(ROWS_AT_ONCE), []))
+    first = True
+    for row in rows:
+        yield chain([row], islice(rows, ROWS_OF_SHEET - 2))  # besides the header
+        first = False
+    if first:
+        yield iter(())
+
+
+def _write_sheet(sheet: Any, header: list[str], rows: Iterable[tuple], money: Any, day: Any, head: Any) -> None:
+    import datetime as dt
+
+    sheet.write_row(0, 0, header, head)
+    sheet.freeze_panes(1, 0)
+    sheet.set_column(0, len(header) - 1, 16)
+    last = 0
+    for last, row in enumerate(rows, 1):
+        for j, value in enumerate(row):
+            if value is None:
+                continue
+            if isinstance(value, dt.date):
+                done = sheet.write_datetime(last, j, dt.datetime(value.year, value.month, value.day), day)
+            elif isinstance(value, str):
+                done = sheet.write_string(last, j, defused(value)) or len(value) > MAX_CELL
+            else:
+                done = sheet.write(last, j, value, money if type(value).__name__ == "Decimal" else None)
+            if done:
+                raise FailedError(
+                    f"a cell of the column {header[j]} does not fit into a workbook; write the table to .csv or .parquet"
+                )
+    sheet.autofilter(0, 0, max(last, 1), len(header) - 1)

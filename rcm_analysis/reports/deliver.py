@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rcm_analysis import settings
 from rcm_analysis.errors import RcmError
-from rcm_analysis.store import folders
+from rcm_analysis.store import copies, folders
 from rcm_analysis.words import called, month_name
 
 TIMEOUT_S = 60
@@ -41,6 +41,7 @@ def to_folder(report: Path, folder: Path) -> Path:
     work = folders.building(target)
     shutil.copytree(report, work)
     folders.publish(work, target)
+    copies.note(report.parent, target)
     return target
 
 

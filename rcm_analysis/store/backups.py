@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from rcm_analysis.errors import FailedError, RcmError
-from rcm_analysis.store import folders, manifests
+from rcm_analysis.store import copies, folders, manifests
 from rcm_analysis.store.practice import KEY_BYTES, Practice, StoreError
 
 FORMAT = 1
@@ -58,6 +58,7 @@ def back_up(practice: Practice, out: Path, passphrase: str) -> int:
         raise StoreError("a backup needs a passphrase for the practice's key")
     with practice.snapshot():
         _write(practice, out, passphrase)
+    copies.note(practice.folder, out)
     return out.stat().st_size
 
 

@@ -117,7 +117,7 @@ def write_parquet(con: duckdb.DuckDBPyConnection | SparkConnection, query: str, 
         pq.write_table(con.arrow(query), path)
     else:
         quoted = str(path).replace("'", "''")
-        con.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet)")
+        con.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, USE_TMP_FILE false)")
 
 
 def arrow(con: duckdb.DuckDBPyConnection | SparkConnection, query: str) -> pa.Table:

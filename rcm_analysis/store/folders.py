@@ -145,6 +145,24 @@ def leftovers(final: Path) -> list[Path]:
     return [path for path in beside if path.name.startswith(begun)]
 
 
+@contextmanager
+def whole(final: Path) -> Iterator[Path]:
+    """A place beside a file's own in which to write it: it appears when the block ends, whole and its owner's alone, or
+    not at all.
+    """
+    if final.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(final))
+    make_private(final.parent)
+    work = building(final)
+    try:
+        _written(work, b"")  # whoever opens it now finds it private
+        yield work
+        work.chmod(0o600)
+        publish(work, final)
+    finally:
+        work.unlink(missing_ok=True)
+
+
 def write(contents: Mapping[Path, bytes]) -> None:
     """Writes files that are their owner's alone, each whole, the first of them when all have reached the disk.
 
