@@ -821,9 +821,11 @@ def schedule(
     from rcm_analysis.reports import scheduler_entries
 
     if print_:
-        typer.echo(
-            scheduler_entries.entry(print_, folder=Path.cwd(), program=Path(sys.executable).with_name("rcm")), nl=False
-        )
+        named = [str(path.resolve()) for path in files or []]
+        named += [] if store == STORE else ["--store", str(store.resolve())]
+        named += [] if out == OUT else ["--out", str(out.resolve())]
+        program = Path(sys.executable).with_name("rcm")
+        typer.echo(scheduler_entries.entry(print_, folder=Path.cwd(), program=program, arguments=named), nl=False)
         return
     paths = files or sorted(Path("reports").glob("*.toml"))
     if not paths:

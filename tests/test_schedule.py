@@ -50,7 +50,7 @@ def test_cron_agrees_with_trying_every_minute():
 
 
 @pytest.mark.parametrize(("text", "words"), [("0 6 3 *", "five fields"), ("61 * * * *", "minute '61'"), ("* * 0 * *", "day '0'"),
-                                             ("* * * * mun", "weekday 'mun'"), ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute")])  # fmt: skip
+                                             ("0 6 30 2 *", "never comes"), ("0 6 31 4,6,9,11 *", "never comes"), ("* * * * mun", "weekday 'mun'"), ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute")])  # fmt: skip
 def test_what_is_no_expression_is_named(text, words):
     with pytest.raises(RcmError, match=words):
         reports_cron.parse(text)
@@ -420,26 +420,33 @@ def test_a_bad_address_stops_no_report_and_no_other_address(place, server, to, w
 
 
 @pytest.mark.parametrize("state", ['{"monthly": {"do', "[]", '{"monthly": {"done": "soon"}}', '{"monthly": 5}'])
-def test_a_damaged_state_is_said(tmp_path, state):
-    (tmp_path / "riverbend").mkdir()
-    (tmp_path / "riverbend/.schedule.json").write_text(state)
+def test_a_damaged_state_is_mended_and_said(place, state):
     both = definition(practices=("riverbend", "lakeside"))
-    found, [failed] = schedule.due([both], now=NOW, store=tmp_path, out=tmp_path)
-    assert [one.practice for one in found] == ["all", "lakeside"]
-    assert not failed.ok and "riverbend/.schedule.json is damaged; delete it" in failed.message
-
-
-def test_a_damaged_state_stops_no_other_practice(place):
-    (place / "out/riverbend").mkdir(parents=True)
-    (place / "out/riverbend/.schedule.json").write_text('{"monthly": {"do')
+    assert all(outcome.ok for outcome in go(place, both))
+    path, runs = place / "out/riverbend/.schedule.json", len(runs_of(place))
+    path.write_text(state)
     said = []
-    both = definition(practices=("riverbend", "lakeside"))
-    made = {o.due.practice: o for o in go(place, both, say=said.append)}
-    assert {name: o.ok for name, o in made.items()} == {"riverbend": False, "lakeside": True, "all": True}
-    assert "riverbend/.schedule.json is damaged; delete it" in said[0]
-    assert "1 of 2 reports failed: riverbend" in (place / "out/all/2026-10.monthly/10_portfolio.html").read_text()
+    assert all(outcome.ok for outcome in go(place, both, say=said.append))
+    assert "riverbend/.schedule.json was damaged and is made anew" in said[0]
+    assert len(runs_of(place)) == runs, "a report that is there is made again"
+    assert (path.parent / ".schedule.json.damaged").read_text() == state
+    assert json.loads(path.read_text())["monthly"]["finished"]
+    assert go(place, both) == []
+
+
+def test_a_clock_that_ran_ahead_is_an_error_that_says_so(place):
+    assert [o.ok for o in go(place, definition(), now=datetime(2099, 1, 3, 7))] == [True]
+    for now in (NOW, datetime(2026, 12, 3, 7)):
+        (outcome,) = go(place, definition(), now=now)
+        assert not outcome.ok and "clock" in outcome.message and "2099-01-03" in outcome.message
     (place / "out/riverbend/.schedule.json").unlink()
-    assert {o.due.practice: o.ok for o in go(place, both)} == {"riverbend": True, "all": True}
+    assert [o.ok for o in go(place, definition())] == [True]
+
+
+def test_an_hour_back_in_autumn_is_no_clock_that_ran_ahead(place):
+    often = definition(cron="*/15 * * * *")
+    go(place, often, now=datetime(2026, 11, 1, 1, 45))
+    assert go(place, often, now=datetime(2026, 11, 1, 1, 0)) == []
 
 
 def test_an_error_that_nobody_foresaw_stops_no_other(place, monkeypatch):
@@ -487,6 +494,22 @@ def test_every_clock_calls_the_schedule(name):
     assert "schedule" in text and ("my reports" in text or name == "github")
     if name == "airflow":
         compile(text, name, "exec")
+
+
+@pytest.mark.parametrize("name", scheduler_entries.CLOCKS)
+def test_a_clock_carries_file_store_and_out(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = ["schedule", "--print", name, "a b.toml", "--store", "my store", "--out", "o%ut"]
+    text = CliRunner().invoke(cli.app, asked).output
+    for told in (f"{tmp_path}/a b.toml", f"{tmp_path}/my store", f"{tmp_path}/o"):
+        assert told in text, text
+    assert text.index("a b.toml") < text.index("--store") < text.index("--out")
+    if name == "airflow":
+        compile(text, name, "exec")
+    if name == "systemd":
+        assert "o%%ut" in text
+    if name == "cron":
+        assert r"o\%ut" in text
 
 
 def test_crons_line_runs_in_a_shell(tmp_path):

@@ -17,7 +17,8 @@ NAMED = {"@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *",
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-FARTHEST_DAYS = 4 * 366  # 29 February is the rarest day
+LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of each month
+FARTHEST_DAYS = 41 * 366  # 29 February on a given weekday comes every 28 years, around 2100 after 40
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def parse(text: str) -> Cron:
     values = [_field(field, *known, text) for field, known in zip(fields, FIELDS, strict=True)]
     weekdays = frozenset(day % 7 for day in values[4])
     either = not fields[2].startswith("*") and not fields[4].startswith("*")
+    if not either and min(values[2]) > max(LONGEST[month - 1] for month in values[3]):
+        raise RcmError(f"cron expression {text!r} never comes: no month of it has a day {min(values[2])}")
     return Cron(values[0], values[1], values[2], values[3], weekdays, either)
 
 

@@ -24,6 +24,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -41,10 +42,13 @@ from rcm_analysis.store import folders
 from rcm_analysis.store import practice as store_
 
 MAX_TRIES = 3  # calls that try a failing report before it is given up
+CLOCK_SLACK = timedelta(hours=3)  # summer time ends
 PERIODS = ("last month", "this month")
 STATE = ".schedule.json"
 Say = Callable[[str], None]
 TEXT, LIST, YES, TABLE = "a text", "a text or a list of texts", "true or false", "a table"
+KINDS: dict[type, str] = {str: TEXT, int: "a whole number", float: "a number", bool: YES, list: "a list", dict: TABLE}
+LEAST_MONTHS = 3
 KEYS = {
     "practices": LIST, "cron": TEXT, "period": TEXT, "notebooks": LIST, "formats": LIST, "deidentified": YES, "parameters": TABLE,
     "delivery": TABLE, "delivery.folder": TEXT, "delivery.mail": TABLE, "delivery.mail.to": LIST,
@@ -200,7 +204,21 @@ def _check(made: Definition) -> None:
         store_.Practice(Path(), name)  # says what can name a practice
     if ALL in made.practices and len(made.practices) > 1:
         raise RcmError(f"practices are {ALL!r} or names, not both")
-    reports_run.check_parameters(render.notebooks(list(made.notebooks)), made.parameters)
+    books = render.notebooks(list(made.notebooks))
+    reports_run.check_parameters(books, made.parameters)
+    _check_values(books, made.parameters)
+
+
+def _check_values(books: Sequence[Path], told: dict[str, Any]) -> None:
+    """Raises RcmError for a parameter of another type than the notebooks give it."""
+    usual = {name: value for book in books for name, value in reports_run.parameters_of(book).items()}
+    for name, value in told.items():
+        kind = type(usual[name])
+        fits = isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
+        if usual[name] is not None and (not fits or (isinstance(value, bool) and kind is not bool)):
+            raise RcmError(f"parameters.{name} is {KINDS.get(kind, kind.__name__)}, not {value!r}")
+    if not isinstance(told.get("months", MONTHS), int) or told.get("months", MONTHS) < LEAST_MONTHS:
+        raise RcmError(f"parameters.months is a whole number from {LEAST_MONTHS} on")
 
 
 # --- what is due ---------------------------------------------------------------------------------------------------
@@ -226,6 +244,9 @@ def due(definitions: list[Definition], *, now: datetime, store: Path, out: Path)
 def _fallen_due(definition: Definition, practice: str, now: datetime, out: Path) -> list[Due]:
     known = _state(out, practice).get(definition.name, {})
     done = datetime.fromisoformat(known["done"]) if "done" in known else None
+    if done and done > now + CLOCK_SLACK:
+        raise RcmError(f"{definition.name} is made up to {done:%Y-%m-%d %H:%M}, which is after now, {now:%Y-%m-%d %H:%M}: this machine's "
+                       f"clock is wrong, or was; where it is right now, delete {out / practice / STATE}")  # fmt: skip
     times = reports_cron.parse(definition.cron).due(after=done, until=now)
     return [one for one in (_due(definition, practice, at) for at in times) if not _is_made(one, out)]
 
@@ -237,15 +258,32 @@ def _due(definition: Definition, practice: str, at: datetime) -> Due:
 
 
 def _state(out: Path, practice: str) -> dict[str, dict[str, Any]]:
-    """What is known of every definition at a practice. Raises RcmError where the file was damaged."""
-    path = out / practice / STATE
+    """What is known of every definition at a practice; nothing where the file is damaged."""
+    return _read_state(out / practice / STATE) or {}
+
+
+def _read_state(path: Path) -> dict[str, dict[str, Any]] | None:
+    """None where the file is damaged."""
     try:
         known = json.loads(path.read_text("utf-8")) if path.exists() else {}
         for one in known.values():
             datetime.fromisoformat(one.get("done", "2000-01-01"))
+            if not isinstance(one.get("finished", []), list) or not isinstance(one.get("tries", {}), dict):
+                return None
     except (ValueError, AttributeError, TypeError):
-        raise RcmError(f"{path} is damaged; delete it, and what fell due last is made") from None
-    return known
+        return None
+    return dict(known)
+
+
+def _mend(out: Path, practice: str) -> str:
+    """Sets a damaged state aside, and says so; reports that are there tell what was made."""
+    path = out / practice / STATE
+    if _read_state(path) is not None:
+        return ""
+    aside = path.with_name(f"{STATE}.damaged")
+    with suppress(OSError):  # it is written anew anyway
+        path.replace(aside)
+    return f"{path} was damaged and is made anew from the reports that are there; what it was is in {aside.name}"
 
 
 def _remember(out: Path, one: Due, **facts: Any) -> None:
@@ -284,6 +322,9 @@ def run(
     """
     store, out = store.resolve(), out.resolve()  # while notebooks run, papermill changes the process's folder, and back
     waiting: dict[str, list[Due]] = {}
+    for practice in sorted({name for made in definitions for name in (*made.of(store), ALL)}):
+        if words := _mend(out, practice):
+            say(words)
     found, failed = due(definitions, now=now, store=store, out=out)
     for one in failed:
         say(_said(one))
@@ -397,11 +438,8 @@ def _page(one: Due, store: Path, out: Path, before: Sequence[Outcome], jobs: int
 
 
 def _is_settled(one: Due, out: Path) -> bool:
-    """Whether nothing is to be done for a report; not known, and so not settled, where its state is damaged."""
-    try:
-        return _is_made(one, out)
-    except RcmError:
-        return False
+    """Whether nothing is to be done for a report."""
+    return _is_made(one, out)
 
 
 def _why_missing(one: Due, out: Path, before: Sequence[Outcome]) -> str:

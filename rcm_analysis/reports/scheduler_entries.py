@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rcm_analysis.errors import RcmError
 
-CRON = "*/15 * * * * cd {folder} && {program} schedule >> reports/schedule.log 2>&1\n"
+CRON = "*/15 * * * * cd {folder} && {program} schedule{arguments} >> reports/schedule.log 2>&1\n"
 
 SYSTEMD = """\
 # /etc/systemd/system/rcm-schedule.service
@@ -17,7 +18,7 @@ Description=Denial reports that are due
 [Service]
 Type=oneshot
 WorkingDirectory={folder}
-ExecStart={program} schedule
+ExecStart={program} schedule{arguments}
 UMask=0077
 PrivateTmp=true
 Nice=10
@@ -35,7 +36,7 @@ WantedBy=timers.target
 """
 
 TASK_SCHEDULER = """\
-schtasks /Create /TN "rcm schedule" /SC MINUTE /MO 15 /TR "cmd /c cd /d \\"{folder}\\" && \\"{program}\\" schedule"
+schtasks /Create /TN "rcm schedule" /SC MINUTE /MO 15 /TR "cmd /c cd /d \\"{folder}\\" && \\"{program}\\" schedule{arguments}"
 """
 
 GITHUB = """\
@@ -49,7 +50,7 @@ jobs:
     steps:
       - uses: actions/checkout@v4
       - run: make env
-      - run: .venv/bin/rcm schedule
+      - run: .venv/bin/rcm schedule{arguments}
 """
 
 AIRFLOW = """\
@@ -60,19 +61,31 @@ from airflow import DAG
 from airflow.operators.bash import BashOperator
 
 with DAG("rcm_reports", schedule="*/15 * * * *", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1):
-    BashOperator(task_id="schedule", bash_command="cd {folder} && {program} schedule")
+    BashOperator(task_id="schedule", bash_command="cd {folder} && {program} schedule{arguments}")
 """
 
 CLOCKS = {"cron": CRON, "systemd": SYSTEMD, "taskscheduler": TASK_SCHEDULER, "github": GITHUB, "airflow": AIRFLOW}
 
 
-def entry(name: str, *, folder: Path, program: Path) -> str:
-    """The entry of one clock. Raises RcmError when the clock is not known."""
+def entry(name: str, *, folder: Path, program: Path, arguments: Sequence[str] = ()) -> str:
+    """The entry of one clock, which calls the schedule with these arguments. Raises RcmError when the clock is not known.
+
+    >>> entry("cron", folder=Path("/srv"), program=Path("rcm"), arguments=["--store", "/data/my store"])
+    "*/15 * * * * cd /srv && rcm schedule --store '/data/my store' >> reports/schedule.log 2>&1\\n"
+    """
     if name not in CLOCKS:
         raise RcmError(f"no clock is called {name}; there are {', '.join(CLOCKS)}")
     quoted = {"folder": str(folder), "program": str(program)}
+    more = [shlex.quote(one) for one in arguments]
     if name in ("cron", "airflow"):  # a shell reads these
         quoted = {key: shlex.quote(value) for key, value in quoted.items()}
+    if name == "taskscheduler":
+        more = [f'\\"{one}\\"' if " " in one else one for one in arguments]
+    if name == "systemd":  # it takes a percent sign for a word of its own
+        more = [one.replace("%", "%%") for one in more]
+    quoted["arguments"] = "".join(f" {one}" for one in more)
     if name == "cron":  # cron takes a percent sign for the end of the line
         quoted = {key: value.replace("%", r"\%") for key, value in quoted.items()}
+    if name == "airflow":  # they stand in a text of Python
+        quoted["arguments"] = quoted["arguments"].replace("\\", r"\\").replace('"', r"\"")
     return CLOCKS[name].format(**quoted)
