@@ -40,11 +40,25 @@ def written(fig: Figure, name: str, *, title: str, desc: str) -> str:
 
     out = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        _laid_out(fig)
         fig.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, facecolor="none")
     points = _points(fig)
     plt.close(fig)
     prefix = re.sub(r"\W", "-", name)
     return _plain(out.getvalue(), prefix, points, title=title, desc=desc)
+
+
+def _laid_out(fig: Figure) -> None:
+    """Finds every part its place; left to matplotlib, the whole figure is drawn a first time for it."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    engine = fig.get_layout_engine()
+    if engine:
+        dpi = fig.dpi
+        FigureCanvasSVG(fig)  # letters are measured as they will be drawn
+        engine.execute(fig)
+        fig.dpi = dpi
+        fig.set_layout_engine("none")
 
 
 def _points(fig: Figure) -> str:
