@@ -5,8 +5,8 @@ python bench/waits.py --quick             1,000 claims, no growth, no tool besid
 python bench/waits.py --claims 5000 --only day scrub
 
 Work is processor seconds of the process and of all it starts (`watched`), own those of the first process alone: the
-rest of a report's is its notebooks'. The clock depends on what else runs. Where a
-target is a ratio both sides are taken in one run. `day` is the daily case: a practice of two years up to the end of a
+rest of a report's is its notebooks'. Below each stand the stages that take most of it (`staged`). The clock depends on
+what else runs. Where a target is a ratio both sides are taken in one run. `day` is the daily case: a practice of two years up to the end of a
 month, reported; then the next 50 files, and the report of the day after them.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import shutil
 import sys
 import tempfile
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRACTICE, SEED, MONTHS = demo.PRACTICE, 7, 25
 BASE_MONTH = "2026-09"  # of the practice of two years; the demo's last month is the one after
 NEW_FILES, SCRUBBED_CLAIMS = 50, 100
+SHORT = 0.2  # seconds of work; the growth of less tells nothing
 RCM = (sys.executable, "-m", "rcm_analysis")
 OPENING = """
 import sys, rcm_analysis as rcm
@@ -56,14 +58,21 @@ class Bench:
     place: Path
     claims: int
     seen: dict[tuple[str, str], Seen] = field(default_factory=dict)
+    stages: dict[tuple[str, str], float] = field(default_factory=dict)  # of each thing done, seconds of work by stage
 
     def run(self, group: str, what: str, *command: object, cwd: Path = ROOT) -> Seen:
         """Watches a command and prints its line; ends the bench when it fails."""
-        seen = watched(command, env={"PYTHONPATH": str(ROOT)}, cwd=cwd)
+        told = self.place / "stages.txt"
+        told.write_text("")
+        paths = f"{ROOT / 'bench/staged'}{os.pathsep}{ROOT}"
+        seen = watched(command, env={"PYTHONPATH": paths, "RCM_BENCH_STAGES": str(told)}, cwd=cwd)
         if seen.code not in (0, 3):  # 3: claims are held, or a file was taken in part
             sys.exit(f"{what} failed ({seen.code}):\n{seen.text[-2000:]}")
         self.seen[group, what] = seen
         print(f"{what:<46}{seen.work:8.1f}{seen.own:9.1f}{seen.wall:9.1f}{seen.peak_mb:10,.0f}", flush=True)
+        for stage, seconds in _stages(told, seen.work):
+            self.stages[what, stage] = seconds
+            print(f"    {stage:<42}{seconds:8.1f}", flush=True)
         return seen
 
     def rcm(self, group: str, what: str, *arguments: object) -> Seen:
@@ -71,6 +80,17 @@ class Bench:
 
     def work(self, group: str) -> float:
         return sum(seen.work for (own, _), seen in self.seen.items() if own == group)
+
+
+def _stages(told: Path, work: float) -> list[tuple[str, float]]:
+    """The stages that take a twentieth of the work or more, most first, and what none of them took."""
+    sums: dict[str, float] = {}
+    for line in told.read_text().splitlines():
+        stage, seconds = line.split("\t")
+        sums[stage] = sums.get(stage, 0.0) + float(seconds)
+    large = sorted(((seconds, stage) for stage, seconds in sums.items() if seconds >= work / 20), reverse=True)
+    rest = work - sum(seconds for seconds, _ in large)
+    return [*((stage, seconds) for seconds, stage in large), ("imports, notebooks' cells and others", rest)]
 
 
 def ratio(what: str, part: float, whole: float, wanted: str) -> None:
@@ -237,11 +257,14 @@ WAITS: dict[str, Callable[[Bench], None]] = {
 
 
 def grown(small: Bench, large: Bench) -> Iterator[str]:
-    """Work at twice the claims over that at once."""
+    """Work at twice the claims over that at once, of each thing and of its stages."""
     for (group, what), seen in small.seen.items():
         twice = large.seen.get((group, what))
         if twice and seen.work:
             yield f"{what:<46}{twice.work / seen.work:8.2f}"
+        for (of, stage), seconds in small.stages.items():
+            if of == what and (what, stage) in large.stages and seconds >= SHORT:
+                yield f"    {stage:<42}{large.stages[what, stage] / seconds:8.2f}"
 
 
 def measured(place: Path, claims: int, chosen: list[str]) -> Bench:
@@ -279,6 +302,7 @@ def _record(path: Path, bench: Bench) -> None:
             (what, f"{s.work:.2f}", f"{s.own:.2f}", f"{s.wall:.2f}", f"{s.peak_mb:.0f}")
             for (_, what), s in bench.seen.items()
         ]
+        rows += [(f"{what}: {stage}", f"{seconds:.2f}", "", "", "") for (what, stage), seconds in bench.stages.items()]
         writer.writerows(rows)
 
 
