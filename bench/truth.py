@@ -391,7 +391,7 @@ def _measure(worlds: Iterable[World], sections: list[str], *, folder: Path, fres
                 traceback.print_exc()
                 figures = {"failed": f"{type(error).__name__}: {error}"[:200]}
             took = time.perf_counter() - begun
-            _keep(result_path(world, section, folder), figures, took)
+            _keep(result_path(world, section, folder), figures, took, world.key)
             told = " ".join(f"{k} {_number(v)}" for k, v in figures.items())
             _say(f"{world.name} {section}: {took:.0f} s; {told}")
 
@@ -400,10 +400,11 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _keep(path: Path, figures: dict[str, Any], seconds: float) -> None:
+def _keep(path: Path, figures: dict[str, Any], seconds: float, files: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "figures": figures,
+        "files": files,
         "seconds": round(seconds, 1),
         "made": datetime.now().isoformat(timespec="minutes"),
         "commit": _commit(),
@@ -462,56 +463,82 @@ def scored(world: World, here: judged.Opened, sections: Iterable[str]) -> list[s
 
 
 def newest_results(worlds: Iterable[World], sections: Iterable[str], folder: Path = FOLDER) -> Iterator[dict[str, Any]]:
-    """The newest figures of each world and section, whether of these sources or of earlier ones."""
+    """The newest figures of each section and world, as its files are now, whether of these sources or of earlier ones."""
     for section in sections:
         for world in worlds:
-            current = result_path(world, section, folder) if world.here else Path()
+            current = result_path(world, section, folder)
             paths = sorted((folder / "figures" / world.name).glob(f"{section}-*.json"), key=lambda p: p.stat().st_mtime)
-            path = current if current.is_file() else (paths[-1] if paths else None)
-            if path:
-                yield {
-                    "world": world.name,
-                    "section": section,
-                    "current": path == current,
-                    **json.loads(path.read_text("utf-8")),
-                }
+            found = [(path == current, json.loads(path.read_text("utf-8"))) for path in paths]
+            found = [(is_current, record) for is_current, record in found if record["files"] == world.key]
+            if found:
+                is_current, newest = sorted(found, key=lambda one: one[0])[-1]
+                yield {"world": world.name, "section": section, "current": is_current, **newest}
+
+
+# what stands in the first table: section, figure, what is asked for
+SUMMARY = (
+    ("risk", "against_base", "≤ 1"), ("risk", "against_best", "≤ 1.05"), ("risk", "auroc_gap", "≥ −.02"), ("risk", "level_points", "≤ 3"),
+    ("risk", "ece", "≤ .06"), ("order", "rank_of_truth", "≥ .95"), ("order", "rank_of_amount", "> 1"), ("signals", "stray", "0"),
+    ("null", "claims_anything", "0"), ("clusters", "v_gain", "≥ .05"), ("prevention", "auroc_gap", "≤ .05"), ("prevention", "sure_met", "≥ .6"),
+    ("prevention", "of_oracle", "≥ .9"), ("classification", "root_right", ""), ("classification", "leaf_right", ""), ("classification", "state_right", ""),
+)  # fmt: skip
 
 
 def table(results: list[dict[str, Any]], section: str) -> pd.DataFrame:
-    """Figures of a section, a row for each world, then their mean and the worst."""
+    """Figures of a section, a row for each world, then their mean and the worst; a count has neither."""
     mine = [r for r in results if r["section"] == section and r["figures"] and "failed" not in r["figures"]]
     names = [n for n in judged.FIGURES[section] if any(n in r["figures"] for r in mine)]
-    out = pd.DataFrame(
-        [[r["figures"].get(n) for n in names] for r in mine],
-        index=[r["world"] for r in mine],
-        columns=names,
-        dtype=float,
+    rows = [[r["figures"].get(n) for n in names] for r in mine]
+    out = pd.DataFrame(rows, index=[r["world"] for r in mine], columns=names, dtype=float)
+    return _with_mean_and_worst(out, [judged.FIGURES[section][n][1] for n in names])
+
+
+def summary(results: list[dict[str, Any]]) -> pd.DataFrame:
+    """The figures that something is asked of, all sections side by side."""
+    found = {(r["world"], r["section"]): r["figures"] for r in results}
+    worlds = [w.name for w in WORLDS if any(world == w.name for world, _ in found)]
+    rows = [[found.get((world, section), {}).get(name) for section, name, _ in SUMMARY] for world in worlds]
+    heads = [
+        f"{section}: {judged.FIGURES[section][name][0]}" + (f" ({asked})" if asked else "")
+        for section, name, asked in SUMMARY
+    ]
+    out = pd.DataFrame(rows, index=worlds, columns=heads, dtype=float)
+    return _with_mean_and_worst(out, [judged.FIGURES[section][name][1] for section, name, _ in SUMMARY])
+
+
+def _with_mean_and_worst(figures: pd.DataFrame, better: list[str]) -> pd.DataFrame:
+    if not len(figures):
+        return figures
+    columns = [figures.iloc[:, i] for i in range(figures.shape[1])]
+    mean = [c.mean() if way else np.nan for c, way in zip(columns, better, strict=True)]
+    worst = [{"high": c.min(), "low": c.max()}.get(way, np.nan) for c, way in zip(columns, better, strict=True)]
+    return pd.concat(
+        [figures, pd.DataFrame([mean, worst], index=["mean", "worst"], columns=figures.columns, dtype=float)]
     )
-    better = {n: judged.FIGURES[section][n][1] for n in names}
-    mean = {n: out[n].mean() if better[n] else np.nan for n in names}
-    worst = {n: {"high": out[n].min(), "low": out[n].max()}.get(better[n], np.nan) for n in names}
-    return (
-        pd.concat([out, pd.DataFrame([mean, worst], index=["mean", "worst"], columns=names, dtype=float)])
-        if len(out)
-        else out
-    )
+
+
+def _rows(figures: pd.DataFrame, heads: list[str]) -> list[str]:
+    lines = ["| " + " | ".join(["world", *heads]) + " |", "|" + "---|" * (len(heads) + 1)]
+    told = zip(figures.index, figures.to_numpy(), strict=True)
+    return lines + ["| " + " | ".join([str(name), *(_number(v) for v in row)]) + " |" for name, row in told]
 
 
 def markdown(results: list[dict[str, Any]]) -> str:
-    parts = [f"Measured {_age(results)}."]
+    """All that was measured: what is asked for in one table, then every section."""
+    parts = [
+        f"Measured {_age(results)}.",
+        "\n".join(["## All sections", "", *_rows(asked := summary(results), list(asked))]),
+    ]
     for section in judged.FIGURES:
         figures = table(results, section)
-        failed = [r for r in results if r["section"] == section and "failed" in r["figures"]]
-        if not len(figures) and not failed:
-            continue
-        head = ["world", *(judged.FIGURES[section][n][0] for n in figures)]
-        lines = [f"### {section.capitalize()}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        lines += [
-            "| " + " | ".join([str(name), *(_number(v) for v in row)]) + " |"
-            for name, row in zip(figures.index, figures.to_numpy(), strict=True)
+        failed = [
+            f"{r['world']}: {r['figures']['failed']}"
+            for r in results
+            if r["section"] == section and "failed" in r["figures"]
         ]
-        lines += ["", *(f"{r['world']}: {r['figures']['failed']}" for r in failed)]
-        parts.append("\n".join(lines).strip())
+        if len(figures) or failed:
+            heads = [judged.FIGURES[section][n][0] for n in figures]
+            parts.append("\n".join([f"## {section.capitalize()}", "", *_rows(figures, heads), "", *failed]).strip())
     return "\n\n".join(parts) + "\n"
 
 
@@ -547,7 +574,8 @@ def _number(value: Any) -> str:
 def record(results: list[dict[str, Any]], path: Path) -> None:
     """Writes the tables as PATH.md and every figure as PATH.csv."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".md").write_text(markdown(results), "utf-8")
+    head = "# Many practices with known truth\n\nWritten by `python bench/truth.py --record docs/truth`; its docstring says what the worlds are.\n\n"
+    path.with_suffix(".md").write_text(head + markdown(results), "utf-8")
     rows = [
         (r["world"], r["section"], name, value, r["made"], r["commit"])
         for r in results
