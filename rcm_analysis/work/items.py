@@ -29,6 +29,7 @@ COLUMNS = [column.name for column in schema.TABLES[TABLE].columns]
 SOON_DAYS = 7  # what is due so soon stands first
 WEEK_TAB = "This week"
 COLLECT, PREVENT = "Collect", "Prevent"
+LEAST_USD = 1  # that a step brings
 MOST_COLLECT, MOST_PREVENT = 5, 4  # rows of Monday's list
 __all__ = ["TO_DO", "counts", "items", "this_week", "where"]
 
@@ -126,7 +127,10 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
             "group": COLLECT, "action": step, "why": where(part), "owner": owner, "due": _first_due(part),
             "claims": len(part), "need": part["need"].iloc[0], "expected_cash": float(part["expected_cash"].sum()), "monthly_usd": float("nan"), "tab": tab,
         })  # fmt: skip
-    rows = sorted(rows, key=lambda row: (-row["expected_cash"], row["action"]))[:MOST_COLLECT]
+    rows = sorted(
+        (row for row in rows if row["expected_cash"] >= LEAST_USD),
+        key=lambda row: (-row["expected_cash"], row["action"]),
+    )[:MOST_COLLECT]
     checks = found[found["need"].eq(needs.RULE)].sort_values("monthly_usd", ascending=False).head(MOST_PREVENT)
     rows += [
         {"group": PREVENT, "action": row.step, "why": row.reason, "owner": row.owner, "due": row.due, "claims": int(row.claims), "need": needs.RULE,
