@@ -20,7 +20,7 @@ from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
 from rcm_analysis.words import about, day, titled
 
-HOLLOW = re.compile(r"\bnan\b|None|NaT|\b0 of 0 |\$0 |–\)|of  |  ,|\(\)| -\d|\{|\}")
+HOLLOW = re.compile(r"\bnan\b|None|NaT|\b0 of 0 |–\)|of  |  ,|\(\)| -\d|\{|\}")
 CLAIM_PAID = ("CLP*{n}*1*250*180*70*CI*X{n}", "CAS*CO*45*70", "SVC*HC:{code}*250*180", "DTM*472*20260105")
 
 

@@ -113,3 +113,11 @@ def test_what_names_a_case_is_never_shown():
     for name in (name for table in schema.TABLES.values() for name in (column.name for column in table.columns)):
         if name.endswith(("_number", "_key")) and name not in ("line_number",):
             assert name in release.IDENTIFIERS, name
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_column_without_a_value_takes_its_declared_type(rows):
+    columns = {column.name: [None] * rows for column in schema.TABLES["work_items"].columns}
+    frame = pd.DataFrame(columns).astype({"last_touched": float, "expected_cash": object})
+    made = schema.conformed("work_items", frame)
+    assert made.num_rows == rows and made.schema == schema.TABLES["work_items"].arrow()

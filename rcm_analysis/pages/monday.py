@@ -192,7 +192,12 @@ def _tiles(view: View, told: nouns.Values) -> list[tuple[str, str, str]]:
     cash, lost, all_ = told["open_denials_cash"], told["avoidable_write_offs"], told["write_offs"]
     tiles = [told.tile("open_denials", f"{cash.text} expected cash" if cash.amount else "on the report day")]
     if all_.amount and trust.shown_ledger(view):
-        tiles.append(told.tile("avoidable_write_offs", f"12 months, {lost.amount / all_.amount:.0%} of all"))
+        tiles.append(
+            told.tile(
+                "avoidable_write_offs",
+                f"12 months, {lost.amount / all_.amount:.0%} of all" if lost.amount else "12 months",
+            )
+        )
     if told["clean_claim_rate"].known:
         tiles.append(told.tile("clean_claim_rate"))
     rejected = told["rejected_not_resent"]
@@ -468,10 +473,14 @@ def wrote_off(view: View) -> Block:
         return Silent()
     avoidable, necessary = told["avoidable_write_offs"], told["necessary_write_offs"]
     other = told["write_offs"].amount - avoidable.amount - necessary.amount
-    sub = f"{told['write_offs'].text} in 12 months, at usual payment. {avoidable.text} was avoidable, {necessary.text} necessary."
+    parts = [
+        f"{one.text if one.amount >= 0.5 else 'nothing'} was {name}"
+        for one, name in ((avoidable, "avoidable"), (necessary, "necessary"))
+    ]
+    sub = f"{told['write_offs'].text} in 12 months, at usual payment. {words.sentence(', '.join(parts))}."
     sub += f" The rest, {words.about(other)}, is the payers' decision or not classified." if other >= 1 else ""
     kinds = tuple(
-        (head, told[noun].text, _reasons(table[table["kind"] == kind]), color)
+        (head, told[noun].text if told[noun].amount >= 0.5 else "nothing", _reasons(table[table["kind"] == kind]), color)
         for head, noun, kind, color in (("Avoidable", "avoidable_write_offs", "avoidable", "orange"), ("Necessary", "necessary_write_offs", "necessary", "ctx"))
     )  # fmt: skip
     return WroteOff(f"{sub} Contractual and required adjustments are left out.", kinds, told["write_offs"].amount)

@@ -1434,6 +1434,8 @@ def conformed(name: str, frame: pd.DataFrame) -> pa.Table:
 
 def _array(name: str, column: Column, frame: pd.DataFrame) -> pa.Array:
     values = frame[column.name]
+    if values.isna().all():  # a column without a value has no type of its own; pandas guesses one
+        return pa.nulls(len(values), column.type)
     try:
         return pa.array(values.astype(object) if values.dtype == "category" else values, column.type, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError) as error:
