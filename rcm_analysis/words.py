@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+UNCLUSTERED = "unclustered"  # the id of denials that are in no cluster
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 MAX_CELL = 32_767  # characters, the most that a cell of Excel holds
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",

@@ -14,6 +14,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.clusters import features as clusters_features
 from rcm_analysis.clusters import grouping
 from rcm_analysis.clusters import labels as clusters_labels
+from rcm_analysis.trends import courses
 from tests.conftest import AS_OF
 
 FEATURES = ("carc", "rarcs", "payer_name", "procedure", "rendering_npi")
@@ -154,6 +155,40 @@ def test_without_a_code_the_category_told_from_words_is_the_reason():
     table = pd.DataFrame({"carc": [None, "27", None], "rarcs": None, "category": ["authorization", "coding", None]})
     reasons = clusters_features.prepared(table, ["carc", "rarcs"])[0]["reason"]
     assert list(reasons) == ["authorization", "eligibility", "none"]
+
+
+def test_a_course_is_told_from_chance_as_a_rate_and_by_patients():
+    """Twice the claims make twice the denials, and one patient's many denials no growth."""
+    months = [str(p) for p in pd.period_range("2025-01", periods=18, freq="M")]
+    decided = pd.Series([400.0] * 12 + [800.0] * 6, index=months)
+    rows = [(month, "steady", f"{month} {i}") for month, n in decided.items() for i in range(int(n / 40))]
+    rows += [(month, "grows", f"{month} {i}") for k, month in enumerate(months) for i in range(8 if k < 12 else 45)]
+    rows += [(month, "new", f"{month} {i}") for month in months[12:] for i in range(20)]
+    rows += [(month, "one", f"{month} {i}") for k, month in enumerate(months) for i in range(8 if k < 12 else 16)]
+    rows += [(month, "one", "ill") for month in months[12:] for _ in range(40)]
+    rows += [(month, "ends", f"{month} {i}") for month in months[:12] for i in range(20)]
+    told = courses.courses(pd.DataFrame(rows, columns=["period", "group", "patient"]), decided).set_index("group")
+    assert told["course"].to_dict() == {
+        "steady": "steady",
+        "grows": "growing",
+        "new": "new",
+        "one": "steady",
+        "ends": "gone",
+    }
+    assert told.loc["grows", "since"] == told.loc["new", "since"] == "2026-01"
+
+
+def test_no_more_than_one_in_twenty_steady_practices_has_a_cluster_with_a_course():
+    months = [str(p) for p in pd.period_range("2025-01", periods=24, freq="M")]
+    wrong = 0
+    for seed in range(20):
+        chance = np.random.default_rng(seed)
+        decided = pd.Series(chance.poisson(400, 24).astype(float), index=months)
+        rows = [(month, f"C{k:02d}", f"{month} {i} {k}") for month, n in decided.items() for k in range(25)
+                for i in range(chance.binomial(int(n), 0.002 + 0.001 * k))]  # fmt: skip
+        told = courses.courses(pd.DataFrame(rows, columns=["period", "group", "patient"]), decided)
+        wrong += set(told["course"]) != {"steady"}
+    assert wrong <= 1
 
 
 def test_a_remark_that_names_a_field_tells_causes_of_one_code_apart_and_an_alert_does_not():

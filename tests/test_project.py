@@ -27,10 +27,10 @@ PACKAGE = ROOT / "rcm_analysis"
 GROUND = {"errors", "words", "months", "stats", "parallel", "settings"}
 ROOMS = {
     "reference": "", "privacy": "", "models": "", "store": "",
-    "charts": "", "measures": "store", "trends": "store", "clusters": "store reference",
+    "charts": "", "measures": "store", "trends": "store", "clusters": "store reference trends",
     "edi": "store privacy reference", "spreadsheets": "store privacy reference",
     "intake": "store privacy edi spreadsheets", "claims": "store reference spreadsheets",
-    "pages": "store charts measures trends clusters", "risk": "store models reference claims",
+    "pages": "store charts measures trends", "risk": "store models reference claims",
     "prevention": "store reference edi intake claims models risk pages", "compare": "store reference spreadsheets claims measures trends pages",
     "work": "store reference claims risk spreadsheets pages",
     "reports": "store claims measures pages compare", "synthetic": "",

@@ -31,6 +31,7 @@ MAX_TEXT_SHARE, MIN_TEXT_ROWS = 0.5, 5  # words in more than half or in a handfu
 # Codes that name a cause of their own within a wider category: the insurer of an accident or of the work owes
 OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability"}
 FEW, FEW_SHARE = 8, 0.002  # denials, and share of all, from which a cause stands by itself
+SLOW_MONTHS, LONG_HISTORY = 3, 12
 UPHELD = ("193",)  # "original payment decision is being maintained": the reason is that of the denial before
 FAMILIES = ((1999, "anesthesia"), (36399, "surgery"), (36419, "venipuncture"), (69999, "surgery"), (79999, "imaging"),
             (89999, "laboratory"), (90459, "medicine"), (90759, "vaccine"), (92999, "medicine"), (93999, "cardiology"),
@@ -128,7 +129,7 @@ def denial_features(view: View) -> pd.DataFrame:
             CASE WHEN s.lines <= 1 THEN 'one line' WHEN count(*) OVER (PARTITION BY d.claim_number, d.decided_on) >= s.lines
                 THEN 'whole claim' ELSE 'some lines' END AS whole_claim,
             c.paid > 0 AND c.state IN ('paid', 'partially_paid', 'patient') AS recovered,
-            strftime(d.decided_on, '%Y-%m') AS month
+            strftime(d.decided_on, '%Y-%m') AS month, coalesce(c.patient_key, d.claim_number) AS patient
         FROM denials d JOIN claims c USING (claim_number) LEFT JOIN first s USING (claim_number)
         WHERE NOT d.is_partial
         ORDER BY d.claim_number, d.decided_on, d.line_number, d.carc, d.denied_amount
@@ -140,6 +141,17 @@ def decided_services(view: View) -> pd.DataFrame:
     lines = view.execute("SELECT procedure FROM decided_lines WHERE procedure IS NOT NULL ORDER BY procedure").df()
     known = {code: service_family(code) for code in lines["procedure"].unique()}
     return lines.assign(family=lines["procedure"].map(known))
+
+
+def decided_by_month(view: View) -> pd.Series:
+    """Claims first decided in each month; without the first months of a long history, in which slow answers are missing."""
+    table = view.execute("SELECT strftime(first_decided_on, '%Y-%m') AS month, count(*) AS claims FROM claims "
+                         "WHERE first_decided_on IS NOT NULL GROUP BY 1 ORDER BY 1").df()  # fmt: skip
+    if not len(table):
+        return pd.Series(dtype=float)
+    whole = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
+    counts = table.set_index("month")["claims"].reindex(whole, fill_value=0).astype(float)
+    return counts.iloc[SLOW_MONTHS:] if len(counts) >= LONG_HISTORY else counts
 
 
 def last_months(denials: pd.DataFrame, *, as_of: date, months: int) -> pd.DataFrame:

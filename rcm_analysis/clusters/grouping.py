@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from rcm_analysis import words
 from rcm_analysis.clusters import labels as clusters_labels
 from rcm_analysis.clusters.features import (
     FEW,
     FEW_SHARE,
     MISSING,
     Feature,
+    decided_by_month,
     decided_services,
     denial_features,
     encode,
@@ -32,12 +34,13 @@ from rcm_analysis.clusters.features import (
 )
 from rcm_analysis.store import kept
 from rcm_analysis.store.content import Content
+from rcm_analysis.trends import courses
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 NAMES = ("denials", "clusters", "members")  # what `of_practice` gives
-UNCLUSTERED = "unclustered"
+UNCLUSTERED = words.UNCLUSTERED
 FEATURES = ("carc", "rarcs", "group_code", "payer_name", "procedure", "modifiers", "diagnoses", "rendering_npi", "location",
             "place_of_service", "frequency", "prior_authorization", "whole_claim", "age", "days_to_submit", "days_to_decision",
             "denied_amount")  # fmt: skip
@@ -58,7 +61,6 @@ NUMBERS = (
     "recovered_share",
     "stability",
 )
-GROWTH = 1.5  # the last three months against the three before, beyond chance
 REASONS_SHARE = 0.6  # of the clusters asked for are reasons, the rest are carved out of them
 SAME = 0.75  # Jaccard overlap from which two sets of members are the same cluster (Hennig 2007: stable)
 MIN_SHARED = 0.3  # members in common, as share of the smaller, that make an old and a new cluster the same
@@ -99,14 +101,16 @@ class Refit:
 def find_clusters(
     denials: pd.DataFrame, *, features: Sequence[str], amount: str = "denied_amount", kinds: dict[str, str] | None = None,
     exposure: pd.DataFrame | None = None, clusters: int | None = None, earlier: pd.DataFrame | None = None,
-    carving: Carving = Carving(),
+    carving: Carving = Carving(), decided: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     """Clusters and their members.
 
     `denials` has one row per denial; `claim_number`, `line_number`, `month`, `owner`, `fix`, `preventable`, `recovered`
     and `expected_cash` are used where there. `exposure` has the same feature columns, one row per decided line, denied or not; without it the
     expected share of a value is its share of all denials. `clusters` overrides the number of clusters. `earlier` is the
-    `cluster_members` of an earlier run, whose ids are kept. Raises KeyError for a column that is not there.
+    `cluster_members` of an earlier run, whose ids are kept. `decided` is the number of decided claims by month, over which
+    the course of each cluster is judged as a rate; without it every month counts alike. Raises KeyError for a column that
+    is not there.
 
         cluster_id  label                              denials  denied_amount  share  status   stability
         C01         Coverage not active                1344     98,112.40      0.13   steady   0.99
@@ -133,7 +137,7 @@ def find_clusters(
     described["stability"] = [_stability(labels == k, refits) for k in range(len(found))] + [np.nan] * (
         len(described) - len(found)
     )
-    return _with_status(described, table, labels, earlier, ids), members
+    return _with_status(described, table, labels, earlier, ids, decided), members
 
 
 def _nothing() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -398,19 +402,31 @@ def _strength(labels: np.ndarray, encoded: list[Feature], clusters: int) -> np.n
 
 
 def _with_status(
-    described: pd.DataFrame, table: pd.DataFrame, labels: np.ndarray, earlier: pd.DataFrame | None, ids: list[str]
-) -> pd.DataFrame:
-    """Adds new, growing, shrinking, steady, gone; and a row without denials for each earlier id that is not used now.
+    described: pd.DataFrame, table: pd.DataFrame, labels: np.ndarray, earlier: pd.DataFrame | None, ids: list[str],
+    decided: pd.Series | None,
+) -> pd.DataFrame:  # fmt: skip
+    """Adds the course; and a row without denials for each earlier id whose denials are not among these any more.
 
-    New is a cluster that no earlier one became, with most denials later than the earlier run: a mere split is not new.
+    Where nothing tells how much was decided, new is also a cluster that no earlier one became, with most denials later
+    than the earlier run: a mere split is not new.
     """
     before = set() if earlier is None else set(earlier["cluster_id"]) - {UNCLUSTERED}
-    described["status"] = [_course(json.loads(text)) for text in described["trend"]]
-    if earlier is not None:
-        fresh = ~pd.MultiIndex.from_frame(_keys(table)).isin(pd.MultiIndex.from_frame(earlier[list(_keys(table))]))
+    told = _courses(table, labels, ids, decided)
+    described["status"] = described["cluster_id"].map(lambda i: told.get(i, ("steady", ""))[0])
+    rising = described["status"].isin(("new", "growing"))
+    described.loc[rising, "label"] += described.loc[rising, "cluster_id"].map(
+        lambda i: f" since {pd.Period(told[i][1]).strftime('%B %Y')}"
+    )
+    if earlier is None:
+        return described.sort_values(["denied_amount", "cluster_id"], ascending=[False, True], ignore_index=True)
+    known = pd.MultiIndex.from_frame(_keys(table))
+    was = pd.MultiIndex.from_frame(earlier[list(_keys(table))])
+    if decided is None:
+        fresh = ~known.isin(was)
         mostly = {i for k, i in enumerate(ids) if i not in before and fresh[labels == k].mean() > 0.5}
         described.loc[described["cluster_id"].isin(mostly), "status"] = "new"
-    gone = sorted(before - set(ids))
+    left = pd.Series(was.isin(known)).groupby(earlier["cluster_id"].to_numpy()).mean()
+    gone = sorted(i for i in before - set(ids) if left.get(i, 0.0) < 0.5)
     if gone:
         rows = pd.DataFrame({"cluster_id": gone, "label": "gone since the earlier run", "denials": 0, "denied_amount": 0.0,
                              "share": 0.0, "trend": "{}", "features": "[]", "status": "gone"})  # fmt: skip
@@ -418,17 +434,25 @@ def _with_status(
     return described.sort_values(["denied_amount", "cluster_id"], ascending=[False, True], ignore_index=True)
 
 
-def _course(trend: dict[str, int]) -> str:
-    """Last three months against the three before, beyond twice the Poisson error; gone is none at all in those three."""
-    counts = list(trend.values())
-    if len(counts) < 6:
-        return "steady"
-    late, early = sum(counts[-3:]), sum(counts[-6:-3])
-    if abs(late - early) <= 2 * (late + early) ** 0.5:
-        return "steady"
-    if not late:
-        return "gone"
-    return "growing" if late > early * GROWTH else "shrinking" if early > late * GROWTH else "steady"
+def _courses(
+    table: pd.DataFrame, labels: np.ndarray, ids: list[str], decided: pd.Series | None
+) -> dict[str, tuple[str, str]]:
+    """Course and begin of each cluster by its id, told from chance by `trends.courses`."""
+    if "month" not in table or not len(table):
+        return {}
+    claims = _keys(table)["claim_number"].astype(str)
+    names = np.array([*ids, UNCLUSTERED], dtype=object)[labels]
+    cases = pd.DataFrame({"period": table["month"].astype(str), "group": names, "claim": claims,
+                          "patient": table["patient"].fillna(claims) if "patient" in table else claims})  # fmt: skip
+    first = (
+        table["at_first_decision"].eq(True).to_numpy() if "at_first_decision" in table else np.ones(len(table), bool)
+    )
+    cases = cases[first & (labels >= 0)].drop_duplicates(["claim", "group"])
+    if decided is None:
+        months = pd.period_range(table["month"].min(), table["month"].max(), freq="M").astype(str)
+        decided = pd.Series(float(len(cases)) + 1, index=months)
+    found = courses.courses(cases[cases["period"].isin(decided.index)], decided)
+    return {row.group: (row.course, row.since) for row in found.itertuples()}
 
 
 def of_practice(
@@ -436,8 +460,7 @@ def of_practice(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Denials, clusters and members of a practice, from a connection on which `claims.derive` has run.
 
-    Ids are those of the clusters at the end of last year, so that the reports of a year agree on them; "new" and "gone"
-    are against them too. Needs six months of last year, else the clusters are numbered anew.
+    Ids are those of the clusters at the end of last year, so that the reports of a year agree on them. Needs six months of last year, else the clusters are numbered anew.
     """
 
     def make() -> Content:
@@ -458,16 +481,18 @@ def _of_practice(
         decided_services(view),
         None,
     )
+    decided = decided_by_month(view)
+    decided = decided if months is None else decided.iloc[-months:]
     settled = denials[denials["month"] < f"{view.as_of.year}-01"]
     if clusters is None and settled["month"].nunique() >= SETTLED_MONTHS:
         before, earlier = find_clusters(settled, features=features, kinds=TEXTS, exposure=exposure)
     found, members = find_clusters(
-        denials, features=features, kinds=TEXTS, exposure=exposure, clusters=clusters, earlier=earlier
+        denials, features=features, kinds=TEXTS, exposure=exposure, clusters=clusters, earlier=earlier, decided=decided
     )
     if earlier is not None:
         lost = found["denials"].eq(0)
         found.loc[lost, "label"] = found.loc[lost, "cluster_id"].map(before.set_index("cluster_id")["label"])
-    return denials, found, members
+    return denials.drop(columns="patient"), found, members
 
 
 def explore(found: pd.DataFrame, cluster_id: str) -> pd.DataFrame:

@@ -33,7 +33,6 @@ NAMED = ("procedure", "payer_name", "rendering_npi", "location")
 MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
 MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
 MAX_NAMED, MAX_CONDITIONS = 2, 12
-SINCE_SHARE, SINCE_MONTHS = 0.9, 0.6  # nine in ten denials within the last six tenths of the months
 
 
 def describe(
@@ -99,7 +98,7 @@ def _row(
     recovered = part.groupby(claims)["recovered"].max().astype(float).mean() if "recovered" in part else np.nan
     examples = list(dict.fromkeys(claims.iloc[np.argsort(-dollars, kind="stable")]))[:5]
     return {
-        "cluster_id": name, "label": label(path, conditions, trend), "denials": len(part), "denied_amount": round(float(dollars.sum()), 2),
+        "cluster_id": name, "label": label(path, conditions), "denials": len(part), "denied_amount": round(float(dollars.sum()), 2),
         "share": len(part) / max(len(table), 1), "trend": json.dumps({m: int(n) for m, n in trend.items()}),
         "owner": _commonest(part, "owner"), "fix": _commonest(part, "fix"), "features": json.dumps(conditions),
         "preventable_share": float(prevent.mean()) if len(part) and "preventable" in part else np.nan,
@@ -140,15 +139,15 @@ def _explain_persons(inside: np.ndarray, conditions: list[dict[str, Any]], encod
             c["explained"] = bool(c["share"] < MIN_LIFT * max(usual, 1e-9))
 
 
-def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]], trend: pd.Series) -> str:
-    """Reason · circumstance carved out · what else distinguishes it · since when.
+def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]]) -> str:
+    """Cause · circumstance carved out · what else distinguishes it.
 
-    >>> label((("reason", "authorization"), ("family", "imaging")), [], pd.Series(dtype=int))
+    >>> label((("reason", "authorization"), ("family", "imaging")), [])
     'Prior authorization missing · imaging'
     """
     words = [_words(name, value) for name, value in path] or ["Everything else"]
     words += [_words(c["feature"], c["value"]) for c in _named_conditions(conditions, {name for name, _ in path})]
-    return " · ".join(dict.fromkeys(words)) + _since(trend)
+    return " · ".join(dict.fromkeys(words))
 
 
 def _named_conditions(conditions: list[dict[str, Any]], cut: set[str]) -> list[dict[str, Any]]:
@@ -200,19 +199,6 @@ def _leaves() -> dict[str, str]:
 def _named() -> dict[str, str]:
     rows = codes.table("named_fields")
     return dict(zip(rows["field"], rows["label"], strict=True))
-
-
-def _since(trend: pd.Series) -> str:
-    """The first month of a cluster that is younger than the data."""
-    if len(trend) < 6 or trend.sum() < 12:
-        return ""
-    late = trend[::-1].cumsum()[::-1] / trend.sum()
-    start = late[late >= SINCE_SHARE].index[-1]
-    return (
-        f" since {pd.Period(start).strftime('%B %Y')}"
-        if list(trend.index).index(start) >= (1 - SINCE_MONTHS) * len(trend)
-        else ""
-    )
 
 
 def _commonest(part: pd.DataFrame, column: str) -> str | None:

@@ -9,7 +9,6 @@ import pandas as pd
 from rcm_analysis import words
 from rcm_analysis.charts import clusters as charts
 from rcm_analysis.charts import common
-from rcm_analysis.clusters.grouping import UNCLUSTERED
 from rcm_analysis.pages.blocks import Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
 
@@ -21,7 +20,7 @@ TOLD = 3  # clusters that have a sentence of their own
 
 def ranked(found: pd.DataFrame) -> pd.DataFrame:
     """The clusters that have denials now, most preventable cash first; `found` as from `grouping.of_practice`."""
-    now = found[~found["cluster_id"].eq(UNCLUSTERED) & found["denials"].gt(0)]
+    now = found[~found["cluster_id"].eq(words.UNCLUSTERED) & found["denials"].gt(0)]
     return now.sort_values(["preventable_cash", "preventable_amount"], ascending=False)
 
 
@@ -57,9 +56,9 @@ def key_figures(found: pd.DataFrame, members: pd.DataFrame) -> Numbers:
                 f"{clusters['stability'].mean():.2f}" if len(clusters) else "none",
                 "overlap when 70% of denials are grouped anew, 1 is the same",
             ),
-            ("Denied lines in no group", words.share((members["cluster_id"] == UNCLUSTERED).mean()), "of denied lines"),
-            ("Groups on the rise", growing, "last 3 months compared with 3 before"),
-            ("New groups this year", new, f"{gone} of last year's {'is' if gone == '1' else 'are'} gone"),
+            ("Denied lines in no group", words.share((members["cluster_id"] == words.UNCLUSTERED).mean()), "of denied lines"),
+            ("Groups on the rise", growing, "as a share of what was adjudicated, beyond chance"),
+            ("New groups this year", new, f"hardly seen before; {gone} {'is' if gone == '1' else 'are'} gone"),
         ]
     )
 
