@@ -43,6 +43,7 @@ OUT = Path("reports/out")
 def main() -> None:
     """Runs a command; an error that a user can mend gives one line and exit code 2 or 1, not a traceback."""
     try:
+        settings.take_file(Path(settings.FILE))
         app()
     except RcmError as error:
         typer.echo(f"rcm: {error}", err=True)
@@ -198,7 +199,7 @@ def _ingest(
         _say(f"next: rcm files --practice {practice} --rejected")
     elif next_command:
         _say(f"next: {next_command}")
-    return PARTLY if bad else DONE
+    return PARTLY if bad or not outcome.files else DONE
 
 
 def _worklists_back(outcome: Outcome, practice: Practice, out: Path) -> None:
@@ -538,24 +539,58 @@ def export(
 
 
 @app.command()
-def practices(store: StoreOption = STORE) -> None:
+def practices(store: StoreOption = STORE, json_: JsonOption = False) -> None:
     """List the practices in the store with what is there."""
     from rcm_analysis.intake import summary
     from rcm_analysis.store import practice as store_
 
-    names = store_.practices(store)
     rows = []
-    for name in names:
+    for name in store_.practices(store):
         place = store_.Practice(store, name)
-        files = place.files().to_pylist()
+        try:
+            files, claims = place.files().to_pylist(), summary.claims_of(place)
+        except store_.StoreError as error:  # a damaged one hides no other
+            _say(f"rcm: {error}")
+            continue
         good = [row for row in files if row["status"] != "rejected"]
-        rows.append([name, f"{len(good):,}", f"{len(files) - len(good):,}", f"{summary.claims_of(place):,}",
-                     str(min(filter(None, (r["first_known_on"] for r in good)), default="")), str(max(filter(None, (r["last_known_on"] for r in good)), default=""))])  # fmt: skip
-    _print(
-        ["practice", "files", "rejected", "claims", "from", "to"],
-        rows,
-        "no practice yet; begin with rcm demo or rcm ingest",
-    )
+        first = min(filter(None, (row["first_known_on"] for row in good)), default="")
+        last = max(filter(None, (row["last_known_on"] for row in good)), default="")
+        rows.append([name, len(good), len(files) - len(good), claims, str(first), str(last)])
+    header = ["practice", "files", "rejected", "claims", "from", "to"]
+    if json_:
+        _print_json([dict(zip(header, row, strict=True)) for row in rows])
+        return
+    shown = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    _print(header, shown, "no practice yet; begin with rcm demo or rcm ingest")
+
+
+@app.command()
+def doctor(
+    settings_: Annotated[
+        bool,
+        typer.Option("--settings", help="Write a settings file with every variable: rcm doctor --settings > rcm.toml"),
+    ] = False,
+    json_: JsonOption = False,
+    store: StoreOption = STORE,
+    out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
+) -> None:
+    """Say what this machine lacks and how to get it; exit code 1 where something keeps reports from being made.
+
+    Example: rcm doctor
+    """
+    import dataclasses
+
+    from rcm_analysis.reports import doctor as doctor_
+
+    if settings_:
+        typer.echo(settings.toml(), nl=False)
+        return
+    found = doctor_.examine(store=store, out=out)
+    if json_:
+        _print_json([dataclasses.asdict(one) for one in found])
+    else:
+        _print(["what", "state", "said"], [[one.what, one.state, one.said] for one in found], "")
+    raise typer.Exit(FAILED if any(one.state == doctor_.WRONG for one in found) else DONE)
 
 
 @app.command()
@@ -696,10 +731,11 @@ def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in t
 def files(practice: PracticeOption, store: StoreOption = STORE,
           rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False,
           again: Annotated[bool, typer.Option(help="Only files worth giving again: an earlier release read them.")] = False,
-          missing: Annotated[bool, typer.Option(help="Remittances that the ledger shows to be missing, by payer and month.")] = False) -> None:  # fmt: skip
+          missing: Annotated[bool, typer.Option(help="Remittances that the ledger shows to be missing, by payer and month.")] = False,
+          json_: JsonOption = False) -> None:  # fmt: skip
     """List a practice's files: dates covered, counts, what was rejected and why, which are worth giving again, which are missing."""
     if missing:
-        _print_missing(practice, store)
+        _print_missing(practice, store, json_)
         return
     from rcm_analysis.intake.versions import worth_reading_again
     from rcm_analysis.store.practice import Practice
@@ -707,6 +743,9 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
     every = Practice(store, practice).files().to_pylist()
     late = [row for row in every if worth_reading_again(row)]
     rows = [row for row in (late if again else every) if not rejected or row["status"] != "accepted"]
+    if json_:
+        _print_json(rows)
+        return
     shown = [[r["name"], r["kind"], r["status"], f"{r['claims']:,}", f"{r['charge']:,.2f}", f"{r['paid']:,.2f}",
               str(r["first_known_on"] or ""), r["reason"] or ""] for r in rows]  # fmt: skip
     _print(
@@ -719,7 +758,7 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
              f"them: rcm ingest FOLDER --practice {practice} (rcm files --again lists them)")  # fmt: skip
 
 
-def _print_missing(practice: str, store: Path) -> None:
+def _print_missing(practice: str, store: Path, json_: bool) -> None:
     """Insurers' payments in the ledger that no remittance tells, as of the newest day."""
     from rcm_analysis.claims import derive
     from rcm_analysis.measures import by_month
@@ -728,7 +767,7 @@ def _print_missing(practice: str, store: Path) -> None:
     rows = [[r.payer_name, r.month, r.kind.replace("_", " "), f"{r.claims:,}", f"{r.payments:,}", f"{r.amount:,.2f}", f"{r.told:,}"]
             for r in table.itertuples()]  # fmt: skip
     _print(["payer", "month", "what is there", "claims", "payments", "in the ledger only", "payments that came"], rows,
-           "a remittance tells every payment of the ledger")  # fmt: skip
+           "a remittance tells every payment of the ledger", json_)  # fmt: skip
 
 
 @app.command()
@@ -739,6 +778,7 @@ def cache(
     clear: Annotated[
         bool, typer.Option("--clear", help="Delete what is kept; it is made again when it is needed.")
     ] = False,
+    json_: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Show what is kept of derived tables and of what was learned, or clear it. Facts are never touched.
@@ -753,13 +793,14 @@ def cache(
         _say(f"cleared {sum(map(kept.clear, owns)) / 1e6:,.1f} MB")
         return
     rows = [[one.practice, one.as_of, one.what, f"{one.size / 1e6:,.1f}"] for own in owns for one in kept.kept(own)]
-    _print(["practice", "as of", "what", "MB"], rows, "nothing is kept")
+    _print(["practice", "as of", "what", "MB"], rows, "nothing is kept", json_)
 
 
 @app.command()
 def deadlines(
     practice: PracticeOption,
     as_of: Annotated[str | None, typer.Option(help="Terms as of this day, YYYY-MM-DD; the newest by default.")] = None,
+    json_: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
     """Show which deadlines are assumed for each payer, with their source; contracts.csv replaces them.
@@ -773,7 +814,7 @@ def deadlines(
     day = _day(as_of, practice, store)
     table = derive.deadlines_of(derive.open_practice(store, practice, as_of=day))
     rows = table.astype(object).where(table.notna(), "").astype(str).to_numpy().tolist()
-    _print(list(table.columns), rows, f"no payer of {practice} is known yet")
+    _print(list(table.columns), rows, f"no payer of {practice} is known yet", json_)
 
 
 @app.command()
@@ -802,6 +843,7 @@ def schedule(
         list[Path] | None, typer.Argument(help="Report definitions; all of reports/*.toml by default.")
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only say what is due.")] = False,
+    json_: JsonOption = False,
     print_: Annotated[
         str | None,
         typer.Option("--print", help="Write the entry of a clock: cron, systemd, taskscheduler, github, airflow."),
@@ -844,7 +886,7 @@ def schedule(
     if list_:
         waiting, untold = schedule_.due(definitions, now=moment, store=store, out=out)
         rows = [[one.definition.name, one.practice, one.period, f"{one.at:%Y-%m-%d %H:%M}"] for one in waiting]
-        _print(["report", "practice", "period", "due since"], rows, "nothing is due")
+        _print(["report", "practice", "period", "due since"], rows, "nothing is due", json_)
         for one in untold:
             _say(f"{one.due.definition.name}, {one.due.practice}: {one.message}")
         raise typer.Exit(PARTLY if wrong or untold else DONE)
@@ -889,16 +931,19 @@ def _print_json(told: object) -> None:
     typer.echo(json.dumps(told, indent=1, default=str, ensure_ascii=False))
 
 
-def _print(header: list[str], rows: list[list[str]], empty: str) -> None:
-    if not rows:
+def _print(header: list[str], rows: list[list[str]], empty: str, json_: bool = False) -> None:
+    if json_:
+        _print_json([dict(zip(header, row, strict=True)) for row in rows])
+    elif not rows:
         _say(empty)
     elif sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(*header, box=None)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # a file may be called [x]
         Console().print(table)
     else:
         for row in [header, *rows]:

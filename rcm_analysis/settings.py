@@ -10,9 +10,11 @@ other arguments than the parameters that a reader sees; these are of no use outs
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rcm_analysis.errors import RcmError
 
@@ -31,6 +33,19 @@ class Setting:
         return os.environ.get(self.name) or self.default
 
     @property
+    def is_set(self) -> bool:
+        return bool(os.environ.get(self.name))
+
+    @property
+    def key(self) -> str:
+        """Its name in `rcm.toml`.
+
+        >>> MEMORY_LIMIT.key
+        'memory_limit'
+        """
+        return KEYS.get(self.name, self.name.removeprefix("RCM_").lower())
+
+    @property
     def number(self) -> int:
         """The same as a whole number. Raises RcmError where it is none."""
         try:
@@ -39,6 +54,8 @@ class Setting:
             raise RcmError(f"{self.name} is a whole number, not {self.value}") from None
 
 
+FILE = "rcm.toml"
+KEYS = {"LOKY_MAX_CPU_COUNT": "cores", "OMP_NUM_THREADS": "threads"}
 ENGINE = Setting(
     "RCM_ENGINE", "", "where tables are computed: duckdb, spark or a Spark address; before `engine.toml` of the store"
 )
@@ -88,6 +105,8 @@ OF_USERS = (
     CACHE_LIMIT_MB,
 )
 
+SECRETS = (SMTP_PASSWORD, BACKUP_PASSPHRASE)  # never in a file
+
 KEPT_TABLES = Setting(
     "RCM_KEPT_TABLES", "", "folder with a day's derived tables, where the store itself can't be written"
 )
@@ -108,6 +127,43 @@ JUPYTER_CONFIG = Setting("JUPYTER_CONFIG_PATH", "", "folders of Jupyter's settin
 PYSPARK_PYTHON = Setting("PYSPARK_PYTHON", "", "the Python of Spark's workers; the one that runs where it is not set")
 BACKEND = Setting("MPLBACKEND", "", "how matplotlib draws; that of notebooks while the server of kernels imports it")
 OF_PROCESSES = (KEPT_TABLES, BATCHES, PORTFOLIO, DEIDENTIFIED, WORKLISTS, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
+
+
+def take_file(path: Path) -> None:
+    """Sets what `rcm.toml` says and the environment does not, for this process and those that it starts.
+
+    Raises RcmError for a file that is not understood, an unknown key, or a secret.
+    """
+    try:
+        told = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RcmError(f"{path} is not understood: {error}") from None
+    known = {one.key: one for one in OF_USERS}
+    for key, value in told.items():
+        if key not in known:
+            raise RcmError(
+                f"{path} has an unknown key {key}; there are {', '.join(one.key for one in OF_USERS if one not in SECRETS)}"
+            )
+        if known[key] in SECRETS:
+            raise RcmError(f"{path}: {key} is a secret; set the variable {known[key].name} instead")
+        if isinstance(value, bool | dict | list):
+            raise RcmError(f"{path}: {key} is a text or a number")
+        if not known[key].is_set:
+            hand_on(known[key], str(value))
+
+
+def toml() -> str:
+    """A settings file with every variable, each as a comment that says what counts without it."""
+    lines = [
+        "# Settings of rcm, read from the folder in which it is called. Variables of the environment count before these."
+    ]
+    for one in OF_USERS:
+        if one not in SECRETS:
+            value = one.default if one.default.isdigit() else f'"{one.default}"'
+            lines += ["", f"# {one.meaning} ({one.name})", f"# {one.key} = {value}"]
+    return "\n".join(lines) + "\n"
 
 
 def secret(name: str) -> str:
