@@ -66,26 +66,18 @@ def _write(practice: Practice, out: Path, passphrase: str) -> None:
     paths = _of(practice)
     told = {"format": FORMAT, "practice": practice.name, "batches": practice.batches(),
             "files": {name: manifests.sha256(path) for name, path in paths.items()}}  # fmt: skip
-    work = folders.building(out)
     try:
-        folders.make_private(out.parent)
-        with open(os.open(work, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(zipfile.ZipInfo(ABOUT, _DAY), json.dumps(told, indent=1))
-                archive.writestr(zipfile.ZipInfo(SEALED, _DAY), json.dumps(sealed(practice.key(), passphrase)))
-                for name, path in paths.items():
-                    with (
-                        path.open("rb") as source,
-                        archive.open(zipfile.ZipInfo(name, _DAY), "w", force_zip64=True) as member,
-                    ):
-                        shutil.copyfileobj(source, member)
-            file.flush()
-            os.fsync(file.fileno())
-        folders.publish(work, out)
+        with folders.whole(out) as work, zipfile.ZipFile(work, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo(ABOUT, _DAY), json.dumps(told, indent=1))
+            archive.writestr(zipfile.ZipInfo(SEALED, _DAY), json.dumps(sealed(practice.key(), passphrase)))
+            for name, path in paths.items():
+                with (
+                    path.open("rb") as source,
+                    archive.open(zipfile.ZipInfo(name, _DAY), "w", force_zip64=True) as member,
+                ):
+                    shutil.copyfileobj(source, member)
     except OSError as error:
         raise FailedError(f"the backup could not be written ({error.strerror or error}); {out} is as it was") from None
-    finally:
-        work.unlink(missing_ok=True)
 
 
 def _of(practice: Practice) -> dict[str, Path]:
@@ -111,6 +103,7 @@ def restore(path: Path, root: Path, passphrase: str, *, replace: bool = False) -
                 )
             before = practice.batches() if practice.known() else []
             folders.make_private(root)
+            folders.sweep(practice.folder)
             work = folders.building(practice.folder)
             try:
                 _unpack(archive, told["files"], work, path)

@@ -153,6 +153,7 @@ def whole(final: Path) -> Iterator[Path]:
     if final.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(final))
     make_private(final.parent)
+    sweep(final)
     work = building(final)
     try:
         _written(work, b"")  # whoever opens it now finds it private
@@ -161,6 +162,26 @@ def whole(final: Path) -> Iterator[Path]:
         publish(work, final)
     finally:
         work.unlink(missing_ok=True)
+
+
+def sweep(final: Path) -> None:
+    """Removes what processes that are dead by now had begun beside `final`; what others are at work on stays."""
+    for path in leftovers(final):
+        if path.name.startswith(f".{final.name}.building-") and not _is_alive(path.name.rpartition("-")[2]):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process may still run; where that can't be asked it may."""
+    if os.name == "nt" or not process.isdigit() or int(process) == os.getpid():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write(contents: Mapping[Path, bytes]) -> None:
