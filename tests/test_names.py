@@ -87,6 +87,15 @@ def test_a_payer_that_is_a_person_is_not_kept(tmp_path, payer):
     assert not [word for word in WORDS if word in kept]
 
 
+@pytest.mark.parametrize(
+    "payer", ["MEDICARE PT B", "SELF INSURED TRUST", "PATIENT CHOICE HMO", "SELF PAY", "PT B MEDICARE"]
+)
+def test_a_payer_with_a_word_of_the_patients_in_its_name_is_kept(tmp_path, payer):
+    (tmp_path / "ledger.csv").write_text(ledger("", payer=payer))
+    own = Practice(tmp_path / "s", "p")
+    assert payer.lower() in everything(own, ingest.ingest(own, [tmp_path / "ledger.csv"]))
+
+
 @pytest.mark.parametrize("heading", ["Location", "CPT", "Adj Code", "Payer 2", "Posting ID"])
 def test_no_column_whatever_it_is_called_keeps_a_name(tmp_path, heading):
     rows = ledger("", heading=heading).splitlines()

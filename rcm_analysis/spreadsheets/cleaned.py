@@ -254,10 +254,15 @@ class _Keeper:
         new[rows[is_own[keys]]] = len(one.values)
         return columns.coded([*one.values, "PATIENT"], new)
 
-    @staticmethod
-    def _patients_apart(one: Cells) -> Cells:
-        """A payer that is the patient, without the words after it: SELF PAY - MOSS ANN."""
-        return one.map(lambda value: "PATIENT" if _SELF_PAY.match(value) else value)
+    def _patients_apart(self, one: Cells) -> Cells:
+        """A payer that is the patient without the name after it, SELF PAY - MOSS ANN; PATIENT CHOICE HMO is none."""
+
+        def told(value: str) -> str:
+            said = _SELF_PAY.match(value)
+            rest = re.findall(r"[^\W\d_]{2,}", value[said.end() :].lower()) if said else []
+            return "PATIENT" if rest and not any(is_of_the_trade(word, self.vocabulary) for word in rest) else value
+
+        return one.map(told)
 
     def _of_several(self, one: Cells) -> Cells:
         """Payers and places; what could be a person's name only where it stands beside several persons."""
