@@ -56,7 +56,11 @@ def key_figures(found: pd.DataFrame, members: pd.DataFrame) -> Numbers:
                 f"{clusters['stability'].mean():.2f}" if len(clusters) else "none",
                 "overlap when 70% of denials are grouped anew, 1 is the same",
             ),
-            ("Denied lines in no group", words.share((members["cluster_id"] == words.UNCLUSTERED).mean()), "of denied lines"),
+            (
+                "Denied lines in no group",
+                words.share((members["cluster_id"] == words.UNCLUSTERED).mean()),
+                "of denied lines",
+            ),
             ("Groups on the rise", growing, "as a share of what was adjudicated, beyond chance"),
             ("New groups this year", new, f"hardly seen before; {gone} {'is' if gone == '1' else 'are'} gone"),
         ]
