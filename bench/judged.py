@@ -521,6 +521,11 @@ def against_oracle(
 # --- what things are called ----------------------------------------------------------------------------------------
 
 
+# names of a leaf that say the same, in what is true and in what is told
+SAME_LEAF = {"bad_debt_insured": "bad_debt", "bad_debt_uninsured": "bad_debt", "qmb": "regulatory", "bankruptcy": "uncollectible_by_law",
+             "deceased": "uncollectible_by_law", "lost_at_payer": "timely_filing", "rate_not_loaded": "underpaid", "wrong_payer": "cob"}  # fmt: skip
+
+
 def classification(opened: Opened) -> dict[str, float]:
     """Claims called denied, written-off dollars under the right root and leaf, and states."""
     t, g = opened.truth.claims, opened.table("claims").drop_duplicates("claim_number")
@@ -544,7 +549,7 @@ def classification(opened: Opened) -> dict[str, float]:
 
 def dollars_right(true: pd.DataFrame, mine: pd.DataFrame, name: str) -> float:
     """Share of the true dollars that stand under the same name of the same claim."""
-    true = true[true[name].ne("")]
+    true, mine = (table[table[name].ne("")].assign(**{name: table[name].replace(SAME_LEAF)}) for table in (true, mine))
     a = true.groupby(["claim_number", name])["amount"].sum()
     b = mine.groupby(["claim_number", name])["amount"].sum().reindex(a.index).fillna(0.0)
     return float(np.minimum(a, b).sum() / a.sum())

@@ -260,9 +260,6 @@ def _day_of(name: str) -> date:
 # what a practice calls a claim that ends so
 STATES = {"paid": "paid|partially_paid", "partial": "paid|partially_paid", "written_off": "written_off", "denied_open": "denied_open|resubmitted|appealed",
           "rejected_lost": "rejected|written_off", "rejected_open": "rejected", "in_flight": "submitted|accepted|resubmitted"}  # fmt: skip
-# other names of a leaf
-LEAVES = {"bad_debt_insured": "bad_debt", "bad_debt_uninsured": "bad_debt", "qmb": "regulatory", "bankruptcy": "uncollectible_by_law", "deceased": "uncollectible_by_law",
-          "lost_at_payer": "timely_filing", "rate_not_loaded": "underpaid", "true_duplicate": "duplicate"}  # fmt: skip
 
 
 def shared_truth(folder: Path) -> judged.Truth:
@@ -288,7 +285,7 @@ def shared_truth(folder: Path) -> judged.Truth:
         folder / "ledger.parquet", columns=["pcn", "true_class", "necessity", "is_writeoff", "amount"]
     )
     lost = ledger[ledger["is_writeoff"].astype(bool)]
-    lost = pd.DataFrame({"claim_number": lost["pcn"], "leaf": lost["true_class"].replace(LEAVES), "root": lost["necessity"],
+    lost = pd.DataFrame({"claim_number": lost["pcn"], "leaf": lost["true_class"], "root": lost["necessity"],
                          "amount": lost["amount"].astype(float).abs()})  # fmt: skip
     events = pd.read_parquet(folder / "events.parquet").astype(object).fillna("")
     rows = [(e.id, e.kind, bool(e.should_alert), e.start, _wanted(e, names)) for e in events.itertuples()]
