@@ -429,7 +429,8 @@ def signals(opened: Opened) -> dict[str, float]:
             counts["whole"] += bool(full)
         else:
             counts["quiet_called"] += bool(full)
-    stray = [i for i in range(len(g)) if i not in used]
+    of_one = g["kind"].eq("one_patient").to_numpy()  # says itself that nothing else changed
+    stray = [i for i in range(len(g)) if i not in used and not of_one[i]]
     return {**counts, "signals": len(g), "stray": len(stray), "stray_of_three": sum(i < 3 for i in stray)}
 
 
@@ -437,8 +438,8 @@ def null(opened: Opened) -> dict[str, float]:
     """Whatever is said to have changed in a practice in which nothing changes."""
     if not opened.truth.stationary:
         return {}
-    status = opened.table("clusters")["status"]
-    out = {"signals": len(opened.table("signals")), "new_clusters": int(status.eq("new").sum()),
+    status, kinds = opened.table("clusters")["status"], opened.table("signals")["kind"]
+    out = {"signals": int(kinds.ne("one_patient").sum()), "new_clusters": int(status.eq("new").sum()),
            "growing_clusters": int(status.eq("growing").sum()), "gone_clusters": int(status.isin(["gone", "shrinking"]).sum())}  # fmt: skip
     return {**out, "claims_anything": float(any(out.values()))}
 

@@ -219,3 +219,8 @@ def test_what_no_claim_shows_is_told_apart(tmp_path, plain):
     chances = truth(made(tmp_path, claims=3000, repeat="dialysis"), "chances")
     hidden = chances[~chances["told_by_837"]]
     assert len(hidden) > 5 and hidden["p_denial_at_submit"].min() >= 0.9
+
+
+def test_nothing_is_late_where_nothing_changes(tmp_path):
+    claims = truth(made(tmp_path, claims=3000, events=False), "claims")
+    assert not claims["root_cause"].eq("TIMELY").any(), "who is late by a window can't be so in the first months"

@@ -399,7 +399,9 @@ def _live(w: _World, claim: dict) -> None:
     if claim["payer"] is None:
         _self_pay(w, claim, truth)
         return
-    late = w.chance(0.012)
+    late = (
+        w.chance(0.012) and w.events
+    )  # who is late by a window can't be so in the first months: that would be a change
     first = claim["served"] + timedelta(days=int(1 + w.rng.gamma(2.0, 1.8)) + (claim["payer"]["window"] if late else 0))
     if w.desks:
         first += timedelta(days=int(w.rng.integers(*w.desks.bills_after)))
