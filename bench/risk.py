@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.risk import features
-from rcm_analysis.risk.worklist import HORIZON_DAYS, OutcomeModel
+from rcm_analysis.risk.worklist import OutcomeModel
 
 LEVELS = {"payer_name": 40, "payer_class": 6, "payer_order": 3, "location": 25, "rendering_npi": 400, "place_of_service": 8, "category": 16,
           "group_code": 4, "carc": 120, "rarc": 200, "procedure": 900, "procedure_family": 90}  # fmt: skip
@@ -54,7 +54,7 @@ def main() -> None:
     begun = time.perf_counter()
     model = OutcomeModel(
         features=features.ALL,
-        horizon_days=HORIZON_DAYS,
+        horizon_days=None,
         group="claim_number",
         rate_keys=("payer_name", "category"),
     )

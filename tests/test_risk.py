@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import re
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -467,3 +469,24 @@ def test_the_interval_holds_what_is_expected(monkeypatch):
     monkeypatch.setattr(worklist, "_monthly_miss", lambda trained: 0.0)
     told = worklist._expected(None, sure)
     assert told["lower_usd"] <= told["expected_usd"] == pytest.approx(299.97) and told["upper_usd"] == 300.0
+
+
+# --- reasons ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_fact_never_both_raises_and_lowers_and_no_reason_is_nothing(demo_con, learned, table):
+    told = [
+        part for said in table["reasons"].head(worklist.REASONED_ROWS) for part in said.split("; ") if " by " in part
+    ]
+    facts = {}
+    for part in told:
+        words, way, points = re.fullmatch(r"(.*) (raises|lowers) it by (\d+) points?", part).groups()
+        facts.setdefault(words, set()).add(way)
+        assert int(points) >= 1
+    assert len(facts) > 10 and all(len(ways) == 1 for ways in facts.values())
+
+
+def test_without_a_model_the_list_says_which_rate_stands_in(learned, table):
+    few = replace(learned.model, card={**learned.model.card, "too_few": True, "chosen": "base_rate"})
+    said = worklist.reasons(table, worklist.replace(learned, model=few))
+    assert set(said) == {"the practice's own rate: too few settled denials for a model"}

@@ -39,6 +39,28 @@ def straightened(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *,
     return float(line[0]), float(max(line[1], 0.0))
 
 
+def stacked(
+    base: np.ndarray, apart: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *, toward: float, pull: float
+) -> list[float]:
+    """How far to follow each of several models away from the base rate, in log odds: 0 not at all, 1 as it says itself.
+
+    Fitted on later outcomes, `apart` a column per model, and drawn to `toward` as if by further cases: with few, no
+    model is trusted alone and none is thrown away.
+    """
+    from scipy.optimize import minimize
+
+    odds, count = stats.log_odds(base), apart.shape[1]
+
+    def cost(part: np.ndarray) -> tuple[float, np.ndarray]:
+        told = odds + apart @ part
+        miss = weight * (stats.sigmoid(told) - outcome)
+        value = weight @ (np.logaddexp(0, told) - outcome * told) + pull * ((part - toward) ** 2).sum() / 2
+        return float(value), apart.T @ miss + pull * (part - toward)
+
+    found = minimize(cost, np.full(count, toward), jac=True, bounds=[(0, 1)] * count, method="L-BFGS-B")
+    return [float(part) for part in found.x]
+
+
 def level_kept(chance: np.ndarray, weight: np.ndarray, *, slope: float) -> tuple[float, float]:
     """The shift that, with this slope, leaves the mean chance as it was, and the slope.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rcm_analysis.models import ends
 from rcm_analysis.models import scores as judgement
 
 JUDGED_AFTER_DAYS = 180  # of cases followed for less, only the quick ends are known
@@ -29,7 +31,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Cases:
-    """Start, outcome within the horizon, weight and the day all this was known."""
+    """Start, outcome, weight and the day all this was known.
+
+    With a horizon the outcome is 0 or 1 within it, and those known stand for those that are not, by weight. Without one
+    it is the share by which the case ends badly (`ends.shares`): 0 or 1 where its end is known, all of weight 1.
+    """
 
     start: pd.Series
     outcome: np.ndarray
@@ -39,28 +45,39 @@ class Cases:
     settled: pd.Series | None = None
     ended: np.ndarray | None = None
     kind: np.ndarray | None = None
+    groups: np.ndarray | None = None  # numbers of the groups; rows of one end together
+    alike: pd.Series | None = None  # kinds of cases whose ends differ
+    shared: bool = False  # outcomes are shares
 
-    def last_judged(self, horizon_days: int) -> pd.Timestamp:
+    @property
+    def certain(self) -> np.ndarray:
+        """Cases of a known outcome."""
+        return (self.weight > 0) & ((self.outcome == 0) | (self.outcome == 1))
+
+    def last_judged(self, horizon_days: int | None) -> pd.Timestamp:
         """The newest start of a case that may judge a model: of younger ones only the quick ends are known."""
         newest = self.start.max()
         if self.settled is None:
             return newest
-        followed = self.as_of - pd.Timedelta(days=min(horizon_days, JUDGED_AFTER_DAYS))
+        followed = self.as_of - pd.Timedelta(days=min(horizon_days or JUDGED_AFTER_DAYS, JUDGED_AFTER_DAYS))
         return followed if (self.start <= followed).mean() >= ENOUGH_FOLLOWED else newest
 
-    def between(self, first: pd.Timestamp, last: pd.Timestamp, horizon_days: int) -> np.ndarray:
+    def between(self, first: pd.Timestamp, last: pd.Timestamp, horizon_days: int | None) -> np.ndarray:
         """Weights among the cases of a stretch of time alone, which were followed for less time than all were."""
         inside = ((self.start >= first) & (self.start <= last)).to_numpy()
-        if self.settled is None or self.ended is None or self.kind is None:
+        if self.settled is None or self.ended is None or self.kind is None or horizon_days is None:
             return np.where(inside, self.weight, 0.0)
         weight = np.zeros(len(self.start))
         weight[inside] = judgement.known_by(
             self.start[inside], self.settled[inside], self.ended[inside], as_of=self.as_of, horizon_days=horizon_days, kind=self.kind[inside])[1]  # fmt: skip
         return weight
 
-    def as_known(self, day: pd.Timestamp, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
+    def as_known(self, day: pd.Timestamp, horizon_days: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Outcome and weight as they were known on an earlier day."""
-        if self.settled is None or self.ended is None or self.kind is None:
+        if self.shared:
+            there = (self.start < day).to_numpy()
+            return np.where(there, self._shares(day), 0.0), there.astype(float)
+        if horizon_days is None or self.settled is None or self.ended is None or self.kind is None:
             return self.outcome, self.weight
         before = (self.start < day).to_numpy()
         outcome, weight = np.zeros(len(self.start)), np.zeros(len(self.start))
@@ -68,11 +85,37 @@ class Cases:
             self.start[before], self.settled[before], self.ended[before], as_of=day, horizon_days=horizon_days, kind=self.kind[before])  # fmt: skip
         return outcome, weight
 
+    def _shares(self, day: pd.Timestamp) -> np.ndarray:
+        """Share by which each row ends badly, as known on a day, told once for the rows of a group by the first of them."""
+        if self.settled is None or self.ended is None or self.groups is None:
+            return self.outcome
+        frame = pd.DataFrame({"start": self.start.to_numpy(), "settled": self.settled.to_numpy(), "bad": self.ended,
+                              "group": self.groups, "alike": 0 if self.alike is None else self.alike.to_numpy()})  # fmt: skip
+        first = (
+            frame[frame["start"] < day].sort_values("start", kind="stable").drop_duplicates("group").set_index("group")
+        )
+        told = ends.shares(
+            first["start"],
+            first["settled"],
+            first["bad"].where(first["settled"].notna()),
+            as_of=day,
+            kind=first["alike"],
+        )
+        bad = told[1.0] if 1.0 in told else pd.Series(0.0, first.index)
+        return bad.reindex(self.groups).fillna(0.0).to_numpy()
+
 
 def of_table(
-    table: pd.DataFrame, columns: Columns, *, horizon_days: int, kind: str | None = None, as_of: Any = None
+    table: pd.DataFrame,
+    columns: Columns,
+    *,
+    horizon_days: int | None,
+    kind: str | None = None,
+    as_of: Any = None,
+    group: str | None = None,
+    alike: Sequence[str] = (),
 ) -> Cases:
-    """The cases of a table, as known on a day; by default its newest date.
+    """The cases of a table, as known on a day; by default its newest date. Without a horizon, whatever their end.
 
     Raises ValueError for outcomes other than 0, 1 and empty.
     """
@@ -86,6 +129,11 @@ def of_table(
     settled = pd.to_datetime(table[columns.outcome_date]).where(outcome.notna())
     day = pd.Timestamp(as_of) if as_of is not None else max(start.max(), settled.max())
     kinds = table[kind].to_numpy() if kind else np.zeros(len(table))
+    if horizon_days is None:
+        groups = pd.factorize(table[group])[0] if group else np.arange(len(table))
+        texts = table[list(alike)].astype(str).agg("|".join, axis=1) if alike else None
+        made = Cases(start, ended, np.ones(len(table)), day, stated, settled, ended, kinds, groups, texts, shared=True)
+        return replace(made, outcome=made._shares(day + pd.Timedelta(days=1)))
     value, weight = judgement.known_by(start, settled, ended, as_of=day, horizon_days=horizon_days, kind=kinds)
     return Cases(start, value, weight, day, stated, settled, ended, kinds)
 

@@ -6,6 +6,9 @@
     boosting   .499      .165   .743   False
 
 Between near equals the simpler is taken. The chosen one's chances are set straight by what came of those later cases.
+
+Of cases without a horizon none is taken alone: logistic regression and trees are followed away from the base rate as
+far as those later cases say, drawn to a usual share where they are few.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis import parallel, stats
-from rcm_analysis.models import calibration, learners, scores
+from rcm_analysis.models import calibration, ends, learners, scores
 from rcm_analysis.models.cases import Cases, drawn
 
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ CALIBRATION_PULL, CENSORED_PULL = (
     10.0,
     200.0,
 )  # cases that draw slope and intercept to 1 and 0; earlier models saw fewer ends
+# How far logistic regression and trees are each followed away from the base rate where nothing tells better, and the
+# cases that draw to it. Both were chosen over practices with known truth, docs/risk.md
+FOLLOWED, FOLLOWED_PULL = 0.45, 500.0
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
 SIMPLEST_FIRST = ("base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend")
 FIGURES = ("log_loss", "brier", "auroc", "average_precision", "calibration_error")
@@ -47,6 +53,7 @@ class Choice:
     band: pd.DataFrame
     validation: pd.DataFrame
     too_few: bool
+    shares: tuple[float, ...] = (0.5, 0.5)  # of logistic regression and trees in the blend
 
     @property
     def chosen(self) -> pd.Series:
@@ -56,18 +63,38 @@ class Choice:
 
 def choose(model: OutcomeModel, table: pd.DataFrame, cases: Cases) -> Choice:
     """Every candidate tried on later cases, at several origins."""
-    known = cases.weight > 0
+    known = cases.certain
     few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
-    tried = _validate(model, table, cases, _names(model, table, few=bool(few)))
+    tried = _validate(model, table, cases, _names(model, table, few=bool(few), shared=cases.shared))
     if not tried:
         return _untried(model, too_few=bool(few))
-    comparison = _compared(tried)
+    shares = _followed(tried) if cases.shared and "blend" in tried else (0.5, 0.5)
+    comparison = _compared(tried, shared=cases.shared)
     chance, outcome, weight, row, origin = tried[comparison.loc[comparison["chosen"], "model"].iat[0]]
     newest = origin == origin.max() if cases.settled is not None else None
-    line = _line(chance, outcome, weight, newest)
+    line = (0.0, 1.0) if cases.shared else _line(chance, outcome, weight, newest)
     chance = straight(chance, line)
     validation = pd.DataFrame(dict(zip(VALIDATION, (chance, outcome, weight, row, origin), strict=True)))
-    return Choice(comparison, line, calibration.band(chance, outcome, weight), validation, bool(few))
+    return Choice(comparison, line, calibration.band(chance, outcome, weight), validation, bool(few), shares)
+
+
+def _followed(tried: dict[str, tuple]) -> tuple[float, ...]:
+    """How far to follow logistic regression and trees; puts the blend's chances by these shares in its place."""
+    base, outcome, weight, *rest = tried["base_rate"]
+    parts = [tried[name][0] for name in ("logistic", "boosting")]
+    apart = np.column_stack([stats.log_odds(part) - stats.log_odds(base) for part in parts])
+    shares = calibration.stacked(base, apart, outcome, weight, toward=FOLLOWED, pull=FOLLOWED_PULL)
+    chance = stats.sigmoid(stats.log_odds(base) + apart @ np.array(shares))
+    tried["blend"] = (chance, outcome, weight, *rest)
+    return tuple(shares)
+
+
+def learn(made: Any, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray, **more: Any) -> Any:
+    """The candidate, fitted; a case whose outcome is a share is learned as both, by its parts."""
+    if ((outcome == 0) | (outcome == 1)).all():
+        return made.fit(table, outcome, weight, **more)
+    rows, both, part = ends.doubled(outcome)
+    return made.fit(table.iloc[rows].reset_index(drop=True), both, part * weight[rows], **more)
 
 
 def straight(chance: np.ndarray, line: tuple[float, float]) -> np.ndarray:
@@ -90,18 +117,21 @@ def kinds(features: list[str], table: pd.DataFrame) -> learners.Encoding:
     return learners.Encoding(categories, numbers, sets).learn(table)
 
 
-def make(model: OutcomeModel, name: str, encoding: learners.Encoding) -> Any:
+def make(model: OutcomeModel, name: str, encoding: learners.Encoding, shares: tuple[float, ...] = (0.5, 0.5)) -> Any:
     """A candidate that has learned nothing yet."""
     made: dict[str, Callable[[], Any]] = {
         "base_rate": lambda: learners.BaseRate(encoding), "rates": lambda: learners.Rates(encoding, list(model.rate_keys)),
         "logistic": lambda: learners.Logistic(encoding), "boosting": lambda: learners.Boosting(encoding),
-        "boosting_by_kind": lambda: learners.ByKind(encoding, str(model.kind)), "blend": lambda: learners.Blend(encoding)}  # fmt: skip
+        "boosting_by_kind": lambda: learners.ByKind(encoding, str(model.kind)),
+        "blend": lambda: learners.Blend(encoding, shares=list(shares))}  # fmt: skip
     return made[name]()
 
 
-def _names(model: OutcomeModel, table: pd.DataFrame, *, few: bool) -> list[str]:
+def _names(model: OutcomeModel, table: pd.DataFrame, *, few: bool, shared: bool) -> list[str]:
     names = [n for n in model.candidates if n in ("base_rate", "rates")] if few else list(model.candidates)
     names = [n for n in names if n != "rates" or model.rate_keys]
+    if shared:
+        return [n for n in names if n != "boosting_by_kind"]
     return [n for n in names if n != "boosting_by_kind" or (model.kind and table[model.kind].nunique() > 1)]
 
 
@@ -114,8 +144,11 @@ def _validate(model: OutcomeModel, table: pd.DataFrame, cases: Cases, names: lis
     told = parallel.each(partial(_fitted, model), fits, rows=rows)
     pooled: dict[str, list] = {name: [] for name in names}
     for origin, ((*_, test, later), fitted) in enumerate(zip(origins, told, strict=True)):
+        every = (np.arange(len(test)), cases.outcome[test], np.ones(len(test)))
+        place, outcome, part = ends.doubled(cases.outcome[test]) if cases.shared else every
         for name in names:
-            pooled[name].append((fitted[name], cases.outcome[test], later[test], test, np.full(len(test), origin)))
+            told_then = (fitted[name][place], outcome, part * later[test][place])
+            pooled[name].append((*told_then, test[place], np.full(len(place), origin)))
     return {
         name: tuple(np.concatenate(column) for column in zip(*parts, strict=True))
         for name, parts in pooled.items()
@@ -132,7 +165,7 @@ def _fitted(
     encoding = kinds(list(model.features), earlier)
     for name in (n for n in names if n != "blend"):
         more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
-        grown[name] = make(model, name, encoding).fit(earlier, outcome, weight, **more)
+        grown[name] = learn(make(model, name, encoding), earlier, outcome, weight, **more)
         chances[name] = grown[name].chance(later)
     if "blend" in names:
         both = (stats.log_odds(chances["logistic"]) + stats.log_odds(chances["boosting"])) / 2
@@ -158,8 +191,8 @@ def _origins(model: OutcomeModel, table: pd.DataFrame, cases: Cases) -> Iterator
             yield learn, weight, outcome, test, later
 
 
-def _compared(tried: dict[str, tuple]) -> pd.DataFrame:
-    """The lowest log loss after its own calibration is chosen; between near equals the simpler."""
+def _compared(tried: dict[str, tuple], *, shared: bool) -> pd.DataFrame:
+    """The lowest log loss is chosen, between near equals the simpler; of cases without a horizon the blend."""
     rows = []
     for name, (chance, outcome, weight, *_) in tried.items():
         told = scores.figures(outcome, chance, weight)
@@ -167,6 +200,8 @@ def _compared(tried: dict[str, tuple]) -> pd.DataFrame:
     order = {name: i for i, name in enumerate(SIMPLEST_FIRST)}
     table = pd.DataFrame(rows).sort_values("model", key=lambda s: s.map(order), ignore_index=True)
     best = table.index[table["log_loss"] <= table["log_loss"].min() + HARDLY_BETTER][0]
+    if shared and "blend" in tried:
+        return table.assign(chosen=table["model"] == "blend")
     return table.assign(chosen=table.index == best)
 
 

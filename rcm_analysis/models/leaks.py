@@ -2,6 +2,7 @@
 
 LeakError: lost is the outcome
 LeakWarning: status alone tells the outcome with AUROC 0.98: was it written after the index date?
+LeakWarning: the model tells later outcomes with AUROC 0.95, more than is honest in this field: ...
 DriftWarning: the rate has moved to 61.2%, learned at 34.0%: fit again on newer cases
 """
 
@@ -18,6 +19,7 @@ from rcm_analysis.models import learners, scores
 from rcm_analysis.models.cases import Cases, Columns, drawn
 
 SUSPECT_AREA = 0.90  # one feature alone that tells this much was most likely written after the outcome
+WHOLE = "the model as a whole"
 CHECK_ROWS = 10_000
 MIN_EACH = 30  # fewer cases of one outcome tell nothing of a feature
 MANY_LEVELS = 12  # numbers with fewer values are read as they are
@@ -50,7 +52,7 @@ def refuse(table: pd.DataFrame, cases: Cases, columns: Columns, features: Sequen
 
 def suspects(table: pd.DataFrame, cases: Cases, features: Sequence[str], group: str | None) -> dict[str, float]:
     """The features that alone tell nearly everything, each with its AUROC; warns of them."""
-    known = cases.weight > 0
+    known = cases.certain
     if min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH:
         return {}
     areas = {name: area_alone(table, cases, name, group) for name in features}
@@ -62,9 +64,20 @@ def suspects(table: pd.DataFrame, cases: Cases, features: Sequence[str], group: 
     return found
 
 
+def suspect_whole(area: float) -> dict[str, float]:
+    """The model as a whole, where it tells later outcomes better than denials ever could be told; warns of it."""
+    if not area > SUSPECT_AREA:
+        return {}
+    _warn(
+        f"the model tells later outcomes with AUROC {area:.2f}, more than is honest in this field: what was written after the index date?",
+        LeakWarning,
+    )
+    return {WHOLE: area}
+
+
 def area_alone(table: pd.DataFrame, cases: Cases, name: str, group: str | None) -> float:
     """AUROC of one feature's shrunken rates, learned on every other case and tried on the rest."""
-    rows = drawn(np.flatnonzero(cases.weight > 0), CHECK_ROWS)
+    rows = drawn(np.flatnonzero(cases.certain), CHECK_ROWS)
     column = table[name].iloc[rows]
     if pd.api.types.is_numeric_dtype(column) and column.nunique() > MANY_LEVELS:
         plain = scores.area(cases.outcome[rows], column.fillna(column.median()).to_numpy(float))

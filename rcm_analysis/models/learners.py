@@ -33,7 +33,7 @@ MAX_TREE_CODES = 60
 ONE_THREAD_ROWS = 50_000
 WALKED_CELLS = 1 << 17  # rows times trees at a time, so that they stay in the processor's cache
 PRIOR_CASES = 10.0
-FORMAT = 2
+FORMAT = 3
 
 
 class ModelFileError(RcmError):
@@ -316,10 +316,15 @@ class Boosting:
 
 @dataclass
 class Blend:
-    """The mean, in log odds, of a linear model and trees: where they err apart, the mean errs less."""
+    """A linear model and trees together, in log odds: where they err apart, their mean errs less.
+
+    `shares` says how far to follow each away from the base rate; a half of each is the mean.
+    """
 
     encoding: Encoding
     parts: list[Any] = field(default_factory=list)
+    shares: list[float] = field(default_factory=lambda: [0.5, 0.5])
+    rate: float = 0.5
     kind: str = "blend"
 
     def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Blend:
@@ -327,10 +332,16 @@ class Blend:
             part.fit(table, outcome, weight)
             for part in self.parts or [Logistic(self.encoding), Boosting(self.encoding)]
         ]
+        self.rate = float((outcome @ weight + 0.5) / (weight.sum() + 1))
         return self
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
-        return sigmoid(np.mean([log_odds(part.chance(table)) for part in self.parts], axis=0))
+        return self.blended(np.full(len(table), self.rate), [part.chance(table) for part in self.parts])
+
+    def blended(self, rate: np.ndarray, chances: list[np.ndarray]) -> np.ndarray:
+        """The chance that the parts' chances give together."""
+        base = log_odds(rate)
+        return sigmoid(base + sum(s * (log_odds(c) - base) for s, c in zip(self.shares, chances, strict=True)))
 
     def state(self) -> tuple[dict, dict]:
         states = [part.state() for part in self.parts]
@@ -339,7 +350,8 @@ class Blend:
             for part, (_, held) in zip(self.parts, states, strict=True)
             for name, value in held.items()
         }
-        return {"parts": {part.kind: told for part, (told, _) in zip(self.parts, states, strict=True)}}, arrays
+        told = {part.kind: told for part, (told, _) in zip(self.parts, states, strict=True)}
+        return {"parts": told, "shares": self.shares, "rate": self.rate}, arrays
 
 
 @dataclass
@@ -484,7 +496,8 @@ def read(path: Path | BytesIO) -> tuple[Any, dict[str, Any]]:
 def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.ndarray]) -> Any:
     if kind == "blend":
         inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
-        return Blend(encoding, [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()])
+        parts = [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()]
+        return Blend(encoding, parts, told["shares"], told["rate"])
     if kind == "boosting_by_kind":
         own = [
             {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{i}/")}

@@ -46,7 +46,7 @@ class OutcomeModel:
     """What to learn, and how; `fit` learns it. `group` names the column whose rows belong together (one claim, patient)."""
 
     features: Sequence[str]
-    horizon_days: int = 180
+    horizon_days: int | None = 180  # none: however long it takes, open cases by the share of their like
     group: str | None = None
     candidates: Sequence[str] = choice.SIMPLEST_FIRST
     rate_keys: Sequence[str] = ()
@@ -70,17 +70,19 @@ class OutcomeModel:
         typical = table[list(self.features)].sample(min(len(table), TYPICAL_ROWS), random_state=0)
         model = self if self.rate_keys else replace(self, rate_keys=_rate_keys(self, table, cases))
         chosen = choice.choose(model, table, cases)
+        suspects |= leaks.suspect_whole(float(chosen.chosen["auroc"]))
         rows = drawn(np.flatnonzero(cases.weight > 0), MAX_FIT_ROWS)
-        learner = choice.make(model, chosen.chosen["model"], choice.kinds(list(self.features), table.iloc[rows])).fit(
-            table.iloc[rows], cases.outcome[rows], cases.weight[rows]
-        )
+        encoding = choice.kinds(list(self.features), table.iloc[rows])
+        made = choice.make(model, chosen.chosen["model"], encoding, chosen.shares)
+        learner = choice.learn(made, table.iloc[rows], cases.outcome[rows], cases.weight[rows])
         groups = frozenset(pd.unique(table[self.group])) if self.group else frozenset()
         return FittedModel(model, columns, learner, chosen.line, chosen.band, _card(model, table, cases, chosen, suspects),
                            chosen.comparison, chosen.validation, typical, groups)  # fmt: skip
 
     def cases(self, table: pd.DataFrame, columns: Columns, as_of: Any = None) -> Cases:
         """When each row of the table began and how it ended within the horizon, as known on the day."""
-        return models_cases.of_table(table, columns, horizon_days=self.horizon_days, kind=self.kind, as_of=as_of)
+        return models_cases.of_table(table, columns, horizon_days=self.horizon_days, kind=self.kind, as_of=as_of,
+                                     group=self.group, alike=self.rate_keys)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class FittedModel:
         """
         table, group = table.reset_index(drop=True), self.model.group
         cases = self.model.cases(table, self.columns, self.card["as_of"])
-        rows = drawn(np.flatnonzero(cases.weight > 0), choice.TUNE_ROWS)
+        rows = drawn(np.flatnonzero(cases.certain), choice.TUNE_ROWS)
         keys = pd.factorize(table[group].iloc[rows])[0] if group else np.arange(len(rows))
         learned = (np.random.default_rng(1).random(keys.max(initial=-1) + 1) < choice.ORIGINS[-1])[keys]
         learn, test = rows[learned], rows[~learned]

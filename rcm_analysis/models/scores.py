@@ -142,7 +142,7 @@ def captured(
 
     An order holds what it sorts by, largest first; "random" and "perfect" stand beside them.
     """
-    worth = outcome * amount * (weight > 0)
+    worth = outcome * amount * np.minimum(weight, 1)
     size = max(int(len(outcome) * capacity_share), 1)
     rows = [(name, float(worth[np.argsort(-key, kind="stable")[:size]].sum())) for name, key in orders.items()]
     rows += [

@@ -37,7 +37,7 @@ LABELS = {
 }  # fmt: skip
 NAMES = {"base_rate": "base rate", "rates": "table of rates by payer and reason", "logistic": "logistic regression", "boosting": "boosted trees",
          "boosting_by_kind": "boosted trees, for new denials and for older ones apart",
-         "blend": "mean of logistic regression and trees"}  # fmt: skip
+         "blend": "logistic regression and trees together"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -170,11 +170,11 @@ def _card(trained: Trained) -> pd.DataFrame:
     about, first = trained.model.card, trained.table["age_days"] == 0
     open_share = float(trained.table.loc[first, "outcome"].isna().mean())
     rows = [
-        ("Question", f"Is an open denial written off within {trained.model.model.horizon_days} days from the day it is looked at?"),
-        ("Model", f"{NAMES[about['chosen']]}, chosen by log loss on later cases than it learned from"),
+        ("Question", "Does an open denial end written off?"),
+        ("Model", _model(trained)),
         ("Learned from", f"{first.sum():,} denied claims, {about['learned_from']} to {about['learned_to']}, each on up to {len(AGES)} days of its life"),
         ("Split at random", _at_random(trained)),
-        ("Still open", f"{open_share:.1%} of them: counted as not known, and stood for by older cases of the same age"),
+        ("Still open", f"{open_share:.1%} of them: counted by the share of their like that are written off"),
         ("Outcomes", {"posted": "from the practice's ledger", "inferred": "no ledger: a balance past its last deadline is taken as given up",
                       "none": "none is known yet"}[trained.basis]),
         ("Not used", "age, sex and name of the patient; anything posted or decided after the day; work-queue notes"),
@@ -183,6 +183,15 @@ def _card(trained: Trained) -> pd.DataFrame:
         ("Versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items())),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["item", "text"])
+
+
+def _model(trained: Trained) -> str:
+    """What the model is, and how far its parts are followed."""
+    name, shares = NAMES[trained.model.chosen], getattr(trained.model.learner, "shares", None)
+    if not shares:
+        return f"{name}: too few cases for more"
+    followed = f"followed {shares[0]:.0%} and {shares[1]:.0%} of the way from the base rate"
+    return f"{name}, {followed} as later cases than they learned from ask for"
 
 
 def _at_random(trained: Trained) -> str:
@@ -203,7 +212,7 @@ def _drift(trained: Trained) -> tuple[str, bool]:
     # On their first day and followed long enough: of the newest, only quick payments are known
     followed = (pd.Timestamp(trained.model.card["as_of"]) - cases["known_on"]).dt.days
     kept = ((cases["age_days"] == 0) & (followed >= DRIFT_FOLLOWED_DAYS)).to_numpy()
-    held, days = held[kept].assign(weight=1.0), cases["known_on"][kept]
+    held, days = held[kept].assign(weight=held["weight"][kept].clip(upper=1)), cases["known_on"][kept]
     if len(held) < 4 * MIN_SEGMENT_LOST:
         return "Too few later claims were followed long enough to tell drift.", False
     newest = (days >= days.quantile(0.5)).to_numpy()

@@ -4,8 +4,9 @@
     A17           .71          .63    .78    1840.00       1306.40            412.60         21         2026-11-21     1
     A52           .33          .26    .41    2210.00       729.30             380.15         75         2027-01-14     2
 
-The chance is that of a write-off within `HORIZON_DAYS`, given that the claim is still open today: each past denial is
-looked at on several days of its life, with what was known on that day. What happened depended on who was worked, so
+The chance is that the denial ends in a write-off, given that the claim is still open today: each past denial is
+looked at on several days of its life, with what was known on that day. One that is still open counts by the share of its
+like that are written off (`models.ends`). What happened depended on who was worked, so
 the chance is that of the practice's usual handling, not of a claim left alone. The order is that of the cash that work
 brings (what the payer would allow for what is refused and open, times how often such claims were paid when they were
 worked: `open_denials`), unless another has clearly brought more on the practice's own past (`risk.orders`).
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from rcm_analysis import stats
 from rcm_analysis.claims import derive
 from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
@@ -47,11 +49,11 @@ __all__ = [
     "risk",
 ]
 
-HORIZON_DAYS = 270  # the longest appeal window and the posting after it; few write-offs come later
 SOON_DAYS = 92  # three months
 SOON_CANDIDATES = ("base_rate", "rates", "boosting")
 AGES = (0, 15, 30, 60, 90, 150)  # days after the denial on which past cases are looked at
 REASONED_ROWS = 300  # the foot of a longer list is not read
+LEAST_MOVE = 0.01  # of a chance: less is no reason
 DRAWS = 2000
 NO_APPEAL = (
     "new_claim",
@@ -97,17 +99,17 @@ class Trained:
         return not self.model.too_few
 
 
-def learned(view: View, *, horizon_days: int = HORIZON_DAYS) -> Trained | None:
+def learned(view: View, *, horizon_days: int | None = None) -> Trained | None:
     """The practice's model of the last whole month, as kept or learned now; None when no claim was denied by then."""
     day = view.learning_day
 
     def make() -> Content:
-        if horizon_days == HORIZON_DAYS:
+        if horizon_days is None:
             return _packed(learn(derive.known_on(view, day)))
         usual = learned(view)
         return _packed(usual and _again(usual, horizon_days=horizon_days, candidates=SOON_CANDIDATES))
 
-    return _unpacked(kept.learned(view, f"write-off-model-{horizon_days}", make, day=day), day)
+    return _unpacked(kept.learned(view, f"write-off-model-{horizon_days or 'ever'}", make, day=day), day)
 
 
 def _packed(trained: Trained | None) -> Content:
@@ -126,7 +128,7 @@ def _unpacked(content: Content, day: date) -> Trained | None:
                    content.frames["orders"])  # fmt: skip
 
 
-def learn(view: View, *, horizon_days: int = HORIZON_DAYS, candidates: tuple[str, ...] | None = None) -> Trained | None:
+def learn(view: View, *, horizon_days: int | None = None, candidates: tuple[str, ...] | None = None) -> Trained | None:
     """The practice's model from all that was known on the day; None when no claim was ever denied."""
     cases = features.cases(view)
     if not len(cases):
@@ -145,7 +147,12 @@ def _looks(view: View, cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trained(
-    cases: pd.DataFrame, table: pd.DataFrame, *, as_of: date, horizon_days: int, candidates: tuple[str, ...] | None
+    cases: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    as_of: date,
+    horizon_days: int | None,
+    candidates: tuple[str, ...] | None,
 ) -> Trained:
     chosen = {} if candidates is None else {"candidates": candidates}
     model = OutcomeModel(
@@ -259,17 +266,37 @@ def _touches(table: pd.DataFrame, found: pd.DataFrame) -> np.ndarray:
 
 
 def reasons(found: pd.DataFrame, trained: Trained) -> list[str]:
-    """The three things that move each claim's chance most, in words; for a claim list without a model, its rate."""
+    """The three things that move each claim's chance most, in words and points; without a model, what rate it is.
+
+    A fact that moves most claims the other way says nothing of this one, nor does a move of less than a point.
+    """
     if not trained.enough:
-        return [
-            f"rate of {row.payer_name} for {_plain(row.category)}: too few settled denials for a model"
-            for row in found.itertuples()
-        ]
+        few = "too few settled denials for a model"
+        if trained.model.chosen == "base_rate":
+            return [f"the practice's own rate: {few}"] * len(found)
+        return [f"rate of {row.payer_name} for {_plain(row.category)}: {few}" for row in found.itertuples()]
     top = found.head(REASONED_ROWS)
-    moves = trained.model.reasons(top, groups=GROUPS)
-    told = ["; ".join(f"{_in_words(name, row)} {'raises' if move > 0 else 'lowers'} it" for name, move in three)
-            for three, row in zip(moves, top.itertuples(), strict=True)]  # fmt: skip
-    return told + [""] * (len(found) - len(told))
+    told = _moves(top, trained)
+    usual = told.groupby("words")["points"].transform("mean")
+    told = told[(told["points"] * usual > 0) & (told["points"].abs() >= LEAST_MOVE)]
+    told = told.sort_values(["row", "size"], ascending=[True, False], kind="stable").groupby("row").head(3)
+    said = told["words"] + np.where(told["points"] > 0, " raises it by ", " lowers it by ") + told["size"].map(_points)
+    by_row = said.groupby(told["row"]).agg("; ".join)
+    return [by_row.get(i, "near the practice's own rate") for i in range(len(top))] + [""] * (len(found) - len(top))
+
+
+def _moves(top: pd.DataFrame, trained: Trained) -> pd.DataFrame:
+    """How far each group of facts moves each claim's chance: row, words, points (of 0-1), size."""
+    chance = top["p_write_off"].to_numpy(float).clip(1e-4, 1 - 1e-4)
+    moves = trained.model.reasons(top, groups=GROUPS, count=len(GROUPS))
+    rows = [(i, _in_words(name, row), chance[i] - stats.sigmoid(stats.log_odds(chance[i]) - move))
+            for i, (row, found) in enumerate(zip(top.itertuples(), moves, strict=True)) for name, move in found]  # fmt: skip
+    told = pd.DataFrame(rows, columns=["row", "words", "points"]).astype({"points": float})
+    return told.assign(size=told["points"].abs())
+
+
+def _points(size: float) -> str:
+    return f"{100 * size:.0f} point{'' if round(100 * size) == 1 else 's'}"
 
 
 def _plain(name: str) -> str:

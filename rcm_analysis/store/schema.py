@@ -1003,7 +1003,7 @@ ANALYSES = (
         _columns(
             _CLAIM_NUMBER,
             ("as_of", DAY, "day it is told of"),
-            ("p_write_off", NUMBER, "chance of a write-off within the horizon", SHARE),
+            ("p_write_off", NUMBER, "chance that the denial ends written off", SHARE),
             ("lower", NUMBER, "lower bound of the chance", SHARE),
             ("upper", NUMBER, "upper bound of the chance", SHARE),
             ("open_balance", NUMBER, "what is open of the claim", USD),
