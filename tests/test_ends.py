@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from test_risk import known_on, simulated
 
-from rcm_analysis.models import calibration, ends, leaks, learners
+from rcm_analysis import stats
+from rcm_analysis.models import calibration, choice, ends, leaks, learners
 from rcm_analysis.models.outcome import OutcomeModel, of_parts
 
 
@@ -70,7 +71,7 @@ def test_the_level_holds_though_many_cases_are_open(short):
 
 def test_models_are_followed_in_part_and_none_alone(short):
     fitted, _ = short
-    assert fitted.chosen == "blend" and isinstance(fitted.learner, learners.Blend)
+    assert fitted.chosen == "blend"
     assert all(0 < part < 1 for part in fitted.learner.shares)
     table = fitted.comparison.set_index("model")
     assert table.loc["blend", "log_loss"] < table.loc["base_rate", "log_loss"]
@@ -80,6 +81,15 @@ def test_a_kept_model_tells_the_same(short):
     fitted, later = short
     again = of_parts(*fitted.parts())
     assert np.allclose(again.predict(later)["chance"], fitted.predict(later)["chance"], atol=1e-6)
+
+
+def test_no_chance_is_further_from_last_months_model_than_the_bound(short):
+    fitted, later = short
+    now, before = fitted.learner.parts
+    assert isinstance(fitted.learner, learners.Steady) and fitted.learner.bound == choice.STEADY_BOUND
+    told, then = (stats.log_odds(part.chance(later.reset_index(drop=True))) for part in (fitted.learner, before))
+    assert np.abs(told - then).max() <= choice.STEADY_BOUND + 1e-9
+    assert (np.abs(told - stats.log_odds(now.chance(later.reset_index(drop=True)))) < 1e-9).mean() > 0.8  # seldom held
 
 
 def test_shares_are_drawn_to_the_usual_where_cases_are_few():

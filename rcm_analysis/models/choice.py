@@ -38,6 +38,8 @@ CALIBRATION_PULL, CENSORED_PULL = (
 # How far logistic regression and trees are each followed away from the base rate where nothing tells better, and the
 # cases that draw to it. Both were chosen over practices with known truth, docs/risk.md
 FOLLOWED, FOLLOWED_PULL = 0.45, 500.0
+STEADY_DAYS, STEADY_BOUND = 31, 0.7  # log odds from the model of a month before: odds at most double or halve
+MAX_FIT_ROWS = 100_000  # further rows no longer move the figures, but the clock
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
 SIMPLEST_FIRST = ("base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend")
 FIGURES = ("log_loss", "brier", "auroc", "average_precision", "calibration_error")
@@ -95,6 +97,19 @@ def learn(made: Any, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarra
         return made.fit(table, outcome, weight, **more)
     rows, both, part = ends.doubled(outcome)
     return made.fit(table.iloc[rows].reset_index(drop=True), both, part * weight[rows], **more)
+
+
+def steadied(model: OutcomeModel, learner: Any, chosen: Choice, table: pd.DataFrame, cases: Cases) -> Any:
+    """The model held to the one of a month before, which learned what was known then; alone where that had too few cases."""
+    day = cases.as_of - pd.Timedelta(days=STEADY_DAYS)
+    outcome, weight = cases.as_known(day, model.horizon_days)
+    certain = (weight > 0) & ((outcome == 0) | (outcome == 1))
+    if certain.sum() < MIN_CASES or min(outcome[certain].sum(), (1 - outcome[certain]).sum()) < MIN_EACH:
+        return learner
+    rows = drawn(np.flatnonzero(weight > 0), MAX_FIT_ROWS)
+    encoding = kinds(list(model.features), table.iloc[rows])
+    before = learn(make(model, "blend", encoding, chosen.shares), table.iloc[rows], outcome[rows], weight[rows])
+    return learners.Steady(encoding, [learner, before], STEADY_BOUND)
 
 
 def straight(chance: np.ndarray, line: tuple[float, float]) -> np.ndarray:

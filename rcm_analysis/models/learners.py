@@ -395,6 +395,32 @@ class ByKind:
 
 
 @dataclass
+class Steady:
+    """A model and the one of a month before: no chance is further from the earlier one's than the bound, in log odds.
+
+    What a month adds moves chances; that a few cases ended otherwise than those before turns no list over.
+    """
+
+    encoding: Encoding
+    parts: list[Any] = field(default_factory=list)  # now, then the month before
+    bound: float = 1.0
+    kind: str = "steady"
+
+    @property
+    def shares(self) -> list[float]:
+        """How far the parts of the present model are followed."""
+        return getattr(self.parts[0], "shares", [])
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        now, before = (log_odds(part.chance(table)) for part in self.parts)
+        return sigmoid(np.clip(now, before - self.bound, before + self.bound))
+
+    def state(self) -> tuple[dict, dict]:
+        files = [np.frombuffer(written(part, {}), np.uint8) for part in self.parts]
+        return {"bound": self.bound}, {str(place): held for place, held in enumerate(files)}
+
+
+@dataclass
 class _Grown:
     """A grown ensemble: scikit-learn's own when it was just fitted, plain arrays when it came from a file."""
 
@@ -498,6 +524,9 @@ def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.nd
         inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
         parts = [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()]
         return Blend(encoding, parts, told["shares"], told["rate"])
+    if kind == "steady":
+        parts = [read(BytesIO(arrays[str(place)].tobytes()))[0] for place in range(2)]
+        return Steady(encoding, parts, told["bound"])
     if kind == "boosting_by_kind":
         own = [
             {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{i}/")}

@@ -36,7 +36,6 @@ from rcm_analysis.models.cases import Cases, Columns, drawn
 from rcm_analysis.models.choice import Choice
 from rcm_analysis.models.leaks import LeakError, LeakWarning
 
-MAX_FIT_ROWS = 100_000  # further rows no longer move the figures, but the clock
 TYPICAL_ROWS = 2_000  # learned rows whose values stand in for others when reasons are asked for
 DRAWS = 4
 
@@ -71,10 +70,12 @@ class OutcomeModel:
         model = self if self.rate_keys else replace(self, rate_keys=_rate_keys(self, table, cases))
         chosen = choice.choose(model, table, cases)
         suspects |= leaks.suspect_whole(float(chosen.chosen["auroc"]))
-        rows = drawn(np.flatnonzero(cases.weight > 0), MAX_FIT_ROWS)
+        rows = drawn(np.flatnonzero(cases.weight > 0), choice.MAX_FIT_ROWS)
         encoding = choice.kinds(list(self.features), table.iloc[rows])
         made = choice.make(model, chosen.chosen["model"], encoding, chosen.shares)
         learner = choice.learn(made, table.iloc[rows], cases.outcome[rows], cases.weight[rows])
+        if cases.shared and chosen.chosen["model"] == "blend":
+            learner = choice.steadied(model, learner, chosen, table, cases)
         groups = frozenset(pd.unique(table[self.group])) if self.group else frozenset()
         return FittedModel(model, columns, learner, chosen.line, chosen.band, _card(model, table, cases, chosen, suspects),
                            chosen.comparison, chosen.validation, typical, groups)  # fmt: skip
