@@ -22,7 +22,7 @@ import rcm_analysis as rcm
 from rcm_analysis import cli
 from rcm_analysis.measures import headlines
 from rcm_analysis.pages import blocks
-from rcm_analysis.reports import render
+from rcm_analysis.reports import all_practices, render
 from rcm_analysis.spreadsheets import exports, worklists
 from rcm_analysis.work import actions, days, items, needs, notes, projects, status, workbook
 
@@ -428,6 +428,25 @@ def test_a_workbook_of_another_practice_is_refused_by_name(desk):
     assert not (desk.out / "lakeside/worklists").exists()
 
 
+def test_a_worklist_without_its_about_tab_is_refused_and_taken_for_nothing_else(desk):
+    made = book(desk.report())
+    del made["About"]
+    for name in ("StatusList", "NameList"):
+        del made.defined_names[name]
+    made.save(desk.folder / "e.xlsx")
+    listed(desk.folder / "e.xlsx").drop(columns="tab").to_csv(desk.folder / "biller.csv", index=False)
+    for name in ("e.xlsx", "biller.csv"):
+        (file,) = desk.ingest(desk.folder / name).files
+        assert file["status"] == "rejected" and "without its About tab" in file["reason"]
+
+
+def test_what_came_back_goes_when_a_practice_is_forgotten(desk, claims):
+    desk.ingest(typed(desk.report(), desk.folder / "e.xlsx", **{claims[0]: {"Note": "private"}}))
+    assert (desk.out / "riverbend/worklists/notes.json").exists()
+    all_practices.forget("riverbend", store=desk.store, out=desk.out)
+    assert not (desk.out / "riverbend").exists()
+
+
 def test_notes_and_names_never_enter_the_store(desk, claims):
     path = typed(
         desk.report(),
@@ -559,7 +578,7 @@ def test_the_report_carries_the_notes_and_says_what_it_took_over(desk, claims, m
     monkeypatch.setenv("RCM_WORKLISTS", str(desk.out / "riverbend/worklists"))
     view = desk.view()
     told = workbook.Worklist(view, view.work_items()).bundle()[blocks.WORKBOOK_MIME]
-    assert told["said"].startswith("Carried over 1 rows: 0 closed, 1 still open.")
+    assert told["said"].startswith("Carried over 1 row: 0 closed, 1 still open.")
     (desk.folder / "r.xlsx").write_bytes(base64.b64decode(told["base64"]))
     assert listed(desk.folder / "r.xlsx").set_index("Claim").at[claims[0], "Note"] == "see fax"
 

@@ -89,8 +89,10 @@ class Given:
 
 
 def understood(pages: list[Sheet]) -> bool:
-    """Whether the sheets are a workbook of ours: one of them says so in its first cell, whatever they are called."""
-    return _about(pages) is not None
+    """Whether the sheets are a workbook of ours: one says so in its first cell, or has the headings that only ours have."""
+    return _about(pages) is not None or any(
+        {KEY, WRITTEN, CLAIM} <= set(row) for page in pages for row in page.top[:TOP_ROWS]
+    )
 
 
 def _about(pages: list[Sheet]) -> Sheet | None:
@@ -105,7 +107,10 @@ def read(pages: list[Sheet], practice: str, *, raw: bytes = b"") -> tuple[Given 
     """The practice's workbook and a remark for each cell that could not be taken; nothing, and why, where it is of another
     practice or its report's day is gone."""
     about = _about(pages)
-    told = _facts(about) if about else {}
+    if about is None:
+        return None, [Note(0, "file", "file", f"it is a worklist without its {ABOUT} tab, which says whose it is and of which day",
+                           "give the whole workbook, or copy that tab from the report's")]  # fmt: skip
+    told = _facts(about)
     whose = told.get(PRACTICE, "")
     if whose != practice:
         named = whose if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", whose) else "another practice"

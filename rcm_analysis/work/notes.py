@@ -69,9 +69,9 @@ def keep(folder: Path, back: Iterable[Given]) -> list[str]:
 
 
 def _told(given: Given, changed: int, noted: int, path: Path) -> str:
-    parts = [f"{changed:,} of {len(given.rows):,} rows changed", f"{noted:,} notes"]
+    parts = [f"{changed:,} of {len(given.rows):,} rows changed", f"{noted:,} {'note' if noted == 1 else 'notes'}"]
     if given.unplaced:
-        parts.append(f"{len(given.unplaced):,} rows without a claim number")
+        parts.append(f"{len(given.unplaced):,} without a claim number")
     return f"worklist of {given.report_day}: {', '.join(parts)}; kept as {path}"
 
 

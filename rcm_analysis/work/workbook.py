@@ -136,7 +136,7 @@ def carried_over(made: Content) -> str:
     aside = len(made.lost) + len(made.typed.unplaced)
     if not still + closed + aside:
         return ""
-    return (f"Carried over {still + closed:,} rows: {closed:,} closed, {still:,} still open. "
+    return (f"Carried over {still + closed:,} {'row' if still + closed == 1 else 'rows'}: {closed:,} closed, {still:,} still open. "
             f"{len(claims) - still:,} are new or not worked yet, {aside:,} could not be placed.")  # fmt: skip
 
 
