@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcm_analysis import words
-from rcm_analysis.pages import blocks, denial_overview, release
+from rcm_analysis.charts import svg
+from rcm_analysis.pages import blocks, denial_overview, monday, release
 from rcm_analysis.reports import render
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.stats import wilson
@@ -315,3 +316,20 @@ def test_pairs_of_small_cells_that_add_up_to_little_are_covered():
     for a, b in combinations(range(1, 11), 2):
         left = release.table(pd.DataFrame({"payer": list("ABCD"), "claims": [a, b, 30, 40]}), ["claims"])
         assert left["claims"].isna().sum() == (2 if a + b >= 11 else 3)
+
+
+def test_monday_keeps_its_heading_and_tells_no_small_count(demo_con):
+    week = pd.DataFrame({"group": ["Collect"], "rank": [1], "action": ["Appeal with records"], "why": ["5 of 8 are from Station 3"], "owner": ["Biller"],
+                         "due": [pd.Timestamp(2026, 11, 5)], "claims": [8], "expected_cash": [840.0], "monthly_usd": [None], "tab": ["Biller"]})  # fmt: skip
+    shown = blocks.deidentified(monday.Week(week, "Ranked by expected cash.", AS_OF)).bundle()
+    told = shown["text/html"] + shown[blocks.TABLE_MIME]["csv"]
+    assert "Appeal with records" in told and "fewer than 11" in told
+    assert not any(text in told for text in ("840", "Nov 5", "2026-11-05", "Station", "worklist.xlsx", ">8<"))
+    answer = blocks.deidentified(
+        monday.Answer("Denials rose in October", "Payers initially denied 8.2% of claims, 6 of 73.")
+    )
+    assert answer.title == "Denials rose in October" and "8.2%" not in answer.lead
+    screen = monday.FirstScreen(("Initial denial rate", "8.2%", "October 2026: 6 of 73 claims"), (("up", "▲ 1.1 points from September"), ("", "No target set")),
+                                svg.spark([0.08, 0.09]), (), "Nothing changed.", None)  # fmt: skip
+    told = blocks.deidentified(screen).bundle()["text/html"]
+    assert "8.2%" not in told and "1.1 points" not in told and "polyline" not in told and "No target set" in told

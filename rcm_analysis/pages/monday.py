@@ -57,8 +57,7 @@ def answer(view: View, week: pd.DataFrame) -> Answer:
     doubt = trust.doubt(trust.ledgers(view))
     parts = [_rate_said(told, rate)]
     if len(collect):
-        which = f"Items 1 to {len(collect)} below" if len(collect) > 1 else "Item 1 below"
-        parts.append(f"{which} should bring in about {words.about(collect['expected_cash'].sum())}.")
+        parts.append(f"This week's list should bring in about {words.about(collect['expected_cash'].sum())}.")
     kept = {name: one.text for name, one in told.items() if one.known and not (doubt and one.noun.of_ledger)}
     return Answer(_title(told, rate), " ".join(filter(None, parts)), (doubt,) if doubt else (), kept)
 
@@ -120,9 +119,11 @@ class FirstScreen(Block):
     links: tuple[tuple[str, str], ...] = ()
 
     def released(self) -> FirstScreen:
+        rate = _released(*self.rate)
+        withheld = rate[1] != self.rate[1]  # then its line and its moves may not tell it either
         return replace(
-            self, rate=_released(*self.rate), tiles=tuple(_released(*tile) for tile in self.tiles), change=release.text(self.change),
-            facts=tuple((css, release.text(text)) for css, text in self.facts), figure=None,
+            self, rate=rate, line="" if withheld else self.line, tiles=tuple(_released(*tile) for tile in self.tiles), change=release.text(self.change),
+            facts=tuple((css, release.text(text)) for css, text in self.facts if not (withheld and css)), figure=None,
         )  # fmt: skip
 
     def bundle(self) -> dict[str, Any]:
@@ -265,9 +266,7 @@ class Week(Block):
     workbook: bool = True
 
     def released(self) -> Week:
-        told = self.rows.assign(
-            why=[release.text(str(one)) if words.is_known(one) else "" for one in self.rows["why"]], due=None
-        )
+        told = self.rows.assign(why="", due=None)  # days and small counts, and names beside them
         claims = told["claims"].astype(float)
         small = release.is_small(claims)
         told = told.assign(
@@ -360,8 +359,7 @@ def this_week(view: View, rows: pd.DataFrame, queue: pd.DataFrame) -> Week:
         )
         all_ = denials["expected_cash"].sum()
         share = f" and {listed['expected_cash'].sum() / all_:.0%} of their expected cash" if all_ else ""
-        items = "Item 1 covers" if len(collect) == 1 else f"Items 1 to {len(collect)} cover"
-        sub += f" {items} {words.count(len(listed))} of {words.count(told['open_denials'].amount)} open denials{share}."
+        sub += f" The list covers {words.count(len(listed))} of {words.count(told['open_denials'].amount)} open denials{share}."
     return Week(rows, sub, view.as_of)
 
 

@@ -451,7 +451,10 @@ def _ours_only(content: dict[str, Any]) -> dict[str, Any]:
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"] = [
-                o for o in cell["outputs"] if OURS.match("".join(o.get("data", {}).get("text/html", "")))
+                o
+                for o in cell["outputs"]
+                if monday.MONDAY_MIME in o.get("data", {})
+                or OURS.match("".join(o.get("data", {}).get("text/html", "")))
             ]
     return content
 
