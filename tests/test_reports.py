@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import papermill
 import pytest
+import voice
 from conftest import AS_OF, GOOD, ROOT, copy_of, notebook, printed
 
 from rcm_analysis import stats, words
@@ -356,3 +358,30 @@ def test_tables_are_derived_once_and_shared(demo_store, tmp_path, monkeypatch):
     wanted = con.execute("SELECT count(*), sum(denied_amount) FROM claims").fetchall()
     for book in books:
         assert "".join(printed(folder / "executed" / book.name)) == f"[(True,)]\n{wanted}\n"
+
+
+OF_FILES = re.compile(r"code,leaf|words,leaf|The leaves are those of write_off_leaves")  # names that a user has to type
+OWN_WORDS = ("Contractual allowance",)  # of the practice's ledger
+
+
+def read_aloud(path: Path) -> str:
+    """What a page says, hidden words and tooltips too."""
+    text = re.sub(r"<(script|style)\b.*?</\1>", " ", path.read_text("utf-8").split("<body>")[1], flags=re.S)
+    hints = " ".join(re.findall(r'(?:title|aria-label)="([^"]*)"', text))
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text) + " " + hints))
+
+
+def test_pages_speak_the_words_of_the_field(demo_report):
+    for path in sorted(demo_report.glob("*.html")):
+        text = OF_FILES.sub(" ", read_aloud(path))
+        for words_of_ledger in OWN_WORDS:
+            text = text.replace(words_of_ledger, " ")
+        assert voice.found(text)[:5] == [], path.name
+
+
+def test_headings_have_six_words_at_most(demo_report):
+    for path in sorted(demo_report.glob("*.html")):
+        heads = re.findall(r"<h([123])[^>]*>(.*?)</h\1>", path.read_text("utf-8"), re.S)
+        said = [html.unescape(re.sub(r"<[^>]+>", "", text)).rstrip("¶").strip() for _, text in heads]
+        assert [head for head in said if len(re.sub(r"^\d+\. ", "", head).split()) > 6] == [], path.name
+        assert len([level for level, _ in heads if level == "1"]) == 1

@@ -75,7 +75,7 @@ def _theme() -> None:
 
     sns.set_theme(context="paper", style="white", rc={
         "font.family": "sans-serif", "font.sans-serif": ["Arial", "Liberation Sans", "Helvetica Neue", "DejaVu Sans"], "font.size": 12,
-        "axes.labelsize": 12, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 12, "axes.spines.top": False,
+        "axes.labelsize": 12, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 12, "legend.title_fontsize": 12, "axes.spines.top": False,
         "axes.spines.right": False, "axes.spines.left": False, "axes.edgecolor": NOTE, "axes.grid": True, "axes.grid.axis": "y",
         "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 1, "xtick.major.size": 0, "ytick.major.size": 0, "xtick.color": NOTE,
         "ytick.color": NOTE, "axes.labelcolor": NOTE, "text.color": INK_2, "lines.solid_capstyle": "round", "legend.frameon": False,

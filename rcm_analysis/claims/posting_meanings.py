@@ -342,7 +342,7 @@ class _Witness:
     def likelihoods(self) -> _Likelihoods:
         out = _Likelihoods(len(self.rows))
         payer = ~self.patient
-        self._say(out, self._refusals(out), "the claim was refused before")
+        self._say(out, self._refusals(out), "the claim was denied before")
         self._say(
             out,
             payer & self._forgotten(),

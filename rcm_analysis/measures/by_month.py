@@ -365,7 +365,7 @@ def codes_from_evidence(view: View, *, months: int | None = None) -> pd.DataFram
     `shown` are their dollars beyond contract and law in the months.
 
     code  leaf           root         postings  amount    shown     evidence                       confidence
-    X7    timely_filing  unnecessary  31        9,300.00  4,100.00  the claim was refused before   .91
+    X7    timely_filing  unnecessary  31        9,300.00  4,100.00  the claim was denied before    .91
     Q2    contractual    necessary    900       80,100.00 0.00      equals the contractual cut...  .99
     """
     return _frame(view, f"""

@@ -104,7 +104,7 @@ MEASURES = (
             "AAFP adjusted collection rate, https://www.aafp.org/family-physician/practice-and-career/managing-your-practice/practice-finances.html", counts=False),
     Measure("write_off_amount", "All adjustments and write-offs", "USD", WRITE_OFFS, "amount", None, ("posting_month",),
             ("root", "leaf", "payer_name", "location"), "down",
-            "Adjustments and write-offs posted by the practice, contractual ones included.", "the practice's own postings", counts=False),
+            "Adjustments and write-offs posted by the practice, contractual ones included.", "the practice's own postings, by the reasons of write_off_leaves.csv", counts=False),
     Measure("avoidable_write_off_share", "Avoidable share of write-offs", "share", WRITE_OFFS,
             "CASE WHEN root = 'unnecessary' THEN amount ELSE 0 END",
             "CASE WHEN leaf NOT IN ('contractual', 'regulatory') THEN amount ELSE 0 END", ("posting_month",),

@@ -271,6 +271,11 @@ class Table(Block):
         return "".join(cells)
 
 
+def share_bar(share: float, color: str = "blue") -> str:
+    """A bar of 0 to 1 of its cell, for a page that is no notebook."""
+    return svg.bar(share, color)
+
+
 def csv_link(name: str, title: str = "", *, all_of_them: bool = False) -> str:
     """The link to a table's file; a screen reader hears which one."""
     words_of_it = "Download all (CSV)" if all_of_them else "CSV"

@@ -27,6 +27,7 @@ SOON_DAYS = 7  # from which on a due date is marked
 MOVED = 0.005  # of a rate, from which it rose or fell
 MOST_WRITE_OFFS = 6  # reasons named of each kind
 FEW_A_MONTH = 100  # claims, below which a month alone says little
+SHOWN = ("this_week", "monday_rate", "monday_change")  # tables behind what the page shows; others are files alone
 COLLECT, PREVENT = "Collect", "Prevent"
 GROUPS = {COLLECT: "Collect: money still in reach", PREVENT: "Prevent: money lost again each month"}
 
@@ -140,7 +141,9 @@ class FirstScreen(Block):
         picture = self.figure.html() if self.figure else ""
         what = (f'<section aria-labelledby="what"><h2 id="what">What changed?</h2><p class="sub">{escape(self.change)}</p>{picture}'
                 f'<p class="more">{links}</p></section>')  # fmt: skip
-        return {"text/html": f'<div class="cols first">{how}{what}</div>', "text/plain": f"{label}: {value}"}
+        bundle = {"text/html": f'<div class="cols first">{how}{what}</div>', "text/plain": f"{label}: {value}"}
+        behind = self.figure.bundle().get(TABLE_MIME) if self.figure else None
+        return {**bundle, TABLE_MIME: behind} if behind else bundle
 
 
 def _released(label: str, value: str, note: str) -> tuple[str, str, str]:

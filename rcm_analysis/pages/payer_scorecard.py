@@ -97,7 +97,7 @@ def payer(number: int, card: Any, reasons: pd.DataFrame, changes: pd.DataFrame) 
         Table(
             changes,
             name=f"payer_{number:02}_changes",
-            title=f"{name}: what changed",
+            title=f"Changes at {name}",
             columns=named("headline", headline=Column("Change larger than chance", "said")),
             rows=5,
         ),
@@ -127,7 +127,7 @@ def _figures(card: Any) -> Numbers:
 
 def _reasons(number: int, name: str, reasons: pd.DataFrame) -> Table:
     columns = named("category claims share denied_amount carc ask", carc=Column("Most frequent code"))
-    title = f"{name}: questions for the payer"
+    title = f"Questions for {name}"
     return Table(reasons, f"payer_{number:02}_reasons", title, columns, rows=5)
 
 

@@ -173,7 +173,7 @@ def worklist(open_claims: pd.DataFrame) -> Table:
     columns = named(
         "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_deadline owner next_step reasons"
     )
-    return Table(open_claims.assign(range=ranges), "worklist", "Open denials in the order of work", columns, rows=20)
+    return Table(open_claims.assign(range=ranges), "worklist", "Open denials", columns, rows=20)
 
 
 def calibration(table: pd.DataFrame) -> Figure:

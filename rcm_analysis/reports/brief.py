@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 
 from rcm_analysis import words
-from rcm_analysis.charts import svg
 from rcm_analysis.pages import blocks, glossary, nouns
 
 TILES = ("initial_denial_rate", "avoidable_write_offs", "open_denials", "clean_claim_rate")
@@ -142,7 +141,7 @@ def _findings(found: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {"name": words.sentence(str(row.label)), "where": "" if str(row.mostly) == "nan" else words.sentence(str(row.mostly)),
          "claims": words.count(row.claims) if words.is_known(row.claims) else "–", "worth": _worth(row.cash), "owner": words.sentence(str(row.owner)),
-         "confidence": words.sentence(str(row.confidence)), "bar": svg.bar(row.cash / most, "orange") if most and words.is_known(row.cash) else ""}
+         "confidence": words.sentence(str(row.confidence)), "bar": blocks.share_bar(row.cash / most, "orange") if most and words.is_known(row.cash) else ""}
         for row in found.itertuples()
     ]  # fmt: skip
 

@@ -416,7 +416,7 @@ def _files(work: Path, context: dict) -> list[dict[str, Any]]:
 def _monday(collected: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     """The index's heading, sentence and sections."""
     html_ = [data.get("text/html", "") for cell in content["cells"] for output in cell.get("outputs", []) if ((data := output.get("data", {}))
-             and blocks.TABLE_MIME not in data) or data.get(blocks.TABLE_MIME, {}).get("name") == "this_week"]  # fmt: skip
+             and blocks.TABLE_MIME not in data) or data.get(blocks.TABLE_MIME, {}).get("name") in monday.SHOWN]  # fmt: skip
     return {**collected["monday"], "html": "".join("".join(part) for part in html_)}
 
 

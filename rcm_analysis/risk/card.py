@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 MIN_SEGMENT_LOST = 30  # rates of fewer losses swing too much to judge a model by
 DRIFT_FOLLOWED_DAYS = 180
 LABELS = {
-    "log_loss": ("Log loss", "Mean surprise at what happened; lower is better, and sure but wrong chances cost most."),
-    "brier": ("Brier score", "Mean squared distance of chance and outcome, 0 perfect; lower is better."),
-    "brier_skill": ("Brier skill", "Share of the base rate's Brier score that the chances save; 0 is no skill."),
-    "auroc": ("AUROC", "How often a claim that was written off had the higher chance of two; 50% is a coin."),
+    "log_loss": ("Log loss", "Mean surprise at what happened; lower is better, and sure but wrong predictions cost most."),
+    "brier": ("Brier score", "Mean squared distance of likelihood and outcome, 0 perfect; lower is better."),
+    "brier_skill": ("Brier skill", "Share of the average rate's Brier score that the score saves; 0 is no skill."),
+    "auroc": ("AUROC", "How often, of two claims, the one written off had the higher likelihood; 50% is chance."),
     "average_precision": ("Average precision", "Mean share of hits down the list; compare with the base rate."),
-    "calibration_error": ("Calibration error", "Mean distance between chance told and rate observed, in ten groups."),
-    "predicted_minus_observed": ("Told less observed", "Mean chance less the observed rate; 0 is right on the whole."),
+    "calibration_error": ("Calibration error", "Mean distance between the likelihood predicted and the rate observed, in ten groups."),
+    "predicted_minus_observed": ("Predicted less observed", "Mean likelihood less the observed rate; 0 is right on the whole."),
     "base_rate": ("Base rate", "Share written off among these cases."),
-    "lift_top_tenth": ("Lift of the top tenth", "Rate in the tenth with the highest chances, over the base rate."),
+    "lift_top_tenth": ("Top tenth, times the usual", "Rate in the tenth with the highest likelihood, divided by the average rate."),
 }  # fmt: skip
 NAMES = {"base_rate": "base rate", "rates": "table of rates by payer and reason", "logistic": "logistic regression", "boosting": "boosted trees",
          "boosting_by_kind": "boosted trees, for new denials and for older ones apart",
@@ -175,10 +175,10 @@ def _card(trained: Trained) -> pd.DataFrame:
         ("Learned from", f"{first.sum():,} denied claims, {about['learned_from']} to {about['learned_to']}, each on up to {len(AGES)} days of its life"),
         ("Split at random", _at_random(trained)),
         ("Still open", f"{open_share:.1%} of them: counted by the share of their like that are written off"),
-        ("Outcomes", {"posted": "from the practice's ledger", "inferred": "no ledger: a balance past its last deadline is taken as given up",
+        ("Outcomes", {"posted": "from the practice's ledger", "inferred": "no ledger: a balance past its last deadline counts as written off",
                       "none": "none is known yet"}[trained.basis]),
-        ("Not used", "age, sex and name of the patient; anything posted or decided after the day; work-queue notes"),
-        ("Limits", "Outcomes depend on which claims were worked. The chance is that of usual handling, not what work would win."),
+        ("Not used", "age, sex and name of the patient; anything posted or adjudicated after the day; work-queue notes"),
+        ("Limits", "Outcomes depend on which claims were worked. The likelihood is what happens if nothing changes, not what work would win."),
         ("Suspicious features", ", ".join(about["suspects"]) or "none"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items())),
     ]  # fmt: skip

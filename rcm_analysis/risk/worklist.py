@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis import stats
+from rcm_analysis import words as plain_words
 from rcm_analysis.claims import derive
 from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
@@ -271,7 +272,7 @@ def reasons(found: pd.DataFrame, trained: Trained) -> list[str]:
     A fact that moves most claims the other way says nothing of this one, nor does a move of less than a point.
     """
     if not trained.enough:
-        few = "too few settled denials for a model"
+        few = "too few closed denials for a score"
         if trained.model.chosen == "base_rate":
             return [f"the practice's own rate: {few}"] * len(found)
         return [f"rate of {row.payer_name} for {_plain(row.category)}: {few}" for row in found.itertuples()]
@@ -306,12 +307,12 @@ def _plain(name: str) -> str:
 def _in_words(name: str, row) -> str:
     remark = "" if row.rarc == "none" else f"/{row.rarc}"
     words = {
-        "payer": f"payer {row.payer_name}", "reason": f"reason {_plain(row.category)} ({row.carc}{remark})",
-        "location": f"location {row.location}", "provider": f"provider {row.rendering_npi}",
+        "payer": f"payer {plain_words.titled(str(row.payer_name))}", "reason": f"reason {plain_words.words(row.category)} ({row.carc}{remark})",
+        "location": f"location {plain_words.titled(str(row.location))}", "provider": f"provider {row.rendering_npi}",
         "procedure": "a claim without lines" if row.procedure == "none" else f"procedure {row.procedure}",
-        "amount": f"${row.refused_usd:,.0f} refused", "age": f"{row.days_since_denial:.0f} days since the denial",
+        "amount": f"${row.refused_usd:,.0f} billed and denied", "age": f"{row.days_since_denial:.0f} days since the denial",
         "filing": f"{row.days_since_service:.0f} days from service to denial",
-        "work": "a correction awaiting an answer" if row.awaiting_answer else "sent again before" if row.sent_again > 0 else "not sent again yet",
+        "work": "resubmitted, waiting on the payer" if row.awaiting_answer else "resubmitted before" if row.sent_again > 0 else "not resubmitted yet",
     }  # fmt: skip
     return words[name]
 
@@ -319,17 +320,17 @@ def _in_words(name: str, row) -> str:
 def _next_step(row, fix: str) -> str:
     """What to do, by what was done and which clock still runs."""
     if row.awaiting_answer:
-        return "Ask the payer for the status: a later submission has no answer yet."
+        return "Ask the payer for the status. The claim was resubmitted and waits on the payer."
     if pd.notna(row.days_left) and row.days_left < 0:
-        return "All usual clocks have run out: look for proof of timely filing or a contract that allows more, else record why."
+        return "Past the usual deadline. Look for proof of timely filing or a contract that allows more, or record why."
     if row.unprocessable:
-        return f"Send a new claim, not a correction: the payer could not process it. {fix}"
+        return f"Submit a new claim (not a corrected claim). {fix}"
     if row.route in NO_APPEAL:
         return fix
     if row.denials_so_far > 1 and pd.notna(row.appeal_days_left) and row.appeal_days_left >= 0:
-        return f"Refused {row.denials_so_far} times: appeal with records. {fix}"
+        return f"Denied {row.denials_so_far} times. Appeal with records. {fix}"
     if pd.notna(row.correction_days_left) and row.correction_days_left < 0:
-        return f"The correction clock has run out: appeal. {fix}"
+        return f"Past the deadline for a correction. Appeal. {fix}"
     return fix
 
 
