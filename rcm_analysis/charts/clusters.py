@@ -1,4 +1,4 @@
-"""Pictures of groups of denials: where they lie to each other, and their months."""
+"""Pictures of groups of denials: their months."""
 
 from __future__ import annotations
 
@@ -23,31 +23,17 @@ MOST_LINES = 6
 
 
 @two_widths
-def cluster_map(table: pd.DataFrame, *, title: str) -> Figure:
-    """A disc per cluster, its area by dollars; clusters with like profiles lie near. Columns: cluster_id, x, y, denied_amount."""
-    if not len(table):
-        return _nothing(title)
-    fig, ax = _figure(height=5.2)
-    size = 60 + 1400 * table["denied_amount"].astype(float) / max(float(table["denied_amount"].max()), 1)
-    ax.scatter(table["x"], table["y"], s=size, color=ACCENT, alpha=0.35, edgecolor=ACCENT)
-    for name, x, y in table[["cluster_id", "x", "y"]].itertuples(index=False):
-        ax.text(x, y, name, ha="center", va="center", fontsize=8, color=INK)
-    ax.set(title=title, xlabel="", ylabel="", xticks=[], yticks=[])
-    ax.margins(0.12)
-    return fig
-
-
-@two_widths
 def months_of_clusters(table: pd.DataFrame, *, title: str) -> Figure:
     """A small chart per group, the first few, on one scale. Columns are groups by name, the index months, values denials."""
     if not table.size:
         return _nothing(title)
-    names = list(table.columns[:MOST_LINES])
+    names = list(dict.fromkeys(table.columns))[:MOST_LINES]
     columns = 1 if is_narrow() else min(3, len(names))
     rows = -(-len(names) // columns)
     fig, axes = _figure(height=1.75 * rows, rows=rows, columns=columns, squeeze=False, sharey=True)
     for ax, name in zip(axes.flat, names, strict=False):
-        ax.plot(range(len(table)), table[name], color=ACCENT, lw=2)
+        part = table[name] if table[name].ndim == 1 else table[name].sum(axis=1)
+        ax.plot(range(len(table)), part, color=ACCENT, lw=2)
         ax.set_title(short(name)[:38], color=INK)
         ax.set_ylim(0, None)
         counts(ax.yaxis)
@@ -57,9 +43,9 @@ def months_of_clusters(table: pd.DataFrame, *, title: str) -> Figure:
         pointed(
             ax,
             list(range(len(table))),
-            list(table[name]),
+            list(part),
             [month_short(month) for month in table.index],
-            [f"{count(value)} denied lines" for value in table[name]],
+            [f"{count(value)} denied lines" for value in part],
         )
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()

@@ -33,6 +33,7 @@ ROOT_NAMES = {
     "necessary": "necessary",
 }
 WIDE, NARROW = 860, 358  # pixels; a letter of 12 is 12 on both
+COLUMN, BESIDE_CARD = 620, 780  # beside another section, beside a finding's card
 _WIDTH: ContextVar[int] = ContextVar("width", default=WIDE)
 Given = ParamSpec("Given")
 
@@ -45,7 +46,7 @@ def two_widths(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
         fig = draw(*args, **named)
 
         def narrow() -> Figure:
-            with _drawn_at(NARROW):
+            with drawn_at(NARROW):
                 return draw(*args, **named)
 
         fig.__dict__["narrow"] = narrow
@@ -56,7 +57,8 @@ def two_widths(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
 
 
 @contextmanager
-def _drawn_at(width: int) -> Iterator[None]:
+def drawn_at(width: int) -> Iterator[None]:
+    """Pictures of another width than the page's, such as that of a column: letters stay as large as they are."""
     before = _WIDTH.set(width)
     try:
         yield

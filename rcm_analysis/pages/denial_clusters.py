@@ -90,17 +90,6 @@ def profiles(profile: pd.DataFrame) -> Table:
     return Table(shown, "cluster_profiles", "What they share", columns, rows=40)
 
 
-def near_each_other(places: pd.DataFrame) -> Figure:
-    """A map of the clusters; `places` as from `labels.positions`."""
-    return Figure(
-        charts.cluster_map(places, title="Groups that are alike lie near"),
-        name="cluster_map",
-        alt=f"Map of {len(places)} groups, discs sized by billed amount denied",
-        caption="Discs by billed amount denied. Groups that share much lie near each other.",
-        data=places[["cluster_id", "label", "x", "y", "denied_amount"]],
-    )
-
-
 def by_payer(denials: pd.DataFrame, clusters: pd.DataFrame, members: pd.DataFrame) -> Figure:
     """Denied lines of each cluster by payer."""
     grid = denials.assign(cluster_id=members["cluster_id"].to_numpy()).pivot_table(
@@ -122,10 +111,11 @@ def by_payer(denials: pd.DataFrame, clusters: pd.DataFrame, members: pd.DataFram
     )
 
 
-def by_month(lines: pd.DataFrame) -> Figure:
-    """Denied lines of the first clusters by month; `lines` as from `labels.months`."""
+def by_month(lines: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
+    """Denied lines of the first groups by month; `lines` as from `labels.months`, named as in `clusters`."""
+    names = {row.cluster_id: words.titled(str(row.label)) for row in clusters.itertuples()}
     return Figure(
-        charts.months_of_clusters(lines, title="Six groups by month"),
+        charts.months_of_clusters(lines.rename(columns=names), title="Six groups by month"),
         name="cluster_months",
         alt=f"Monthly denied lines of {len(lines.columns[:6])} groups with most preventable cash",
         caption="Denied lines by month of remit. Groups with most preventable cash.",

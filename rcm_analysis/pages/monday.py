@@ -236,8 +236,10 @@ def _rate_drawn(view: View) -> Figure | None:
     if rate["value"].notna().sum() < 2:
         return None
     first, last = rate["month"].iloc[0], rate["month"].iloc[-1]
+    with common.drawn_at(common.COLUMN):
+        drawn = common.rate_by_month(rate, title="", target=targets.of(view).get("initial_denial_rate"))
     return Figure(
-        common.rate_by_month(rate, title="", target=targets.of(view).get("initial_denial_rate")), name="monday_rate",
+        drawn, name="monday_rate",
         alt=f"Line of the monthly initial denial rate, {words.month_name(first)} to {words.month_name(last)}",
         caption="Claims initially denied divided by claims adjudicated in the month. Shaded: 95% range.", data=rate,
     )  # fmt: skip

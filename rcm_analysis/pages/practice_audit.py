@@ -146,9 +146,9 @@ def _drawn(view: View, row: Any, part: pd.DataFrame) -> Figure | None:
     if (months["amount"] > 0).sum() < 2:
         return None
     alt = f"Bars of {row.label} by month posted, 12 months"
-    return Figure(
-        common.months_of(months, title=""), f"audit_{row.number:02}_months", alt, "Usual payment by month posted."
-    )
+    with common.drawn_at(common.BESIDE_CARD):
+        drawn = common.months_of(months, title="")
+    return Figure(drawn, f"audit_{row.number:02}_months", alt, "Usual payment by month posted.")
 
 
 def _worth_of(part: pd.DataFrame) -> pd.Series:

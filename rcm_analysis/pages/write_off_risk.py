@@ -169,11 +169,17 @@ def effect_of_work(effect: pd.DataFrame) -> Table:
 
 def worklist(open_claims: pd.DataFrame) -> Table:
     """Open denials in the order of work that is taken."""
-    ranges = open_claims["lower"].map(words.share) + " to " + open_claims["upper"].map(words.share)
     columns = named(
-        "claim_number payer_name category expected_cash at_stake_usd p_write_off range days_left next_deadline owner next_step reasons"
+        "claim_number payer_name category expected_cash at_stake_usd days_left next_deadline owner next_step"
     )
-    return Table(open_claims.assign(range=ranges), "worklist", "Open denials", columns, rows=20)
+    return Table(open_claims, "worklist", "Open denials", columns, rows=20)
+
+
+def likelihoods(open_claims: pd.DataFrame) -> Table:
+    """The score of each open denial with its range and what raises it."""
+    ranges = open_claims["lower"].map(words.share) + " to " + open_claims["upper"].map(words.share)
+    columns = named("claim_number p_write_off range reasons")
+    return Table(open_claims.assign(range=ranges), "worklist_scores", "Likelihood of each claim", columns, rows=5)
 
 
 def calibration(table: pd.DataFrame) -> Figure:
