@@ -99,7 +99,7 @@ def _measures(view: View) -> dict[str, pd.DataFrame]:
 def _signals(view: View) -> dict[str, pd.DataFrame]:
     from rcm_analysis.trends import signals
 
-    return {"signals": signals.practice_signals(view)}
+    return {"signals": signals.all_signals(view)}
 
 
 def _clusters(view: View) -> dict[str, pd.DataFrame]:

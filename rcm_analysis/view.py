@@ -108,7 +108,7 @@ class PracticeView(View):
         """Changes that chance does not explain, strongest first."""
         from rcm_analysis.trends import signals
 
-        return signals.practice_signals(self)
+        return signals.all_signals(self)
 
     def clusters(self, *, months: int | None = None) -> pd.DataFrame:
         """Denials grouped by common cause, largest first, of the view's months or of more."""

@@ -513,3 +513,19 @@ def test_open_is_what_nobody_settled_owes_or_gave_up(tmp_path, name):
     assert con.execute("SELECT sum(open_balance), bool_and(closed_on IS NOT NULL) FROM claims").fetchall() == [
         (D(wanted), wanted == 0)
     ]
+
+
+def test_rejections_tell_repeats_dollars_and_days_lost(tmp_path):
+    con = derived(
+        tmp_path,
+        paid_837("A1", on="20260110"), acknowledged(("A1", "A7:164"), on="20260112"), paid_837("A1", on="20260115"),
+        acknowledged(("A1", "A3:21"), on="20260117"), paid_837("A1", on="20260125"), acknowledged(("A1", "A2:20"), on="20260127"),
+        paid_837("B1", on="20260110"), acknowledged(("B1", "A7:562"), on="20260113"),
+        paid_837("C1", on="20260110"), acknowledged(("C1", "A2:20"), on="20260113"), as_of=date(2026, 2, 2),
+    )  # fmt: skip
+    rows = con.execute("SELECT claim_number, code, first_rejected_on, repeats, charge, resent, resent_on, through_on, days_lost "
+                       "FROM rejections ORDER BY claim_number").fetchall()  # fmt: skip
+    assert rows == [
+        ("A1", "A7:164", date(2026, 1, 12), 1, D(100), True, date(2026, 1, 15), date(2026, 1, 25), 13),
+        ("B1", "A7:562", date(2026, 1, 13), 0, D(100), False, None, None, 20),
+    ]

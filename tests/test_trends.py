@@ -6,6 +6,7 @@ import json
 from datetime import date
 from itertools import combinations
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -386,6 +387,80 @@ def test_a_lattice_holds_the_sums_of_its_rows():
 
 
 # --- mix and rate ----------------------------------------------------------------------------------------------------
+
+
+class Tables:
+    """A connection with the two tables that rejections are searched in, and a window of all months."""
+
+    def __init__(self, claims: pd.DataFrame) -> None:
+        self.con = duckdb.connect()
+        self.con.register("given", claims)
+        self.con.execute("CREATE TABLE claims AS SELECT * EXCLUDE (code, rejected), true AS acknowledged FROM given")
+        self.con.execute("CREATE TABLE rejections AS SELECT claim_number, code FROM given WHERE rejected")
+        self.execute = self.con.execute
+
+    def window(self, months):
+        return date(2024, 1, 1), date(2025, 12, 31)
+
+
+def sent_claims(seed: int, *, rise: float) -> pd.DataFrame:
+    """40 claims a month and payer, 3 % rejected under one of four codes; `rise` is added to one code of B in the last month."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for t, month in enumerate(MONTHS):
+        for payer in "ABCD":
+            for i in range(40):
+                planted_ = payer == "B" and t == 23 and rng.random() < rise
+                code = "A7:562" if planted_ else str(rng.choice(["A7:164", "A3:21", "A7:562", "A8:496"]))
+                rejected = bool(planted_ or rng.random() < 0.03)
+                rows.append(
+                    (
+                        f"{payer}{t}-{i}",
+                        f"p{rng.integers(2000)}",
+                        payer,
+                        "EAST",
+                        "1",
+                        f"{month}-{1 + i % 28:02d}",
+                        100.0,
+                        code,
+                        rejected,
+                    )
+                )
+    columns = [
+        "claim_number",
+        "patient_key",
+        "payer_name",
+        "location",
+        "rendering_npi",
+        "submitted_on",
+        "charge",
+        "code",
+        "rejected",
+    ]
+    return pd.DataFrame(rows, columns=columns).astype({"submitted_on": "datetime64[s]"})
+
+
+def test_a_rise_of_one_rejection_code_at_one_payer_is_found_within_a_month():
+    view = Tables(sent_claims(1, rise=0.3))
+    basis = trends_signals.prepare(view, measure="rejection_rate")
+    found = trends_signals._rejections_searched(view, basis, "rejection_rate", ("payer_name", "location"), 0.02)
+    assert segments(found) == [{"payer_name": "B", "code": "A7:562"}]
+    row = found.iloc[0]
+    assert (row["measure"], row["first_month"], row["after_cases"]) == ("rejection_rate", MONTHS[23], 40)
+    assert (
+        "the rejection rate" in row["headline"] and "rejections" in row["headline"] and "denial" not in row["headline"]
+    )
+    series = tables.control_series(view, found)
+    assert series["numerator"].iloc[-1] == row["after_count"] and series["signal"].iloc[-1]
+
+
+def test_steady_rejections_are_no_change():
+    for seed in range(8):
+        view = Tables(sent_claims(100 + seed, rise=0.0))
+        trends_signals.prepare(view, measure="rejection_rate")
+        assert not len(
+            trends_signals._rejections_searched(view, "", "rejection_rate", ("payer_name", "location"), 0.02)
+        )
 
 
 def test_mix_and_rate_by_hand():

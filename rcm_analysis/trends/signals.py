@@ -30,13 +30,12 @@ SIGNALS = ("measure", "kind", "dimensions", "segment", "first_month", "last_mont
            "before_count", "before_cases", "after_count", "after_cases", "ongoing", "change", "segments")  # fmt: skip
 DIMENSIONS = ("payer_name", "location", "rendering_npi", "family", "procedure")
 PROCEDURE = ("family", "procedure")
-FLAGS = {
-    "initial_denial_rate": ("initially_denied", "first_decided_on IS NOT NULL"),
-    "rejection_rate": ("rejected", "acknowledged"),
-}
+MEASURES = ("initial_denial_rate", "rejection_rate")
+REJECTIONS = "rejection_rate"
+NOUNS = {REJECTIONS: ("rejection rate", "rejections")}  # else denials
 FEWEST_PERIODS = 6
 REASONS = ((), ("category",), ("category", "carc"))
-REASON = ("category", "carc", "rarc")
+REASON = ("category", "carc", "rarc", "code")  # code: of a rejection
 NOT_NAMED = segments.NOT_NAMED
 NESTED = (("family", "procedure"), ("category", "carc", "rarc"))
 # Held fixed: days to the decision, so that a payer that slows down is not one that denies less; whether the claim was
@@ -47,6 +46,7 @@ SENT = """CASE WHEN date_diff('day', service_date, submitted_on) <= 60 THEN '0-6
     WHEN date_diff('day', service_date, submitted_on) <= 365 THEN '181-365' ELSE '366-' END"""
 WAITED = """CASE WHEN date_diff('day', submitted_on, first_decided_on) <= 14 THEN '0-14' WHEN date_diff('day', submitted_on, first_decided_on) <= 28 THEN '15-28'
     WHEN date_diff('day', submitted_on, first_decided_on) <= 45 THEN '29-45' WHEN date_diff('day', submitted_on, first_decided_on) <= 75 THEN '46-75' ELSE '76-' END"""
+OF_REJECTIONS = 0.02
 NEVER = 10**6  # yearly counts have no season
 ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
 
@@ -166,15 +166,37 @@ def practice_signals(view: View, *, months: int = 36, measure: str = "initial_de
     months hold the quick decisions alone, so the days waited are held fixed: slow is not mistaken for good.
     `dimensions` are among `DIMENSIONS`; raises KeyError for another or for an unknown measure.
     """
-    unknown = {measure} - set(FLAGS) | set(dimensions) - set(DIMENSIONS)
+    unknown = {measure} - set(MEASURES) | set(dimensions) - set(DIMENSIONS)
     if unknown:
         raise KeyError(
-            f"unknown: {', '.join(sorted(unknown))}; measures are {', '.join(FLAGS)}, dimensions {', '.join(DIMENSIONS)}"
+            f"unknown: {', '.join(sorted(unknown))}; measures are {', '.join(MEASURES)}, dimensions {', '.join(DIMENSIONS)}"
         )
     basis = prepare(view, months=months, measure=measure)
     asked = {"months": months, "measure": measure, "dimensions": list(dimensions), "level": level}
-    made = lambda: Content({"signals": _searched(view, basis, measure, dimensions, level)})  # noqa: E731
+    look = _rejections_searched if measure == REJECTIONS else _searched
+    made = lambda: Content({"signals": look(view, basis, measure, dimensions, level)})  # noqa: E731
     return kept.learned(view, "signals", made, asked=asked).frames["signals"]
+
+
+def changes(
+    view: View, *, months: int = 36, measure: str = "all", dimensions: Sequence[str] = DIMENSIONS
+) -> pd.DataFrame:
+    """`all_signals`, or the changes of one measure."""
+    if measure == "all":
+        return all_signals(view, months=months, dimensions=dimensions)
+    return practice_signals(view, months=months, measure=measure, dimensions=dimensions)
+
+
+def all_signals(view: View, *, months: int = 36, dimensions: Sequence[str] = DIMENSIONS) -> pd.DataFrame:
+    """The changes of the denial rate, then those of the rejection rate; one numbering. Denials are searched at 5 %,
+    rejections at `OF_REJECTIONS`, so that rejections hardly add to false reports."""
+    denials = practice_signals(view, months=months, dimensions=dimensions)
+    rejections = practice_signals(view, months=months, dimensions=dimensions, measure=REJECTIONS, level=OF_REJECTIONS)
+    if not len(rejections):
+        return denials
+    last = 0 if not len(denials) else int(denials["change"].max())
+    rejections = rejections.assign(change=rejections["change"] + last)
+    return pd.concat([denials, rejections], ignore_index=True) if len(denials) else rejections
 
 
 def _searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
@@ -187,7 +209,25 @@ def _searched(view: View, basis: str, measure: str, dimensions: Sequence[str], l
     units = [_unit(view, (*one, *HELD), periods) for one in dims]
     sets = [segments.crossings(one, REASONS, depth=3, nested=NESTED, must=one[len(plain) :][-1:]) for one in dims]
     found = search(units, sets, _rule(periods, level=level, depth=3, min_count=6.0), nested=NESTED, held_fixed=HELD)
-    table = _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1))
+    return _told(view, _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1)))
+
+
+def _rejections_searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
+    """The same of rejections, by code; a claim that was rejected need not have been decided, so that nothing of a
+    decision can be held fixed."""
+    periods = _whole(view.execute("SELECT DISTINCT period FROM trend_rejections").df()["period"])
+    if len(periods) < FEWEST_PERIODS:
+        return _table([], [], [])
+    plain = tuple(name for name in dimensions if name not in PROCEDURE)
+    u = _unit(view, plain, periods, source="trend_rejections", reason=("code",))
+    found = search(
+        [u], [segments.crossings(plain, [(), ("code",)], depth=3)], _rule(periods, level=level, depth=3, min_count=6.0)
+    )
+    return _told(view, _table(found, [u], [(measure, basis)]))
+
+
+def _told(view: View, table: pd.DataFrame) -> pd.DataFrame:
+    """The changes with their weeks, those of one event together."""
     if not len(table):
         return table
     told = stories.told_together(table.assign(first_week=[_first_week(view, row) for row in table.to_dict("records")]))
@@ -203,7 +243,7 @@ def _first_week(view: View, row: dict) -> str:
     month = pd.Period(row["first_month"], freq="M")
     if row["kind"] == "drift":
         return row["first_week"]
-    weeks = counted(view, json.loads(row["segment"]), "week")
+    weeks = counted(view, json.loads(row["segment"]), "week", measure=row["measure"])
     last = pd.Period(row["last_month"], freq="M").end_time.date()
     near = weeks[
         pd.to_datetime(weeks["period"]).between(
@@ -219,12 +259,15 @@ def _first_week(view: View, row: dict) -> str:
     return str(near["period"].iloc[max(cuts, key=lambda i: scan.fit(y, n, [0, i]))])
 
 
-def counted(view: View, segment: dict[str, str], period: str = "period") -> pd.DataFrame:
+def counted(
+    view: View, segment: dict[str, str], period: str = "period", *, measure: str = "initial_denial_rate"
+) -> pd.DataFrame:
     """period, numerator, denominator of a segment by month (or `week`); a claim counts once in each.
 
     Needs the tables of `prepare`, which runs with `practice_signals`.
     """
-    source = "trend_procedures" if set(PROCEDURE) & set(segment) else "trend_claims"
+    claims = "trend_rejections" if measure == REJECTIONS else "trend_claims"
+    source = "trend_procedures" if set(PROCEDURE) & set(segment) else claims
     reasons = [(name, str(value)) for name, value in segment.items() if name in REASON]
     places_ = [(name, str(value)) for name, value in segment.items() if name not in REASON]
     denied = " AND ".join(["denied", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in reasons)])
@@ -233,13 +276,14 @@ def counted(view: View, segment: dict[str, str], period: str = "period") -> pd.D
         WITH counted AS (SELECT {period} AS period, count(DISTINCT CASE WHEN {denied} THEN claim_number END) AS numerator,
             count(DISTINCT claim_number) AS denominator FROM {source} WHERE {where} GROUP BY 1)
         SELECT m.period, coalesce(numerator, 0) AS numerator, coalesce(denominator, 0) AS denominator
-        FROM (SELECT DISTINCT {period} AS period FROM trend_claims) m LEFT JOIN counted USING (period) ORDER BY 1""",
+        FROM (SELECT DISTINCT {period} AS period FROM {claims}) m LEFT JOIN counted USING (period) ORDER BY 1""",
         [value for _, value in (*reasons, *places_)]).df()  # fmt: skip
 
 
 def prepare(view: View, *, months: int | None = None, measure: str = "initial_denial_rate") -> str:
-    """Makes trend_claims and trend_procedures on the connection; gives the basis of their periods."""
-    flag, among = FLAGS[measure]
+    """Makes trend_claims and trend_procedures on the connection, or trend_rejections; gives the basis of their periods."""
+    if measure == REJECTIONS:
+        return _prepare_rejections(view, months)
     decided, sent = view.execute(
         "SELECT count(*), count(submitted_on) FROM claims WHERE first_decided_on IS NOT NULL"
     ).fetchall()[0]
@@ -248,14 +292,14 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
     first, last = view.window(months)
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
         SELECT claim_number, coalesce(patient_key, claim_number) AS patient, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
-            strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {flag} AS denied,
+            strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, initially_denied AS denied,
             CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
             CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount, expected_cash AS cash,
             CASE WHEN submitted_on IS NULL THEN 'unknown' ELSE {WAITED} END AS waited,
             {SENT} AS sent, coalesce(m.family, 'none') AS mainly
         FROM claims LEFT JOIN (SELECT f.claim_number, {FAMILY} AS family FROM decision_parts f JOIN decided_lines USING (remittance_id)
             WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
-        WHERE {among} AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
+        WHERE first_decided_on IS NOT NULL AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
         SELECT claim_number, patient, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
             min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount, sum(line_cash) AS cash
@@ -273,19 +317,32 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
     return "submission_month" if by_submission else "decision_month"
 
 
-def _unit(view: View, exposure: Sequence[str], periods: Sequence[str]) -> segments.Unit:
+def _prepare_rejections(view: View, months: int | None) -> str:
+    first, last = view.window(months)
+    view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_rejections AS
+        SELECT c.claim_number, coalesce(c.patient_key, c.claim_number) AS patient, c.payer_name, c.location, c.rendering_npi,
+            strftime(c.submitted_on, '%Y-%m') AS period, strftime(date_trunc('week', c.submitted_on), '%Y-%m-%d') AS week,
+            r.claim_number IS NOT NULL AS denied, r.code, c.charge AS amount, CAST(NULL AS DOUBLE) AS cash
+        FROM claims c LEFT JOIN rejections r ON r.claim_number = c.claim_number
+        WHERE c.acknowledged AND c.submitted_on BETWEEN DATE '{first}' AND DATE '{last}'""")
+    return "submission_month"
+
+
+def _unit(view: View, exposure: Sequence[str], periods: Sequence[str], *, source: str = "",
+          reason: Sequence[str] = REASON[:3]) -> segments.Unit:  # fmt: skip
     """A claim counts once per crossing of the dimensions: a claim with three denied laboratory lines is one denial."""
     dims = ", ".join(exposure)
-    source = "trend_procedures" if "family" in exposure else "trend_claims"
-    once = (f"(SELECT claim_number, patient, period, {dims}, bool_or(denied) AS denied, min(category) AS category, min(carc) AS carc, "
-            f"min(rarc) AS rarc, sum(amount) AS amount, sum(cash) AS cash FROM {source} GROUP BY ALL)")  # fmt: skip
+    source = source or ("trend_procedures" if "family" in exposure else "trend_claims")
+    why = ", ".join(f"min({name}) AS {name}" for name in reason)
+    once = (f"(SELECT claim_number, patient, period, {dims}, bool_or(denied) AS denied, {why}, "
+            f"sum(amount) AS amount, sum(cash) AS cash FROM {source} GROUP BY ALL)")  # fmt: skip
     exposures = view.execute(
         f"SELECT period, {dims}, count(*) AS denominator FROM {once} GROUP BY ALL ORDER BY ALL"
     ).df()
     numerators = view.execute(
-        f"SELECT patient, period, {dims}, category, carc, rarc, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
+        f"SELECT patient, period, {dims}, {', '.join(reason)}, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
         "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
-    return segments.unit(numerators, exposures, exposure=exposure, reason=("category", "carc", "rarc"), periods=periods)
+    return segments.unit(numerators, exposures, exposure=exposure, reason=reason, periods=periods)
 
 
 # --- the table -----------------------------------------------------------------------------------------------------
@@ -344,13 +401,14 @@ def headline(row: dict, segment: dict[str, str]) -> str:
     seen = f"{plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}"
     money = plain_words.cash(abs(row["excess_cash_usd"]), abs(row["excess_amount_usd"]))
     worth = f" or {money}" if row["excess_amount_usd"] else ""
-    extra = f"about {plain_words.count(abs(row['excess_count']))} denials{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
+    rate, cases = NOUNS.get(row["measure"], ("denial rate", "denials"))
+    extra = f"about {plain_words.count(abs(row['excess_count']))} {cases}{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
     if row["kind"] == "new_code":
         return f"{where}: never seen before, {after} of the claims {when} ({seen}); {extra}."
     if row["kind"] == "burst":
-        return f"{where}: the denial rate was {after} instead of {before} {when} ({seen}); {extra}."
+        return f"{where}: the {rate} was {after} instead of {before} {when} ({seen}); {extra}."
     verb = ("climbed" if up else "sank") if row["kind"] == "drift" else "rose" if up else "fell"
-    return f"{where}: the denial rate {verb} from {before} to {after} {when} ({seen}); {extra}."
+    return f"{where}: the {rate} {verb} from {before} to {after} {when} ({seen}); {extra}."
 
 
 def of_one_patient(row: dict, segment: dict[str, str], denials: float) -> str:
@@ -378,7 +436,7 @@ def where_of(segment: dict[str, str]) -> str:
 
 
 def _said(name: str, value: str) -> str:
-    words = {"rendering_npi": f"provider {value}", "carc": f"code {value}", "rarc": f"remark {value}", "procedure": f"procedure {value}",
+    words = {"rendering_npi": f"provider {value}", "carc": f"code {value}", "code": f"rejection code {value}", "rarc": f"remark {value}", "procedure": f"procedure {value}",
              "category": plain_words.words(value), "family": f"{value} procedures"}  # fmt: skip
     return words.get(name, value)
 
@@ -393,7 +451,10 @@ def changes_of(signals: pd.DataFrame) -> pd.DataFrame:
 
 def excess_of(found: pd.DataFrame) -> tuple[float, float]:
     """Expected cash and charges denied beyond the level before, all rises together, in USD."""
-    rises = found[(found["excess_count"] > 0) & found["kind"].ne("one_patient")] if len(found) else found
+    if not len(found):
+        return 0.0, 0.0
+    told = found["kind"].ne("one_patient") & found["measure"].ne(REJECTIONS)  # a rejection is sent again, not lost
+    rises = found[(found["excess_count"] > 0) & told]
     return float(rises["excess_cash_usd"].sum()), float(rises["excess_amount_usd"].sum())
 
 

@@ -19,7 +19,7 @@ from rcm_analysis.stats import wilson
 
 NEAR = 7  # days between the begins of changes that are told together
 SAME_SEARCH = 31  # the same for segments that one change was narrowed to
-REASONS = ("category", "carc", "rarc")
+REASONS = ("category", "carc", "rarc", "code")
 APART = ("definition", "one_patient")
 NAMED = 3  # places that a sentence names
 SUMS = (
@@ -31,7 +31,13 @@ SUMS = (
     "after_count",
     "after_cases",
 )
-PLURAL = {"procedure": "procedures", "rendering_npi": "providers", "carc": "codes", "rarc": "remarks"}
+PLURAL = {
+    "procedure": "procedures",
+    "rendering_npi": "providers",
+    "carc": "codes",
+    "rarc": "remarks",
+    "code": "rejection codes",
+}
 
 
 def told_together(signals: pd.DataFrame) -> pd.DataFrame:

@@ -76,7 +76,7 @@ def control_series(view: View, signals: pd.DataFrame, *, months: int | None = No
 
 def _control(view: View, row: dict) -> pd.DataFrame:
     segment = json.loads(row["segment"])
-    table = monthly(view, segment)
+    table = monthly(view, segment, measure=row["measure"])
     y, n = table["numerator"].to_numpy(float), table["denominator"].to_numpy(float)
     old = (table["month"] < row["first_month"]).to_numpy()
     center = y[old].sum() / max(n[old].sum(), 1.0)
@@ -94,9 +94,9 @@ def _control(view: View, row: dict) -> pd.DataFrame:
                         outside=(value > upper) | (value < lower))  # fmt: skip
 
 
-def monthly(view: View, segment: dict[str, str]) -> pd.DataFrame:
+def monthly(view: View, segment: dict[str, str], *, measure: str = "initial_denial_rate") -> pd.DataFrame:
     """month, numerator, denominator of a segment; see `trends.counted`."""
-    return trends_signals.counted(view, segment).rename(columns={"period": "month"})
+    return trends_signals.counted(view, segment, measure=measure).rename(columns={"period": "month"})
 
 
 def change_by(view: View, *, recent_months: int = 3, before_months: int = 12) -> pd.DataFrame:
@@ -244,8 +244,8 @@ def after_the_end(view: View, signals: pd.DataFrame) -> pd.DataFrame:
     for row in signals[~signals["ongoing"].astype(bool)].to_dict("records") if len(signals) else []:
         segment = json.loads(row["segment"])
         inside, everybody = (
-            monthly(view, segment),
-            monthly(view, {k: v for k, v in segment.items() if k in trends_signals.REASON}),
+            monthly(view, segment, measure=row["measure"]),
+            monthly(view, {k: v for k, v in segment.items() if k in trends_signals.REASON}, measure=row["measure"]),
         )
         figures = ["numerator", "denominator"]
         others = everybody.set_index("month")[figures].sub(inside.set_index("month")[figures], fill_value=0)
