@@ -120,9 +120,7 @@ def of_table(
     Raises ValueError for outcomes other than 0, 1 and empty.
     """
     start = pd.to_datetime(table[columns.index_date])
-    outcome = pd.to_numeric(table[columns.outcome].astype(object), errors="coerce").astype(float)
-    if not outcome.dropna().isin([0, 1]).all():
-        raise ValueError(f"{columns.outcome} must be 0, 1 or empty (still open)")
+    outcome = outcomes(table, columns.outcome)
     ended, stated = outcome.fillna(0).to_numpy(), outcome.notna().to_numpy()
     if columns.outcome_date is None:
         return Cases(start, ended, stated.astype(float), start.max(), stated)
@@ -136,6 +134,22 @@ def of_table(
         return replace(made, outcome=made._shares(day + pd.Timedelta(days=1)))
     value, weight = judgement.known_by(start, settled, ended, as_of=day, horizon_days=horizon_days, kind=kinds)
     return Cases(start, value, weight, day, stated, settled, ended, kinds)
+
+
+def outcomes(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column of outcomes as 0.0, 1.0 and nothing where a case is still open.
+
+    Raises ValueError that says what stands there instead: a text, or a number such as -1 for what is missing.
+    """
+    given = table[name]
+    told = pd.to_numeric(given.astype(object), errors="coerce").astype(float)
+    texts = given[told.isna() & given.notna()]
+    wrong = [*texts.astype(str).unique(), *told[told.notna() & ~told.isin([0, 1])].unique()]
+    if wrong:
+        raise ValueError(
+            f"{name} must be 0, 1 or empty (still open); there are {', '.join(map(repr, map(str, wrong[:3])))}"
+        )
+    return told
 
 
 def drawn(rows: np.ndarray, size: int) -> np.ndarray:

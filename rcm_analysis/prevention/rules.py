@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis import parallel
+from rcm_analysis.models.cases import outcomes
 from rcm_analysis.prevention.search import (
     BeamSearch,
     Columns,
@@ -94,15 +95,17 @@ def learn_rules(
 ) -> pd.DataFrame:
     """Rules proven on the newest months of the table; none when nothing holds.
 
-    `outcome` is the category of the denial or rejection, missing where there was none; leave undecided rows out.
+    `outcome` is 1 where a row was denied or rejected, 0 where it was not, empty where it is undecided and so left out; or the
+    category of the denial as a text, missing where there was none.
     `case` names what rows belong to (the claim of a line); without it each row is a case. `amount` is USD denied.
-    Raises KeyError for a column that the table lacks.
+    Raises KeyError for a column that the table lacks, ValueError for numbers other than 0 and 1.
     """
     settings = settings or Learning()
     wanted = [name for name in (outcome, date, case, amount, *features) if name]
     missing = [name for name in dict.fromkeys(wanted) if name not in table]
     if missing:
         raise KeyError(f"the table has no column {', '.join(missing)}")
+    table = _decided(table, outcome)
     if not len(table):
         return pd.DataFrame(columns=list(COLUMNS))
     cases = _cases(table, outcome, date, features, case, amount, settings)
@@ -112,6 +115,27 @@ def learn_rules(
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
         ["avoidable_usd_per_month", "precision_lower"], ascending=False, ignore_index=True
     )
+
+
+_NO = frozenset(["no", "n", "false", "f", "0", "none", "nan", "paid"])  # texts that are no category of a denial
+
+
+def _decided(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """The rows whose outcome is known, told as a category: numbers are 0, 1 or empty, texts are categories already."""
+    told = table[outcome]
+    texts = told.dropna().astype(object).map(lambda value: isinstance(value, str))
+    if texts.all() and len(texts):
+        said = sorted(set(told.dropna().astype(str).str.strip().str.lower()) & _NO)
+        if said:
+            raise ValueError(
+                f"{outcome} says {said[0]!r}: it is 0, 1 or empty, or the category of the denial and empty without one"
+            )
+        return table
+    if texts.any():
+        raise ValueError(f"{outcome} holds texts and numbers; it is 0, 1 or empty, or the category of the denial")
+    numbers = outcomes(table, outcome)
+    known = table[numbers.notna()]
+    return known.assign(**{outcome: numbers[numbers.notna()].map({1.0: outcome, 0.0: None})})
 
 
 def _cases(table, outcome, date, features, case, amount, settings: Learning) -> _Cases:
