@@ -489,4 +489,4 @@ def test_a_fact_never_both_raises_and_lowers_and_no_reason_is_nothing(demo_con, 
 def test_without_a_model_the_list_says_which_rate_stands_in(learned, table):
     few = replace(learned.model, card={**learned.model.card, "too_few": True, "chosen": "base_rate"})
     said = worklist.reasons(table, worklist.replace(learned, model=few))
-    assert set(said) == {"the practice's own rate: too few settled denials for a model"}
+    assert set(said) == {"the practice's own rate: too few closed denials for a score"}

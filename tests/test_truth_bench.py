@@ -176,5 +176,7 @@ def test_the_order_of_work_is_that_of_the_other_authors(truth, shared, tmp_path)
 
 def test_leaves_that_say_the_same_count_as_right(truth):
     true = pd.DataFrame({"claim_number": ["1", "2"], "leaf": ["bad_debt_insured", "charity"], "amount": [10.0, 30.0]})
-    mine = pd.DataFrame({"claim_number": ["1", "2"], "leaf": ["bad_debt_uninsured", "courtesy"], "amount": [10.0, 30.0]})
+    mine = pd.DataFrame(
+        {"claim_number": ["1", "2"], "leaf": ["bad_debt_uninsured", "courtesy"], "amount": [10.0, 30.0]}
+    )
     assert truth.judged.dollars_right(true, mine, "leaf") == pytest.approx(0.25)
