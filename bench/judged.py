@@ -60,8 +60,9 @@ FIGURES: dict[str, dict[str, tuple[str, str]]] = {
     },
     "signals": {
         "events": ("events to find", ""),
-        "found": ("found", "high"),
-        "whole": ("every part named", "high"),
+        "found": ("found", ""),
+        "whole": ("every part named", ""),
+        "found_share": ("share found", "high"),  # of figures kept, where there is an event
         "quiet_called": ("no change of a rate, called one", "low"),
         "signals": ("signals", ""),
         "stray": ("touch no event", "low"),

@@ -469,13 +469,15 @@ def newest_results(worlds: Iterable[World], sections: Iterable[str], folder: Pat
             found = [(is_current, record) for is_current, record in found if record["files"] == world.key]
             if found:
                 is_current, newest = sorted(found, key=lambda one: one[0])[-1]
+                if newest["figures"].get("events"):
+                    newest["figures"]["found_share"] = newest["figures"]["found"] / newest["figures"]["events"]
                 yield {"world": world.name, "section": section, "current": is_current, **newest}
 
 
 # what stands in the first table: section, figure, what is asked for
 SUMMARY = (
     ("risk", "against_base", "≤ 1"), ("risk", "against_best", "≤ 1.05"), ("risk", "auroc_gap", "≥ −.02"), ("risk", "level_points", "≤ 3"),
-    ("risk", "ece", "≤ .06"), ("order", "rank_of_truth", "≥ .95"), ("order", "rank_of_amount", "> 1"), ("signals", "stray", "0"),
+    ("risk", "ece", "≤ .06"), ("order", "rank_of_truth", "≥ .95"), ("order", "rank_of_amount", "> 1"), ("signals", "found_share", ""), ("signals", "stray", "0"),
     ("null", "claims_anything", "0"), ("clusters", "v_gain", "≥ .05"), ("prevention", "auroc_gap", "≤ .05"), ("prevention", "sure_met", "≥ .6"),
     ("prevention", "of_oracle", "≥ .9"), ("classification", "root_right", ""), ("classification", "leaf_right", ""), ("classification", "state_right", ""),
 )  # fmt: skip
