@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import types
 from datetime import date, datetime
 
 import openpyxl
@@ -508,6 +509,36 @@ def test_a_work_log_is_told_beside_the_mapping_of_a_ledger():
     mapping = exports.Mapping(columns={"claim_number": "Ref", "posted_on": "Posted"}, kinds={"CH": "charge"})
     told = exports.read("q.csv", text, raw=text, mapping=mapping)
     assert told.kind == "work_log" and told.tables["work_log"].num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("need", "state", "outcome"),
+    [
+        ("rejection", "accepted", "resolved"),  # resent, and not answered yet
+        ("rejection", "paid", "won"),
+        ("unbilled", "written_off", "lost"),
+        ("unanswered", "patient", "patient"),
+        ("credit_balance", "paid", "resolved"),  # refunded: nothing was won
+    ],
+)
+def test_what_became_of_other_needs(need, state, outcome):
+    claim = types.SimpleNamespace(
+        state=state, paid=80.0, closed_on=date(2026, 10, 9), last_decided_on=None, last_submitted_on=date(2026, 10, 2)
+    )
+    assert status._end(need, claim, None)[0] == outcome
+
+
+def test_a_row_that_somebody_inserted_counts_for_the_claim(desk, claims):
+    made = book(desk.report())
+    sheet = made["Biller"]
+    last = sheet.max_row + 1
+    for place, value in ((1, "Appealed"), (4, datetime(2026, 11, 4)), (7, claims[0])):
+        sheet.cell(last, place).value = value
+    made.save(desk.folder / "e.xlsx")
+    desk.ingest(desk.folder / "e.xlsx")
+    found = desk.view().work_items()
+    one = found[found["claim_number"] == claims[0]].iloc[0]
+    assert (one["status"], one["touches"]) == ("Appealed", 1)
 
 
 def test_touches_of_a_work_log_join(practice, desk):

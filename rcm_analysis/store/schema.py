@@ -1178,7 +1178,7 @@ ANALYSES = (
             ("first_touched_on", DAY, "first of them"),
             ("last_touched_on", DAY, "last of them"),
             ("days_to_touch", COUNT, "days from the denial, or what else it was, to the first", DAYS),
-            ("outcome", TEXT, "won, lost, patient or open"),
+            ("outcome", TEXT, "won, lost, patient, resolved (the need is gone, the claim goes on) or open"),
             ("outcome_on", DAY, "day of the outcome; missing while it is open"),
             ("days_to_close", COUNT, "days from the first touch to the outcome", DAYS),
             ("paid", NUMBER, "payments of a claim that was won", USD),

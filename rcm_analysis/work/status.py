@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rcm_analysis.store.practice import Practice
     from rcm_analysis.store.view import View
 
-WON, LOST, PATIENT, OPEN = "won", "lost", "patient", "open"
+WON, LOST, PATIENT, RESOLVED, OPEN = "won", "lost", "patient", "resolved", "open"
 CLOSING = {"Paid": "marked paid {day}, no remit yet", "Wrote off": "marked written off {day}, no posting yet"}
 _ROWS = """
     SELECT CAST(w.file_id AS VARCHAR) AS file_id, w.known_on, w.row, w.claim_number, w.need, w.category, w.status, w.assigned,
@@ -84,8 +84,13 @@ class Team:
         return told
 
     def of(self, claim: str, need: str) -> Change | None:
-        """The state of the item, else what a row without a need says of the claim."""
-        return self.states.get((claim, need)) or self.states.get((claim, None))
+        """The state of the item: the newer of what its row says and what a row without a need says of the claim."""
+        told = [state for key in ((claim, need), (claim, None)) if (state := self.states.get(key))]
+        return max(told, key=lambda c: (c.when, c.order), default=None)
+
+    def days_of(self, claim: str, need: str) -> set[date]:
+        """The days on which it was touched."""
+        return {change.when for key in ((claim, need), (claim, None)) for change in self.history.get(key, [])}
 
 
 def of_view(view: View) -> Team:
@@ -198,7 +203,7 @@ def carried(view: View, found: pd.DataFrame, said: Team | None = None) -> pd.Dat
 def _carried(said: Team, row: Any, denied_on: Any, logged: int) -> tuple[str, str | None, Any, int, str]:
     claim, need = row.claim_number, row.need
     state = said.of(claim, need) if isinstance(claim, str) else None
-    touches = logged + len({change.when for change in said.history.get((claim, need), [])})
+    touches = logged + len(said.days_of(claim, need))
     if state is None:
         return TO_DO, None, pd.NaT, touches, ""
     status, remark = state.status, ""
@@ -257,7 +262,7 @@ def _claims(view: View, numbers: pd.Series) -> pd.DataFrame:
     try:
         return view.execute("""
             SELECT claim_number, payer_name, state, closed_on, CAST(paid AS DOUBLE) AS paid, CAST(written_off AS DOUBLE) AS written_off,
-                last_decided_on FROM claims JOIN worked_frame ON number = claim_number""").df()
+                last_decided_on, last_submitted_on FROM claims JOIN worked_frame ON number = claim_number""").df()
     finally:
         view.unregister("worked_frame")
 
@@ -288,17 +293,19 @@ def _touches(view: View, said: Team) -> pd.DataFrame:
 
 
 def _end(need: str, claim: Any, case: Any) -> tuple[str, Any]:
-    """What became of it and when: by the denial's end, else by the claim's."""
+    """What became of it and when: by the denial's end, else by the claim's; a need that is gone from a claim that is not
+    settled was resolved, as a rejected claim that was resent."""
     if need in ("denial", "takeback") and case is not None:
         outcome = {"paid": WON, "written_off": LOST, "patient": PATIENT}.get(case.outcome, OPEN)
         return outcome, None if outcome == OPEN else case.settled_on
-    if need in ("rejection", "unbilled", "unanswered") and claim.state in ("rejected", "unbilled"):
+    if claim.state == "written_off":
         return LOST, claim.closed_on
+    if claim.state in ("paid", "partially_paid") and need not in ("posted_as_contractual", "credit_balance"):
+        return WON if claim.paid > 0 else RESOLVED, claim.closed_on
     if claim.state == "patient":
         return PATIENT, claim.closed_on
-    if claim.state in ("written_off", "partially_paid") and claim.written_off > 0 and not claim.paid:
-        return LOST, claim.closed_on
-    return WON, claim.last_decided_on if pd.notna(claim.last_decided_on) else claim.closed_on
+    days = [day for day in (claim.last_decided_on, claim.last_submitted_on, claim.closed_on) if pd.notna(day)]
+    return RESOLVED, max(days, default=None)
 
 
 def _days(first: Any, last: Any) -> int | None:

@@ -73,7 +73,12 @@ OF_DONE = (
     Column("Days to close", NUMBER, 9, "days_to_close"), Column("Status then", TEXT, 15, "status"),
     Column(worklists.CLAIM, TEXT, 13, "claim_number"), Column("Payer", TEXT, 22, "payer"), Column("Note", WRAPPED, 30, "note"),
 )  # fmt: skip
-ENDS = {status.WON: "Paid", status.LOST: "Written off", status.PATIENT: "Patient responsibility", status.OPEN: "Closed"}
+ENDS = {
+    status.WON: "Paid",
+    status.LOST: "Written off",
+    status.PATIENT: "Patient responsibility",
+    status.RESOLVED: "Resolved",
+}
 DAYS_OF_NONE = "No deadline known"
 
 
