@@ -202,6 +202,7 @@ REASONS = {
     "documentation": "records requested", "claim_data": "missing information", "coordination_of_benefits": "other insurance is primary",
     "non_covered": "noncovered service", "credentialing": "provider not enrolled", "eligibility": "eligibility",
     "denied_open": "open", "open_past_window": "past the usual deadline", "unpaid_no_reason": "unpaid without a reason",
+    "days_to_decision": "days to remit",
     "taken_back": "recouped", "decision_month": "month of remit", "submission_month": "month submitted", "service_month": "month of service", "posting_month": "month posted", "patient": "patient responsibility", "lost": "lost", "resubmitted": "resubmitted, waiting on the payer",
 }  # fmt: skip
 KINDS = {

@@ -33,7 +33,7 @@ def test_what_payers_allow_beats_charges_where_charges_are_no_guide(monkeypatch)
     assert orders.taken(table) == "expected_cash" and share["expected_cash"] > share["amount"] + 0.05
     assert share["age"] == pytest.approx(0.2, abs=0.1) and "chance" not in share
     said = write_off_risk.order_sentence(table)
-    assert "in the order of expected cash" in said and "by charges refused" in said
+    assert "in the order of expected cash" in said and "by billed amount denied" in said
 
 
 def test_another_order_is_taken_where_it_clearly_brings_more(monkeypatch):
@@ -41,7 +41,7 @@ def test_another_order_is_taken_where_it_clearly_brings_more(monkeypatch):
     table["brought"] = table["amount"]
     found = tried(table, monkeypatch)
     assert orders.taken(found) == "amount" and found.set_index("order").loc["amount", "lower"] > 0
-    assert "in the order of charges refused" in write_off_risk.order_sentence(found)
+    assert "in the order of billed amount denied" in write_off_risk.order_sentence(found)
 
 
 def test_a_lead_that_may_be_chance_is_not_taken(monkeypatch):

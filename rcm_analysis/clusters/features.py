@@ -219,7 +219,7 @@ def _causes(pairs: pd.DataFrame, reasons: pd.Series, leaves: pd.Series | None) -
     distinct = filled.drop_duplicates()
     known = distinct.assign(field=[named_field(*pair) for pair in distinct.itertuples(index=False)])
     fields = filled.merge(known, on=["carc", "rarcs"], how="left", validate="m:1")["field"]
-    heads = fields.where(fields.ne(""), reasons)
+    heads = fields.where(fields.ne(""), reasons).astype(object)  # without a denial pandas takes no text for numbers
     if leaves is None:
         return heads
     told = leaves.notna() & heads.ne(MISSING)

@@ -214,7 +214,10 @@ def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[st
     """The change that costs most and still runs, in a sentence, and its line."""
     running = changes[changes["ongoing"].astype(bool)] if len(changes) else changes
     if not len(running):
-        return "No change larger than chance is running. The rate by month:", _rate_drawn(view)
+        drawn = _rate_drawn(view)
+        if drawn is None:
+            return "There are too few months with remits to see a change.", None
+        return "No change larger than chance is running. The rate by month:", drawn
     top = running.iloc[0]
     if not len(series):
         return words.titled(top["headline"]), None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 USUAL = "expected_cash"  # reasoned from what is owed and what work wins; another order has to show that it brings more
-ORDERS = {"expected_cash": "expected cash", "expected_allowed": "what the payer would allow", "amount": "charges refused",
+ORDERS = {"expected_cash": "expected cash", "expected_allowed": "what the payer would allow", "amount": "billed amount denied",
           "chance": "chance of a write-off", "age": "age of the denial"}  # fmt: skip
 FIRST = 0.2  # share of the list that a team works
 MONTHS_TRIED = 12
