@@ -235,7 +235,7 @@ def test_the_denials_of_one_patient_are_told_as_such_and_as_no_change():
     assert json.loads(found["segment"].iloc[0])["payer_name"] == "B"
     assert "of one patient" in found["headline"].iloc[0] and "rose" not in found["headline"].iloc[0]
     assert trends_signals.excess_of(found) == (0.0, 0.0)
-    assert "No denial rate changed" in denial_trends.answer_sentence(
+    assert "No change larger than chance" in denial_trends.answer_sentence(
         trends_signals.changes_of(found), months=24, decided=9
     )
 
@@ -605,11 +605,20 @@ def test_a_forecast_of_noise_is_its_level_and_beats_the_naive():
 
 
 def test_a_rate_that_stands_still_is_said_to_stand_still():
-    def parts(*totals):
-        return pd.DataFrame({"payer_name": ["ACME", "UNITED"], "total": totals, "mix": 0.0, "rate": totals})
+    def parts(first: int, second: int):
+        counts = {
+            "numerator_before": [100, 100],
+            "denominator_before": 1000,
+            "numerator_after": [first, second],
+            "denominator_after": 1000,
+        }
+        totals = [(first - 100) / 2000, (second - 100) / 2000]
+        return pd.DataFrame({"payer_name": ["ACME", "UNITED"], "total": totals, "mix": 0.0, "rate": totals, **counts})
 
-    assert denial_trends.movement_sentence(parts(0.0, 0.0), months=6).endswith("and no payer moved it.")
-    assert "ACME contributed most, +2.0 points" in denial_trends.movement_sentence(parts(0.02, -0.02), months=6)
+    for steady_ in (parts(100, 100), parts(120, 90)):
+        said = denial_trends.movement_sentence(steady_, months=6)
+        assert "as far as chance lets one tell" in said and "moved" not in said
+    assert "+8.0 points" in denial_trends.movement_sentence(parts(240, 120), months=6)
 
 
 def test_a_practice_without_events_has_no_signal(tmp_path):

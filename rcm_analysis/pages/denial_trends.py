@@ -10,6 +10,7 @@ from rcm_analysis import words
 from rcm_analysis.charts import trends as charts
 from rcm_analysis.pages.blocks import Figure, Finding, Numbers, Table
 from rcm_analysis.pages.columns import Column, named
+from rcm_analysis.stats import Z95
 from rcm_analysis.trends import signals as trends_signals
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 KINDS = {"step": "jumped", "drift": "rising or falling", "burst": "lasted and ended"}
 CHARTED = 8  # changes that have a control chart
+OF_PATIENTS = 2.0  # variance of a rate over that of independent claims
 BARS = 10  # payers among the bars of mix and rate
 COHORTS = 12  # months of submission that are drawn
 WAITED = 7  # months of waiting that are drawn
@@ -60,12 +62,24 @@ def movement_sentence(parts: pd.DataFrame, *, months: int) -> str:
     """The same as a sentence."""
     if not len(parts):
         return "There are too few months with remits to say why the denial rate moved."
+    if not _moved(parts):
+        return f"The denial rate of the last {months} months is that of the {months} before, as far as chance lets one tell."
     change, mix, rate = (words.points(parts[name].sum()) for name in ("total", "mix", "rate"))
     top = parts.iloc[0]
     if change == "0.0" and (parts["total"].abs() < 0.0005).all():
         return f"The denial rate held over the last {months} months, and no payer moved it."
     return (f"The denial rate moved by {change} points over {months} months: {rate} from denial rates, {mix} from payer mix. "
             f"{words.titled(str(top['payer_name']))} moved it most, {words.points(top['total'])} points.")  # fmt: skip
+
+
+def _moved(parts: pd.DataFrame) -> bool:
+    """Whether the whole moved by more than chance, claims of one patient not being independent."""
+    y0, n0, y1, n1 = (
+        float(parts[f"{what}_{when}"].sum()) for when in ("before", "after") for what in ("numerator", "denominator")
+    )
+    rate = (y0 + y1) / max(n0 + n1, 1.0)
+    spread = (OF_PATIENTS * rate * (1 - rate) * (1 / max(n0, 1.0) + 1 / max(n1, 1.0))) ** 0.5
+    return abs(y1 / max(n1, 1.0) - y0 / max(n0, 1.0)) > Z95 * spread
 
 
 def latest_cohort(cohorts: pd.DataFrame) -> Finding:

@@ -16,7 +16,8 @@ from rcm_analysis.trends.segments import Unit
 
 HALF = 0.5  # of a change's excess: from here on it is one patient's and not the segment's
 FEWEST = 8  # denials that make one patient worth a line
-RARE = 0.01  # chance that the most denied of steady patients stands out so far from the next
+RARE, RARE_IN_ALL = 0.01, 0.05  # chance that the most denied of steady patients stands out so far from the next
+LEAST_SPREAD = 0.25  # of the logarithms of denials a patient
 COVERED = 0.7  # of a change's denials; from here on it is told already
 LARGE = 10  # patients from whose denials it is told how far the most denied usually stands out
 
@@ -68,21 +69,24 @@ def holder(u: Unit, segment: dict[str, int], *, start: int, end: int) -> Holder 
 
 
 def stands_out(u: Unit, segment: dict[str, int], key: str) -> bool:
-    """Whether no steady segment has a patient denied so much more often than the next.
+    """Whether no steady practice has a patient denied so much more often than the next, in the segment and in all.
 
     Denials a patient have a long tail: the ratio of the largest to the next is compared with how the largest ones
     follow each other (Hill 1975), so that a practice of many who are denied often names none of them.
     """
     if u.patient is None:
         return False
-    rows = u.rows(segment)
-    each = np.bincount(u.patient[rows], u.y[rows], len(u.patients))
+    return _is_alone(u, u.rows(segment), key, RARE) and _is_alone(u, np.ones(len(u.y), bool), key, RARE_IN_ALL)
+
+
+def _is_alone(u: Unit, rows: np.ndarray, key: str, rare: float) -> bool:
+    each = np.bincount(u.patient[rows], u.y[rows], len(u.patients)) if u.patient is not None else np.zeros(0)
     mine = float(each[u.patients == key].sum())
     others = np.sort(each[u.patients != key])[::-1][: LARGE + 1]
     if len(others) <= LARGE or others[-1] <= 0:
         return mine >= FEWEST and (not len(others) or mine >= FEWEST * max(others[0], 1.0))
     spread = float(np.log(others[:LARGE] / others[LARGE]).mean())
-    return mine >= FEWEST and mine / others[0] >= RARE ** -max(spread, 0.25)
+    return bool(mine >= FEWEST and mine / others[0] >= rare ** -max(spread, LEAST_SPREAD))
 
 
 def held_by(u: Unit, segment: dict[str, int], *, start: int, end: int) -> dict[tuple[str, int], float]:
