@@ -19,7 +19,7 @@ from rcm_analysis.intake import ingest
 from rcm_analysis.pages import denial_trends
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
-from rcm_analysis.trends import forecast, maturity, mix, redefinitions, scan, search, stories, tables
+from rcm_analysis.trends import followed, forecast, maturity, mix, redefinitions, scan, search, stories, tables
 from rcm_analysis.trends import segments as trends_segments
 from rcm_analysis.trends import signals as trends_signals
 
@@ -328,6 +328,24 @@ def test_bursts_of_one_window_of_submissions_are_one_story_whatever_the_reason()
             change(3, "2026-02-02", location="EAST", carc="27", last="2026-04")]  # fmt: skip
     told = stories.told_together(pd.DataFrame(rows, columns=list(trends_signals.SIGNALS)))
     assert sorted(len(json.loads(parts)) for parts in told["segments"]) == [1, 2]
+
+
+def test_last_months_changes_are_followed(monkeypatch):
+    monkeypatch.setattr(followed, "_worked", lambda view, row: (20, 1.0 if row["payer_name"] == "ATLAS" else 0.25))
+    names = ["UNISON", "ATLAS", "HARVEST", "KEYSTONE"]
+    then = pd.DataFrame([change(i, "2026-02-02", kind="step", payer_name=name) | {"payer_name": name, "headline": name}
+                         for i, name in enumerate(names[:3])])  # fmt: skip
+    now = pd.DataFrame(
+        [
+            change(1, "2026-02-09", kind="step", payer_name="UNISON", carc="197"),
+            change(2, "2026-05-04", payer_name="KEYSTONE"),
+        ]
+    )
+    now = now.assign(payer_name=["UNISON", "KEYSTONE"], headline=["UNISON", "KEYSTONE"])
+    told = followed.became(None, then, now)
+    assert told[["headline", "became"]].to_numpy().tolist() == [
+        ["UNISON", "still there"], ["ATLAS", "worked"], ["HARVEST", "no longer seen"], ["KEYSTONE", "new this month"]]  # fmt: skip
+    assert followed.became(None, then.head(0), now.head(0)).empty
 
 
 def test_the_verb_fits_the_kind():

@@ -134,6 +134,18 @@ def sentences(signals: pd.DataFrame) -> Table:
     )
 
 
+def became(table: pd.DataFrame) -> Table:
+    """Last month's findings and what became of each; `table` as from `followed.became`."""
+    columns = named(
+        "headline became denials worked",
+        headline=Column("Change", "said"),
+        became=Column("What became of it", "said"),
+        denials=Column("Denials", "count", "claims denied in it"),
+        worked=Column("Worked", "share", "of its denials: sent again, appealed, paid or closed"),
+    )
+    return Table(table, "became", "Last month's changes", columns, rows=20)
+
+
 def figures(signals: pd.DataFrame) -> Table:
     """Each change in figures."""
     columns = named(

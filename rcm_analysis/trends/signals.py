@@ -46,7 +46,7 @@ SENT = """CASE WHEN date_diff('day', service_date, submitted_on) <= 60 THEN '0-6
     WHEN date_diff('day', service_date, submitted_on) <= 365 THEN '181-365' ELSE '366-' END"""
 WAITED = """CASE WHEN date_diff('day', submitted_on, first_decided_on) <= 14 THEN '0-14' WHEN date_diff('day', submitted_on, first_decided_on) <= 28 THEN '15-28'
     WHEN date_diff('day', submitted_on, first_decided_on) <= 45 THEN '29-45' WHEN date_diff('day', submitted_on, first_decided_on) <= 75 THEN '46-75' ELSE '76-' END"""
-OF_REJECTIONS = 0.02
+LEVEL, OF_REJECTIONS = 0.05, 0.02
 NEVER = 10**6  # yearly counts have no season
 ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
 
@@ -280,8 +280,13 @@ def counted(
         [value for _, value in (*reasons, *places_)]).df()  # fmt: skip
 
 
-def prepare(view: View, *, months: int | None = None, measure: str = "initial_denial_rate") -> str:
-    """Makes trend_claims and trend_procedures on the connection, or trend_rejections; gives the basis of their periods."""
+def prepare(
+    view: View, *, months: int | None = None, measure: str = "initial_denial_rate", until: date | None = None
+) -> str:
+    """Makes trend_claims and trend_procedures on the connection, or trend_rejections; gives the basis of their periods.
+
+    `until` leaves out what was sent or decided after that day.
+    """
     if measure == REJECTIONS:
         return _prepare_rejections(view, months)
     decided, sent = view.execute(
@@ -290,6 +295,8 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
     by_submission = decided and sent >= ENOUGH_SUBMITTED * decided
     day = "submitted_on" if by_submission else "first_decided_on"
     first, last = view.window(months)
+    known = f" AND first_decided_on <= DATE '{until}'" if until else ""
+    last = min(last, until) if until else last
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
         SELECT claim_number, coalesce(patient_key, claim_number) AS patient, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
             strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, initially_denied AS denied,
@@ -299,7 +306,7 @@ def prepare(view: View, *, months: int | None = None, measure: str = "initial_de
             {SENT} AS sent, coalesce(m.family, 'none') AS mainly
         FROM claims LEFT JOIN (SELECT f.claim_number, {FAMILY} AS family FROM decision_parts f JOIN decided_lines USING (remittance_id)
             WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
-        WHERE first_decided_on IS NOT NULL AND {day} BETWEEN DATE '{first}' AND DATE '{last}'""")
+        WHERE first_decided_on IS NOT NULL AND {day} BETWEEN DATE '{first}' AND DATE '{last}'{known}""")
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
         SELECT claim_number, patient, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
             min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount, sum(line_cash) AS cash
