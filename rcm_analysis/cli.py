@@ -634,7 +634,7 @@ def verify(
 
 
 def _tell_verified(one: Verified) -> None:
-    typer.echo(f"{one.practice}: {one.batches:,} batches, {one.tables:,} tables, {one.rows:,} rows, {one.size / 1e6:,.1f} MB "
+    typer.echo(f"{one.practice}: {one.batches:,} batch{'es' * (one.batches != 1)}, {one.tables:,} tables, {one.rows:,} rows, {one.size / 1e6:,.1f} MB "
                "are as they were written")  # fmt: skip
     for batch, why in one.damaged.items():
         typer.echo(f"{one.practice}: {'the ' if batch == 'key' else 'batch '}{batch} is damaged ({why}): restore a backup (rcm restore "
@@ -682,7 +682,8 @@ def restore(
         _say(
             f"  {len(done.gone):,} batches that came after the backup are not in it ({', '.join(done.gone)}): ingest their files again"
         )
-    _say(f"next: rcm report --practice {done.practice}")
+    elsewhere = "" if store == STORE else f" --store {store}"
+    _say(f"next: rcm report --practice {done.practice}{elsewhere}")
 
 
 def _passphrase(*, new: bool) -> str:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 MANIFEST = "manifest.json"
 ASIDE = ".damaged-"  # begins the name of a batch that was set aside
+_read: dict[Path, tuple[tuple, dict[str, Any], str]] = {}  # manifests, each as long as its file is the same
 _sound: dict[Path, tuple] = {}  # batches found right, with what tells that nothing changed since
 
 
@@ -88,7 +89,7 @@ def lost(folders: list[Path]) -> str:
             if not earlier.is_dir():
                 if not (folder.parent / f"{ASIDE}{name}").is_dir():
                     return str(name)
-            elif digest and (not (earlier / MANIFEST).exists() or sha256(earlier / MANIFEST) != digest):
+            elif digest and ((there := _manifest(earlier)) is None or there[1] != digest):
                 return str(name)
         return ""
     return ""
@@ -107,13 +108,30 @@ def sha256(path: Path) -> str:
 
 def _told(folder: Path) -> dict[str, Any] | None:
     """The manifest; None where the batch has none."""
+    read = _manifest(folder)
+    return read[0] if read else None
+
+
+def _manifest(folder: Path) -> tuple[dict[str, Any], str] | None:
+    """The manifest and its SHA-256, read once until the file changes."""
+    path = folder / MANIFEST
     try:
-        told = json.loads((folder / MANIFEST).read_bytes())
+        status = path.stat()
+        state = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if _read.get(path, (None,))[0] != state:
+            data = path.read_bytes()
+            _read[path] = (state, _parsed(data), hashlib.sha256(data).hexdigest())
+    except FileNotFoundError:
+        return None
+    return _read[path][1], _read[path][2]
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(data)
         if all({"rows", "bytes", "sha256"} == set(one) for one in told["tables"].values()) and told["key"] is not None:
             told["before"].items()
             return dict(told)
-    except FileNotFoundError:
-        return None
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise DamageError(f"{MANIFEST} can't be read")
