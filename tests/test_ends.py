@@ -105,3 +105,11 @@ def test_a_whole_model_that_tells_too_much_is_warned_of():
     with pytest.warns(leaks.LeakWarning, match="as a whole|tells later outcomes"):
         assert leaks.suspect_whole(0.93) == {leaks.WHOLE: 0.93}
     assert leaks.suspect_whole(0.89) == {} == leaks.suspect_whole(float("nan"))
+
+
+def test_the_base_rate_of_cases_looked_at_later_is_their_own():
+    table = pd.DataFrame({"age": np.repeat([0.0, 30.0, 90.0], 200)})
+    outcome = np.concatenate([np.arange(200) < count for count in (40, 80, 140)]).astype(float)
+    made = learners.BaseRate(learners.Encoding([], [], []), column="age").fit(table, outcome, np.ones(600))
+    told = made.chance(pd.DataFrame({"age": [0, 45, 400]}))
+    assert told == pytest.approx([0.2, 0.4, 0.7], abs=0.02)

@@ -134,11 +134,12 @@ def kinds(features: list[str], table: pd.DataFrame) -> learners.Encoding:
 
 def make(model: OutcomeModel, name: str, encoding: learners.Encoding, shares: tuple[float, ...] = (0.5, 0.5)) -> Any:
     """A candidate that has learned nothing yet."""
+    column = str(model.kind) if model.kind and model.horizon_days is None else ""
     made: dict[str, Callable[[], Any]] = {
-        "base_rate": lambda: learners.BaseRate(encoding), "rates": lambda: learners.Rates(encoding, list(model.rate_keys)),
+        "base_rate": lambda: learners.BaseRate(encoding, column=column), "rates": lambda: learners.Rates(encoding, list(model.rate_keys)),
         "logistic": lambda: learners.Logistic(encoding), "boosting": lambda: learners.Boosting(encoding),
         "boosting_by_kind": lambda: learners.ByKind(encoding, str(model.kind)),
-        "blend": lambda: learners.Blend(encoding, shares=list(shares))}  # fmt: skip
+        "blend": lambda: learners.Blend(encoding, shares=list(shares), column=column)}  # fmt: skip
     return made[name]()
 
 

@@ -164,21 +164,32 @@ def _one_hot(places: np.ndarray, width: int) -> Any:
 
 @dataclass
 class BaseRate:
-    """The same chance for everybody."""
+    """The same chance for everybody; with a column, such as the age at which cases are looked at, for all of an age."""
 
     encoding: Encoding
     rate: float = 0.5
+    column: str = ""
+    steps: list[float] = field(default_factory=list)  # values from which on each of the rates holds
+    rates: list[float] = field(default_factory=list)
     kind: str = "base_rate"
 
     def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> BaseRate:
         self.rate = float((outcome @ weight + 0.5) / (weight.sum() + 1))
+        if self.column:
+            steps, place = np.unique(_floats(table[self.column]), return_inverse=True)
+            lost, cases = (np.bincount(place, weights=part) for part in (outcome * weight, weight))
+            self.steps = steps.tolist()
+            self.rates = ((lost + PRIOR_CASES * self.rate) / (cases + PRIOR_CASES)).tolist()
         return self
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
-        return np.full(len(table), self.rate)
+        if not self.rates:
+            return np.full(len(table), self.rate)
+        place = np.searchsorted(self.steps, _floats(table[self.column]), "right") - 1
+        return np.array(self.rates)[np.clip(place, 0, len(self.rates) - 1)]
 
     def state(self) -> tuple[dict, dict]:
-        return {"rate": self.rate}, {}
+        return {"rate": self.rate, "column": self.column, "steps": self.steps, "rates": self.rates}, {}
 
 
 @dataclass
@@ -318,13 +329,14 @@ class Boosting:
 class Blend:
     """A linear model and trees together, in log odds: where they err apart, their mean errs less.
 
-    `shares` says how far to follow each away from the base rate; a half of each is the mean.
+    `shares` says how far to follow each away from the base rate, that of cases of the age; a half of each is the mean.
     """
 
     encoding: Encoding
     parts: list[Any] = field(default_factory=list)
     shares: list[float] = field(default_factory=lambda: [0.5, 0.5])
-    rate: float = 0.5
+    column: str = ""
+    base: BaseRate | None = None
     kind: str = "blend"
 
     def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Blend:
@@ -332,16 +344,13 @@ class Blend:
             part.fit(table, outcome, weight)
             for part in self.parts or [Logistic(self.encoding), Boosting(self.encoding)]
         ]
-        self.rate = float((outcome @ weight + 0.5) / (weight.sum() + 1))
+        self.base = BaseRate(self.encoding, column=self.column).fit(table, outcome, weight)
         return self
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
-        return self.blended(np.full(len(table), self.rate), [part.chance(table) for part in self.parts])
-
-    def blended(self, rate: np.ndarray, chances: list[np.ndarray]) -> np.ndarray:
-        """The chance that the parts' chances give together."""
-        base = log_odds(rate)
-        return sigmoid(base + sum(s * (log_odds(c) - base) for s, c in zip(self.shares, chances, strict=True)))
+        base = np.zeros(len(table)) if self.base is None else log_odds(self.base.chance(table))
+        parts = [log_odds(part.chance(table)) for part in self.parts]
+        return sigmoid(base + sum(share * (part - base) for share, part in zip(self.shares, parts, strict=True)))
 
     def state(self) -> tuple[dict, dict]:
         states = [part.state() for part in self.parts]
@@ -351,7 +360,8 @@ class Blend:
             for name, value in held.items()
         }
         told = {part.kind: told for part, (told, _) in zip(self.parts, states, strict=True)}
-        return {"parts": told, "shares": self.shares, "rate": self.rate}, arrays
+        base = None if self.base is None else self.base.state()[0]
+        return {"parts": told, "shares": self.shares, "column": self.column, "base": base}, arrays
 
 
 @dataclass
@@ -523,7 +533,8 @@ def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.nd
     if kind == "blend":
         inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
         parts = [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()]
-        return Blend(encoding, parts, told["shares"], told["rate"])
+        base = None if told["base"] is None else BaseRate(encoding, **told["base"])
+        return Blend(encoding, parts, told["shares"], told["column"], base)
     if kind == "steady":
         parts = [read(BytesIO(arrays[str(place)].tobytes()))[0] for place in range(2)]
         return Steady(encoding, parts, told["bound"])
