@@ -120,6 +120,18 @@ def test_columns_of_first_and_last_names_are_not_kept(tmp_path):
     assert not [word for word in WORDS if word in kept]
 
 
+def test_nine_digit_numbers_beside_the_claims_are_pseudonyms(tmp_path):
+    """In a ledger without headings; the claims' own numbers stay, since the electronic files will tell them."""
+    rows = ["A,B,C,D,E"]
+    for i in range(60):
+        for n, (kind, amount) in enumerate([("Charge", 100), ("Payment", -60), ("Adj", -40)]):
+            rows.append(f"7{i:04d}-{i},{123450000 + i % 30},2026-0{1 + n}-1{i % 9},{kind},{amount}.00")
+    (tmp_path / "ledger.csv").write_text("\n".join(rows))
+    own = Practice(tmp_path / "s", "p")
+    kept = everything(own, ingest.ingest(own, [tmp_path / "ledger.csv"]))
+    assert "70001-1" in kept and "12345000" not in kept
+
+
 # --- names of files ------------------------------------------------------------------------------------------------
 
 DAYS = (date(2026, 3, 5), date(2026, 3, 5))

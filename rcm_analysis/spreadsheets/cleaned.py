@@ -42,6 +42,7 @@ _PERSONAL_NUMBER = re.compile(
 )
 _NUMBER = re.compile(r"(?=.*\d)\S+")
 _BARE_WORD = re.compile(r"[^\W\d_][^\W\d_'’.-]{1,}")
+_NINE_DIGITS = re.compile(r"\d{9}")
 _ONE_WORD = re.compile(r"\S{1,12}")
 # what tells who posted, and what a posting is
 _TRADE = frozenset(
@@ -219,6 +220,8 @@ class _Keeper:
             return one
         if role == "procedure":
             return self._codes(one)
+        if not role and one is not self.claims and read.share(_NINE_DIGITS.fullmatch) > 0.9:
+            return self._keyed(one)  # of social security, as likely as not
         if read.days > 0.5 or role in ("posted_on", "service_date"):
             return one.map(lambda value: value if not re.search(r"[^\W\d_]{4,}", value) else understanding.shape(value))
         if read.numbers > 0.97 or role in (*understanding.AMOUNTS, "balance"):
