@@ -302,6 +302,8 @@ def test_every_documented_command_works(demo_folder, tmp_path, monkeypatch):
         "rcm export",
         "rcm scrub",
         "rcm schedule",
+        "rcm verify",
+        "rcm doctor",
         "rcm forget",
     )
     assert any(command.startswith("rcm ingest") for command in commands)

@@ -114,7 +114,7 @@ def _machine(store: Path) -> Iterator[Finding]:
     memory = _memory_gb()
     if memory:
         few = memory < LEAST_MEMORY_GB
-        yield Finding("memory", WRONG if few else OK, f"{memory:,.1f} GB" + (": render with --jobs 1" if few else ""))
+        yield Finding("memory", MISSING if few else OK, f"{memory:,.1f} GB" + (": render with --jobs 1" if few else ""))
     place = next(path for path in (store.resolve(), *store.resolve().parents) if path.exists())
     free = shutil.disk_usage(place).free / 1e9
     few = free < LEAST_FREE_GB
