@@ -54,7 +54,7 @@ def results(table: pd.DataFrame) -> Table:
         level=Column("Appeals", "count", "sent for the claim"),
         claims=Column("Claims worked", "count"),
         touches=Column("Follow-ups a claim", "days"),
-        days_to_touch=Column("Days to the first", "days", "median, from the denial"),
+        days_to_touch=Column("Days to the first", "days", "middle value, from the denial"),
         won=Column("Paid", "count"),
         lost=Column("Written off", "count"),
         open=Column("Open", "count"),
