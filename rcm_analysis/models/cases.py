@@ -76,7 +76,7 @@ class Cases:
         """Outcome and weight as they were known on an earlier day."""
         if self.shared:
             there = (self.start < day).to_numpy()
-            return np.where(there, self._shares(day), 0.0), there.astype(float)
+            return np.where(there, self.shares_of_ends(day), 0.0), there.astype(float)
         if horizon_days is None or self.settled is None or self.ended is None or self.kind is None:
             return self.outcome, self.weight
         before = (self.start < day).to_numpy()
@@ -85,7 +85,7 @@ class Cases:
             self.start[before], self.settled[before], self.ended[before], as_of=day, horizon_days=horizon_days, kind=self.kind[before])  # fmt: skip
         return outcome, weight
 
-    def _shares(self, day: pd.Timestamp) -> np.ndarray:
+    def shares_of_ends(self, day: pd.Timestamp) -> np.ndarray:
         """Share by which each row ends badly, as known on a day, told once for the rows of a group by the first of them."""
         if self.settled is None or self.ended is None or self.groups is None:
             return self.outcome
@@ -131,7 +131,7 @@ def of_table(
         groups = pd.factorize(table[group])[0] if group else np.arange(len(table))
         texts = table[list(alike)].astype(str).agg("|".join, axis=1) if alike else None
         made = Cases(start, ended, np.ones(len(table)), day, stated, settled, ended, kinds, groups, texts, shared=True)
-        return replace(made, outcome=made._shares(day + pd.Timedelta(days=1)))
+        return replace(made, outcome=made.shares_of_ends(day + pd.Timedelta(days=1)))
     value, weight = judgement.known_by(start, settled, ended, as_of=day, horizon_days=horizon_days, kind=kinds)
     return Cases(start, value, weight, day, stated, settled, ended, kinds)
 
