@@ -183,7 +183,7 @@ class Counted:
         return self.con.execute(*asked)
 
     def signals(self) -> pd.DataFrame:
-        return signals._searched(self, "submission_month", "initial_denial_rate", signals.DIMENSIONS, 0.05)
+        return signals.searched(self, "submission_month", "initial_denial_rate", signals.DIMENSIONS, 0.05)
 
 
 def moved(tables: list[pd.DataFrame], seed: int) -> list[pd.DataFrame]:

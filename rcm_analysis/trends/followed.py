@@ -34,7 +34,7 @@ def a_month_ago(view: View, *, months: int = 36, dimensions: Sequence[str] = sig
     def make() -> Content:
         until = view.window(1)[0] - timedelta(days=1)
         basis = signals.prepare(view, months=months, until=until)
-        return Content({"signals": signals._searched(view, basis, "initial_denial_rate", dimensions, signals.LEVEL)})
+        return Content({"signals": signals.searched(view, basis, "initial_denial_rate", dimensions, signals.LEVEL)})
 
     found = kept.learned(view, "signals-before", make, asked={"months": months, "dimensions": list(dimensions)}).frames[
         "signals"

@@ -173,7 +173,7 @@ def practice_signals(view: View, *, months: int = 36, measure: str = "initial_de
         )
     basis = prepare(view, months=months, measure=measure)
     asked = {"months": months, "measure": measure, "dimensions": list(dimensions), "level": level}
-    look = _rejections_searched if measure == REJECTIONS else _searched
+    look = _rejections_searched if measure == REJECTIONS else searched
     made = lambda: Content({"signals": look(view, basis, measure, dimensions, level)})  # noqa: E731
     return kept.learned(view, "signals", made, asked=asked).frames["signals"]
 
@@ -199,7 +199,7 @@ def all_signals(view: View, *, months: int = 36, dimensions: Sequence[str] = DIM
     return pd.concat([denials, rejections], ignore_index=True) if len(denials) else rejections
 
 
-def _searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
+def searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
     """The changes in the tables of `prepare`."""
     periods = _whole(view.execute("SELECT DISTINCT period FROM trend_claims").df()["period"])
     if len(periods) < FEWEST_PERIODS:
