@@ -127,7 +127,7 @@ def render(
         pdf.check(book=request.book)
     # once and here: while notebooks run, another thread may change the folder that the whole process is in
     final = request.folder(out.resolve())
-    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folders.make_private(final.parent)
     place = Practice(store, request.practice)
     with private_files(), lock(final.parent), _snapshot(place) as pinned:
         folders.recover(final)
