@@ -9,7 +9,6 @@ import pandas as pd
 
 from rcm_analysis import words
 from rcm_analysis.charts import common
-from rcm_analysis.measures import headlines
 from rcm_analysis.measures.measures import MEASURES
 from rcm_analysis.pages import nouns
 from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Table
@@ -202,26 +201,13 @@ def rejected_claims(table: pd.DataFrame) -> Table:
 def every_measure(table: pd.DataFrame) -> Table:
     """Each measure in its latest complete month; `table` as from `by_month.measures_of_month`."""
     shown = table.assign(
-        label=[_of_month(row.label, row.basis) for row in table.itertuples()],
+        label=[nouns.of_month(row.label, row.basis) for row in table.itertuples()],
         shown=words.in_units(table["value"], table["unit"]),
         low=words.in_units(table["lower"], table["unit"]),
         high=words.in_units(table["upper"], table["unit"]),
     )
     columns = named("label basis month shown low high cases", label="Measure", low="From", high="To")
     return Table(shown, "measures_of_month", "Every measure", columns, rows=30)
-
-
-def _of_month(label: str, basis: str) -> str:
-    """A measure's name for one month, told apart from the same by another month or over 12 months.
-
-    >>> _of_month("Initial denial rate", "submission_month"), _of_month("Overturn rate", "decision_month")
-    ('Initial denial rate, by month submitted', 'Overturn rate, one month')
-    """
-    yearly = {m.label for m in MEASURES if m.name in headlines.YEARLY}
-    first = {m.label: m.bases[0] for m in MEASURES}
-    if basis != first.get(label, basis):
-        return f"{label}, by {words.words(basis)}"
-    return f"{label}, one month" if label in yearly else label
 
 
 def definitions(measures: Iterable[Measure] = MEASURES) -> Definitions:

@@ -16,6 +16,7 @@ from rcm_analysis import words
 from rcm_analysis.measures import measures
 from rcm_analysis.measures.by_month import by_month, measures_of_month
 from rcm_analysis.months import last_month
+from rcm_analysis.pages import nouns
 from rcm_analysis.pages.blocks import Column, Figure, Table
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def overview(measured: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     Initial denial rate, claims  12.1%  decision_month   2026-10  1211
     """
     table = measures_of_month(measured, month=last_month(as_of))
-    table = table.assign(value=words.in_units(table["value"], table["unit"]))
+    table = table.assign(
+        value=words.in_units(table["value"], table["unit"]),
+        label=[nouns.of_month(row.label, row.basis) for row in table.itertuples()],
+    )
     return table[["label", "value", "basis", "month", "cases"]]
 
 

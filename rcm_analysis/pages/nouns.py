@@ -16,6 +16,7 @@ import pandas as pd
 
 from rcm_analysis import words
 from rcm_analysis.measures import headlines
+from rcm_analysis.measures.measures import MEASURES
 from rcm_analysis.pages.blocks import Table
 from rcm_analysis.pages.columns import Column
 
@@ -180,3 +181,16 @@ def table(view: View) -> Table:
         "definition": Column("What it counts"),
     }
     return Table(frame, "headlines", "Every number, once", columns, rows=60)
+
+
+def of_month(label: str, basis: str) -> str:
+    """A measure's name for one month, told apart from the same by another month or over 12 months.
+
+    >>> of_month("Initial denial rate", "submission_month"), of_month("Overturn rate", "decision_month")
+    ('Initial denial rate, by month submitted', 'Overturn rate, one month')
+    """
+    yearly = {m.label for m in MEASURES if m.name in headlines.YEARLY}
+    first = {m.label: m.bases[0] for m in MEASURES}
+    if basis != first.get(label, basis):
+        return f"{label}, by {words.words(basis)}"
+    return f"{label}, one month" if label in yearly else label
