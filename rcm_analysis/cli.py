@@ -226,7 +226,8 @@ def _take_back(practice: str, store: Path, out: Path) -> None:
 def _name_files(files: list[dict], practice: str, given: dict[str, list[str]]) -> None:
     """Files and why; on a terminal, where nothing is kept, by the names under which they were given."""
     for file in files[:20]:
-        name = ", ".join(dict.fromkeys(given.get(file["file_id"], [file["name"]])))
+        masked = f"{file['name']} (SHA-256 {file['file_id'][:8]}…)" if "~" in file["name"] else file["name"]
+        name = ", ".join(dict.fromkeys(given.get(file["file_id"], [masked])))
         _say(f"  {name}: {file['reason']}")
     if len(files) > 20:
         _say(f"  and {len(files) - 20:,} more; rcm files --practice {practice} lists them all")
@@ -427,9 +428,16 @@ def _newest_of(names: list[str], store: Path, until: date) -> date:
     from rcm_analysis.store.practice import Practice, StoreError
 
     places = [Practice(store, name) for name in names]
-    known = [day for place in places if (day := place.newest_day(until))]
+    known, broken = [], []
+    for place in places:
+        try:
+            known += [day] if (day := place.newest_day(until)) else []
+        except StoreError as error:  # a damaged practice stops no other; its own report says what is wrong
+            broken.append(error)
     if known:
         return max(known)
+    if broken:
+        raise broken[0]
     if any(place.files()["last_known_on"].drop_null() for place in places):
         raise StoreError(
             f"all that is known of {', '.join(names)} is dated after today, {until}: is the clock of this machine right?"

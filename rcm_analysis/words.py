@@ -120,7 +120,7 @@ def month_year(month: str) -> str:
 def day(value: Any, *, year: int | None = None) -> str:
     """A date as Nov 5, with its year when that is not `year`; empty where there is none.
 
-    >>> day(date(2026, 11, 5), year=2026), day(date(2027, 1, 5), year=2026)
+    >>> day("2026-11-05", year=2026), day("2027-01-05", year=2026)
     ('Nov 5', 'Jan 5, 2027')
     """
     if _missing(value):

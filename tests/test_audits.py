@@ -134,10 +134,16 @@ def test_a_payer_is_an_outlier_only_with_its_whole_interval():
 
 def test_changes_are_those_that_name_the_payer():
     signals = pd.DataFrame(
-        {"segment": ['{"payer_name": "ACME"}', '{"payer_name": "ACME EAST"}', '{"location": "ACME"}']}
+        {
+            "segments": [
+                '[{"location": "X"}, {"payer_name": "ACME"}]',
+                '[{"payer_name": "ACME EAST"}]',
+                '[{"location": "ACME"}]',
+            ]
+        }
     )
     assert len(scorecard.of_payer(signals, "ACME")) == 1
-    assert list(scorecard.of_payer(signals.head(0), "ACME")) == ["segment"]
+    assert list(scorecard.of_payer(signals.head(0), "ACME")) == ["segments"]
 
 
 def test_an_empty_practice_has_no_findings(empty_con):

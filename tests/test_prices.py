@@ -396,7 +396,8 @@ def test_the_audit_is_in_the_order_of_expected_cash(demo_con):
 
 def test_a_change_tells_expected_cash_beside_its_charges():
     row = {"kind": "step", "first_month": "2026-03", "last_month": "2026-06", "before": 0.1, "after": 0.2, "ongoing": True,
-           "excess_count": 12.0, "excess_amount_usd": 3100.0, "excess_cash_usd": 1240.0, "after_count": 30, "after_cases": 150}  # fmt: skip
+           "excess_count": 12.0, "excess_amount_usd": 3100.0, "excess_cash_usd": 1240.0, "after_count": 30, "after_cases": 150,
+           "measure": "initial_denial_rate", "segments": '[{"payer_name": "ACME"}]'}  # fmt: skip
     said = signals.headline(row, {"payer_name": "ACME"})
     assert said.endswith("about 12 denials or $1,240 expected cash more than before.")
     assert signals.headline(row | {"excess_cash_usd": 0.0}, {}).endswith("or $3,100 billed more than before.")

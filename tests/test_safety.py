@@ -153,5 +153,5 @@ def test_no_person_of_the_demo_reaches_a_report_or_a_message(demo_report, demo_f
         str(tmp_path / "s"),
     ]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert ran.returncode == 3 and "cut.835" in ran.stdout + ran.stderr
+    assert ran.returncode == 3 and "~.835 (SHA-256 " in ran.stdout + ran.stderr
     assert not canaries & set(re.findall(r"[\w'-]+", ran.stdout + ran.stderr))

@@ -279,7 +279,7 @@ def test_a_practice_is_forgotten_with_its_pages_and_no_other(forgettable):
     (forgettable / "out/all/2026-10.half").mkdir()
     (forgettable / "out/all/2026-10.half/manifest.json").write_text('{"practices": ["cli')  # nobody knows whom it shows
     done = forget(forgettable, "clinic")
-    assert done.exit_code == 0 and "clinic is forgotten" in done.output and "delivered" in done.output
+    assert done.exit_code == 0 and "clinic is forgotten" in done.output and "what was mailed" in done.output
     folders = sorted(str(path.relative_to(forgettable)) for path in forgettable.glob("*/*") if path.is_dir())
     assert folders == ["out/all", "out/clinic-east", "s/clinic-east"] and left_of(forgettable, "clinic-east")
     assert [path.name for path in (forgettable / "out/all").iterdir()] == ["2026-10.east"]

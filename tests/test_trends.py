@@ -588,10 +588,10 @@ def test_intervals_of_a_fix_hold_when_nothing_was_fixed():
 
 def test_a_change_that_nobody_can_be_compared_with_is_left_out(monkeypatch):
     """A payer without claims since its change, and one that goes on."""
-    signals = pd.DataFrame([{"ongoing": False, "segment": json.dumps({"payer_name": name}), "first_month": MONTHS[2], "last_month": MONTHS[5]}
-                            for name in ("LEFT", "STAYS")])  # fmt: skip
+    signals = pd.DataFrame([{"ongoing": False, "segment": json.dumps({"payer_name": name}), "first_month": MONTHS[2], "last_month": MONTHS[5],
+                             "measure": "initial_denial_rate"} for name in ("LEFT", "STAYS")])  # fmt: skip
 
-    def monthly(con, segment):
+    def monthly(con, segment, measure):
         size = np.full(12, 40 if segment else 200)
         size[6 if segment.get("payer_name") == "LEFT" else 12 :] = 0
         return pd.DataFrame({"month": MONTHS[:12], "numerator": size // 10, "denominator": size})

@@ -73,7 +73,7 @@ def rejections(view: View) -> pd.DataFrame:
         SELECT r.claim_number, r.payer_name, r.location, r.service_date, c.rendering_npi, r.rejected_on AS since, r.rejected_by,
             r.code, r.reason AS said, r.fix AS detail, r.filing_deadline AS deadline, CAST(r.open_balance AS DOUBLE) AS amount,
             CAST(r.expected_allowed AS DOUBLE) AS usual_payment
-        FROM rejected_claims r JOIN claims c USING (claim_number) WHERE r.open_balance > 0""").df()
+        FROM rejected_claims r JOIN claims c USING (claim_number) WHERE r.open_balance > 0 AND c.state = 'rejected'""").df()
     whole, said = found["rejected_by"] == "receiver", found["said"].fillna("rejected")
     confirmed = _confirmed(view, found.assign(clock="initial_filing", day=found["service_date"]))
     past = confirmed & (pd.to_datetime(found["deadline"]) < pd.Timestamp(view.as_of))
