@@ -14,6 +14,7 @@ from conftest import AS_OF
 from typer.testing import CliRunner
 
 from rcm_analysis import cli, export, words
+from rcm_analysis.errors import FailedError
 from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import scrub
 from rcm_analysis.reports import render
@@ -125,7 +126,10 @@ def test_no_page_has_an_element_attribute_or_link_that_it_has_not_without(report
         assert not page.comments and not [
             link
             for link in page.links
-            if not re.fullmatch(r"#[^\s]+|[\w.]+\.html|data:image/png;base64,[\w+/=\s]+", link)
+            if not re.fullmatch(
+                r"#[^\s]+|[\w.]+\.html(#[\w-]+)?|tables/\w+\.csv|worklist\.xlsx(#[\w'%!.-]+)?|data:image/png;base64,[\w+/=\s]+",
+                link,
+            )
         ], path.name
         assert path.read_text("utf-8").count("<script") == 1
         seen += "".join(page.words)
@@ -183,7 +187,11 @@ def test_no_cell_of_the_worklist_is_a_formula(report):
 def test_no_exported_cell_is_a_formula(store, tmp_path, table):
     for suffix in (".csv", ".xlsx"):
         out = tmp_path / f"{table}{suffix}"
-        rows = export.export(table, practice="p", store=store, as_of=AS_OF, out=out)
+        try:
+            rows = export.export(table, practice="p", store=store, as_of=AS_OF, out=out)
+        except FailedError as error:  # a cell of a workbook holds 32,767 characters; it is not cut in silence
+            assert suffix == ".xlsx" and "does not fit into a workbook" in str(error) and not out.exists()
+            continue
         found = checked_csv(out.read_text("utf-8")) if suffix == ".csv" else checked_workbook(out)
         assert table in ("signals", "risk") or (rows and found), table
 

@@ -35,7 +35,16 @@ OXEDI = {
 _START = "the line's day is given as the start of its service (DTM 150), which oxedi does not look at"
 _MARK = "ISA16 names `:`, the procedures use `>`; ours are taken apart, theirs are not"
 _REVENUE = "the code is a revenue code (NU), which has a column of its own here"
+_WORDS = "words stand where EDI has a code or an NPI; they could name a person, so that ours keeps none of them"
 OXEDI_DIFFERS = {
+    ("jdavisp3-TigerShark__sample_835.txt", "remittances.status_code"): _WORDS,
+    ("jdavisp3-TigerShark__sample_835.txt", "remittances.filing_code"): _WORDS,
+    ("jdavisp3-TigerShark__sample_835.txt", "remittances.place_of_service"): _WORDS,
+    ("jdavisp3-TigerShark__sample_835.txt", "adjustments.group_code"): _WORDS,
+    ("jdavisp3-TigerShark__sample_835.txt", "adjustments.carc"): _WORDS,
+    ("jdavisp3-TigerShark__sample_835.txt", "provider_adjustments.npi"): _WORDS,
+    ("jdavisp3-TigerShark__sample_835.txt", "provider_adjustments.reason_code"): _WORDS,
+    ("moov-io-x12__sample1.txt", "provider_adjustments.npi"): _WORDS,
     ("Inteligenz-X12Parser__Example1.txt", "remittance_lines.service_date"): _START,
     ("LinuxForHealth-x12__managed-care.835", "remittance_lines.service_date"): _START,
     ("azoner-pyx12__835_mult_loops.txt", "remittance_lines.service_date"): _START,
@@ -46,6 +55,8 @@ OXEDI_DIFFERS = {
 }
 _UNREAD = "pyx12 reads nothing: it takes the release from a fixed place in the ISA, and knows few releases"
 PYX12_DIFFERS = {
+    "nullbucket-edi-debatcher__Demo_837P_Batch_1_compress2_multipleISA.edi": _WORDS,  # the procedure BDLAB
+    "jdavisp3-TigerShark__sample_835.txt": _WORDS,
     "LinuxForHealth-x12__cob-contractural-adjustment.835": _MARK,
     "LinuxForHealth-x12__secondary-payment.835": _MARK,
     "Inteligenz-X12Parser__Spec_3.1.1.txt": "ISA16 names `^`, the claims use `:`; ours are taken apart, theirs are not",

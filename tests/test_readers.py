@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from conftest import claim_837, envelope, remittance
@@ -327,7 +328,7 @@ def test_every_status_of_the_public_acknowledgments_is_a_row(shared, tmp_path):
     index = {r["file"]: int(r["acknowledged"]) for r in csv.DictReader(text.splitlines(), delimiter="\t")}
     practice = Practice(tmp_path, "corpus")
     outcome = intake_ingest.ingest(practice, [shared / "corpus/277ca"])
-    names = {file["file_id"]: file["name"] for file in outcome.files}
+    names = {file_id: Path(given[0]).name for file_id, given in outcome.given.items()}
     counted = dict.fromkeys(names.values(), 0)
     for table in ("acknowledgments", "batch_acknowledgments"):
         for (file_id,) in rows(practice, table, "file_id"):

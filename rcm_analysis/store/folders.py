@@ -190,6 +190,8 @@ def write(contents: Mapping[Path, bytes]) -> None:
     A file without content is removed.
     """
     works = {path: building(path) for path, data in contents.items() if data}
+    for path in contents:
+        sweep(path)
     try:
         for path, work in works.items():
             _written(work, contents[path])
