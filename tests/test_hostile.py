@@ -127,7 +127,7 @@ def test_no_page_has_an_element_attribute_or_link_that_it_has_not_without(report
             link
             for link in page.links
             if not re.fullmatch(
-                r"#[^\s]+|[\w.]+\.html(#[\w-]+)?|tables/\w+\.csv|worklist\.xlsx(#[\w'%!.-]+)?|data:image/png;base64,[\w+/=\s]+",
+                r"#[^\s]+|[\w.]+\.html(#[\w-]+)?|tables/\w+\.csv|manifest\.json|worklist\.xlsx(#[\w'%!.-]+)?|data:image/png;base64,[\w+/=\s]+",
                 link,
             )
         ], path.name
