@@ -116,7 +116,7 @@ def test_tables_sort_and_search_there(browser, ran):
     before = rows()
     head = table.find_elements(By.CSS_SELECTOR, "thead th.n")[0]
     place = browser.execute_script("return arguments[0].cellIndex", head)
-    browser.execute_script("arguments[0].click()", head.find_element(By.TAG_NAME, "button"))
+    browser.execute_script("arguments[0].click()", head.find_element(By.CSS_SELECTOR, "[role=button]"))
     assert head.get_attribute("aria-sort") == "descending"
     cells = browser.execute_script(
         "return [...arguments[0].tBodies[0].rows].map(r => r.cells[arguments[1]].textContent)", table, place
