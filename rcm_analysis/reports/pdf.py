@@ -31,7 +31,8 @@ section.chapter > h1 { string-set: chapter content(); bookmark-level: 1; } h2 { 
 .contents-of-pack ol { list-style: none; padding-left: 10pt; }
 .tiles { display: block; } .tile { display: inline-block; width: 18%; margin: 0 1.5% 8pt 0; vertical-align: top; } .tile strong { font-size: 14pt; }
 .table { overflow: visible; } table { font-size: 8pt; } table.wide { font-size: 7pt; } th, td { padding: 3pt 6pt 3pt 0; } .wide th, .wide td { padding-right: 4pt; }
-td, th { overflow-wrap: break-word; } figure svg { max-height: 120mm; } details.definitions { break-inside: auto; font-size: 8.5pt; }
+td, th { overflow-wrap: break-word; white-space: normal !important; min-width: 0 !important; } .heat td, .heat th { padding: 2pt; font-size: 6.5pt; }
+.cols, .cols.even, .side { display: block; } figure, figure svg { max-width: 100%; } figure svg { max-height: 120mm; } details.definitions { break-inside: auto; font-size: 8.5pt; }
 nav.contents, .tools, .cards, .skip { display: none; }
 """
 
