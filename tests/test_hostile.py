@@ -127,11 +127,12 @@ def test_no_page_has_an_element_attribute_or_link_that_it_has_not_without(report
             link
             for link in page.links
             if not re.fullmatch(
-                r"#[^\s]+|[\w.]+\.html(#[\w-]+)?|tables/\w+\.csv|manifest\.json|worklist\.xlsx(#[\w'%!.-]+)?|data:image/png;base64,[\w+/=\s]+",
+                r"#[^\s]+|[\w.]+\.html(#[\w,.%-]+)?|tables/\w+\.csv|manifest\.json|worklist\.xlsx(#[\w'%!.-]+)?|data:image/png;base64,[\w+/=\s]+",
                 link,
             )
         ], path.name
-        assert path.read_text("utf-8").count("<script") == 1
+        own = (demo_report / path.name).read_text("utf-8").count("<script")  # none on the brief
+        assert path.read_text("utf-8").count("<script") == own <= 1, path.name
         seen += "".join(page.words)
     for name in (
         "<script>alert(1)</script>",
