@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rcm_analysis.edi import envelopes, x12
@@ -118,6 +118,8 @@ GROUPS = st.lists(
 CLAIMS = st.lists(st.tuples(GROUPS, st.lists(GROUPS, max_size=3)), min_size=1, max_size=4)
 
 
+@example([([("CO", [("0", 1, None)])], [[("CO", [("0", 0, None)])]])], ["*", "|", "~", "'"], False)
+@example([([], [[("CO", [("0", 5, None), ("0", 5, None)]), ("PR", [("1", -5, None)])]])], ["*", "|", "~", "'"], False)
 @given(CLAIMS, MARKS, st.booleans())
 def test_every_adjustment_comes_back_at_its_level(claims, marks, trailing):
     body, want, totals = [], [], []

@@ -40,12 +40,13 @@ def off_by(index: Any, adjusted: np.ndarray) -> np.ndarray:
 def told_twice(index: Any, reasons: Reasons, claims: np.ndarray, by_claim: np.ndarray) -> np.ndarray:
     """Rows of adjustments that count no more: without them their claim balances exactly, and they repeat others.
 
-    Those at claim level where the lines are adjusted too, else copies of a reason within one line. `claims` is the
-    claim of each row, in order.
+    Those at claim level where the lines are adjusted too, else copies of a reason within one line. Where a claim is paid as
+    charged nothing is left that they could repeat. `claims` is the claim of each row, in order.
     """
     surplus = -off_by(index, by_claim)
     twice = np.zeros(len(claims), bool)
-    doubtful = np.flatnonzero(surplus)
+    charge, paid, _ = claim_cents(index)
+    doubtful = np.flatnonzero((surplus != 0) & (charge != paid))
     starts, stops = np.searchsorted(claims, doubtful), np.searchsorted(claims, doubtful, side="right")
     for claim, start, stop in zip(doubtful, starts, stops, strict=True):
         rows = np.arange(start, stop)

@@ -18,6 +18,7 @@ VERSIONS = {
     "837P": 2,  # last days of ranges; control numbers, by which a 999 or TA1 names what it refuses
     "837I": 2,
     "837D": 2,  # besides, days of service at the claim
+    "277CA": 2,  # no words where a code belongs: they could be a person's name; so in all others, too
     "277": 2,  # acknowledgments of releases that have no name here
     "997": 2,  # refusals
     "999": 2,
@@ -30,7 +31,7 @@ def version(kind: str) -> int:
     """The version that reads a file of this kind now, the latest where it holds several.
 
     >>> version("835"), version("277CA"), version("277CA+837D")
-    (2, 1, 2)
+    (2, 2, 2)
     """
     return max(VERSIONS.get(part, FIRST) for part in kind.split("+"))
 

@@ -92,8 +92,8 @@ NOUNS: dict[str, Noun] = {
     "avoidable_write_offs_posted": Noun("Avoidable write-offs, billed amount", "usd", "year", "The same as posted.", of_ledger=True),
     "necessary_write_offs": Noun("Necessary write-offs", "cash", "year", "Charity, courtesy, small balances, duplicate charges and services bundled under the rules, in usual payment.", of_ledger=True),
     "necessary_write_offs_posted": Noun("Necessary write-offs, billed amount", "usd", "year", "The same as posted.", of_ledger=True),
-    "posted_as_contractual": Noun("Denials posted as contractual", "claims", "year", "Denied claims that the ledger wrote off as contractual.", of_ledger=True),
-    "posted_as_contractual_usd": Noun("Posted as contractual", "usd", "year", "What was posted so.", of_ledger=True),
+    "posted_as_contractual": Noun("Denials written off as contractual", "claims", "year", "Denied claims that the ledger wrote off as contractual.", of_ledger=True),
+    "posted_as_contractual_usd": Noun("Written off as contractual", "usd", "year", "What was posted so.", of_ledger=True),
 }  # fmt: skip
 
 

@@ -122,11 +122,11 @@ def key_figures(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) ->
             (
                 "Practices",
                 words.count(len(ranked)),
-                f"{words.count(decided)} claims decided in {months} months to {month}",
+                f"{words.count(decided)} claims adjudicated in {months} months to {month}",
             ),
             ("Lost", words.usd(ranked["lost"].sum(min_count=1)), f"avoidable write-offs, {months} months{without}"),
             ("Still open", words.usd(still_open), f"denied or rejected, on {as_of}"),
-            ("Denied at first", words.share(rate), "of all practices' claims"),
+            ("Initial denial rate", words.share(rate), f"all practices together, {months} months"),
         ],
         headline=(0, 1, 2, 3),
     )
@@ -140,7 +140,7 @@ def overview(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) -> Fi
         alt=f"Bars of dollars lost and open for {len(ranked)} practices, most in {ranked['practice'].iloc[0]}; "
         "beside them each one's denial rate at equal mix with its interval",
         caption=f"Avoidable write-offs of {months} months to {month} and balances open on {as_of}. "
-        "Hollow: claims denied at first over claims decided; filled: the same at the mix of payers and settings of all practices, with 95% interval.",
+        "Hollow: claims initially denied divided by claims adjudicated; filled: the same at the mix of payers and settings of all practices, with 95% interval.",
         data=ranked[list(DRAWN)],
     )
 
@@ -150,7 +150,7 @@ def practices(ranked: pd.DataFrame, reports: pd.DataFrame, *, months: int, month
     columns = named(
         "practice money lost open lost_per_1000 necessary decided denied rate adjusted verdict recent changes",
         practice=Column("Practice", "text", "leads to its report"),
-        rate=Column("Rate", "share", "claims denied at first, as it is"),
+        rate=Column("Rate", "share", "initial denial rate, as it is"),
         verdict="Which is",
     )
     reached = ranked.merge(reports[["practice", "href"]], on="practice", how="left")
@@ -164,7 +164,7 @@ def trends(by_month: pd.DataFrame, *, practices: int, months: int, month: str) -
         charts.small_multiples(by_month, title="Initial denial rate by month of decision"),
         name="portfolio_trends",
         alt=f"{min(practices, charts.MOST)} small line charts of monthly denial rates, one per practice, over the rate of the others",
-        caption=f"Claims denied at first over claims decided, {2 * months} months to {month}; n = {words.count(by_month['decided'].sum())}.",
+        caption=f"Claims initially denied divided by claims adjudicated, {2 * months} months to {month}; n = {words.count(by_month['decided'].sum())}.",
         data=by_month,
     )
 

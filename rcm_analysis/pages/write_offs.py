@@ -171,7 +171,7 @@ def posted_as_contractual(hidden: pd.DataFrame) -> Table:
         "claim_number payer_name posted_on expected_allowed amount reason remit_category leaf",
         reason="Practice's words",
     )
-    return Table(hidden, "posted_as_contractual", "Denials posted as contractual", columns)
+    return Table(hidden, "posted_as_contractual", "Denials written off as contractual", columns)
 
 
 def words_not_understood(table: pd.DataFrame) -> Table:

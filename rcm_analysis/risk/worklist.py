@@ -66,6 +66,7 @@ NO_APPEAL = (
     "none",
     "write_off",
 )
+WAITING = "Ask the payer for the status."  # begins the next step of a claim whose resubmission has no answer
 COLUMNS = ["claim_number", "as_of", "p_write_off", "lower", "upper", "open_balance", "at_stake_usd", "expected_loss_usd",
            "expected_allowed_usd", "expected_cash", "touches", "usd_per_touch", "days_left", "next_deadline", "correction_days_left",
            "appeal_days_left", "rank", "reasons", "next_step", "owner", "payer_name", "location", "category", "carc", "rarc",
@@ -320,7 +321,7 @@ def _in_words(name: str, row) -> str:
 def _next_step(row, fix: str) -> str:
     """What to do, by what was done and which clock still runs."""
     if row.awaiting_answer:
-        return "Ask the payer for the status. The claim was resubmitted and waits on the payer."
+        return f"{WAITING} The claim was resubmitted and waits on the payer."
     if pd.notna(row.days_left) and row.days_left < 0:
         return "Past the usual deadline. Look for proof of timely filing or a contract that allows more, or record why."
     if row.unprocessable:

@@ -53,7 +53,7 @@ NEEDS = {
     "unbilled": Action("Send the claim before filing ends", "Send unbilled claims before filing ends"),
     "takeback": Action("Dispute the recoupment", "Dispute recoupments"),
     "past_deadline": Action("Record the write-off reason", "Record write-offs past every deadline"),
-    "posted_as_contractual": Action("Correct the posting code", "Correct denials posted as contractual"),
+    "posted_as_contractual": Action("Correct the posting code", "Correct denials written off as contractual"),
     "credit_balance": Action("Refund the credit balance", "Refund credit balances"),
     "rule": Action("Turn on the check", "Turn on checks before submission"),
 }  # fmt: skip

@@ -58,9 +58,7 @@ def _in_projects(found: pd.DataFrame, members: pd.DataFrame | None) -> pd.DataFr
 
 
 def _claims_of(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(
-        claims=1, monthly_usd=float("nan"), rule_id=None, owner=[actions.owner(one) for one in found["owner"]]
-    )
+    return found.assign(claims=1, monthly_usd=float("nan"), rule_id=None)
 
 
 def _dated(found: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -68,7 +66,7 @@ def _dated(found: pd.DataFrame, view: View) -> pd.DataFrame:
     today = view.as_of
     for name in ("deadline", "since", "service_date"):
         found[name] = pd.to_datetime(found[name].astype(object)).astype("datetime64[ns]")
-    found["owner"] = [actions.owner({v: k for k, v in actions.OWNERS.items()}.get(one, one)) for one in found["owner"]]
+    found["owner"] = [actions.owner(one) for one in found["owner"]]
     due = [
         days.within_a_week(today) if pd.isna(deadline) else days.due(deadline.date(), today=today)
         for deadline in found["deadline"]

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis.risk import worklist
 from rcm_analysis.work import actions, cash
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def denials(view: View) -> pd.DataFrame:
     found = cash.denials(view)
     claims = view.execute("SELECT claim_number, service_date, rendering_npi, state FROM claims").df()
     found = found.merge(claims, on="claim_number", how="left", validate="one_to_one")
-    waits = found["next_step"].str.startswith("Ask the payer for the status")
+    waits = found["next_step"].str.startswith(worklist.WAITING)
     told = [
         actions.WAITING if wait else actions.of_denial(route, category)
         for wait, route, category in zip(waits, found["route"], found["category"], strict=True)
@@ -194,7 +195,7 @@ def posted_as_contractual(view: View) -> pd.DataFrame:
         deadline=found["deadline"].where(ahead), deadline_confirmed=found["confirmed"].eq(True) & ahead,
         owner="biller", route="correct_posting", action=told.claim, step=told.step,
         detail="Reverse the contractual adjustment and work the denial that it hides.",
-        reason="Posted as contractual: " + found["category"].fillna("denial").map(lambda c: actions.reason(c).lower()),
+        reason="Written off as contractual: " + found["category"].fillna("denial").map(lambda c: actions.reason(c).lower()),
         expected_cash=(found["usual_payment"] * found["chance"]).where(ahead, 0.0),
     )  # fmt: skip
 
@@ -221,7 +222,7 @@ NEEDS: tuple[Need, ...] = (
     Need("rejection", "Rejected, not resent", rejections),
     Need("unbilled", "Unbilled claims", unbilled),
     Need("unanswered", "Unanswered claims", unanswered),
-    Need("posted_as_contractual", "Denials posted as contractual", posted_as_contractual),
+    Need("posted_as_contractual", "Denials written off as contractual", posted_as_contractual),
     Need("credit_balance", "Credit balances", credit_balances),
     Need("past_deadline", "Past every deadline", past_deadline),
 )  # fmt: skip
@@ -232,11 +233,10 @@ CALLED = {need.name: need.called for need in NEEDS} | {RULE: "Checks to turn on"
 def rules(learned: pd.DataFrame, *, today: date, ratio: float) -> pd.DataFrame:
     """Checks that are proven and may be turned on; what they prevent a month is told at usual payment."""
     told = actions.NEEDS[RULE]
-    start = pd.Timestamp(today) + timedelta(days=0)
     return pd.DataFrame({
         "rule_id": learned["rule_id"], "category": learned["category"], "owner": learned["owner"], "route": "turn_on",
         "action": told.claim, "step": told.claim + ": " + learned["words"].astype(str), "detail": learned["sentence"],
-        "reason": [actions.reason(one) for one in learned["category"]], "since": start,
+        "reason": [actions.reason(one) for one in learned["category"]], "since": pd.Timestamp(today),
         "claims": learned["claims_matched"], "amount": learned["denied_usd"].astype(float),
         "monthly_usd": learned["avoidable_usd_per_month"].astype(float) * ratio,
     })  # fmt: skip
