@@ -84,13 +84,12 @@ def area_alone(table: pd.DataFrame, cases: Cases, name: str, group: str | None) 
         if max(plain, 1 - plain) > SUSPECT_AREA:
             return max(plain, 1 - plain)
         column = column.round().astype(object) if column.nunique() > 1000 else column
-    frame = pd.DataFrame({name: column.reset_index(drop=True)})
     members = pd.factorize(table[group].iloc[rows])[0] if group else np.arange(len(rows))
     even, outcome = members % 2 == 0, cases.outcome[rows]
     if not (0 < outcome[even].sum() < even.sum() and 0 < outcome[~even].sum() < (~even).sum()):
         return 0.5
-    model = learners.Rates(learners.Encoding([], [], []), [name]).fit(frame[even], outcome[even], np.ones(even.sum()))
-    return scores.area(outcome[~even], model.chance(frame[~even].reset_index(drop=True)))
+    rates = learners.rates_of(learners.places_of(column), outcome, even)
+    return scores.area(outcome[~even], rates[~even])
 
 
 def warn_of_groups(table: pd.DataFrame, cases: Cases, columns: Columns, features: Sequence[str]) -> None:
