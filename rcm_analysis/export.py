@@ -123,15 +123,24 @@ def _risk(view: View) -> dict[str, pd.DataFrame]:
 def _work_items(view: View) -> dict[str, pd.DataFrame]:
     from rcm_analysis.clusters import grouping
     from rcm_analysis.prevention import cache, wording
+    from rcm_analysis.store import kept
+    from rcm_analysis.store.content import Content
+    from rcm_analysis.store.practice import Practice
     from rcm_analysis.work import items, projects, status
 
-    _, clusters, members = grouping.of_practice(view)
-    found = items.items(view, wording.described(cache.rules_of_practice(view)), members)
-    return {
-        "work_items": found,
-        "work_projects": projects.projects(view, found, clusters),
-        "work_done": status.done(view, found),
-    }
+    def make() -> Content:
+        _, clusters, members = grouping.of_practice(view)
+        found = items.items(view, wording.described(cache.rules_of_practice(view)), members)
+        tables = {
+            "work_items": found,
+            "work_projects": projects.projects(view, found, clusters),
+            "work_done": status.done(view, found),
+        }
+        return Content(tables)
+
+    # what the team wrote into its workbook changes the queue, and nothing else that is learned
+    told = Practice(view.store, view.practice).batches()
+    return dict(kept.learned(view, "work-queue", make, asked={"batches": told}).frames)
 
 
 # Who computes each table of `schema.ANALYSES`; a room is imported by the table that needs it

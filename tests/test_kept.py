@@ -102,6 +102,7 @@ def test_what_is_damaged_is_made_anew(tmp_path, damage):
     assert kept.kept(own)[0].folder == one.folder and tables(own) == whole
 
 
+@pytest.mark.slow
 @examples(max_examples=8)
 @given(st.lists(st.sampled_from(["A1", "A2", "A3", "earlier", "damage", "clear"]), min_size=2, max_size=6))
 def test_any_order_of_ingests_days_and_damages_gives_the_same(tmp_path_factory, moves):
@@ -330,6 +331,7 @@ def test_two_processes_at_once_harm_nothing(tmp_path):
     assert not list((own.folder / kept.FOLDER).glob(".new-*"))
 
 
+@pytest.mark.slow
 @examples(max_examples=6)
 @given(st.lists(st.sampled_from(["A1", "A2", "earlier", "later", "damage", "clear"]), min_size=2, max_size=5))
 def test_lists_are_the_same_whatever_became_of_what_was_kept(tmp_path_factory, moves):

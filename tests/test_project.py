@@ -144,6 +144,7 @@ def test_the_list_of_modules_without_a_type_check_only_shrinks():
         assert (PACKAGE / room / f"{module}.py").exists(), f"{name} is gone: take it out"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_every_module_can_be_imported_first():
     paths = (path.relative_to(ROOT).with_suffix("") for path in PACKAGE.rglob("*.py"))

@@ -57,6 +57,11 @@ def test_the_queue_has_one_item_per_claim_and_need(queue):
     assert queue["rank"].tolist() == list(range(1, len(queue) + 1))
 
 
+def test_a_second_use_reads_the_queue(practice, queue, monkeypatch):
+    monkeypatch.setattr(items, "items", lambda *_: pytest.fail("made anew"))
+    pd.testing.assert_frame_equal(practice.work_items(), queue)
+
+
 def test_every_open_denial_is_an_item_and_the_counts_add_up(practice, queue):
     told = items.counts(queue).set_index("need")
     assert told.at["denial", "items"] == len(practice.worklist())

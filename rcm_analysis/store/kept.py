@@ -43,7 +43,7 @@ OWN_TABLES = ("*.csv", "*.toml")  # what users keep beside their facts
 GROUND = ("errors", "months", "parallel", "stats", "words")  # what every room may use
 # the rooms whose code decides what a derived table holds
 TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")
-TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends")
+TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends", "work")
 TELLS_NOTHING = "worklist"  # kind of file that nothing derived or learned rests on: what the team typed
 LEARNED_BY = ("duckdb", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
