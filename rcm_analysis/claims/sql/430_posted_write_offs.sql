@@ -19,15 +19,17 @@ charged AS (
     SELECT claim_number, min(procedure) AS first_procedure, max(procedure) AS last_procedure FROM posting_classes WHERE kind = 'charge' GROUP BY claim_number),
 -- the same charge for the same service entered twice on a day at one place, once without being sent or answered: what the
 -- practice's word "duplicate" may mean. Equal charges alone stand side by side on most days.
+unsent AS (
+    SELECT o.claim_number, o.service_date, o.charge, o.location, c.first_procedure, c.last_procedure FROM ledger_summary o
+    JOIN charged c ON c.claim_number = o.claim_number
+    ANTI JOIN submission_summary s ON s.claim_number = o.claim_number
+    ANTI JOIN decision_summary d ON d.claim_number = o.claim_number),
 entered_twice AS (
     SELECT DISTINCT l.claim_number FROM ledger_summary l
     JOIN charged t ON t.claim_number = l.claim_number
-    JOIN ledger_summary o ON o.service_date = l.service_date AND o.charge = l.charge AND o.claim_number <> l.claim_number
-        AND coalesce(o.location, '') = coalesce(l.location, '')
-    JOIN charged c ON c.claim_number = o.claim_number AND coalesce(c.first_procedure, '') = coalesce(t.first_procedure, '')
-        AND coalesce(c.last_procedure, '') = coalesce(t.last_procedure, '')
-    ANTI JOIN submission_summary s ON s.claim_number = o.claim_number
-    ANTI JOIN decision_summary d ON d.claim_number = o.claim_number
+    JOIN unsent o ON o.service_date = l.service_date AND o.charge = l.charge AND o.claim_number <> l.claim_number
+        AND coalesce(o.location, '') = coalesce(l.location, '') AND coalesce(o.first_procedure, '') = coalesce(t.first_procedure, '')
+        AND coalesce(o.last_procedure, '') = coalesce(t.last_procedure, '')
     WHERE l.charge > 0),
 at_desk AS (
     SELECT y.claim_number, -sum(y.amount) AS paid FROM posting_classes y
