@@ -9,6 +9,7 @@ import pytest
 from rcm_analysis.clusters import grouping
 from rcm_analysis.models.outcome import OutcomeModel
 from rcm_analysis.prevention import rules
+from rcm_analysis.trends import signals
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,48 @@ def test_clusters_need_no_days(table):
         table[table["lost"] == 1].drop(columns="day"), features=["payer", "code"], amount="usd"
     )
     assert len(clusters) > 1
+
+
+def counts(rise: float = 0.1, seed: int = 1, payers: int = 40) -> pd.DataFrame:
+    """One large payer whose rate rises in April 2025, and many of a few cases a month."""
+    rng, months = np.random.default_rng(seed), pd.period_range("2024-01", periods=24, freq="M").astype(str)
+    rows = [(month, f"P{k:02d}", rng.binomial(n, 0.06 + (rise if k == 0 and t >= 15 else 0)), n)
+            for t, month in enumerate(months) for k in range(payers) if (n := rng.poisson(400 if k == 0 else 4))]  # fmt: skip
+    return pd.DataFrame(rows, columns=["period", "payer", "numerator", "denominator"])
+
+
+@pytest.mark.parametrize("payers", [40, 120])
+def test_sparse_payers_are_no_change_of_definition(payers):
+    assert not any(len(signals.find_signals(counts(0, seed, payers), ["payer"])) for seed in range(3))
+    found = signals.find_signals(counts(payers=payers), ["payer"])
+    assert found[["kind", "segment"]].to_numpy().tolist() == [["step", '{"payer": "P00"}']]
+
+
+def test_headlines_speak_of_the_callers_measure():
+    found = signals.find_signals(counts(), ["payer"], measure="readmission_rate")["headline"].iloc[0]
+    assert found.startswith("P00: the readmission rate rose from 5.9%") and " cases more" in found
+    whole = signals.find_signals(counts(), [], measure="no_shows")["headline"].iloc[0]
+    assert whole.startswith("Overall: the rate of no shows rose") and "denial" not in found + whole
+    numbered = counts().assign(payer=lambda t: t["payer"].str[1:].astype(int))
+    assert signals.find_signals(numbered, ["payer"])["headline"].iloc[0].startswith("payer 0: ")
+
+
+@pytest.mark.parametrize("kind", [list, set, frozenset, tuple])
+def test_several_values_in_a_cell_stand_together(kind):
+    some = counts().assign(payer=lambda t: [kind([name, "Z"]) for name in t["payer"]])
+    assert signals.find_signals(some, ["payer"])["segment"].tolist() == ['{"payer": "P00, Z"}']
+
+
+def test_rows_without_a_count_or_a_period_are_left_out():
+    whole, cut = counts(), counts()["payer"] == "P03"
+    for name in ("period", "numerator", "denominator"):
+        found = signals.find_signals(whole.assign(**{name: whole[name].where(~cut)}), ["payer"])
+        assert found["headline"].tolist() == signals.find_signals(whole[~cut], ["payer"])["headline"].tolist()
+
+
+@pytest.mark.parametrize("name, value, said", [
+    ("numerator", -1, "-1 of"), ("numerator", 10_000, "10000 of"), ("numerator", "few", "'few'"), ("period", "Jan 2025", "'Jan 2025'"), ("period", "2025-13", "'2025-13'"),
+])  # fmt: skip
+def test_counts_that_are_none_are_an_error_that_says_so(name, value, said):
+    with pytest.raises(ValueError, match=said):
+        signals.find_signals(counts().astype({name: object}).assign(**{name: value}), ["payer"])

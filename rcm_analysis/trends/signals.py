@@ -32,7 +32,8 @@ DIMENSIONS = ("payer_name", "location", "rendering_npi", "family", "procedure")
 PROCEDURE = ("family", "procedure")
 MEASURES = ("initial_denial_rate", "rejection_rate")
 REJECTIONS = "rejection_rate"
-NOUNS = {REJECTIONS: ("rejection rate", "rejections")}  # else denials
+NOUNS = {REJECTIONS: ("rejection rate", "rejections"), **dict.fromkeys(("initial_denial_rate", "line_denial_rate"), ("denial rate", "denials"))}  # fmt: skip
+PERIOD = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 FEWEST_PERIODS = 6
 REASONS = ((), ("category",), ("category", "carc"))
 REASON = ("category", "carc", "rarc", "code")  # code: of a rejection
@@ -58,7 +59,10 @@ def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float =
 
     `level` is the chance of any row where no rate changed. A dimension whose values all stand over the same denominator
     splits the numerator alone, as reasons do. A dimension that was redefined gives one row of the kind `definition`, and
-    is not looked into across its break. Raises KeyError when a column is missing.
+    is not looked into across its break. Rows without a period or a count are left out; a cell may hold several values (a list,
+    a set), which then stand together. `measure` names the rate in the sentences: readmission_rate is told as the
+    readmission rate. Raises KeyError when a column is missing, ValueError for a period that is no month, week or year and
+    for counts that are texts, below 0, or more than their denominator.
 
     `patient` names the column by which counts are told patient by patient, where they are: then a change must stand
     when the claims of one patient weigh together, and one that is a single patient's is of the kind `one_patient`.
@@ -66,7 +70,7 @@ def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float =
     missing = {"period", "numerator", "denominator", *dimensions, *([patient] if patient else [])} - set(counts.columns)
     if missing:
         raise KeyError(f"counts has no column {', '.join(sorted(missing))}")
-    table = counts.assign(period=_labels(counts["period"]))
+    table = _counted_rows(counts, dimensions)
     table = (
         table.drop(columns="patient", errors="ignore")
         if patient is None
@@ -90,6 +94,36 @@ def find_signals(counts: pd.DataFrame, dimensions: Sequence[str], level: float =
         if rows
         else _table(found, [u], [(measure, basis)])
     )
+
+
+def _counted_rows(counts: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
+    """The rows that can be counted, their periods as texts and cells of several values as one."""
+    given = counts[["numerator", "denominator"]]
+    numbers = given.apply(lambda column: pd.to_numeric(column.astype(object), errors="coerce").astype(float))
+    texts = [str(value) for name in given for value in given.loc[numbers[name].isna() & given[name].notna(), name]]
+    if texts:
+        raise ValueError(f"numerator and denominator are counts; there is {texts[0]!r}")
+    wrong = (numbers < 0).any(axis=1) | (numbers["numerator"] > numbers["denominator"])
+    if wrong.any():
+        row = numbers[wrong].iloc[0]
+        raise ValueError(f"a numerator lies between 0 and its denominator, or is empty; there is {row['numerator']:g} of {row['denominator']:g}")  # fmt: skip
+    known = (numbers.notna().all(axis=1) & counts["period"].notna()).to_numpy()
+    table = counts[known].assign(period=_labels(counts.loc[known, "period"]), **numbers[known])
+    odd = table.loc[~table["period"].str.fullmatch(PERIOD), "period"]
+    if len(odd):
+        raise ValueError(f"a period is a month (2026-01), the first day of a week or a year; there is {odd.iloc[0]!r}")
+    return table.assign(
+        **{name: table[name].map(_together) for name in dimensions if table[name].map(_is_several).any()}
+    )
+
+
+def _is_several(value: object) -> bool:
+    return isinstance(value, list | tuple | set | frozenset | np.ndarray)
+
+
+def _together(value: object) -> object:
+    """The values of a cell in one text, in their order; nothing for none."""
+    return (", ".join(sorted(map(str, value))) or None) if _is_several(value) else value  # type: ignore[call-overload]
 
 
 def _without_patients(table: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
@@ -403,28 +437,41 @@ def headline(row: dict, segment: dict[str, str]) -> str:
     """A sentence that a manager can repeat."""
     parts = json.loads(row["segments"])
     where = stories.place(parts, _said) if len(parts) > 1 else where_of(segment)
+    measure = row["measure"] or MEASURES[0]
+    where = where if segment or measure in NOUNS else "Overall"
     up = row["after"] > row["before"]
     before, after, when = plain_words.share(row["before"]), plain_words.share(row["after"]), when_of(row)
     seen = f"{plain_words.count(row['after_count'])} of {plain_words.count(row['after_cases'])}"
     money = plain_words.cash(abs(row["excess_cash_usd"]), abs(row["excess_amount_usd"]))
     worth = f" or {money}" if row["excess_amount_usd"] else ""
-    rate, cases = NOUNS.get(row["measure"], ("denial rate", "denials"))
+    rate, cases = nouns(measure)
     extra = f"about {plain_words.count(abs(row['excess_count']))} {cases}{worth} {'more' if row['excess_count'] > 0 else 'less'} than before"
     if row["kind"] == "new_code":
-        return f"{where}: never seen before, {after} of the claims {when} ({seen}); {extra}."
+        held = "the claims" if measure in NOUNS else "all"
+        return f"{where}: never seen before, {after} of {held} {when} ({seen}); {extra}."
     if row["kind"] == "burst":
         return f"{where}: the {rate} was {after} instead of {before} {when} ({seen}); {extra}."
     verb = ("climbed" if up else "sank") if row["kind"] == "drift" else "rose" if up else "fell"
     return f"{where}: the {rate} {verb} from {before} to {after} {when} ({seen}); {extra}."
 
 
+def nouns(measure: str) -> tuple[str, str]:
+    """What a rate and the cases that it counts are called; any measure by its own name.
+
+    >>> nouns("rejection_rate"), nouns("readmission_rate"), nouns("no_shows")
+    (('rejection rate', 'rejections'), ('readmission rate', 'cases'), ('rate of no shows', 'cases'))
+    """
+    said = measure.replace("_", " ")
+    return NOUNS.get(measure, (said if said.endswith((" rate", " share")) else f"rate of {said}", "cases"))
+
+
 def of_one_patient(row: dict, segment: dict[str, str], denials: float) -> str:
     """The sentence of a change that is one patient's."""
-    seen, whole = plain_words.count(denials), plain_words.count(row["after_count"])
+    seen, whole, (_, cases) = plain_words.count(denials), plain_words.count(row["after_count"]), nouns(row["measure"])
     held = (
-        f"{seen} denials, all of one patient"
+        f"{seen} {cases}, all of one patient"
         if denials >= row["after_count"]
-        else f"{seen} of {whole} denials are of one patient"
+        else f"{seen} of {whole} {cases} are of one patient"
     )
     return f"{where_of(segment)}: {held}, {when_of(row)}. Without this patient no rate changed here."
 
@@ -445,7 +492,8 @@ def where_of(segment: dict[str, str]) -> str:
 def _said(name: str, value: str) -> str:
     words = {"rendering_npi": f"provider {value}", "carc": f"code {value}", "code": f"rejection code {value}", "rarc": f"remark {value}", "procedure": f"procedure {value}",
              "category": plain_words.words(value), "family": f"{value} procedures"}  # fmt: skip
-    return words.get(name, value)
+    bare = value if any(letter.isalpha() for letter in value) else f"{plain_words.words(name)} {value}"
+    return words.get(name, bare)
 
 
 # --- changes together ------------------------------------------------------------------------------------------------
