@@ -118,3 +118,42 @@ def test_rows_without_a_count_or_a_period_are_left_out():
 def test_counts_that_are_none_are_an_error_that_says_so(name, value, said):
     with pytest.raises(ValueError, match=said):
         signals.find_signals(counts().astype({name: object}).assign(**{name: value}), ["payer"])
+
+
+def test_what_came_nearest_to_a_rule_is_told_with_why_it_is_none(table):
+    rng = np.random.default_rng(3)
+    weak = table.assign(lost=(rng.random(len(table)) < np.where(table["payer"] == "A", 0.3, 0.05)).astype(int))
+    asked = {"outcome": "lost", "date": "day", "features": ["payer", "code"], "amount": "usd"}
+    assert not len(found := rules.learn_rules(weak, **asked))
+    told = rules.nearest(weak, **asked, count=3)
+    assert told["condition"].str.contains("payer = A").all() and 1 <= len(told) <= 3
+    assert (
+        told["why_not"].str.contains("at least 40% are wanted|at least 5 are wanted").all()
+        and told["precision_lower"].is_monotonic_decreasing
+    )
+    assert found.attrs["nearest"][0]["condition"] == told["condition"].iloc[0]
+    assert "payer = A and code = x" not in set(rules.nearest(table, **asked)["condition"]), "that one is offered"
+    assert rules.nearest(table.head(0), **asked).empty and "nearest" not in rules.learn_rules(table, **asked).attrs
+
+
+@pytest.mark.parametrize("undated", [lambda t: t.drop(columns="day"), lambda t: t.assign(day=pd.NaT)])
+def test_a_table_without_dates_is_proven_on_cases_drawn_by_chance(table, undated):
+    some = undated(table)
+    found = rules.learn_rules(
+        some, outcome="lost", date="day" if "day" in some else None, features=["payer", "code"], amount="usd"
+    )
+    assert found["condition"].tolist() == ["payer = A and code = x"]
+    assert found["precision_lower"].iloc[0] > 0.5 and found["claims_matched"].iloc[0] > 20
+    assert found[["tested_from", "tested_to", "avoidable_usd_per_month", "since"]].isna().all(axis=None)
+
+
+def test_rows_without_a_date_are_left_out(table):
+    some = table.assign(day=table["day"].where(table.index % 10 > 0))
+    assert learned(some) == learned(table[table.index % 10 > 0])
+
+
+def test_texts_among_sets_and_gaps_within_them(table):
+    mixed = [[*v, None] if i % 3 == 0 else "M3" if i % 3 == 1 else None for i, v in enumerate(table["several"])]
+    some = table.assign(several=mixed, lost=[int("M1" in (v or []) and i % 10 > 0) for i, v in enumerate(mixed)])
+    found = rules.learn_rules(some, outcome="lost", date="day", features=["payer", "several"], amount="usd")
+    assert found["condition"].tolist() in (["several with M1"], ["several with (M1, M2)"], ["several with M2"])

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +42,10 @@ COLUMNS = (
     "avoidable_usd_per_month", "learned_through", "tested_from", "tested_to", "denied", "denied_in_category",
     "share_of_category", "denied_usd", "since", "terms",
 )  # fmt: skip
+NEAREST_COLUMNS = ("condition", "category", "claims_matched", "denied", "precision", "precision_lower", "why_not")
+NEAREST = 5  # candidates told where none is offered
 TERM_PRICE, VALUE_PRICE = 0.5, 0.25  # in denials caught
+UNDATED_DAYS = 730  # a table without dates is spread over two years: an eighth and a quarter of it are proofs
 DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -72,6 +75,7 @@ class _Cases(NamedTuple):
     hit: np.ndarray
     amount: np.ndarray
     draw: np.ndarray  # a number per row, the same for a case, by which samples are drawn
+    dated: bool  # else the days are drawn by chance, only to part the cases
 
 
 class _Proof(NamedTuple):
@@ -87,34 +91,110 @@ def learn_rules(
     table: pd.DataFrame,
     *,
     outcome: str,
-    date: str,
+    date: str | None = None,
     features: Sequence[str],
     case: str | None = None,
     amount: str | None = None,
     settings: Learning | None = None,
 ) -> pd.DataFrame:
-    """Rules proven on the newest months of the table; none when nothing holds.
+    """Rules proven on the newest months of the table; none when nothing holds, and then `attrs["nearest"]` are the
+    records of `nearest`: what came closest, and why it was not offered.
 
     `outcome` is 1 where a row was denied or rejected, 0 where it was not, empty where it is undecided and so left out; or the
     category of the denial as a text, missing where there was none.
     `case` names what rows belong to (the claim of a line); without it each row is a case. `amount` is USD denied.
+    Rows without a date are left out. A table without any (`date` missing or empty throughout) is proven on cases drawn
+    by chance, and its rules name no days and no dollars a month.
     Raises KeyError for a column that the table lacks, ValueError for numbers other than 0 and 1.
     """
     settings = settings or Learning()
+    cases, proofs = _tried(table, outcome, date, features, case, amount, settings)
+    chosen = _without_overlap(cases, _offered(proofs, settings), settings) if cases else []
+    rows = [_row(cases, proof, lower) for proof, lower in chosen]
+    found = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
+        ["avoidable_usd_per_month", "precision_lower"], ascending=False, ignore_index=True
+    )
+    if not len(found):
+        found.attrs["nearest"] = _nearest(cases, proofs, settings, NEAREST).to_dict("records")
+    return found
+
+
+def nearest(
+    table: pd.DataFrame,
+    *,
+    outcome: str,
+    date: str | None = None,
+    features: Sequence[str],
+    case: str | None = None,
+    amount: str | None = None,
+    settings: Learning | None = None,
+    count: int = 5,
+) -> pd.DataFrame:
+    """The candidates that came closest to being a rule, and why each is none; arguments as in `learn_rules`.
+
+    condition                          category  claims_matched  denied  precision  precision_lower  why_not
+    payer = UNISON and code = 70553    auth      31              14      .45        .23              only 23% are sure, at least 40% are wanted
+    payer = ACME and units >= 5        coding    4               3       .75        .20              3 denials in the proof, at least 5 are wanted
+    modifiers without 59               bundling  212             22      .10        .05              10% were denied, at least 40% are wanted
+    """
+    settings = settings or Learning()
+    cases, proofs = _tried(table, outcome, date, features, case, amount, settings)
+    return _nearest(cases, proofs, settings, count)
+
+
+def _tried(table: pd.DataFrame, outcome: str, date: str | None, features: Sequence[str], case: str | None, amount: str | None,
+           settings: Learning) -> tuple[_Cases | None, list[_Proof]]:  # fmt: skip
+    """The cases, and every candidate with its record; no cases where nothing is decided."""
     wanted = [name for name in (outcome, date, case, amount, *features) if name]
     missing = [name for name in dict.fromkeys(wanted) if name not in table]
     if missing:
         raise KeyError(f"the table has no column {', '.join(missing)}")
     table = _decided(table, outcome)
+    if date and table[date].notna().any():
+        table = table[table[date].notna()]
     if not len(table):
-        return pd.DataFrame(columns=list(COLUMNS))
+        return None, []
     cases = _cases(table, outcome, date, features, case, amount, settings)
-    proofs = [proof for months in settings.tested_months for proof in _proven(cases, months, settings)]
-    chosen = _without_overlap(cases, _offered(proofs, settings), settings)
-    rows = [_row(cases, proof, lower) for proof, lower in chosen]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
-        ["avoidable_usd_per_month", "precision_lower"], ascending=False, ignore_index=True
-    )
+    return cases, [proof for months in settings.tested_months for proof in _proven(cases, months, settings)]
+
+
+def _nearest(cases: _Cases | None, proofs: Sequence[_Proof], settings: Learning, count: int) -> pd.DataFrame:
+    """The candidates by what is sure of them, each by its best record; offered ones are none of them."""
+    offered = {proof.condition for proof, _ in _offered(list(proofs), settings)}
+    proofs = [*proofs, *_less_precise(cases, settings)] if cases and len(proofs) < count + len(offered) else proofs
+    if not proofs:
+        return pd.DataFrame(columns=list(NEAREST_COLUMNS))
+    lower, q_values = _bound(proofs, settings.level / len(proofs)), _q_values(proofs)
+    best: dict[Condition, tuple[_Proof, float, float]] = {}
+    for proof, bound, q in sorted(zip(proofs, lower, q_values, strict=True), key=lambda one: (-one[1], -one[0].hits)):
+        if proof.condition not in offered:
+            best.setdefault(proof.condition, (proof, bound, q))
+    rows = [(" and ".join(term.words() for term in condition), proof.category, proof.cases, proof.hits, proof.hits / max(proof.cases, 1), bound,
+             _why_not(proof, bound, q, settings)) for condition, (proof, bound, q) in list(best.items())[:count]]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(NEAREST_COLUMNS))
+
+
+def _less_precise(cases: _Cases, settings: Learning) -> list[_Proof]:
+    """What a shorter search finds that need only be denied more often than the rest, with its record."""
+    base = float(np.divide(*count_cases(np.arange(len(cases.day)), cases.hit, cases.case)[::-1]))
+    loose = replace(settings.search, min_rate=base, min_z=1.0, min_hits=3, min_cases=5)
+    quick = replace(settings, min_precision=base, searched_months=(None,), rounds=1, search=loose, searched_cases=min(settings.searched_cases, 20_000))  # fmt: skip
+    return _proven(cases, max(settings.tested_months), quick)
+
+
+def _why_not(proof: _Proof, lower: float, q: float, settings: Learning) -> str:
+    """The first of the conditions of an offer that a candidate does not meet, in words."""
+    if not proof.cases:
+        return "no case of it in the proof"
+    if proof.hits < settings.min_hits:
+        return (
+            f"{proof.hits} denial{'' if proof.hits == 1 else 's'} in the proof, at least {settings.min_hits} are wanted"
+        )
+    if proof.hits < settings.min_precision * proof.cases:
+        return f"{proof.hits / proof.cases:.0%} were denied, at least {settings.min_precision:.0%} are wanted"
+    if q > settings.level:
+        return f"what chance alone gives (q = {q:.2f})"
+    return f"only {lower:.0%} are sure, at least {settings.min_precision:.0%} are wanted"
 
 
 _NO = frozenset(["no", "n", "false", "f", "0", "none", "nan", "paid"])  # texts that are no category of a denial
@@ -141,8 +221,10 @@ def _decided(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
 def _cases(table, outcome, date, features, case, amount, settings: Learning) -> _Cases:
     """All rows of the months of proof, and of earlier ones those that a search draws."""
     owner = table[case] if case else pd.Series(np.arange(len(table)), table.index)
-    keys = pd.DataFrame({"day": pd.to_datetime(table[date]), "case": pd.factorize(owner)[0]})
-    keys["draw"] = pd.util.hash_array(owner.to_numpy())
+    draw_of_case = pd.util.hash_array(owner.to_numpy())
+    dated = bool(date) and table[date].notna().any()
+    days = pd.to_datetime(table[date]) if dated else _drawn_days(draw_of_case)
+    keys = pd.DataFrame({"day": np.asarray(days), "case": pd.factorize(owner)[0], "draw": draw_of_case})
     order = np.lexsort((keys["case"].to_numpy(), keys["day"].to_numpy()))
     day = keys["day"].to_numpy("datetime64[D]")[order]
     number = np.cumsum(np.diff(keys["case"].to_numpy()[order], prepend=-1) != 0)
@@ -153,7 +235,13 @@ def _cases(table, outcome, date, features, case, amount, settings: Learning) -> 
     outcomes = ordered[outcome].astype(object).where(ordered[outcome].notna(), "").to_numpy()
     usd = ordered[amount].astype(float).fillna(0).to_numpy() if amount else np.zeros(len(ordered))
     number = np.cumsum(np.diff(number[kept], prepend=-1) != 0)
-    return _Cases(Columns(ordered, features), day[kept], number, outcomes, outcomes != "", usd, draw[kept])
+    return _Cases(Columns(ordered, features), day[kept], number, outcomes, outcomes != "", usd, draw[kept], dated)
+
+
+def _drawn_days(draw: np.ndarray) -> np.ndarray:
+    """A day for each row of a table without dates, in the order of the draw: its last months are cases drawn by chance."""
+    order = np.unique(draw, return_inverse=True)[1]
+    return np.datetime64("2000-01-01") + (order * UNDATED_DAYS // (order.max() + 1)).astype("timedelta64[D]")
 
 
 def _needed(day: np.ndarray, case: np.ndarray, draw: np.ndarray, settings: Learning) -> np.ndarray:
@@ -266,20 +354,34 @@ def _length(condition: Condition) -> float:
 
 def _offered(proofs: list[_Proof], settings: Learning) -> list[tuple[_Proof, float]]:
     """Those whose record is no chance and whose bound, widened for the choice, reaches the precision wanted."""
-    from scipy.stats import betabinom, false_discovery_control
-
     if not proofs:
         return []
-    q_values = false_discovery_control([proof.p_value for proof in proofs])
+    q_values = _q_values(proofs)
     left = [p for p, q in zip(proofs, q_values, strict=True) if q <= settings.level and p.hits >= settings.min_hits]
     while left:
         tail = settings.level * len(left) / len(proofs)
-        lower = [betabinom.ppf(tail, p.cases, p.hits + 0.5, p.cases - p.hits + 0.5) / p.cases for p in left]
-        good = [(p, float(bound)) for p, bound in zip(left, lower, strict=True) if bound >= settings.min_precision]
+        lower = _bound(left, tail)
+        good = [(p, bound) for p, bound in zip(left, lower, strict=True) if bound >= settings.min_precision]
         if len(good) == len(left):
             return good
         left = [proof for proof, _ in good]
     return []
+
+
+def _q_values(proofs: Sequence[_Proof]) -> np.ndarray:
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control([proof.p_value for proof in proofs])
+
+
+def _bound(proofs: Sequence[_Proof], tail: float) -> list[float]:
+    """The precision below which as many cases again fall with the chance of the tail."""
+    from scipy.stats import betabinom
+
+    return [
+        float(betabinom.ppf(tail, p.cases, p.hits + 0.5, p.cases - p.hits + 0.5) / p.cases) if p.cases else 0.0
+        for p in proofs
+    ]
 
 
 def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], settings: Learning):
@@ -308,14 +410,15 @@ def _row(cases: _Cases, proof: _Proof, lower: float) -> dict:
     usd = cases.amount[matched & in_category].sum()
     months = (cases.day[-1] - proof.tested_from).astype(int) / DAYS_PER_MONTH
     condition = " and ".join(term.words() for term in proof.condition)
+    first, last = (pd.Timestamp(day) if cases.dated else pd.NaT for day in (proof.tested_from, cases.day[-1]))
     return {
         "rule_id": rule_id(proof.condition), "condition": condition, "category": category,
         "claims_matched": proof.cases, "precision": proof.hits / proof.cases, "precision_lower": lower,
         "base_rate": denied / total, "false_alarms_per_100": 100 * (proof.cases - proof.hits) / total,
-        "avoidable_usd_per_month": usd / months, "learned_through": pd.Timestamp(proof.tested_from) - pd.Timedelta(days=1),
-        "tested_from": pd.Timestamp(proof.tested_from), "tested_to": pd.Timestamp(cases.day[-1]), "denied": proof.hits,
+        "avoidable_usd_per_month": usd / months if cases.dated else np.nan,
+        "learned_through": first - pd.Timedelta(days=1), "tested_from": first, "tested_to": last, "denied": proof.hits,
         "denied_in_category": n_category, "share_of_category": n_category / max(all_category, 1), "denied_usd": usd,
-        "since": _since(cases, proof.condition), "terms": to_json(proof.condition),
+        "since": _since(cases, proof.condition) if cases.dated else None, "terms": to_json(proof.condition),
     }  # fmt: skip
 
 

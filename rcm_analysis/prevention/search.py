@@ -69,15 +69,19 @@ _SETS = (list, tuple, set, frozenset, np.ndarray)
 
 
 def _distinct_sets(column: pd.Series) -> tuple[np.ndarray, list[tuple]]:
-    """For each row the place of its set among the different ones; what is no set is an empty one.
+    """For each row the place of its set among the different ones; a text or number is a set of one, nothing an empty one.
 
     Millions of rows hold thousands of sets: each is looked at once.
     """
-    members = (
-        value if isinstance(value, tuple) else tuple(value) if isinstance(value, _SETS) else () for value in column
-    )
+    members = (_members(value) for value in column)
     places, sets = pd.factorize(np.fromiter(members, object, len(column)))
     return places.astype(np.intp), list(sets)
+
+
+def _members(value: object) -> tuple:
+    if isinstance(value, _SETS):
+        return tuple(one for one in value if one is not None and one == one)
+    return () if value is None or pd.isna(value) else (value,)
 
 
 def matches(condition: Condition, table: pd.DataFrame) -> np.ndarray:
@@ -299,7 +303,7 @@ class Columns:
 
     def _encode(self, name: str, column: pd.Series) -> None:
         known = column.dropna()
-        if len(known) and isinstance(known.iloc[0], _SETS):
+        if column.dtype == object and known.map(lambda value: isinstance(value, _SETS)).any():
             self.sets[name] = _Sets.of(column)
         elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             self.numbers[name] = _places(pd.Series(column.to_numpy(float, na_value=np.nan)))
