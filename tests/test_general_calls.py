@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from rcm_analysis.clusters import grouping
+from rcm_analysis.models import leaks
 from rcm_analysis.models.outcome import OutcomeModel
 from rcm_analysis.prevention import rules
 from rcm_analysis.trends import signals
@@ -157,3 +158,17 @@ def test_texts_among_sets_and_gaps_within_them(table):
     some = table.assign(several=mixed, lost=[int("M1" in (v or []) and i % 10 > 0) for i, v in enumerate(mixed)])
     found = rules.learn_rules(some, outcome="lost", date="day", features=["payer", "several"], amount="usd")
     assert found["condition"].tolist() in (["several with M1"], ["several with (M1, M2)"], ["several with M2"])
+
+
+@pytest.mark.parametrize("share", [0.002, 0.01, 0.1, 0.3, 0.6, 0.9, 0.97, 0.99])
+def test_a_key_is_one_at_any_share_of_distinct_values(share):
+    """As texts and as numbers; the same values beside outcomes of their own are none."""
+    rng, n = np.random.default_rng(7), 5000
+    values = int(n * share)
+    key = np.concatenate([np.arange(values), rng.integers(0, values, n - values)])
+    ends = (rng.random(values) < 0.25).astype(int)
+    for column in (pd.Series([f"m{k}" for k in key]), pd.Series(key), pd.Series(key, dtype=float)):
+        assert leaks._is_key(column, ends[key])
+    assert not leaks._is_key(pd.Series(key), (rng.random(n) < 0.25).astype(int))
+    assert not leaks._is_key(pd.Series(key), (rng.random(n) < 0.002).astype(int))
+    assert not leaks._is_key(pd.Series(np.arange(n)), ends[key]), "a value of its own for each row parts no case"

@@ -23,6 +23,7 @@ WHOLE = "the model as a whole"
 CHECK_ROWS = 10_000
 MIN_EACH = 30  # fewer cases of one outcome tell nothing of a feature
 MANY_LEVELS = 12  # numbers with fewer values are read as they are
+KEYS_ALIKE, KEY_Z = 0.98, 3.0  # share of the values of a key whose rows end alike; how far that is from chance
 DRIFT_POINTS, DRIFT_Z = 0.03, 4.0
 
 
@@ -93,23 +94,27 @@ def area_alone(table: pd.DataFrame, cases: Cases, name: str, group: str | None) 
 
 
 def warn_of_groups(table: pd.DataFrame, cases: Cases, columns: Columns, features: Sequence[str]) -> None:
-    """Warns of columns that are no features, repeat on many rows, and whose rows always end alike: keys of a case."""
+    """Warns of columns that are no features, repeat on some rows, and whose rows always end alike: keys of a case."""
     for name in table.columns.difference([*features, *columns.names]):
-        if _is_key(table[name], cases.outcome, len(table)):
+        if _is_key(table.loc[cases.certain, name], cases.outcome[cases.certain]):
             _warn(
                 f"rows of the same {name} end alike; name it as group, or they stand on both sides of a split",
                 LeakWarning,
             )
 
 
-def _is_key(column: pd.Series, outcome: np.ndarray, rows: int) -> bool:
-    if not column.map(pd.api.types.is_hashable).all() or pd.api.types.is_float_dtype(column):
-        return False
-    if not rows * 0.2 < column.nunique() < rows * 0.95:
+def _is_key(column: pd.Series, outcome: np.ndarray) -> bool:
+    """Whether rows of one value end alike far more often than rows drawn by chance would, however many values there are."""
+    if not column.map(pd.api.types.is_hashable).all() or (
+        pd.api.types.is_float_dtype(column) and (column.dropna() % 1 != 0).any()
+    ):
         return False
     ends = pd.Series(outcome).groupby(column.to_numpy()).agg(["nunique", "size"])
     shared = ends[ends["size"] > 1]
-    return bool(len(shared) and (shared["nunique"] == 1).mean() > 0.98)
+    alike, rate = (shared["nunique"] == 1), float(np.mean(outcome)) if len(outcome) else 0.0
+    by_chance = rate ** shared["size"] + (1 - rate) ** shared["size"]
+    error = np.sqrt((by_chance * (1 - by_chance)).sum())
+    return bool(alike.mean() > KEYS_ALIKE and alike.sum() - by_chance.sum() > KEY_Z * error > 0)
 
 
 def warn_of_drift(cases: Cases, chance: np.ndarray, *, learned: float) -> None:
