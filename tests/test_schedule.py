@@ -33,6 +33,7 @@ NOW = datetime(2026, 11, 3, 6, 0)
     [("0 6 3 * *", "2026-11-03T06:00", "2026-11-03T06:00"), ("0 6 3 * *", "2026-11-03T05:59", "2026-10-03T06:00"),
      ("*/15 8-17 * * mon-fri", "2026-11-01T12:00", "2026-10-30T17:45"), ("30 7 * * 7", "2026-11-03T00:00", "2026-11-01T07:30"),
      ("0 0 29 2 *", "2027-01-01T00:00", "2024-02-29T00:00"), ("@monthly", "2026-11-30T00:00", "2026-11-01T00:00"),
+     ("0 6 L * *", "2026-11-29T06:00", "2026-10-31T06:00"), ("0 6 1 * *", "2026-11-01T05:59:59.5", "2026-10-01T06:00"),
      ("0 0 13 * fri", "2026-11-12T00:00", "2026-11-06T00:00"), ("5,10 1/6 * jan *", "2026-11-01T00:00", "2026-01-31T19:10")],
 )  # fmt: skip
 def test_the_last_time_of_an_expression(text, until, last):
@@ -50,7 +51,7 @@ def test_cron_agrees_with_trying_every_minute():
 
 
 @pytest.mark.parametrize(("text", "words"), [("0 6 3 *", "five fields"), ("61 * * * *", "minute '61'"), ("* * 0 * *", "day '0'"),
-                                             ("0 6 30 2 *", "never comes"), ("0 6 31 4,6,9,11 *", "never comes"), ("* * * * mun", "weekday 'mun'"), ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute")])  # fmt: skip
+                                             ("0 6 30 2 *", "never comes"), ("0 6 31 4,6,9,11 *", "never comes"), ("0 0 31 2 *", "never comes: no month of it has a day 31"), ("0 0 0 * * *", "five fields"), ("* * * * mun", "weekday 'mun'"), ("*/0 * * * *", "minute"), ("5-1 * * * *", "minute")])  # fmt: skip
 def test_what_is_no_expression_is_named(text, words):
     with pytest.raises(RcmError, match=words):
         reports_cron.parse(text)
