@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rcm_analysis.errors import FailedError
 from rcm_analysis.store import copies, folders, schema
 from rcm_analysis.store import engine as store_engine
-from rcm_analysis.words import MAX_CELL, csv_text, defused
+from rcm_analysis.words import csv_text, defused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,7 +215,7 @@ def _write_sheet(sheet: Any, header: list[str], rows: Iterable[tuple], money: An
             if isinstance(value, dt.date):
                 done = sheet.write_datetime(last, j, dt.datetime(value.year, value.month, value.day), day)
             elif isinstance(value, str):
-                done = sheet.write_string(last, j, defused(value)) or len(value) > MAX_CELL
+                done = sheet.write_string(last, j, defused(value))  # not 0 where it is too long
             else:
                 done = sheet.write(last, j, value, money if type(value).__name__ == "Decimal" else None)
             if done:

@@ -33,9 +33,26 @@ def escape(text: str) -> str:
 
 
 def defused(text: str) -> str:
-    """Text for a spreadsheet: what it would run as a formula begins with an apostrophe, no mark turns it around, and it fits."""
+    """Text for a spreadsheet: what it would run as a formula begins with an apostrophe, and no mark turns it around."""
     text = still(text)
-    return (f"'{text}" if text.startswith(FORMULA_STARTS) else text)[:MAX_CELL]
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def fitting(text: str) -> str:
+    """Defused text that a cell of a workbook holds; of a longer one the end is left out, which its last words say.
+
+    >>> fitting("x" * 40_000)[-52:]
+    'xxxxxxxx … (7,277 of 40,000 characters are left out)'
+    """
+    text = defused(text)
+    if len(text) <= MAX_CELL:
+        return text
+    left_out = len(text) - MAX_CELL
+    while True:  # the words take room, which leaves out more
+        said = f" … ({left_out:,} of {len(text):,} characters are left out)"
+        if (kept := MAX_CELL - len(said)) + left_out >= len(text):
+            return text[:kept] + said
+        left_out = len(text) - kept
 
 
 def usd(value: Any, *, cents: bool = False) -> str:

@@ -10,7 +10,7 @@ import pytest
 from conftest import AS_OF, remittance
 from typer.testing import CliRunner
 
-from rcm_analysis import cli, export
+from rcm_analysis import cli, export, words
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import FailedError
 from rcm_analysis.intake import ingest
@@ -115,3 +115,20 @@ def test_forgetting_says_where_copies_lie(store, tmp_path):
     for copy in (delivered, tmp_path / "x.csv", tmp_path / "x.rcm"):
         assert f"a copy lies in {copy}" in done.output and copy.exists()
     assert not own.known() and not report.exists()
+
+
+@pytest.mark.parametrize("length", [32_767, 32_768, 100_000])
+def test_a_long_cell_of_a_csv_is_kept_whole(view, tmp_path, length):
+    view.execute(f"CREATE OR REPLACE TEMP VIEW long_texts AS SELECT '=' || repeat('x', {length - 1}) AS text")
+    export._write(view, "long_texts", tmp_path / "x.csv", ".csv")
+    assert (tmp_path / "x.csv").read_text("utf-8") == f"text\n'={'x' * (length - 1)}\n"
+
+
+def test_a_long_cell_of_the_workbook_says_that_it_was_cut():
+    assert words.fitting("x" * words.MAX_CELL) == "x" * words.MAX_CELL
+    cut = words.fitting("=" + "y" * words.MAX_CELL)
+    kept = cut.split(" … (")[0]
+    left_out = words.MAX_CELL + 2 - len(kept)
+    assert len(cut) <= words.MAX_CELL and cut.endswith(
+        f" … ({left_out:,} of {words.MAX_CELL + 2:,} characters are left out)"
+    )

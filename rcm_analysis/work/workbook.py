@@ -23,7 +23,7 @@ from rcm_analysis.pages.blocks import WORKBOOK_MIME, Block
 from rcm_analysis.reference import codes
 from rcm_analysis.spreadsheets import worklists
 from rcm_analysis.spreadsheets.worklists import MARK, STATUSES, VERSION
-from rcm_analysis.words import defused
+from rcm_analysis.words import fitting
 from rcm_analysis.work import actions, items, needs, notes, status
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ class _Writer:
         head = self.form(bold=True, bg_color=HEAD, text_wrap=True)
         last = HEAD_ROW + max(len(part), 1)
         sheet.add_table(HEAD_ROW, 0, last, len(columns) - 1, {
-            "style": "Table Style Light 1", "columns": [{"header": defused(one.heading), "header_format": head} for one in columns]})  # fmt: skip
+            "style": "Table Style Light 1", "columns": [{"header": fitting(one.heading), "header_format": head} for one in columns]})  # fmt: skip
         for place, row in enumerate(part.to_dict("records"), HEAD_ROW + 1):
             sheet.set_row(place, 30)
             for i, one in enumerate(columns):
@@ -324,7 +324,7 @@ class _Writer:
             empty = column in TEAM or column in HIDDEN or column.name == "added"
             sheet.write_blank(row, place, None, form) if empty else sheet.write_string(row, place, NOTHING, form)
         elif isinstance(value, str) or column.kind in (TEXT, WRAPPED):
-            sheet.write_string(row, place, defused(str(value)), form)
+            sheet.write_string(row, place, fitting(str(value)), form)
         elif column.kind == DAY:
             sheet.write_datetime(row, place, pd.Timestamp(value).to_pydatetime(), form)
         else:
@@ -372,7 +372,7 @@ class _Writer:
         sheet.set_row(place, 30)
         sheet.write_number(place, 0, row["rank"], self.form())
         why = f"\n{row['why']}" if row["why"] else ""
-        sheet.write_string(place, 1, defused(f"{row['action']}{why}"), self.form(text_wrap=True))
+        sheet.write_string(place, 1, fitting(f"{row['action']}{why}"), self.form(text_wrap=True))
         sheet.write_string(place, 2, row["owner"], self.form())
         sheet.write_datetime(
             place, 3, pd.Timestamp(row["due"]).to_pydatetime(), self.form(num_format=FORMATS[DAY], align="left")
@@ -444,7 +444,7 @@ class _Writer:
             sheet.write_string(4 + i, 7, name, self.form(bg_color=YELLOW))
         for i in range(20):
             name = self.made.typed.names[i] if i < len(self.made.typed.names) else ""
-            sheet.write_string(4 + i, 8, defused(name), self.form(bg_color=YELLOW)) if name else sheet.write_blank(
+            sheet.write_string(4 + i, 8, fitting(name), self.form(bg_color=YELLOW)) if name else sheet.write_blank(
                 4 + i, 8, None, self.form(bg_color=YELLOW)
             )
         self.book.define_name("StatusList", f"={ABOUT}!$H$5:$H${4 + len(STATUSES)}")
@@ -473,19 +473,19 @@ class _Writer:
                 place += 1
                 held = self.made.typed.of(claim, "")
                 for i, text in enumerate((claim, "no such claim", held.get("assigned", ""), held.get("note", ""))):
-                    sheet.write_string(place, i, defused(str(text)), self.form())
+                    sheet.write_string(place, i, fitting(str(text)), self.form())
             for one in self.made.typed.unplaced:
                 place += 1
                 for i, text in enumerate(
                     (one["claim"] or "no claim number", one["status"], one["assigned"], one["note"], one["touched"])
                 ):
-                    sheet.write_string(place, i, defused(str(text)), self.form())
+                    sheet.write_string(place, i, fitting(str(text)), self.form())
             place += 2
         if self.made.disagreed:
             sheet.write_string(place, 0, "Copies that disagree", self.form(bold=True, bg_color=HEAD))
             for line in self.made.disagreed:
                 place += 1
-                sheet.write_string(place, 0, defused(line), self.form())
+                sheet.write_string(place, 0, fitting(line), self.form())
 
 
 ABOUT_LINES = (
