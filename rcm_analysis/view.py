@@ -197,18 +197,27 @@ def open_practice(
 
 
 def ingest(
-    paths: Path | str | Iterable[Path | str], *, practice: str, store: Path | str = STORE, out: Path | str = OUT
+    paths: Path | str | Iterable[Path | str],
+    *,
+    practice: str,
+    store: Path | str = STORE,
+    out: Path | str = OUT,
+    today: date | str | None = None,
 ) -> Outcome:
     """Reads files, folders, .zip and .gz into the practice's store; the same bytes twice change nothing.
 
-    The team's workbooks among them are kept, with their notes, below `out`, the folder of reports.
+    The team's workbooks among them are kept, with their notes, below `out`, the folder of reports. What is dated after
+    `today` is named and moves no default day; nothing here asks the clock, so that without it only days far from those
+    of their own file are named.
     """
     from rcm_analysis.intake import ingest
+    from rcm_analysis.months import day_of
     from rcm_analysis.store.practice import Practice
     from rcm_analysis.work import notes
 
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    outcome = ingest.ingest(Practice(Path(store), practice), [Path(path) for path in given])
+    day = day_of(today) if isinstance(today, str) else today
+    outcome = ingest.ingest(Practice(Path(store), practice), [Path(path) for path in given], today=day)
     notes.keep(Path(out) / practice / notes.FOLDER, outcome.worklists)
     return outcome
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import claim_837, remittance
 from typer.testing import CliRunner
 
+import rcm_analysis as rcm
 from rcm_analysis import cli
 from rcm_analysis.intake import ingest
 from rcm_analysis.reports import render
@@ -104,3 +105,10 @@ def test_a_clock_before_all_files_is_named(own, monkeypatch):
     monkeypatch.setattr(cli, "_today", lambda: date(2020, 1, 1))
     code, said = call("report", "-p", "clinic", store=own.root)
     assert code == 2 and "clock" in said
+
+
+@pytest.mark.parametrize("today, named", [(TODAY, True), (str(TODAY), True), (None, False)])
+def test_the_library_names_what_is_after_the_day_it_is_told_and_asks_no_clock(tmp_path, today, named):
+    (tmp_path / "soon.835").write_bytes(paid_on("20261201", made="261120"))
+    outcome = rcm.ingest(tmp_path / "soon.835", practice="x", store=tmp_path / "store", today=today)
+    assert ("dated after today, 2026-11-28" in str(outcome.files[0]["reason"])) == named
