@@ -61,14 +61,17 @@ def demo(
     claims: Annotated[int, typer.Option(help="Claims in the synthetic practice.", min=200)] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same practice.")] = 7,
     without_events: Annotated[
-        bool, typer.Option("--without-events", help="Let nothing change over time, to see how often trends cry wolf.")
+        bool,
+        typer.Option("--without-events", help="Let nothing change over time, to see how often trends report a change."),
     ] = False,
     store: StoreOption = STORE,
     jobs: Annotated[int, typer.Option(help="Notebooks rendered at a time.")] = 2,
 ) -> None:
-    """Make a synthetic practice with known truth, ingest it and render its report.
+    """Make a synthetic practice, load it and make its report.
 
-    Writes EDI files and a ledger under data/demo, with the truth beside them.
+    Writes EDI files and a ledger under data/demo, with the truth next to them.
+
+    Example: rcm demo
     """
     from rcm_analysis.reports.request import ReportRequest
     from rcm_analysis.synthetic import practice as demo_
@@ -89,7 +92,7 @@ def demo(
 @app.command()
 def ingest(
     paths: Annotated[
-        list[Path], typer.Argument(help="Files, folders, .zip or .gz; what they hold is told from their content.")
+        list[Path], typer.Argument(help="Files, folders, .zip or .gz; what they hold is detected from their content.")
     ],
     practice: PracticeOption,
     mapping: Annotated[
@@ -99,7 +102,7 @@ def ingest(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Say how the files, and each ledger's columns and codes, are understood; store nothing."
+            "--check", help="Say how the files, and each ledger's columns and codes, are understood. Store nothing."
         ),
     ] = False,
     store: StoreOption = STORE,
@@ -111,7 +114,7 @@ def ingest(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of reports, where worklists that come back are kept.")] = OUT,
 ) -> None:
-    """Read a practice's files into the store; the same bytes twice change nothing, and another ingest is awaited.
+    """Load a practice's files. A file loaded before changes nothing.
 
     Example: rcm ingest data/inbox/riverbend --practice riverbend
     """
@@ -259,7 +262,7 @@ def report(
         str | None, typer.Option(help="Month of the report, YYYY-MM; the last whole month by default.")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; end of the period by default.")
+        str | None, typer.Option(help="Use data through this day, YYYY-MM-DD; end of the period by default.")
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Notebooks to render, by number or name.")] = None,
     months: Annotated[int, typer.Option(help="Months looked back.", min=3)] = MONTHS,
@@ -290,9 +293,9 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Render the notebooks for a practice and month into reports/out/PRACTICE/PERIOD.
+    """Make the report of a practice and month, in reports/out/PRACTICE/PERIOD.
 
-    With --practice all, or names separated by commas, every practice and a page that compares them, in reports/out/all.
+    With --practice all, or names separated by commas, it also compares the practices, in reports/out/all.
 
     Example: rcm report --practice riverbend --period 2026-10
     """
@@ -440,7 +443,7 @@ def _newest_of(names: list[str], store: Path, until: date) -> date:
         raise broken[0]
     if any(place.files()["last_known_on"].drop_null() for place in places):
         raise StoreError(
-            f"all that is known of {', '.join(names)} is dated after today, {until}: is the clock of this machine right?"
+            f"all that is known of {', '.join(names)} is dated after today, {until}: check the date and time of this machine"
         )
     raise StoreError(f"there is nothing of {', '.join(names)} in {store}; ingest its files first")
 
@@ -454,15 +457,15 @@ def scrub(
         Path | None, typer.Option(help="Folder for two 837 files of each: clean and held claims.")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")
+        str | None, typer.Option(help="Use data through this day, YYYY-MM-DD; everything by default.")
     ] = None,
     holds: Annotated[
         str | None,
-        typer.Option(help="Claims that the team can take, 20 or 5%: those with most at risk are held, by chance too."),
+        typer.Option(help="Claims that the team can take, 20 or 5%: those with the highest expected loss are held."),
     ] = None,
     store: StoreOption = STORE,
 ) -> None:
-    """Check claims before submission against learned rules, chances and static edits; exit code 3 when one is held.
+    """Check claims before you submit them. Exit code 3 when one is held.
 
     Example: rcm scrub today.837 --practice riverbend --annotate checked
     """
@@ -526,7 +529,7 @@ def export(
     practice: PracticeOption,
     out: Annotated[Path, typer.Option(help="File to write; .parquet, .csv or .xlsx.")],
     as_of: Annotated[
-        str | None, typer.Option(help="Only what was known on this day, YYYY-MM-DD; everything by default.")
+        str | None, typer.Option(help="Use data through this day, YYYY-MM-DD; everything by default.")
     ] = None,
     store: StoreOption = STORE,
     engine: EngineOption = None,
@@ -548,7 +551,10 @@ def export(
 
 @app.command()
 def practices(store: StoreOption = STORE, json_: JsonOption = False) -> None:
-    """List the practices in the store with what is there."""
+    """List the practices with their files and claims.
+
+    Example: rcm practices
+    """
     from rcm_analysis.intake import summary
     from rcm_analysis.store import practice as store_
 
@@ -582,7 +588,9 @@ def doctor(
     store: StoreOption = STORE,
     out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
 ) -> None:
-    """Say what this machine lacks and how to get it; exit code 1 where something keeps reports from being made.
+    """Show what this machine lacks and how to get it.
+
+    Exit code 1 where reports cannot be made.
 
     Example: rcm doctor
     """
@@ -607,12 +615,12 @@ def verify(
         str | None, typer.Option("--practice", "-p", help="One practice; all of them without it.")
     ] = None,
     set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="Take damaged batches out of what is read; ingest their files again.")
+        bool, typer.Option("--set-aside", help="Take damaged loads out of what is used; ingest their files again.")
     ] = False,
     json_: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
-    """Hold every byte of the facts against the checksums with which they were written; exit code 1 where one differs.
+    """Check that stored data is as it was written. Exit code 1 where it is not.
 
     Example: rcm verify --practice riverbend
     """
@@ -642,10 +650,10 @@ def verify(
 
 
 def _tell_verified(one: Verified) -> None:
-    typer.echo(f"{one.practice}: {one.batches:,} batch{'es' * (one.batches != 1)}, {one.tables:,} tables, {one.rows:,} rows, {one.size / 1e6:,.1f} MB "
+    typer.echo(f"{one.practice}: {one.batches:,} load{'s' * (one.batches != 1)}, {one.tables:,} tables, {one.rows:,} rows, {one.size / 1e6:,.1f} MB "
                "are as they were written")  # fmt: skip
     for batch, why in one.damaged.items():
-        typer.echo(f"{one.practice}: {'the ' if batch == 'key' else 'batch '}{batch} is damaged ({why}): restore a backup (rcm restore "
+        typer.echo(f"{one.practice}: {'the ' if batch == 'key' else 'load '}{batch} is damaged ({why}): restore a backup (rcm restore "
                    f"FILE --replace), or rcm verify --practice {one.practice} --set-aside and ingest its files again")  # fmt: skip
     for words in one.unchecked:
         typer.echo(f"  not checked: {words}")
@@ -657,9 +665,9 @@ def backup(
     out: Annotated[Path, typer.Option(help="File to write; riverbend.rcm.")],
     store: StoreOption = STORE,
 ) -> None:
-    """Write a practice into one file, its key under a passphrase (RCM_BACKUP_PASSPHRASE, or asked for).
+    """Write a practice into one file under a passphrase.
 
-    Keep the passphrase elsewhere: without it the file can't be restored.
+    The passphrase is asked for, or taken from RCM_BACKUP_PASSPHRASE. Keep it elsewhere: without it the file can't be restored.
 
     Example: rcm backup --practice riverbend --out riverbend.rcm
     """
@@ -678,17 +686,17 @@ def restore(
     ] = False,
     store: StoreOption = STORE,
 ) -> None:
-    """Bring a practice back from its backup, after every byte of it was found right.
+    """Restore a practice from its backup, after checking it.
 
     Example: rcm restore riverbend.rcm
     """
     from rcm_analysis.store import backups
 
     done = backups.restore(path, store, _passphrase(new=False), replace=replace)
-    _say(f"{done.practice} is in {store} again, with {len(done.batches):,} batches")
+    _say(f"{done.practice} is in {store} again, with {len(done.batches):,} loads")
     if done.gone:
         _say(
-            f"  {len(done.gone):,} batches that came after the backup are not in it ({', '.join(done.gone)}): ingest their files again"
+            f"  {len(done.gone):,} loads that came after the backup are not in it ({', '.join(done.gone)}): ingest their files again"
         )
     elsewhere = "" if store == STORE else f" --store {store}"
     _say(f"next: rcm report --practice {done.practice}{elsewhere}")
@@ -707,7 +715,7 @@ def _passphrase(*, new: bool) -> str:
 def codes_(
     compare: Annotated[Path | None, typer.Argument(help="A list of codes to compare with, one a row.")] = None,
 ) -> None:
-    """Say of what date the code tables are, and compare them with a list of yours.
+    """Show the dates of the code tables, or compare them with your list.
 
     Example: rcm codes carc.csv
     """
@@ -724,7 +732,7 @@ def codes_(
 @app.command()
 def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in the worklist.")], practice: PracticeOption,
             store: StoreOption = STORE, as_of: Annotated[str | None, typer.Option(help="The day of the question; the newest by default.")] = None) -> None:  # fmt: skip
-    """Say which rows, dates and amounts decided what became of a claim.
+    """Show the rows, dates and amounts behind what a claim became.
 
     Example: rcm explain 2401 --practice riverbend
     """
@@ -739,10 +747,13 @@ def explain(claim: Annotated[str, typer.Argument(help="The claim number, as in t
 @app.command()
 def files(practice: PracticeOption, store: StoreOption = STORE,
           rejected: Annotated[bool, typer.Option(help="Only files with something left out.")] = False,
-          again: Annotated[bool, typer.Option(help="Only files worth giving again: an earlier release read them.")] = False,
-          missing: Annotated[bool, typer.Option(help="Remittances that the ledger shows to be missing, by payer and month.")] = False,
+          again: Annotated[bool, typer.Option(help="Only files worth loading again: an earlier release read them.")] = False,
+          missing: Annotated[bool, typer.Option(help="Remits (835) that the ledger shows to be missing, by payer and month.")] = False,
           json_: JsonOption = False) -> None:  # fmt: skip
-    """List a practice's files: dates covered, counts, what was rejected and why, which are worth giving again, which are missing."""
+    """List a practice's files: dates, counts, and what was not loaded and why.
+
+    Example: rcm files --practice riverbend --rejected
+    """
     if missing:
         _print_missing(practice, store, json_)
         return
@@ -776,7 +787,7 @@ def _print_missing(practice: str, store: Path, json_: bool) -> None:
     rows = [[r.payer_name, r.month, r.kind.replace("_", " "), f"{r.claims:,}", f"{r.payments:,}", f"{r.amount:,.2f}", f"{r.told:,}"]
             for r in table.itertuples()]  # fmt: skip
     _print(["payer", "month", "what is there", "claims", "payments", "in the ledger only", "payments that came"], rows,
-           "a remittance tells every payment of the ledger", json_)  # fmt: skip
+           "every payment in the ledger has a remit", json_)  # fmt: skip
 
 
 @app.command()
@@ -784,13 +795,11 @@ def cache(
     practice: Annotated[
         str | None, typer.Option("--practice", "-p", help="One practice; all of them without it.")
     ] = None,
-    clear: Annotated[
-        bool, typer.Option("--clear", help="Delete what is kept; it is made again when it is needed.")
-    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete them. They are made again when needed.")] = False,
     json_: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
-    """Show what is kept of derived tables and of what was learned, or clear it. Facts are never touched.
+    """Show the results kept between runs, or delete them. Your data stays.
 
     Example: rcm cache --practice riverbend --clear
     """
@@ -812,9 +821,9 @@ def deadlines(
     json_: JsonOption = False,
     store: StoreOption = STORE,
 ) -> None:
-    """Show which deadlines are assumed for each payer, with their source; contracts.csv replaces them.
+    """Show the deadlines assumed for each payer, with their source.
 
-    A deadline that no contract confirms sorts and warns; it never makes a dollar lost.
+    Your contracts.csv replaces them. A deadline that no contract confirms sorts the list and warns. It never counts a dollar as lost.
 
     Example: rcm deadlines --practice riverbend
     """
@@ -829,7 +838,10 @@ def deadlines(
 @app.command()
 def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[Path, typer.Option(help="Folder of reports.")] = OUT,
            yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False) -> None:  # fmt: skip
-    """Delete everything of a practice, its reports included."""
+    """Delete a practice with its reports.
+
+    Example: rcm forget --practice riverbend
+    """
     from rcm_analysis.reports import all_practices as practices_
     from rcm_analysis.store import copies
     from rcm_analysis.store.practice import StoreError
@@ -851,18 +863,20 @@ def schedule(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Report definitions; all of reports/*.toml by default.")
     ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Only say what is due.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Only list what is due.")] = False,
     json_: JsonOption = False,
     print_: Annotated[
         str | None,
-        typer.Option("--print", help="Write the entry of a clock: cron, systemd, taskscheduler, github, airflow."),
+        typer.Option("--print", help="Write the entry of a scheduler: cron, systemd, taskscheduler, github, airflow."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Practices rendered at a time.")] = os.cpu_count() or 1,
     store: StoreOption = STORE,
     out: Annotated[Path, typer.Option(help="Folder for rendered reports.")] = OUT,
-    now: Annotated[str | None, typer.Option(help="Pretend that it is this time, 2026-11-03T06:00.")] = None,
+    now: Annotated[str | None, typer.Option(help="Run as if it were this time, 2026-11-03T06:00.")] = None,
 ) -> None:
-    """Run the reports that are due, once each, and exit; a clock such as cron calls this.
+    """Run the reports that are due, once each.
+
+    A scheduler such as cron calls this.
 
     Example: rcm schedule reports/monthly.toml
     """
@@ -913,7 +927,10 @@ def lab(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
     port: Annotated[int, typer.Option(help="Port to listen on; the next free one if it is taken.")] = 8888,
 ) -> None:
-    """Open JupyterLab on the notebooks, at the one to start with."""
+    """Open the notebooks in JupyterLab.
+
+    Example: rcm lab
+    """
     import subprocess
 
     folder = Path(__file__).resolve().parent.parent / "notebooks"

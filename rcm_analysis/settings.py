@@ -82,7 +82,7 @@ BACKUP_PASSPHRASE = Setting(
 CORES = Setting(
     "LOKY_MAX_CPU_COUNT",
     "",
-    "cores that searches for rules and validations of models may take; all where it is not set",
+    "cores that searches for checks and validations of models may take; all where it is not set",
 )
 THREADS = Setting(
     "OMP_NUM_THREADS", "", "threads that one fit of boosted trees may take; all cores where it is not set"
@@ -111,7 +111,7 @@ KEPT_TABLES = Setting(
     "RCM_KEPT_TABLES", "", "folder with a day's derived tables, where the store itself can't be written"
 )
 BATCHES = Setting(
-    "RCM_BATCHES", "", "the practice's batches of which a report is made, whatever is ingested while its pages run"
+    "RCM_BATCHES", "", "the practice's loads of which a report is made, whatever is ingested while its pages run"
 )
 PORTFOLIO = Setting(
     "RCM_PORTFOLIO", "", "folder of the practices' numbers that the page of their comparison is made of"

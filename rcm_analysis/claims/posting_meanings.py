@@ -197,10 +197,10 @@ def own_codes(paths: list[Path]) -> pd.DataFrame | None:
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
             frame = frame[["code", "leaf"]].apply(lambda column: column.str.strip())
         except (KeyError, ValueError, OSError) as error:
-            raise CodesError(f"{path.name} can't be used ({error}); it needs the columns code and leaf") from None
+            raise CodesError(f"{path.name} can't be used ({error}); it needs the columns 'code' and 'leaf'") from None
         unknown = sorted(set(frame["leaf"]) - known - {""})
         if unknown:
-            raise CodesError(f"{path.name}: no leaf {', '.join(unknown)}; those of write_off_leaves.csv are known")
+            raise CodesError(f"{path.name}: no reason {', '.join(unknown)}; known are those of write_off_leaves.csv")
         frames.append(frame[(frame["code"] != "") & (frame["leaf"] != "")])
     return pd.concat(frames).drop_duplicates("code") if frames else None
 

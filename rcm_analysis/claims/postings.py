@@ -57,7 +57,7 @@ def own_phrases(paths: list[Path]) -> pd.DataFrame | None:
             phrases = phrases[phrases["pattern"] != ""]
             codes.classify_reasons([], user_phrases=phrases)
         except KeyError as error:
-            raise PhrasesError(f"{path.name} has no column {error}; it needs words and leaf") from None
+            raise PhrasesError(f"{path.name} has no column {error}; it needs 'words' and 'leaf'") from None
         except (ValueError, OSError) as error:
             raise PhrasesError(f"{path.name} can't be used: {error}") from None
         frames.append(phrases)

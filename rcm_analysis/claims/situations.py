@@ -251,10 +251,10 @@ def as_page() -> str:
     """The rows as a page for a reader, grouped by who does the work; `docs/situations.md` is this text."""
     table = codes.table("situations")
     table["whose"] = table["owner"].replace("", "whoever the reason names").replace("none", "nobody")
-    said = ["# What a payer's answer means, by who does the work", "",
-            "Printed from `rcm_analysis/reference/situations.csv` by `situations.as_page()`. The most specific row that fits an answer decides, column by",
+    said = ["# What a payer's answer means", "",
+            "Printed from `rcm_analysis/reference/situations.csv` by `situations.as_page()`. The most specific row that fits an answer counts, column by",
             "column; under them lie the tables of reasons and remarks, over them a practice's own `situations.csv`. `rcm explain CLAIM` names the",
-            "row that decided.", ""]  # fmt: skip
+            "row that counted.", ""]  # fmt: skip
     for whose, group in table.groupby("whose", sort=True):
         said += [
             f"## {whose.capitalize()}",
@@ -272,7 +272,8 @@ def _as_line(row: dict[str, str]) -> str:
     when = "; ".join(f"{word} {row[name].replace(' ', ', ')}" for name, word in names.items() if row[name])
     does = " ".join(filter(None, (row["fix"], f"({row['why']}; {row['source']})")))
     plain = {name: row[name].replace("_", " ") for name in ("category", "route", "leaf", "root")}
-    ends = f"{plain['leaf']} ({plain['root']})" if row["leaf"] else ""
+    kind = {"unnecessary": "avoidable"}.get(plain["root"], plain["root"])
+    ends = f"{plain['leaf']} ({kind})" if row["leaf"] else ""
     return f"| {when.replace('_', ' ')} | {plain['category']} | {plain['route']} | {ends} | {does} |"
 
 

@@ -346,7 +346,7 @@ def _claims_are_all_there(file: Checked, parts: Sequence[bytes]) -> None:
     )
     if there != divided:
         raise FailedError(f"{file.path.name} holds {there.total():,} claims and its two parts {divided.total():,}; "
-                          "nothing was written: are its segments in order?")  # fmt: skip
+                          "nothing was written: are the segments of this 837 in order?")  # fmt: skip
 
 
 def _free_places(folder: Path, stem: str, taken: Collection[Path]) -> tuple[Path, Path]:

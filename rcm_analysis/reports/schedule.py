@@ -246,7 +246,7 @@ def _fallen_due(definition: Definition, practice: str, now: datetime, out: Path)
     done = datetime.fromisoformat(known["done"]) if "done" in known else None
     if done and done > now + CLOCK_SLACK:
         raise RcmError(f"{definition.name} is made up to {done:%Y-%m-%d %H:%M}, which is after now, {now:%Y-%m-%d %H:%M}: this machine's "
-                       f"clock is wrong, or was; where it is right now, delete {out / practice / STATE}")  # fmt: skip
+                       f"time is wrong, or was. Where it is right now, delete {out / practice / STATE}")  # fmt: skip
     times = reports_cron.parse(definition.cron).due(after=done, until=now)
     return [one for one in (_due(definition, practice, at) for at in times) if not _is_made(one, out)]
 

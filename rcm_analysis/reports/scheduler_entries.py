@@ -74,7 +74,7 @@ def entry(name: str, *, folder: Path, program: Path, arguments: Sequence[str] = 
     "*/15 * * * * cd /srv && rcm schedule --store '/data/my store' >> reports/schedule.log 2>&1\\n"
     """
     if name not in CLOCKS:
-        raise RcmError(f"no clock is called {name}; there are {', '.join(CLOCKS)}")
+        raise RcmError(f"no scheduler is called {name}; there are {', '.join(CLOCKS)}")
     quoted = {"folder": str(folder), "program": str(program)}
     more = [shlex.quote(one) for one in arguments]
     if name in ("cron", "airflow"):  # a shell reads these
