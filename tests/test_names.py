@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 from conftest import envelope, remittance
 
+from rcm_analysis.edi import envelopes, x12
 from rcm_analysis.intake import ingest
 from rcm_analysis.privacy import names
 from rcm_analysis.reference import codes
@@ -243,6 +244,7 @@ MAY_STAND = {
     "277": {("NM1", 3), ("NM1", 9), ("TRN", 2), ("REF", 2)},
 }
 OF_ORGANIZATIONS = {"NM1*TT", "NM1*77", "NM1*PR", "NM1*AY"}
+OF_PROVIDERS = (3, 4)  # last and first name of who rendered or referred, beside an NPI
 OF_CLAIMS = {"REF*F8", "REF*6R", "REF*G1", "REF*9F", "REF*1K"}
 
 
@@ -275,6 +277,7 @@ def test_a_name_in_any_element_is_not_kept(tmp_path, code):
         by_design = (tag, element) in MAY_STAND[code] and (
             tag not in ("NM1", "REF") or segment[:6] in OF_ORGANIZATIONS | OF_CLAIMS
         )
+        by_design |= code == "837" and segment[:6] in ("NM1*82", "NM1*DN") and element in OF_PROVIDERS
         assert word.lower() not in kept or by_design, (segment, element)
 
 
@@ -295,3 +298,61 @@ def test_a_person_in_the_place_of_an_organization_is_not_kept(tmp_path, where):
     own = Practice(tmp_path / "s", "p")
     kept = everything(own, ingest.ingest(own, [tmp_path / "a"]))
     assert "a1" in kept and "quellon" not in kept
+
+
+NAMED = [segment.replace("NM1*82*1*D*E****XX", "NM1*82*1*Fenwick*Jo****XX").replace("NM1*DN*1*D*E****XX*1", "NM1*DN*1*Moss*Ann****XX*1881703456")
+         for segment in CLAIM]  # fmt: skip
+
+
+def providers_of(tmp_path, body, *more):
+    (tmp_path / "a").write_bytes(envelope("HC", "837", "005010X222A1", body))
+    for i, text in enumerate(more):
+        (tmp_path / f"b{i}").write_bytes(envelope("HC", "837", "005010X222A1", text))
+    own = Practice(tmp_path / "s", "p")
+    everything_ = everything(own, ingest.ingest(own, [tmp_path / "a", *(tmp_path / f"b{i}" for i in range(len(more)))]))
+    table = own.read("provider_names", ["npi", "name"])
+    return {(row["npi"], row["name"]) for row in (table.to_pylist() if table else ())}, everything_
+
+
+def test_who_rendered_and_who_referred_are_named(tmp_path):
+    assert providers_of(tmp_path, NAMED)[0] == {("1033003502", "JO FENWICK"), ("1881703456", "ANN MOSS")}
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "NM1*IL*1*Fenwick*Jo*M*P*S*MI*77",
+        "NM1*QC*1*FENWICK*Jo Ann****MI*78",
+        "NM1*QD*1*Jo*Fenwick",
+        "NM1*IL*1*FEN-WICK*JO****MI*9",
+    ],
+)
+def test_a_provider_who_is_a_patient_of_the_file_is_not_named(tmp_path, who):
+    tag = who[:6] if who[:6] in ("NM1*IL", "NM1*QC") else "NM1*QC"
+    body = [who if segment.startswith(tag) else segment for segment in NAMED]
+    named, kept = providers_of(tmp_path, body)
+    assert named == {("1881703456", "ANN MOSS")} and "fenwick" not in kept
+
+
+def test_a_patient_at_the_end_of_a_long_file_counts_too(tmp_path, monkeypatch):
+    claim = NAMED[NAMED.index("HL*2*1*22*0") :]
+    body = [*NAMED, *[segment.replace("CLM*A1", f"CLM*B{i}") for i in range(400) for segment in claim]]
+    body += [segment.replace("NM1*IL*1*Q*A*M*P*S*MI*77", "NM1*IL*1*FENWICK*JO****MI*5") for segment in claim]
+    monkeypatch.setattr(x12.pieces, "__kwdefaults__", {"piece_bytes": 20_000})
+    monkeypatch.setattr(envelopes.gather, "__kwdefaults__", {"piece_bytes": 20_000})
+    assert providers_of(tmp_path, body)[0] == {("1881703456", "ANN MOSS")}
+
+
+@pytest.mark.parametrize("name", ["NM1*82*1*F3NWICK*JO****XX*1033003502", "NM1*82*2*FENWICK LLC*****XX*1033003502", "NM1*82*1*FENWICK*JO****24*103300350",
+                                  "NM1*82*1*FENWICK*****XX*1033003502"])  # fmt: skip
+def test_what_is_no_name_with_an_npi_is_not_kept(tmp_path, name):
+    body = [name if segment.startswith("NM1*82") else segment for segment in CLAIM]
+    assert providers_of(tmp_path, body)[0] == set()
+
+
+def test_no_name_is_taken_from_a_file_that_is_read_in_part(tmp_path):
+    cut = b"~".join(envelope("HC", "837", "005010X222A1", NAMED).split(b"~")[:-12])
+    (tmp_path / "cut").write_bytes(cut)
+    own = Practice(tmp_path / "s", "p")
+    kept = everything(own, ingest.ingest(own, [tmp_path / "cut"]))
+    assert "fenwick" not in kept and "moss" not in kept

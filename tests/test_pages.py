@@ -6,10 +6,12 @@ import ast
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import AS_OF, ROOT
 
+import rcm_analysis as rcm
+from rcm_analysis import settings
 from rcm_analysis.compare import equal_mix
-from rcm_analysis.pages import portfolio, write_off_risk
+from rcm_analysis.pages import blocks, portfolio, providers, write_off_risk
 from rcm_analysis.pages.blocks import Table
 from rcm_analysis.pages.columns import COLUMNS, Column, named
 from rcm_analysis.words import FORMATS
@@ -64,3 +66,38 @@ def test_the_page_on_practices_knows_the_verdicts():
 def test_how_far_to_trust_the_chances(model, scores, said):
     table = pd.DataFrame({"metric": list(scores), "value": list(scores.values())})
     assert said in write_off_risk.trust(table, model=model, known=1204).sentence
+
+
+# --- providers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def named_provider(monkeypatch):
+    monkeypatch.setattr(providers, "_NAMES", {"1033003502": "Ann <Moss>"})
+
+
+def test_a_provider_is_named_beside_the_number_on_pages_only(named_provider):
+    table = Table(
+        pd.DataFrame({"rendering_npi": ["1033003502", "1881703456"], "claims": [2, 3]}), "x", "Providers of 1033003502"
+    )
+    bundle = table._repr_mimebundle_()
+    assert "Ann &lt;Moss&gt; (1033003502)" in bundle["text/html"] and ">1881703456<" in bundle["text/html"]
+    assert "Moss" not in bundle[blocks.TABLE_MIME]["csv"] and "1033003502" in bundle[blocks.TABLE_MIME]["csv"]
+    found = blocks.Finding("30% of the loss sits with provider 1033003502.")._repr_mimebundle_()
+    assert found[blocks.FINDING_MIME]["sentence"] == "30% of the loss sits with provider Ann <Moss> (1033003502)."
+
+
+@pytest.mark.parametrize(
+    "markup", ['<a href="1033003502">x</a>', "<svg><text>1033003502</text></svg>", "<td>10330035021</td>"]
+)
+def test_names_stand_in_no_address_and_no_drawing(named_provider, markup):
+    assert providers.beside(markup) == markup
+
+
+def test_nobody_is_named_in_the_deidentified_variant(monkeypatch, demo_store):
+    monkeypatch.setattr(providers, "_NAMES", {})
+    rcm.open_practice(demo_store, "riverbend", as_of=AS_OF)
+    assert len(providers._NAMES) > 3
+    monkeypatch.setenv(settings.DEIDENTIFIED.name, "1")
+    rcm.open_practice(demo_store, "riverbend", as_of=AS_OF)
+    assert providers._NAMES == {}

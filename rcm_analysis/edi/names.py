@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +13,12 @@ from rcm_analysis.edi import x12
 from rcm_analysis.privacy.names import bare, could_name
 from rcm_analysis.reference import codes
 
+_NAMED_PROVIDERS = (b"NM1*82", b"NM1*DN")  # rendering, referring
+_PROVIDERS = tuple(
+    b"NM1*" + role
+    for role in (b"82", b"DN", b"P3", b"DK", b"DQ", b"71", b"72", b"73", b"ZZ", b"85", b"87", b"77", b"FA")
+)
+_NPI, _IS_NAME = re.compile(r"\d{10}"), re.compile(r"[^\W\d_](?:[^\W\d_]|[ .'’-]){0,40}")
 # what numbers a person: social security, member, insured's group or policy, medical record
 _NUMBERS = (b"REF*SY", b"REF*1W", b"REF*0F", b"REF*IG", b"REF*EA")
 
@@ -36,6 +45,48 @@ def persons_named(s: x12.Segments, source: np.ndarray, names: list[str]) -> list
     for segments, element in places:
         named |= _among(s.text(s.span(segments, element)), source[segments], shown)
     return sorted(named)
+
+
+def of_providers(s: x12.Segments, source: np.ndarray) -> list[tuple[int, str, str]]:
+    """File, NPI and name, in capitals, of persons who rendered a service or referred for it; `source` is -1 outside of 837s.
+
+    >>> s = x12.Segments(b"NM1\x1e82\x1e1\x1eMOSS\x1eANN\x1e\x1e\x1e\x1eXX\x1e1033003502\x1f")
+    >>> of_providers(s, np.array([0]))
+    [(0, '1033003502', 'ANN MOSS')]
+    """
+    found = np.sort(np.concatenate([s.where(tag) for tag in _NAMED_PROVIDERS]))
+    found = found[source[found] >= 0]
+    told = (s.text(s.span(found, element)).to_pylist() for element in (2, 3, 4, 8, 9))
+    rows = zip(source[found].tolist(), *told, strict=True)
+    return sorted({
+        (file, npi, f"{first} {last}".upper()) for file, kind, last, first, numbered, npi in rows
+        if kind == "1" and numbered == "XX" and _NPI.fullmatch(npi or "") and _IS_NAME.fullmatch(last or "") and _IS_NAME.fullmatch(first or "")
+    })  # fmt: skip
+
+
+def of_patients(s: x12.Segments, source: np.ndarray, key: bytes) -> list[tuple[int, bytes]]:
+    """File and digest of the name of everybody in it who is no provider: patients, subscribers, guarantors and others."""
+    found = s.where(b"NM1")
+    found = found[(source[found] >= 0) & ~np.isin(found, np.concatenate([s.where(tag) for tag in _PROVIDERS]))]
+    parts = (s.text(s.span(found, element)).to_pylist() for element in (3, 4, 5))
+    persons = set(zip(source[found].tolist(), *parts, strict=True))
+    return sorted({
+        (file, digest) for file, last, first, middle in persons for name in (f"{first or ''} {last or ''}", f"{middle or ''} {last or ''}", f"{first or ''} {middle or ''} {last or ''}")
+        for digest in digests(name, key)
+    })  # fmt: skip
+
+
+def digests(name: str, key: bytes) -> set[bytes]:
+    """What a name is compared by: all of its words in any order, and its first with its last.
+
+    >>> digests("ANN MARIE O'HARA", b"k") & digests("ohara ann", b"k") != set()
+    True
+    """
+    forms = set()
+    for text in (name, name.replace("-", " ")):
+        words = [word for word in map(bare, text.replace(",", " ").split()) if word]
+        forms |= {" ".join(sorted(set(words))), " ".join(sorted({*words[:1], *words[-1:]}))}
+    return {hashlib.blake2b(form.encode(), key=key[:64], digest_size=12).digest() for form in forms if form}
 
 
 def of_organizations(s: x12.Segments, segments: np.ndarray, element: int, kind: int = 2) -> pa.Array:

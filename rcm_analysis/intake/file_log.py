@@ -17,10 +17,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from rcm_analysis.edi import acknowledgment_277, claim_837, envelopes, remittance_835
+from rcm_analysis.edi import names as edi_names
 from rcm_analysis.intake import versions
 from rcm_analysis.privacy import names
+from rcm_analysis.store import schema
 from rcm_analysis.store.rows import BEYOND, MOST_CENTS, REMARKS, Note
 
 READ_KINDS = {remittance_835.KIND, acknowledgment_277.KIND, *claim_837.KINDS}
@@ -67,6 +70,8 @@ class Tally:
     control: list[envelopes.Control] = field(default_factory=list)
     content: Any = field(default_factory=hashlib.sha256)
     payments: list[Payment] = field(default_factory=list)
+    providers: set[tuple[str, str]] = field(default_factory=set)  # NPI and name
+    patients: set[bytes] = field(default_factory=set)  # digests of the names of all others in the file
 
     def note(self, *notes: Note) -> None:
         self.levels.update(note.level for note in notes)
@@ -165,13 +170,35 @@ def _note_routes(tally: Tally, paid: dict[tuple, str]) -> None:
 
 def safe_name(tally: Tally) -> str:
     """The file's name without what could name a person."""
-    left_out = any(tally.levels[level] for level in ("file", "transaction", "claim"))  # who stands there isn't known
-    if left_out or NAMELESS.issuperset(tally.kinds):
+    if _left_out(tally) or NAMELESS.issuperset(tally.kinds):
         return names.strange_file_name(tally.name)
     days = (
         [np.datetime64(day, "D").astype(object) for day in (min(tally.days), max(tally.days))] if tally.days else None
     )
     return names.file_name(tally.name, tally.persons, (days[0], days[1]) if days else None)
+
+
+def provider_names(tallies: list[Tally], key: bytes) -> pa.Table:
+    """Names of the providers in the files, those left out that a patient of the same file has.
+
+    file_id  known_on    npi         name
+    3f1c…    2026-03-05  1033003502  ANN MOSS
+    3f1c…    2026-03-05  1881703456  JO FENN
+    77ab…    2026-03-06  1033003502  ANN MOSS
+    """
+    rows = [
+        {"file_id": tally.file_id, "known_on": np.datetime64(day, "D").astype(object), "npi": npi, "name": name}
+        for tally in tallies
+        if not _left_out(tally) and (day := tally.own_day or min(tally.days, default=None)) is not None
+        for npi, name in sorted(tally.providers)
+        if not edi_names.digests(name, key) & tally.patients
+    ]
+    return pa.Table.from_pylist(rows, schema=schema.TABLES["provider_names"].arrow())
+
+
+def _left_out(tally: Tally) -> bool:
+    """Whether something of the file is left out, in which nobody knows who stands."""
+    return any(tally.levels[level] for level in ("file", "transaction", "claim"))
 
 
 def file_row(tally: Tally, batch: str) -> dict[str, Any]:

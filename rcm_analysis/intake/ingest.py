@@ -45,6 +45,7 @@ from rcm_analysis.intake.file_log import (
     file_row,
     misdated,
     note_repeats,
+    provider_names,
     reject_rows,
     safe_name,
 )
@@ -128,6 +129,8 @@ def ingest(
         rows = [file_row(tally, batch.number) for tally in tallies]
         rejects = [reject for tally in tallies for reject in reject_rows(tally, batch.number)]
         rows, rejects, known = desk.settle(rows, rejects)
+        if (called := provider_names(tallies, practice.key())).num_rows:
+            batch.add("provider_names", called)
         changed = _write(batch, rows, rejects, standing)
         batch.replace(
             {row["file_id"]: desk.outdated[row["file_id"]] for row in rows if row["file_id"] in desk.outdated}
@@ -430,6 +433,8 @@ class PieceResult:
     digests: list[tuple[int, bytes]]
     persons: list[tuple[int, str]]
     made_on: list[tuple[int, int]]  # file and day of each functional group
+    providers: list[tuple[int, str, str]]  # file, NPI and name
+    patients: list[tuple[int, bytes]]  # file and digest of a name that no provider may have there
 
 
 def read_piece(held: list[Part], file_ids: list[str], key: bytes, *, named: list[str] | None = None) -> PieceResult:
@@ -453,7 +458,10 @@ def read_piece(held: list[Part], file_ids: list[str], key: bytes, *, named: list
     persons = names.persons_named(piece.segments, piece.source, named or [""] * len(file_ids))
     digests = list(_digests(piece))
     made_on = sorted({(t.source, day) for t in piece.transactions if (day := envelopes.group_day(t.group_date))})
-    return PieceResult(tables, notes, piece.control(), kinds, digests, persons, made_on)
+    of_claims = np.where(piece.of_kind(*claim_837.KINDS)[1] >= 0, piece.source, -1)
+    providers = names.of_providers(piece.segments, of_claims)
+    patients = names.of_patients(piece.segments, of_claims, key)
+    return PieceResult(tables, notes, piece.control(), kinds, digests, persons, made_on, providers, patients)
 
 
 def _digests(piece: Piece) -> Iterator[tuple[int, bytes]]:
@@ -500,6 +508,10 @@ def _collect(tallies: list[Tally], parts: list[Part], job: Future, batch: Batch,
         tallies[source].content.update(digest)
     for source, word in result.persons:
         tallies[source].persons.add(word)
+    for source, npi, name in result.providers:
+        tallies[source].providers.add((npi, name))
+    for source, digest in result.patients:
+        tallies[source].patients.add(digest)
 
 
 def _gather_payments(table: pa.Table, tallies: list[Tally]) -> None:

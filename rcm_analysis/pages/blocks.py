@@ -20,7 +20,7 @@ import pandas as pd
 from rcm_analysis import settings
 from rcm_analysis.charts import svg
 from rcm_analysis.charts.heat import Heat
-from rcm_analysis.pages import release
+from rcm_analysis.pages import providers, release
 from rcm_analysis.pages.columns import Column, named
 from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still, words
 
@@ -49,7 +49,15 @@ class Block:
     """What a notebook shows. A block stays what it was given; what may leave is settled here, where it becomes output."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return (deidentified(self) if settings.DEIDENTIFIED.value else self).bundle()
+        bundle = (deidentified(self) if settings.DEIDENTIFIED.value else self).bundle()
+        if "text/html" in bundle:
+            bundle["text/html"] = providers.beside(bundle["text/html"])
+        if "sentence" in bundle.get(FINDING_MIME, {}):
+            bundle[FINDING_MIME] = {
+                **bundle[FINDING_MIME],
+                "sentence": providers.said(bundle[FINDING_MIME]["sentence"]),
+            }
+        return bundle
 
     def bundle(self) -> dict[str, Any]:
         """The block as output: its content by media type."""

@@ -407,6 +407,15 @@ FACTS = (
         ),
     ),
     Table(
+        "provider_names",
+        "name of a rendering or referring provider in a file (NM1*82, NM1*DN of an 837)",
+        _columns(
+            *_SOURCE,
+            ("npi", TEXT, "NPI of the provider"),
+            ("name", TEXT, "first and last name in capitals; never one that a patient of the same file has", FREE_TEXT),
+        ),
+    ),
+    Table(
         "denial_reasons",
         "reason of a denial in the words of a listing",
         _columns(

@@ -12,6 +12,21 @@ from typing import Any
 SUBMITTER, HOUSE = "RIVERBEND", "CLEARWAY1"
 GROUP_NPI, GROUP_NAME = "1522003502", "RIVERBEND MEDICAL AND AMBULANCE"
 
+GIVEN = ("AVERY", "ROWAN", "SAGE", "QUINN", "DEVON", "EMERY", "LANE")
+FAMILY = (
+    "ASHGROVE",
+    "BRACKEN",
+    "CEDARHILL",
+    "BIRCHWOOD",
+    "ELDERBY",
+    "FERNDALE",
+    "GORSEY",
+    "HAZELTON",
+    "IVYBRIDGE",
+    "JUNIPERO",
+    "LARCHMONT",
+)
+
 
 def day(value: date) -> str:
     return value.strftime("%Y%m%d")
@@ -82,6 +97,16 @@ def _submissions(folder: Path, world: dict[str, Any]) -> int:
     return len(days)
 
 
+def provider(npi: str) -> str:
+    """Who rendered the service, by a made-up name that goes with the NPI.
+
+    >>> provider("1234567003")
+    'NM1*82*1*BIRCHWOOD*QUINN****XX*1234567003'
+    """
+    given, family = GIVEN[int(npi[-2:]) % len(GIVEN)], FAMILY[int(npi[-3:]) % len(FAMILY)]
+    return f"NM1*82*1*{family}*{given}****XX*{npi}"
+
+
 def _claim(level: int, row: dict) -> list[str]:
     claim, payer, person = row["claim"], row["payer"], row["claim"]["patient"]
     composite = f"{claim['place']}:B:{row['frequency']}"
@@ -98,7 +123,7 @@ def _claim(level: int, row: dict) -> list[str]:
     if ride:
         out += [f"CR1*LB*160**A*DH*{max(line['units'] for line in ride)}", "CRC*07*Y*01"]
     out.append("HI*" + "*".join(f"{'ABK' if i == 0 else 'ABF'}:{code}" for i, code in enumerate(claim["dx"])))
-    out += [f"NM1*82*1*PROVIDER*{claim['npi'][-3:]}****XX*{claim['npi']}",
+    out += [provider(claim["npi"]),
             f"NM1*77*2*{claim['location']}*****XX*{claim['facility']}", "N3*1 MAIN ST", "N4*RIVERBEND*OH*450010001"]  # fmt: skip
     for place in ("PW", "45") if ride else ():
         out += [f"NM1*{place}*2", "N3*2 MAIN ST", "N4*RIVERBEND*OH*450010001"]
@@ -181,7 +206,7 @@ def _payment(payer: dict, row: dict) -> list[str]:
     if payer["claim_level"]:
         out += _cas(_merged(row["lines"]), sign, form)
     out += [f"NM1*QC*1*{person['family']}*{person['given']}****MI*{person['member']}",
-            f"NM1*82*1*PROVIDER*{claim['npi'][-3:]}****XX*{claim['npi']}"]  # fmt: skip
+            provider(claim["npi"])]  # fmt: skip
     if row["forwarded"]:
         out.append(f"NM1*TT*2*{row['forwarded']}")
     if payer["filing"] == "MB":
