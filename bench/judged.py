@@ -73,6 +73,7 @@ FIGURES: dict[str, dict[str, tuple[str, str]]] = {
         "new_clusters": ("new clusters", "low"),
         "growing_clusters": ("growing clusters", "low"),
         "gone_clusters": ("gone or shrinking", "low"),
+        "month_moved": ("Monday says the month moved", "low"),
         "claims_anything": ("anything claimed", "low"),
     },
     "clusters": {
@@ -145,6 +146,14 @@ class Opened:
         if key not in self.asked:
             self.asked[key] = rcm.open_practice(self.store, self.practice, as_of=key[1], months=24).table(name)
         return self.asked[key]
+
+    def month_moved(self) -> bool:
+        """Whether Monday's heading says that the rate rose or fell in the last month."""
+        import rcm_analysis as rcm
+        from rcm_analysis.measures import by_month, headlines
+
+        view = rcm.open_practice(self.store, self.practice, as_of=self.end, months=24)
+        return by_month.beyond_chance(headlines.rate_by_month(view))
 
     def month_end(self, months_before: int) -> date:
         """The end of the month so many months before the last one of the files."""
@@ -442,6 +451,7 @@ def null(opened: Opened) -> dict[str, float]:
     status, kinds = opened.table("clusters")["status"], opened.table("signals")["kind"]
     out = {"signals": int(kinds.ne("one_patient").sum()), "new_clusters": int(status.eq("new").sum()),
            "growing_clusters": int(status.eq("growing").sum()), "gone_clusters": int(status.isin(["gone", "shrinking"]).sum())}  # fmt: skip
+    out["month_moved"] = int(opened.month_moved())
     return {**out, "claims_anything": float(any(out.values()))}
 
 

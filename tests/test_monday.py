@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import types
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from voice import found as banned
 
 from rcm_analysis.charts import money, svg
 from rcm_analysis.intake import ingest
+from rcm_analysis.measures import by_month
 from rcm_analysis.pages import blocks, monday, places
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
@@ -133,6 +135,40 @@ def test_names_dates_and_estimates_are_written_as_people_do():
         "Jan 5, 2027",
         "",
     )
+
+
+def rates(*months):
+    """Months of (denied, decided), the last of them October."""
+    names = pd.period_range(end="2026-10", periods=len(months), freq="M").astype(str)
+    table = pd.DataFrame({"month": names, "numerator": [k for k, _ in months], "denominator": [n for _, n in months]})
+    return table.assign(value=table["numerator"] / table["denominator"])
+
+
+def test_a_rate_rises_where_it_is_more_than_chance():
+    steady = [(80 + 9 * (i % 2), 800) for i in range(12)]
+    assert not by_month.beyond_chance(rates(*steady, (100, 800)))  # 1.4 points: such steps come in steady practices
+    assert by_month.beyond_chance(rates(*steady, (160, 800))) and by_month.beyond_chance(
+        rates(*steady, (160, 800)), months=12
+    )
+    lumps = [(60 + 60 * (i % 2), 800) for i in range(12)]  # the claims of few patients are denied together
+    assert not by_month.beyond_chance(rates(*lumps, (120, 800)))
+    assert not by_month.beyond_chance(rates((0, 0), (5, 20))) and not by_month.beyond_chance(rates((5, 20)))
+
+
+@pytest.mark.parametrize(
+    ("months", "title"),
+    [
+        ([(80, 800)] * 12 + [(160, 800)], "Denials rose in October"),
+        ([(80, 800)] * 11 + [(140, 800), (220, 800)], "Denials rose again in October"),
+        ([(80, 800)] * 12 + [(20, 800)], "Denials fell in October"),
+        ([(80, 800)] * 12 + [(81, 800)], "Denials held steady in October"),
+        ([(80, 800)] * 12 + [(95, 800)], "No clear change in October"),
+    ],
+)
+def test_the_heading_claims_no_more_than_the_months_tell(months, title):
+    now = types.SimpleNamespace(known=True, window="2026-10", amount=1)
+    told = {"initial_denial_rate": now, "initial_denials": now}
+    assert monday._title(told, rates(*months)) == title
 
 
 def test_a_loss_sits_where_more_of_it_is_than_claims_are():

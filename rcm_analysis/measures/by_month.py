@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from rcm_analysis.measures.measures import MEASURES
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 RECOVERED, OPEN, LOST, PATIENT = "recovered", "still open", "lost", "moved to the patient"
+SURE = 2.5758  # standard errors: steady practices are told a change between two months once in a hundred reports
+MEDIAN_SQUARE = 0.4549  # of a standard normal value
+FEW_STEPS, UNKNOWN_SPREAD = (
+    6,
+    2.0,
+)  # with fewer steps between months their spread is taken for twice that of lone claims
 
 
 def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.DataFrame:
@@ -34,6 +41,36 @@ def by_month(table: pd.DataFrame, name: str, *, as_of: date, months: int) -> pd.
     rows = rows.reindex(whole).rename_axis("month").reset_index()
     rows[["numerator", "denominator"]] = rows[["numerator", "denominator"]].fillna(0)
     return rows.assign(measure=name, complete=rows["complete"].fillna(True).astype(bool))
+
+
+def beyond_chance(rate: pd.DataFrame, *, months: int = 1, last: int = -1) -> bool:
+    """Whether the rate of month `last` differs from that `months` before it by more than chance; `rate` as from `by_month`.
+
+    Claims of one patient are denied together, so that months spread wider than lone claims would: how much wider is the
+    median of the squared steps between the other months (overdispersion; McCullagh and Nelder 1989, 4.5), at least 1.
+
+    month    numerator  denominator
+    2026-08  80         800
+    2026-09  84         790
+    2026-10  160        810          -> True
+    """
+    k, n = rate["numerator"].to_numpy(float), rate["denominator"].to_numpy(float)
+    here, then = len(k) + last, len(k) + last - months
+    if then < 0 or min(n[here], n[then]) <= 0:
+        return False
+    steps = _steps(k, n, np.arange(len(k) - 1), np.arange(1, len(k)))
+    others = steps[np.isfinite(steps) & (np.arange(1, len(k)) != here)]
+    spread = max(1.0, float(np.median(others**2)) / MEDIAN_SQUARE) if len(others) >= FEW_STEPS else UNKNOWN_SPREAD
+    step = _steps(k, n, np.array([then]), np.array([here]))[0]
+    return bool(abs(step) > SURE * np.sqrt(spread))
+
+
+def _steps(k: np.ndarray, n: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Differences of rates in standard errors of lone claims; missing where a month has no claim."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both = (k[before] + k[after] + 0.5) / (n[before] + n[after] + 1)
+        error = np.sqrt(both * (1 - both) * (1 / n[before] + 1 / n[after]))
+        return np.asarray((k[after] / n[after] - k[before] / n[before]) / error)
 
 
 def measures_of_month(table: pd.DataFrame, *, month: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 from rcm_analysis import words
 from rcm_analysis.charts import common, money, svg
 from rcm_analysis.charts import trends as charts
-from rcm_analysis.measures import headlines
+from rcm_analysis.measures import by_month, headlines
 from rcm_analysis.pages import nouns, release, targets, trust
 from rcm_analysis.pages.blocks import TABLE_MIME, Block, Figure, csv_link
 from rcm_analysis.words import csv_text, escape
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MONDAY_MIME = "application/vnd.rcm.monday+json"
 SOON_DAYS = 7  # from which on a due date is marked
-MOVED = 0.005  # of a rate, from which it rose or fell
 MOST_WRITE_OFFS = 6  # reasons named of each kind
+STEADY = 0.005  # of a rate: no more from one month to the next is steady
 FEW_A_MONTH = 100  # claims, below which a month alone says little
 SHOWN = ("this_week", "monday_rate", "monday_change")  # tables behind what the page shows; others are files alone
 COLLECT, PREVENT = "Collect", "Prevent"
@@ -73,13 +73,19 @@ def _title(told: nouns.Values, rate: pd.DataFrame) -> str:
     values = rate["value"].dropna()
     if len(values) < 2:
         return f"The first month: {month}"
-    moved = values.iloc[-1] - values.iloc[-2]
-    before = values.iloc[-2] - values.iloc[-3] if len(values) > 2 else 0.0
-    if abs(moved) < MOVED:
-        return f"Denials held steady in {month}"
-    verb = "rose" if moved > 0 else "fell"
-    again = " again" if abs(before) >= MOVED and (before > 0) == (moved > 0) else ""
-    return f"Denials {verb}{again} in {month}"
+    moves = [_moved(rate, last=last) for last in (-1, -2)]
+    if not moves[0]:
+        held = abs(values.iloc[-1] - values.iloc[-2]) < STEADY
+        return f"Denials held steady in {month}" if held else f"No clear change in {month}"
+    verb = "rose" if moves[0] > 0 else "fell"
+    return f"Denials {verb}{' again' if moves[0] == moves[1] else ''} in {month}"
+
+
+def _moved(rate: pd.DataFrame, *, months: int = 1, last: int = -1) -> int:
+    """1 where the rate rose by more than chance, -1 where it fell so, else 0."""
+    if not by_month.beyond_chance(rate, months=months, last=last):
+        return 0
+    return 1 if rate["value"].iloc[last] > rate["value"].iloc[last - months] else -1
 
 
 def _rate_said(told: nouns.Values, rate: pd.DataFrame) -> str:
@@ -95,7 +101,7 @@ def _rate_said(told: nouns.Values, rate: pd.DataFrame) -> str:
     said = f"Payers initially denied {now.text} of claims"
     if ago is None:
         return f"{said} in {words.month_name(now.window)}."
-    way = "up from" if now.value - ago >= MOVED else "down from" if ago - now.value >= MOVED else "compared with"
+    way = {1: "up from", -1: "down from", 0: "compared with"}[_moved(rate, months=12)]
     return f"{said}, {way} {words.share(ago)} a year ago."
 
 
@@ -187,7 +193,8 @@ def _facts(now: nouns.Value, rate: pd.DataFrame, target: float | None) -> list[t
         if before is None or now.value is None or not now.known:
             continue
         moved = now.value - before
-        css, arrow = ("flat", "●") if abs(moved) < 0.0005 else ("up", "▲") if moved > 0 else ("down", "▼")
+        arrow = "●" if abs(moved) < 0.0005 else "▲" if moved > 0 else "▼"
+        css = {1: "up", -1: "down", 0: "flat"}[_moved(rate, months=months)]  # colored where it is more than chance
         facts.append((css, f"{arrow} {abs(moved) * 100:.1f} points from {name}"))
     return facts
 
