@@ -9,6 +9,7 @@ import types
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import AS_OF, ROOT, claim_837, remittance
@@ -181,6 +182,16 @@ def test_a_loss_sits_where_more_of_it_is_than_claims_are():
     even = part.assign(location=["ORCHARD CLINIC"] * 2 + ["LAKEVIEW"] * 8)
     assert places.said(even, base) == "Spread evenly"
     assert places.sentence(even, base) == "The loss is spread evenly over locations and payers."
+    few = part.iloc[[0, 1, 2, 3, 4, 7, 8, 9]].assign(location=["ORCHARD CLINIC"] * 5 + ["LAKEVIEW"] * 3)
+    wide = base.assign(location=["ORCHARD CLINIC"] * 33 + ["LAKEVIEW"] * 67)
+    assert places.where(few, wide) is None and places.said(few, wide) == "Too few claims to tell"
+
+
+def test_no_place_is_named_where_all_are_alike():
+    rng = np.random.default_rng(7)
+    base = pd.DataFrame({name: rng.choice(12, 3000).astype(str) for name in places.DIMENSIONS})
+    draws = (base.sample(20, random_state=seed).assign(worth=rng.lognormal(5, 1, 20)) for seed in range(150))
+    assert sum(places.where(part, base) is not None for part in draws) <= 5
 
 
 def test_the_money_map_names_every_part_and_a_phone_gets_a_list():

@@ -22,6 +22,7 @@ DIMENSIONS = {
 LEAST_SHARE = 0.3  # of the loss, below which a place does not explain it
 LEAST_LIFT = 1.5  # times its share of claims, below which it is as everywhere
 FEWEST = 5  # claims, below which a place is an anecdote
+BY_CHANCE = 0.01  # that any of the places holds so many claims where all are alike, at most
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Place:
     value: str
     share: float
     usual: float
+    by_chance: float = 0.0  # that any of the places tried holds so many claims where all are alike
 
     @property
     def lift(self) -> float:
@@ -44,23 +46,39 @@ def where(part: pd.DataFrame, base: pd.DataFrame) -> Place | None:
 
     `part` has the dimensions and worth (USD), a row per claim; `base` the dimensions of all claims.
     """
-    found = [place for name in DIMENSIONS if name in part and name in base for place in _places(part, base, name)]
-    return max(found, key=lambda place: place.share - place.usual, default=None)
+    return max(
+        (place for place in _denser(part, base) if place.by_chance <= BY_CHANCE),
+        key=lambda place: place.share - place.usual, default=None,
+    )  # fmt: skip
 
 
-def _places(part: pd.DataFrame, base: pd.DataFrame, name: str) -> list[Place]:
+def _denser(part: pd.DataFrame, base: pd.DataFrame) -> list[Place]:
+    """The places that hold much more of the loss than of claims, be it by chance or not."""
+    names = [name for name in DIMENSIONS if name in part and name in base and base[name].nunique() > 1]
+    tried = sum(int(base[name].nunique()) for name in names)
+    found = [place for name in names for place in _places(part, base, name, tried=tried)]
+    return [place for place in found if place.share >= LEAST_SHARE and place.lift >= LEAST_LIFT and place.usual > 0]
+
+
+def _places(part: pd.DataFrame, base: pd.DataFrame, name: str, *, tried: int) -> list[Place]:
     known = part[part[name].notna()]
     total = float(part["worth"].sum())
-    if total <= 0 or base[name].nunique() < 2:
+    if total <= 0:
         return []
     shares = known.groupby(name)["worth"].sum() / total
     claims, usual = known[name].value_counts(), base[name].value_counts(normalize=True)
-    places = [Place(name, str(value), float(share), float(usual.get(value, 0.0))) for value, share in shares.items()]
     return [
-        p
-        for p in places
-        if p.share >= LEAST_SHARE and p.lift >= LEAST_LIFT and p.usual > 0 and claims.get(p.value, 0) >= FEWEST
-    ]
+        Place(name, str(value), float(share), float(usual.get(value, 0.0)),
+              tried * _chance(int(claims[value]), len(known), float(usual.get(value, 0.0))))
+        for value, share in shares.items() if claims[value] >= FEWEST
+    ]  # fmt: skip
+
+
+def _chance(claims: int, of: int, usual: float) -> float:
+    """That so many claims or more fall to a place by its share of all claims alone (binomial); the dollars follow them."""
+    from scipy.stats import binom
+
+    return float(binom.sf(claims - 1, of, usual))
 
 
 def said(part: pd.DataFrame, base: pd.DataFrame) -> str:
@@ -71,7 +89,7 @@ def said(part: pd.DataFrame, base: pd.DataFrame) -> str:
     """
     place = where(part, base)
     if place is None:
-        return "Spread evenly"
+        return "Too few claims to tell" if _denser(part, base) else "Spread evenly"
     at = {"location": "at", "payer_name": "with", "rendering_npi": "with provider"}[place.dimension]
     return f"{place.share:.0%} {at} {words.titled(place.value)}, {place.usual:.0%} of claims"
 
@@ -79,6 +97,8 @@ def said(part: pd.DataFrame, base: pd.DataFrame) -> str:
 def sentence(part: pd.DataFrame, base: pd.DataFrame) -> str:
     """The same as a sentence of a finding."""
     place = where(part, base)
+    if place is None and _denser(part, base):
+        return "There are too few claims to say where the loss sits."
     if place is None:
         there = [called for name, called in DIMENSIONS.items() if name in base and base[name].nunique() > 1]
         return f"The loss is spread evenly over {' and '.join(there[:2])}." if there else ""
