@@ -195,6 +195,24 @@ def test_an_837_claim_becomes_a_row_without_the_person(tmp_path):
         ("99213", "25", D(250), D(1), "1 2", "L1")]  # fmt: skip
 
 
+def test_an_837_tells_who_referred_ordered_and_supervised_and_what_they_are(tmp_path):
+    persons = ("NM1*DN*1*QUILL*ANN****XX*1033003502", "NM1*DQ*1*QUILL*BO****24*123456789", "NM1*82*1*DOC*D****XX*1234567893", "PRV*PE*PXC*207R00000X")
+    line = ("LIN**N4*00409612301", "NM1*DK*1*QUILL*ANN****XX*1851328803", "NM1*DQ*1*QUILL*CY****XX*1013956703", "NM1*82*1*DOC*E****XX*1013956711")
+    data = claim_837("A1", *line).replace(b"NM1*77", "~".join((*persons, "NM1*77")).encode())
+    practice, _ = ingest(tmp_path, data.replace(b"NM1*85", b"PRV*BI*PXC*261QM1300X~NM1*85"), claim_837("A2"))
+    got = rows(practice, "submissions", "claim_number, rendering_npi, referring_npi, supervising_npi, attending_npi, billing_taxonomy, rendering_taxonomy")
+    assert sorted(got) == [("A1", "1234567893", "1033003502", None, None, "261QM1300X", "207R00000X"),
+                           ("A2", "1522003506", None, None, None, None, None)]  # fmt: skip
+    got = rows(practice, "submission_lines", "rendering_npi, ordering_npi, referring_npi, supervising_npi, drug_code")
+    assert sorted(got, key=str) == [("1013956711", "1851328803", None, "1013956703", "00409612301"), (None,) * 5]
+
+
+def test_a_billing_taxonomy_is_of_its_own_level(tmp_path):
+    second = b"HL*1**20*1~PRV*BI*PXC*261QM1300X~NM1*85*2*OTHER*****XX*1033003502~HL*1**20*1~NM1*85"
+    practice, _ = ingest(tmp_path, claim_837("A1").replace(b"HL*1**20*1~NM1*85", second))
+    assert rows(practice, "submissions", "billing_npi, billing_taxonomy") == [("1522003506", None)]
+
+
 def test_another_payers_references_are_not_the_claims_own(tmp_path):
     more = ("SBR*S*18*******CI", "NM1*PR*2*OTHER*****PI*2", "REF*F8*OTHERS")
     data = claim_837("A1").replace(b"LX*1~", ("~".join(more) + "~LX*1~").encode())

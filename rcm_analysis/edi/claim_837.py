@@ -240,6 +240,27 @@ def _providers(index: _Index) -> dict[str, pa.Array]:
         "rendering_npi": pc.coalesce(s.text(s.span(index.in_claim(b"NM1*82"), 9)), billing_npi),
         "facility_npi": index.text(facility, 9),
         "location": pc.utf8_upper(index.text(np.where(organization, place, -1), 3)),
+        "referring_npi": _npi(index, index.in_claim(b"NM1*DN")),
+        "supervising_npi": _npi(index, index.in_claim(b"NM1*DQ")),
+        "attending_npi": _npi(index, index.in_claim(b"NM1*71")),
+        **_taxonomies(index, billing),
+    }
+
+
+def _npi(index: _Index, persons: np.ndarray) -> pa.Array:
+    """NM109 where it is an NPI: other qualifiers number a person in other ways."""
+    is_npi = np.asarray(pc.fill_null(pc.equal(index.text(persons, 8), "XX"), False))
+    return index.text(np.where(is_npi, persons, -1), 9)
+
+
+def _taxonomies(index: _Index, billing: np.ndarray) -> dict[str, pa.Array]:
+    """What the billing provider says of itself (PRV before its name, in the same level), and who served or attended."""
+    level = index.s.last_at(index.s.where(b"HL"))
+    since = np.where(billing >= 0, level[np.maximum(billing, 0)], len(index.s))
+    serving = index.in_claim(b"PRV*PE")
+    return {
+        "billing_taxonomy": index.text(index.above(b"PRV*BI", since), 3),
+        "rendering_taxonomy": index.text(np.where(serving >= 0, serving, index.in_claim(b"PRV*AT")), 3),
     }
 
 
@@ -325,8 +346,21 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Ta
         "service_date": x12.dates(first),
         "service_date_last": x12.dates(last),
         "line_control": index.text(index.in_line(b"REF*6R"), 2),
+        **{name: _npi(index, index.in_line(tag)) for name, tag in _OF_A_LINE.items()},
+        "drug_code": _drug_codes(index),
     }
     return schema.conform("submission_lines", columns), (first, last)
+
+
+# providers who stand at a line where they are others than the claim's
+_OF_A_LINE = {"rendering_npi": b"NM1*82", "ordering_npi": b"NM1*DK", "referring_npi": b"NM1*DN", "supervising_npi": b"NM1*DQ"}  # fmt: skip
+
+
+def _drug_codes(index: _Index) -> pa.Array:
+    """National drug codes (LIN03 after the qualifier N4)."""
+    drug = index.in_line(b"LIN")
+    is_ndc = np.asarray(pc.fill_null(pc.equal(index.text(drug, 2), "N4"), False))
+    return index.text(np.where(is_ndc, drug, -1), 3)
 
 
 def _bad_values(index: _Index) -> list[Note]:

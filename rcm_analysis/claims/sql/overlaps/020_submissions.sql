@@ -12,10 +12,12 @@ SELECT s.file_id, s.known_on, s.submission_id, s.segment, s.batch_number, s.kind
     s.place_of_service, s.frequency, s.original_reference, s.prior_authorization, s.referral, s.payer_order,
     s.filing_code, s.payer_name, s.payer_id, s.billing_npi, s.rendering_npi, s.facility_npi, s.location,
     s.patient_key, s.age, s.sex, s.diagnoses, s.service_date, s.service_date_last, s.prior_paid, s.lines,
-    s.interchange_control, s.group_control, s.transaction_control FROM submissions s WHERE s.kind <> 'listing'
+    s.interchange_control, s.group_control, s.transaction_control, s.referring_npi, s.supervising_npi,
+    s.attending_npi, s.billing_taxonomy, s.rendering_taxonomy FROM submissions s WHERE s.kind <> 'listing'
 UNION ALL
 SELECT l.file_id, l.known_on, l.submission_id, l.segment, l.batch_number, l.kind, l.claim_number, l.charge,
     l.place_of_service, l.frequency, l.original_reference, l.prior_authorization, l.referral, l.payer_order,
     l.filing_code, l.payer_name, l.payer_id, l.billing_npi, l.rendering_npi, l.facility_npi, l.location,
     l.patient_key, l.age, l.sex, l.diagnoses, l.service_date, l.service_date_last, l.prior_paid, l.lines,
-    l.interchange_control, l.group_control, l.transaction_control FROM listed l WHERE l.place = 1
+    l.interchange_control, l.group_control, l.transaction_control, l.referring_npi, l.supervising_npi,
+    l.attending_npi, l.billing_taxonomy, l.rendering_taxonomy FROM listed l WHERE l.place = 1
