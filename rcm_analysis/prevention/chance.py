@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 HORIZON_DAYS = prevention_features.MAX_WAIT_DAYS  # an answer that comes later is no first answer to plan with
 LOSS_HORIZON_DAYS = 270  # from the refusal to the write-off: the longest appeal window and the posting after it
 MAX_CLAIMS = 60_000  # the newest; older ones tell of other rules of the payers
-CANDIDATES = ("base_rate", "rates", "logistic", "boosting")
+CANDIDATES = ("base_rate", "rates", "logistic", "boosting", "blend")
 COLUMNS = (
     "submission_id",
     "claim_number",
@@ -59,10 +59,23 @@ NO_RECORD = pd.DataFrame(columns=["chance", "observed", "lower", "upper", "cases
 _FIRST = ("claim_number", "sent_on", "payer_name", "filing_code", "payer_order", "location", "place_of_service", "frequency",
           "authorization", "referral", "rendering_npi", "age", "sex", "new_patient", "other_payer", "patient_denied_for",
           "days_since_service", "claim_charge", "lines", "procedure", "procedure_family", "origin", "destination", "units",
-          "days_since_same_procedure")  # fmt: skip
-_ANY = ("duplicate", "truncated_diagnosis", "provider_denied_for_credentialing")
+          "days_since_same_procedure", "rendering_provider", "attending_provider", "patient_not_covered", "billing_taxonomy",
+          "rendering_taxonomy", "ordered_by", "revenue_code", "days_since_surgery")  # fmt: skip
+_ANY = (
+    "duplicate",
+    "truncated_diagnosis",
+    "provider_denied_for_credentialing",
+    "ordering_provider",
+    "referring_provider",
+    "supervising_provider",
+    "drug_number",
+    "global_period",
+)
 _MOST = (
     "units",
+    "units_in_day",
+    "therapy_visits",
+    "therapy_usd",
     "same_procedure_in_year",
     "provider_credentialing_share",
     "procedure_denied_share",
@@ -74,14 +87,20 @@ FEATURES = (*_FIRST[2:], *(f"any_{name}" for name in _ANY), *(f"most_{name}" for
 # What the reasons speak of, each with the columns that tell it
 GROUPS = {
     "payer": ["payer_name", "filing_code", "payer_order"],
-    "procedure": ["procedure", "procedure_family", "procedures", "most_procedure_denied_share"],
+    "procedure": ["procedure", "procedure_family", "procedures", "revenue_code", "most_procedure_denied_share"],
     "modifiers": ["modifiers"],
     "diagnosis": ["diagnosis_chapters", "any_truncated_diagnosis"],
-    "units": ["units", "most_units", "most_same_procedure_in_year", "days_since_same_procedure"],
+    "referring, ordering and supervising providers": ["any_referring_provider", "any_ordering_provider", "any_supervising_provider",
+                                                      "ordered_by"],
+    "taxonomy": ["billing_taxonomy", "rendering_taxonomy"],
+    "drug number": ["any_drug_number"],
+    "recent surgery": ["any_global_period", "days_since_surgery"],
+    "therapy of the year": ["most_therapy_visits", "most_therapy_usd"],
+    "units": ["units", "most_units", "most_units_in_day", "most_same_procedure_in_year", "days_since_same_procedure"],
     "place": ["location", "place_of_service", "most_location_denied_share"],
-    "provider": ["rendering_npi", "any_provider_denied_for_credentialing", "most_provider_credentialing_share"],
+    "provider": ["rendering_npi", "rendering_provider", "attending_provider", "any_provider_denied_for_credentialing", "most_provider_credentialing_share"],
     "authorization": ["authorization", "referral"],
-    "patient": ["age", "sex", "new_patient", "other_payer", "patient_denied_for"],
+    "patient": ["age", "sex", "new_patient", "other_payer", "patient_denied_for", "patient_not_covered"],
     "repeat": ["any_duplicate", "frequency"],
     "days since the service": ["days_since_service"],
     "charge": ["claim_charge", "lines"],

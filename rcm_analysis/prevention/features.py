@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from rcm_analysis.reference import codes
 from rcm_analysis.store import steps
 
 if TYPE_CHECKING:
@@ -38,17 +39,29 @@ REJECTION = "rejection"
 
 # What rules may speak of: things that a biller can look up on the claim or in the practice's own system.
 FEATURES = (
-    "authorization", "referral", "duplicate", "truncated_diagnosis", "provider_denied_for_credentialing", "payer_name",
-    "filing_code", "procedure", "procedure_family", "modifiers", "with_procedures", "units", "days_since_service",
+    "authorization", "referral", "rendering_provider", "ordering_provider", "referring_provider", "supervising_provider",
+    "attending_provider", "drug_number", "duplicate", "truncated_diagnosis", "provider_denied_for_credentialing",
+    "global_period", "patient_not_covered", "payer_name",
+    "filing_code", "procedure", "procedure_family", "revenue_code", "modifiers", "with_procedures", "units_in_day",
+    "days_since_service", "therapy_visits", "therapy_usd",
     "new_patient", "other_payer", "patient_denied_for", "days_since_same_procedure", "same_procedure_in_year", "location",
     "place_of_service", "payer_order", "frequency", "origin", "destination", "diagnoses", "diagnosis_chapters",
-    "rendering_npi", "age", "sex",
+    "billing_taxonomy", "rendering_taxonomy", "ordered_by", "rendering_npi", "age", "sex",
 )  # fmt: skip
+
+# What tells of a refusal and cannot be set right on the claim: a rule that does without is believed and acted on
+CORRELATES = frozenset({
+    "units_in_day", "days_since_service", "therapy_visits", "therapy_usd", "days_since_same_procedure", "same_procedure_in_year",
+    "patient_denied_for", "diagnoses", "diagnosis_chapters", "rendering_npi", "rendering_taxonomy", "age", "sex", "new_patient",
+})  # fmt: skip
 
 # Text that few values fill: kept as categories, a million lines take 0.15 GB instead of half a GB
 _REPEATED = ("payer_name", "filing_code", "payer_order", "procedure", "procedure_family", "place_of_service", "location",
              "rendering_npi", "truncated_diagnosis", "authorization", "referral", "frequency", "sex", "new_patient", "duplicate",
-             "other_payer", "patient_denied_for", "origin", "destination", "provider_denied_for_credentialing", "outcome")  # fmt: skip
+             "other_payer", "patient_denied_for", "origin", "destination", "provider_denied_for_credentialing", "rendering_provider",
+             "ordering_provider", "referring_provider", "supervising_provider", "attending_provider", "drug_number",
+             "global_period", "patient_not_covered", "revenue_code", "billing_taxonomy", "rendering_taxonomy", "ordered_by",
+             "outcome")  # fmt: skip
 LINES_AT_ONCE = 250_000  # joined in one go; a practice of 100,000 claims is read in one
 _SETS = ("modifiers", "with_procedures", "diagnoses", "diagnosis_chapters")
 
@@ -122,8 +135,15 @@ def _derive(view: View, claims: pa.Table | None, lines: pa.Table | None, *, is_n
             view.register("offered", rows)
         chosen = "offered" if rows is not None else f"{source} WHERE false"
         view.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {chosen}")
+    view.register("global_periods", _global_periods())
     later = (ROWS, *OF_ANSWERS)
     _run(view, [step.table for step in steps.steps(SQL) if step.table not in later], is_new=is_new)
+
+
+def _global_periods() -> pd.DataFrame:
+    """Ranges of procedures whose price holds the care of 10 or 90 days after them: first, last, days."""
+    table = codes.table("global_periods")
+    return table[["first", "last"]].assign(days=table["days"].astype("int32"))
 
 
 def _run(view: View, tables: Collection[str], **values: Any) -> None:
