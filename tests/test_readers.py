@@ -196,11 +196,25 @@ def test_an_837_claim_becomes_a_row_without_the_person(tmp_path):
 
 
 def test_an_837_tells_who_referred_ordered_and_supervised_and_what_they_are(tmp_path):
-    persons = ("NM1*DN*1*QUILL*ANN****XX*1033003502", "NM1*DQ*1*QUILL*BO****24*123456789", "NM1*82*1*DOC*D****XX*1234567893", "PRV*PE*PXC*207R00000X")
-    line = ("LIN**N4*00409612301", "NM1*DK*1*QUILL*ANN****XX*1851328803", "NM1*DQ*1*QUILL*CY****XX*1013956703", "NM1*82*1*DOC*E****XX*1013956711")
+    persons = (
+        "NM1*DN*1*QUILL*ANN****XX*1033003502",
+        "NM1*DQ*1*QUILL*BO****24*123456789",
+        "NM1*82*1*DOC*D****XX*1234567893",
+        "PRV*PE*PXC*207R00000X",
+    )
+    line = (
+        "LIN**N4*00409612301",
+        "NM1*DK*1*QUILL*ANN****XX*1851328803",
+        "NM1*DQ*1*QUILL*CY****XX*1013956703",
+        "NM1*82*1*DOC*E****XX*1013956711",
+    )
     data = claim_837("A1", *line).replace(b"NM1*77", "~".join((*persons, "NM1*77")).encode())
     practice, _ = ingest(tmp_path, data.replace(b"NM1*85", b"PRV*BI*PXC*261QM1300X~NM1*85"), claim_837("A2"))
-    got = rows(practice, "submissions", "claim_number, rendering_npi, referring_npi, supervising_npi, attending_npi, billing_taxonomy, rendering_taxonomy")
+    got = rows(
+        practice,
+        "submissions",
+        "claim_number, rendering_npi, referring_npi, supervising_npi, attending_npi, billing_taxonomy, rendering_taxonomy",
+    )
     assert sorted(got) == [("A1", "1234567893", "1033003502", None, None, "261QM1300X", "207R00000X"),
                            ("A2", "1522003506", None, None, None, None, None)]  # fmt: skip
     got = rows(practice, "submission_lines", "rendering_npi, ordering_npi, referring_npi, supervising_npi, drug_code")
