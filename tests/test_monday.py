@@ -18,7 +18,7 @@ from voice import found as banned
 from rcm_analysis.charts import money, svg
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import by_month
-from rcm_analysis.pages import blocks, monday, places
+from rcm_analysis.pages import blocks, monday, places, work_queue
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
 from rcm_analysis.words import about, day, titled
@@ -207,3 +207,71 @@ def test_the_money_map_names_every_part_and_a_phone_gets_a_list():
 def test_a_line_needs_two_values_and_shows_its_target():
     assert svg.spark([0.1]) == "" and svg.spark([float("nan"), 0.2]) == ""
     assert "stroke-dasharray" in svg.spark([0.1, 0.2], label="Rate", target=0.1)
+
+
+# --- claims behind a step, facts of a project -----------------------------------------------------------------------
+
+
+def queue_of(count: int) -> pd.DataFrame:
+    """Denials of one step, every third due in two days."""
+    today = pd.Timestamp(2026, 10, 31)
+    return pd.DataFrame({
+        "claim_number": [f"A{n}" for n in range(count)], "need": "denial", "is_first": True, "payer_name": "ATLAS HEALTH", "reason": "Records requested (226)",
+        "usual_payment": [100.0 + n for n in range(count)], "expected_cash": [50.0 + n for n in range(count)], "step": "Send records", "owner": "Biller",
+        "tab": "Biller", "due": [today + pd.Timedelta(days=2 if n % 3 == 0 else 30) for n in range(count)], "as_of": today, "project": "P-1f2e3d",
+    })  # fmt: skip
+
+
+STEP = {"group": "Collect", "rank": 1, "action": "Send records", "why": "", "owner": "Biller", "due": pd.Timestamp(2026, 11, 2), "claims": 20,
+        "need": "denial", "expected_cash": 1190.0, "monthly_usd": float("nan"), "tab": "Biller", "project": "P-1f2e3d"}  # fmt: skip
+
+
+def test_a_step_opens_its_claims_those_due_this_week_first():
+    behind = monday.items_of(queue_of(20), STEP)
+    week = monday.Week(pd.DataFrame([STEP]), "Ranked.", AS_OF, claims=(behind,))
+    markup = week.bundle()["text/html"]
+    assert 'href="#ev-1"' in markup and 'href="06_write_off_risk.html#P-1f2e3d"' in markup and 'id="ev-1"' in markup
+    drawer = markup[markup.index('id="ev-1"') :]
+    assert re.findall(r'<th scope="row" class="nw">(\w+)', drawer)[:8] == [
+        f"A{n}" for n in (18, 15, 12, 9, 6, 3, 0, 19)
+    ]
+    assert drawer.count("<tr>") == 1 + monday.MOST_CLAIMS and "14 of 20 claims" in drawer and "Atlas Health" in drawer
+
+
+def test_no_claim_behind_a_step_leaves_in_the_deidentified_variant():
+    week = monday.Week(pd.DataFrame([STEP]), "Ranked.", AS_OF, claims=(monday.items_of(queue_of(20), STEP),))
+    left = blocks.deidentified(week).bundle()["text/html"]
+    assert "A18" not in left and "drawer" not in left and "worklist.xlsx" not in left
+    facts = work_queue.Facts(pd.DataFrame([PROJECT]), queue_of(20), AS_OF)
+    assert "A18" not in str(blocks.deidentified(facts).bundle())
+
+
+PROJECT = {"project_id": "P-1f2e3d", "kind": "payer_issue", "title": "ATLAS HEALTH: records requested", "need": "denial", "owner": "Biller", "action": "Send records",
+           "claims": 20, "amount": 9000.0, "usual_payment": 2190.0, "expected_cash": 1190.0, "first_due": pd.Timestamp(2026, 11, 2), "last_deadline": pd.NaT,
+           "since": pd.Timestamp(2026, 6, 9), "top_location": "ORCHARD CLINIC", "top_location_share": 0.75, "year_claims": 64, "year_usual_payment": 18400.0,
+           "settled": 40, "paid_share": 0.35}  # fmt: skip
+
+
+def test_a_project_has_a_page_of_facts():
+    text = said(work_queue.Facts(pd.DataFrame([PROJECT]), queue_of(20), AS_OF).bundle()["text/html"])
+    assert (
+        "20 claims wait for work, $9,000 billed, the first since Jun 9." in text
+        and "75% of them are from Orchard Clinic." in text
+    )
+    assert (
+        "In 12 months, 64 claims were initially denied for this reason." in text
+        and "Payers later paid 35.0% of 40" in text
+    )
+    for term, value in {"Expected cash": "$1,190", "Value a year": "$18,400", "First step": "Send records", "Owner": "Biller", "First due": "Nov 2"}.items():  # fmt: skip
+        assert f"{term} {value}" in text, term
+    assert (
+        re.findall(r"\bA\d+\b", text) == ["A19", "A18", "A17"] and "Workbook, tab “Biller”" in text and not banned(text)
+    )
+
+
+def test_a_project_says_nothing_of_what_is_not_known():
+    bare = {**PROJECT, "need": "unbilled", "since": pd.NaT, "top_location": None, "top_location_share": float("nan"), "claims": 1,
+            "year_claims": 0, "year_usual_payment": 0.0, "settled": 0, "paid_share": float("nan")}  # fmt: skip
+    text = said(work_queue.Facts(pd.DataFrame([bare]), queue_of(1), AS_OF).bundle()["text/html"])
+    assert "1 claim waits for work, $9,000 billed." in text and "Value a year" not in text and "later paid" not in text
+    assert not HOLLOW.findall(text)

@@ -36,7 +36,7 @@ MAX_ROWS_ON_PAGE = 500
 KINDS = ("answer", "change", "caution", "action")
 
 
-RELATIVE = re.compile(r"(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
+RELATIVE = re.compile(r"#[\w-]+|(\.\./)*[\w.+-]+(/[\w.+-]+)*")  # no address that leads elsewhere or runs a script
 MANY_COLUMNS = 10  # from here on a table is set smaller, so that its last column stays on the page
 # JupyterLab aligns every cell to the right and gives buttons a frame
 LIVE_STYLE = (".jp-RenderedHTMLCommon .table :is(th, td, caption) { text-align: left; vertical-align: top; } "

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 MONDAY_MIME = "application/vnd.rcm.monday+json"
+WORKLIST = "06_write_off_risk.html"
+MOST_CLAIMS = 14  # of a step that its drawer shows
 SOON_DAYS = 7  # from which on a due date is marked
 MOST_WRITE_OFFS = 6  # reasons named of each kind
 STEADY = 0.005  # of a rate: no more from one month to the next is steady
@@ -279,6 +281,7 @@ class Week(Block):
     sub: str
     as_of: date
     workbook: bool = True
+    claims: tuple[pd.DataFrame, ...] = ()  # items behind each row
 
     def released(self) -> Week:
         told = self.rows.assign(why="", due=None)  # days and small counts, and names beside them
@@ -289,7 +292,7 @@ class Week(Block):
             expected_cash=told["expected_cash"].mask(small),
             monthly_usd=told["monthly_usd"].mask(small),
         )
-        return replace(self, rows=told, sub=release.text(self.sub), workbook=False)
+        return replace(self, rows=told, sub=release.text(self.sub), workbook=False, claims=())
 
     def bundle(self) -> dict[str, Any]:
         columns = ["group", "rank", "action", "why", "owner", "due", "claims", "expected_cash", "monthly_usd", "tab"]
@@ -316,7 +319,46 @@ class Week(Block):
         return (f'{head}<p class="sub">{escape(self.sub)}</p><div class="table list"><table class="stack fixed"><caption class="vh">Work for this week</caption>'
                 f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
                 f'<p class="more"><b>{_term("Expected cash")}</b>: what the payer usually pays, times how often such claims are paid when worked. '
-                f'{csv_link("this_week", "What to do this week")}</p></section>')  # fmt: skip
+                f'{csv_link("this_week", "What to do this week")}</p></section>{self._drawers()}')  # fmt: skip
+
+    def _drawers(self) -> str:
+        """The claims behind each step, which its link opens."""
+        steps = zip(self.rows.to_dict("records"), self.claims, strict=False)
+        return "".join(self._drawer(row, part) for row, part in steps if len(part))
+
+    def _drawer(self, row: dict[str, Any], part: pd.DataFrame) -> str:
+        name, shown = f"ev-{row['rank']}", part.head(MOST_CLAIMS)
+        body = "".join(
+            f'<tr><th scope="row" class="nw">{escape(str(one["claim_number"]))}</th><td>{escape(words.titled(str(one["payer_name"] or "")))}</td>'
+            f'<td>{escape(str(one["reason"] or ""))}</td><td class="n">{words.usd(one["usual_payment"])}</td>'
+            f'<td class="n">{words.usd(one["expected_cash"])}</td><td>{self._due(one["due"])}</td></tr>'
+            for one in shown.to_dict("records")
+        )
+        heads = "".join(
+            f'<th scope="col"{" class=" + chr(34) + "n" + chr(34) if number else ""}>{text}</th>'
+            for text, number in (
+                ("Claim", False),
+                ("Payer", False),
+                ("Reason", False),
+                ("Usual payment", True),
+                ("Expected cash", True),
+                ("Due", False),
+            )
+        )
+        whole = "All" if len(part) == len(shown) else f"{len(shown)} of"
+        title = escape(str(row["action"]))
+        return (f'<section class="drawer" id="{name}" tabindex="-1" role="dialog" aria-labelledby="{name}-h"><a class="close" href="#todo">Close</a>'
+                f'<h2 id="{name}-h">{title}</h2><p class="sub">{whole} {words.count(len(part))} {"claim" if len(part) == 1 else "claims"}, due this week first. Owner: {escape(str(row["owner"]))}.</p>'
+                f'<div class="table scroll" role="region" aria-label="Claims of step {row["rank"]}" tabindex="0"><table class="fixed"><caption class="vh">{title}</caption>'
+                f'<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div><p class="more">{"".join(self._further(row))}</p></section>')  # fmt: skip
+
+    def _further(self, row: dict[str, Any]) -> list[str]:
+        """Where the step's claims stand besides."""
+        links = [f'<a href="{WORKLIST}#Projects">Projects</a>', f'<a href="{WORKLIST}">Worklist page</a>']
+        if words.is_known(row.get("project")):
+            links[0] = f'<a href="{WORKLIST}#{escape(row["project"])}">Project page of facts</a>'
+        tab = escape(str(row["tab"]))
+        return [*links, f'<a href="worklist.xlsx">Workbook, tab “{tab}”</a>'] if self.workbook else links
 
     def _row(self, row: dict[str, Any], most: float) -> str:
         action, why = (
@@ -349,17 +391,34 @@ class Week(Block):
         return f'<span class="pill{hot}">{words.day(due, year=self.as_of.year)} · {when}</span>'
 
     def _links(self, row: dict[str, Any], action: str) -> str:
-        page, name = (
-            ("07_prevention.html", "Finding") if row["group"] == PREVENT else ("06_write_off_risk.html", "List")
-        )
+        page, name = ("07_prevention.html", "Finding") if row["group"] == PREVENT else (WORKLIST, "List")
         if row["tab"] == "Rejected":
             page = "02_denial_overview.html#Rejected,-not-resent"
+        if len(self.claims) >= row["rank"] and len(self.claims[row["rank"] - 1]):
+            page, name = f"#ev-{row['rank']}", "Claims"
         links = [f'<a href="{page}">{name}<span class="vh"> for {action}</span></a>']
+        if words.is_known(row.get("project")):
+            links.append(
+                f'<a href="{WORKLIST}#{escape(row["project"])}">Project<span class="vh"> of {action}</span></a>'
+            )
         if self.workbook and row["group"] == COLLECT:
             links.append(
                 f'<a href="worklist.xlsx">Tab “{escape(str(row["tab"]))}”<span class="vh">, step {row["rank"]}</span></a>'
             )
         return " · ".join(links)
+
+
+def items_of(queue: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
+    """The items of the queue behind a row of the list, those due within a week first; none behind a check."""
+    if row["group"] != COLLECT or not len(queue):
+        return queue.head(0)
+    part = queue[queue["need"].ne("rule") & queue["is_first"].astype(bool) & queue["expected_cash"].gt(0)]
+    part = part[part["step"].eq(row["action"]) & part["owner"].eq(row["owner"]) & part["tab"].eq(row["tab"])]
+    later = pd.to_datetime(part["due"]) > pd.to_datetime(part["as_of"]) + pd.Timedelta(days=SOON_DAYS)
+    order = part.assign(_later=later).sort_values(
+        ["_later", "expected_cash", "claim_number"], ascending=[True, False, True]
+    )
+    return order.drop(columns="_later")
 
 
 def this_week(view: View, rows: pd.DataFrame, queue: pd.DataFrame) -> Week:
@@ -375,7 +434,8 @@ def this_week(view: View, rows: pd.DataFrame, queue: pd.DataFrame) -> Week:
         all_ = denials["expected_cash"].sum()
         share = f" and {listed['expected_cash'].sum() / all_:.0%} of their expected cash" if all_ else ""
         sub += f" The list covers {words.count(len(listed))} of {words.count(told['open_denials'].amount)} open denials{share}."
-    return Week(rows, sub, view.as_of)
+    behind = tuple(items_of(queue, row) for row in rows.to_dict("records"))
+    return Week(rows, sub, view.as_of, claims=behind)
 
 
 # --- where the money went --------------------------------------------------------------------------------------------

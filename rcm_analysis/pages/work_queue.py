@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
 
-from rcm_analysis.pages.blocks import Table
+from rcm_analysis import words
+from rcm_analysis.pages.blocks import Block, LeftOut, Table
 from rcm_analysis.pages.columns import Column, named
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
+
+EXAMPLES = 3
+MOST_PROJECTS = 12  # with facts on the page; all are in the table
+DENIAL = "denial"  # the need of which earlier denials tell something
 
 
 def needs(counts: pd.DataFrame) -> Table:
@@ -40,10 +52,108 @@ def projects(table: pd.DataFrame) -> Table:
         "" if not isinstance(name, str) or pd.isna(share) else f"{name}, {share:.0%}"
         for name, share in zip(table["top_location"], table["top_location_share"], strict=True)
     ]
+    facts = ["#" + name if at < MOST_PROJECTS else "" for at, name in enumerate(table["project_id"].astype(str))]
     return Table(
-        table.assign(where=place), "work_projects", "Projects: one payer and issue, or one cause", columns,
-        empty="No issue has enough open claims for a project of its own.",
+        table.assign(where=place, facts=facts), "work_projects", "Projects: one payer and issue, or one cause", columns,
+        empty="No issue has enough open claims for a project of its own.", links="facts",
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts(Block):
+    """A page of facts for each project: what, how much, since when, where, what it is worth a year, who does what by when.
+
+    `table` as `work_projects`, `queue` as `work_items`.
+    """
+
+    table: pd.DataFrame
+    queue: pd.DataFrame
+    as_of: date
+    workbook: bool = True
+
+    def released(self) -> Block:
+        return LeftOut()  # it names claims and days
+
+    def bundle(self) -> dict[str, Any]:
+        shown = self.table.head(MOST_PROJECTS).to_dict("records")
+        text = "".join(self._sheet(one) for one in shown)
+        return {"text/html": text, "text/plain": f"{len(shown)} projects"}
+
+    def _sheet(self, one: dict[str, Any]) -> str:
+        name = words.escape(str(one["project_id"]))
+        facts = "".join(
+            f"<dt>{term}</dt><dd{' class=' + chr(34) + 'big' + chr(34) if at == 0 else ''}>{words.escape(value)}{f'<small>{words.escape(small)}</small>' if small else ''}</dd>"
+            for at, (term, value, small) in enumerate(self._card(one))
+            if value
+        )
+        said = "".join(f"<p>{words.escape(sentence)}</p>" for sentence in self._sentences(one))
+        return (f'<section class="project" id="{name}" aria-labelledby="{name}-h"><h3 id="{name}-h">{words.escape(words.titled(str(one["title"])))}</h3>'
+                f'<div class="cols side"><div class="finding">{said}{self._claims(one)}<p class="more">{self._links(one)}</p></div>'
+                f'<aside class="card" aria-label="Project in brief"><dl>{facts}</dl></aside></div></section>')  # fmt: skip
+
+    def _day(self, value: Any) -> str:
+        return words.day(value, year=self.as_of.year)
+
+    def _sentences(self, one: dict[str, Any]) -> list[str]:
+        """What and how much, since when, where, and what became of such claims before."""
+        count, yearly, closed = int(one["claims"]), int(one["year_claims"]), int(one["settled"])
+        what = f"{words.count(count)} {'claim waits' if count == 1 else 'claims wait'} for work, {words.usd(one['amount'])} billed"
+        said = [f"{what}, the first since {self._day(one['since'])}." if words.is_known(one["since"]) else f"{what}."]
+        if words.is_known(one["top_location"]) and words.is_known(one["top_location_share"]):
+            said.append(f"{one['top_location_share']:.0%} of them are from {words.titled(str(one['top_location']))}.")
+        if one["need"] == DENIAL and yearly:
+            said.append(
+                f"In 12 months, {words.count(yearly)} {'claim was' if yearly == 1 else 'claims were'} initially denied for this reason."
+            )
+        if one["need"] == DENIAL and closed and words.is_known(one["paid_share"]):
+            said.append(
+                f"Payers later paid {words.share(one['paid_share'])} of {words.count(closed)} such claims that are closed."
+            )
+        return said
+
+    def _card(self, one: dict[str, Any]) -> list[tuple[str, str, str]]:
+        worth = f"usual payment {words.about(one['usual_payment'])}" if words.is_known(one["usual_payment"]) else ""
+        yearly = (
+            words.about(one["year_usual_payment"]) if one["need"] == DENIAL and one["year_usual_payment"] >= 1 else ""
+        )
+        last = f"last deadline {self._day(one['last_deadline'])}" if words.is_known(one["last_deadline"]) else ""
+        return [
+            ("Expected cash", words.about(one["expected_cash"]), worth),
+            ("Value a year", yearly, "usual payment of claims denied for this reason in 12 months"),
+            ("First step", str(one["action"]), ""),
+            ("Owner", str(one["owner"]), ""),
+            ("First due", self._day(one["first_due"]), last),
+        ]
+
+    def _claims(self, one: dict[str, Any]) -> str:
+        """Three claims to look at."""
+        part = self.queue[self.queue["project"] == one["project_id"]].drop_duplicates("claim_number")
+        part = part.sort_values(["expected_cash", "claim_number"], ascending=[False, True]).head(EXAMPLES)
+        rows = "".join(
+            f'<tr><th scope="row" class="nw">{words.escape(str(row["claim_number"]))}</th><td>{words.escape(words.titled(str(row["payer_name"] or "")))}</td>'
+            f'<td>{words.escape(str(row["reason"] or ""))}</td><td class="n">{words.usd(row["expected_cash"])}</td><td class="nw">{self._day(row["due"])}</td></tr>'
+            for row in part.to_dict("records")
+        )
+        heads = '<th scope="col">Claim</th><th scope="col">Payer</th><th scope="col">Reason</th><th scope="col" class="n">Expected cash</th><th scope="col">Due</th>'
+        caption = "Claims to look at first"
+        return (f'<div class="table scroll" role="region" aria-label="{caption}" tabindex="0"><table class="fixed"><caption>{caption}</caption>'
+                f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>")  # fmt: skip
+
+    def _links(self, one: dict[str, Any]) -> str:
+        links = [
+            '<a href="index.html#todo">What to do this week</a>',
+            '<a href="#Projects">All projects</a>',
+            '<a href="tables/work_projects.csv">CSV</a>',
+        ]
+        tabs = self.queue.loc[self.queue["project"] == one["project_id"], "tab"].value_counts()
+        if self.workbook and len(tabs):
+            links.append(f'<a href="worklist.xlsx">Workbook, tab “{words.escape(str(tabs.index[0]))}”</a>')
+        return "".join(links)
+
+
+def facts(view: View, table: pd.DataFrame, queue: pd.DataFrame) -> Facts:
+    """The projects' facts as of the view's day."""
+    return Facts(table, queue, view.as_of)
 
 
 def results(table: pd.DataFrame) -> Table:

@@ -1175,6 +1175,12 @@ ANALYSES = (
             ("top_location", TEXT, "location with most of its claims"),
             ("top_location_share", NUMBER, "share of its claims there", SHARE),
             (
+                "year_claims",
+                COUNT,
+                "claims initially denied for its category in 12 months, of its payer and place where all of it is of one",
+            ),
+            ("year_usual_payment", NUMBER, "usual payment of those", USD),
+            (
                 "settled",
                 COUNT,
                 "earlier denials of this category, and payer or place where the project is of one, whose end is known",

@@ -124,6 +124,7 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
         rows.append({
             "group": COLLECT, "action": step, "why": where(part), "owner": owner, "due": _first_due(part),
             "claims": len(part), "need": part["need"].iloc[0], "expected_cash": float(part["expected_cash"].sum()), "monthly_usd": float("nan"), "tab": tab,
+            "project": _project(part),
         })  # fmt: skip
     rows = sorted(
         (row for row in rows if row["expected_cash"] >= LEAST_USD),
@@ -132,7 +133,7 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
     checks = found[found["need"].eq(needs.RULE)].sort_values("monthly_usd", ascending=False).head(MOST_PREVENT)
     rows += [
         {"group": PREVENT, "action": row.step, "why": row.reason, "owner": row.owner, "due": row.due, "claims": int(row.claims), "need": needs.RULE,
-         "expected_cash": float("nan"), "monthly_usd": row.monthly_usd, "tab": WEEK_TAB}
+         "expected_cash": float("nan"), "monthly_usd": row.monthly_usd, "tab": WEEK_TAB, "project": None}
         for row in checks.itertuples()
     ]  # fmt: skip
     columns = [
@@ -147,8 +148,15 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
         "monthly_usd",
         "tab",
         "need",
+        "project",
     ]
     return pd.DataFrame([{"rank": place, **row} for place, row in enumerate(rows, 1)], columns=columns)
+
+
+def _project(part: pd.DataFrame) -> str | None:
+    """The project that holds most of the step's expected cash."""
+    cash_of = part[part["project"].notna()].groupby("project")["expected_cash"].sum()
+    return None if cash_of.empty else str(cash_of.idxmax())
 
 
 def _first_due(part: pd.DataFrame) -> pd.Timestamp:

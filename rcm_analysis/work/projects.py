@@ -82,21 +82,26 @@ def projects(view: View, found: pd.DataFrame, clusters: pd.DataFrame | None = No
     past = view.execute("""
         SELECT payer_name, location, category, claim_number, max(outcome IN ('recovered', 'partly_recovered')) AS won
         FROM denials WHERE outcome NOT IN ('open', 'open_past_window') GROUP BY 1, 2, 3, 4""").df()
-    rows = [_facts(str(project), part, past, labels) for project, part in found.groupby("project", sort=False)]
+    year = view.execute(f"""
+        SELECT payer_name, location, category, claim_number, CAST(sum(expected_allowed) AS DOUBLE) AS usual_payment FROM denials
+        WHERE at_first_decision AND NOT is_partial AND decided_on > DATE '{view.as_of}' - INTERVAL 1 YEAR GROUP BY 1, 2, 3, 4""").df()
+    rows = [_facts(str(project), part, past, year, labels) for project, part in found.groupby("project", sort=False)]
     made = pd.DataFrame(rows, columns=COLUMNS)
     return made.sort_values(["expected_cash", "project_id"], ascending=[False, True], ignore_index=True)
 
 
-def _facts(project: str, part: pd.DataFrame, past: pd.DataFrame, labels: dict[str, str]) -> dict[str, Any]:
+def _facts(
+    project: str, part: pd.DataFrame, past: pd.DataFrame, year: pd.DataFrame, labels: dict[str, str]
+) -> dict[str, Any]:
     first = part.iloc[0]
     kind = next(name for name, one in KINDS.items() if one.mark == project[0])
     payers, places = part["payer_name"].dropna(), part["location"].dropna()
     category = part["category"].mode().iloc[0]
-    like = past[past["category"] == category]
-    if kind == PAYER_ISSUE:
-        like = like[like["payer_name"] == first["payer_name"]]
-    if kind == ONE_LOCATION:
-        like = like[like["location"] == first["location"]]
+    like = _like(kind, first, past[past["category"] == category])
+    yearly = year[year["category"] == category]
+    for name, shared in (("payer_name", payers), ("location", places)):
+        if shared.nunique() == 1:
+            yearly = yearly[yearly[name] == shared.iloc[0]]
     return {
         "project_id": project, "kind": kind, "title": _title(kind, first, labels.get(project, "")), "need": first["need"],
         "category": category, "payer_name": payers.mode().iloc[0] if payers.nunique() == 1 else None,
@@ -106,9 +111,16 @@ def _facts(project: str, part: pd.DataFrame, past: pd.DataFrame, labels: dict[st
         "last_deadline": part["deadline"].max(), "since": part["since"].min(),
         "top_location": places.mode().iloc[0] if len(places) else None,
         "top_location_share": float(places.value_counts(normalize=True).iloc[0]) if len(places) else None,
+        "year_claims": len(yearly), "year_usual_payment": float(yearly["usual_payment"].fillna(0).sum()),
         "settled": len(like), "paid_share": float(like["won"].mean()) if len(like) else None,
         "examples": " ".join(part.sort_values("expected_cash", ascending=False)["claim_number"].head(EXAMPLES)),
     }  # fmt: skip
+
+
+def _like(kind: str, first: pd.Series, table: pd.DataFrame) -> pd.DataFrame:
+    """Denials of the project's payer or place, where it is of one."""
+    shared = {PAYER_ISSUE: "payer_name", ONE_LOCATION: "location"}.get(kind)
+    return table[table[shared] == first[shared]] if shared else table
 
 
 def _title(kind: str, first: pd.Series, label: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import pandas as pd
 
 from rcm_analysis import settings, words
-from rcm_analysis.pages.blocks import WORKBOOK_MIME, Block
+from rcm_analysis.pages.blocks import WORKBOOK_MIME, Block, live
 from rcm_analysis.reference import codes
 from rcm_analysis.spreadsheets import worklists
 from rcm_analysis.spreadsheets.worklists import MARK, STATUSES, VERSION
@@ -123,7 +123,8 @@ class Worklist(Block):
         held = io.BytesIO()
         write(made, held)
         text = f"{int(self.queue['is_first'].sum()):,} items of work: worklist.xlsx"
-        return {"text/plain": text, "text/html": f'<p class="note">{text}</p>',
+        link = text if live() else text.replace(": worklist.xlsx", ' in the <a href="worklist.xlsx">workbook</a>')
+        return {"text/plain": text, "text/html": f'<p class="note">{link}</p>',
                 WORKBOOK_MIME: {"name": "worklist", "said": carried_over(made), "base64": base64.b64encode(held.getvalue()).decode()}}  # fmt: skip
 
 

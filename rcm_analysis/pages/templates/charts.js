@@ -40,3 +40,13 @@ for (const figure of document.querySelectorAll("figure[data-tips]")) {
     if (step) { event.preventDefault(); show(at + step); } else if (event.key === "Escape") clear();
   });
 }
+
+// Claims behind a number: the drawer takes the focus, Esc closes it and gives the focus back.
+let opener = null;
+addEventListener("click", (event) => { const link = event.target.closest?.('a[href^="#ev-"]'); if (link) opener = link; });
+addEventListener("hashchange", () => {
+  const open = document.querySelector(".drawer:target");
+  if (open) open.focus();
+  else if (opener) { opener.focus(); opener = null; }
+});
+addEventListener("keydown", (event) => { if (event.key === "Escape" && document.querySelector(".drawer:target")) location.hash = "todo"; });
