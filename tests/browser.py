@@ -5,8 +5,10 @@ Not collected by `make test`: it needs Chromium with its driver, and Selenium an
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,6 +17,7 @@ import pytest
 from chromium import started
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 INDEX = os.environ["RCM_REPORT"]
 FOLDER = Path(unquote(urlsplit(INDEX).path)).parent
@@ -174,6 +177,33 @@ def test_a_phone_shows_everything_in_letters_that_can_be_read(phone, page):
     cut = """return [...document.querySelectorAll("table")].filter(t => t.scrollWidth > 392 &&
         getComputedStyle(t.closest(".table") ?? t.parentElement).overflowX === "visible").length"""
     assert phone.execute_script(cut) == 0, "a table that cannot be scrolled"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_finger_hits_what_stands_in_bars_and_lists(phone, page):
+    phone.get(page)
+    low = """return [...document.querySelectorAll(".bar nav a, .get a, .stack td.nw a, .toc li > a, .pager a, .tools button, .tools input")]
+        .filter(t => t.getClientRects().length && t.getBoundingClientRect().height < 44).map(t => t.outerHTML.slice(0, 80))"""
+    assert phone.execute_script(low) == []
+
+
+def test_monday_prints_on_two_pages(browser):
+    browser.get((FOLDER / "index.html").as_uri())
+    printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 2
+
+
+def test_a_step_opens_its_claims_and_esc_closes_them(browser):
+    browser.get((FOLDER / "index.html").as_uri())
+    link = browser.find_element(By.CSS_SELECTOR, 'a[href="#ev-1"]')
+    drawer = browser.find_element(By.ID, "ev-1")
+    assert not drawer.is_displayed()
+    link.click()
+    WebDriverWait(browser, 5).until(lambda _: drawer.is_displayed())
+    assert len(drawer.find_elements(By.CSS_SELECTOR, "tbody tr")) >= 1 and browser.switch_to.active_element == drawer
+    drawer.send_keys(Keys.ESCAPE)
+    WebDriverWait(browser, 5).until(lambda _: not drawer.is_displayed())
+    assert browser.switch_to.active_element == link
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

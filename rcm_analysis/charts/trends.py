@@ -57,7 +57,15 @@ def change(table: pd.DataFrame, *, title: str, since: str, says: str, averaged: 
     last = int(table["value"].last_valid_index() or 0)
     end_label(ax, last, table["value"].iloc[last], share(table["value"].iloc[last]))
     ax.scatter([last], [table["value"].iloc[last]], color=ACCENT, s=26, zorder=4)
-    ax.annotate("the level before", (0, table["center"].iloc[0]), xytext=(0, 4), textcoords="offset points", color=NOTE)
+    # at its end, which the rate has left
+    ax.annotate(
+        "the level before",
+        (x[-1], table["center"].iloc[0]),
+        xytext=(0, 4),
+        textcoords="offset points",
+        color=NOTE,
+        ha="right",
+    )
     if since in months:
         event(ax, months.index(since), month_name(since), says)
     pointed(

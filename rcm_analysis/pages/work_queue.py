@@ -80,16 +80,16 @@ class Facts(Block):
         return {"text/html": text, "text/plain": f"{len(shown)} projects"}
 
     def _sheet(self, one: dict[str, Any]) -> str:
-        name = words.escape(str(one["project_id"]))
+        name, title = words.escape(str(one["project_id"])), words.escape(words.titled(str(one["title"])))
         facts = "".join(
             f"<dt>{term}</dt><dd{' class=' + chr(34) + 'big' + chr(34) if at == 0 else ''}>{words.escape(value)}{f'<small>{words.escape(small)}</small>' if small else ''}</dd>"
             for at, (term, value, small) in enumerate(self._card(one))
             if value
         )
         said = "".join(f"<p>{words.escape(sentence)}</p>" for sentence in self._sentences(one))
-        return (f'<section class="project" id="{name}" aria-labelledby="{name}-h"><h3 id="{name}-h">{words.escape(words.titled(str(one["title"])))}</h3>'
-                f'<div class="cols side"><div class="finding">{said}{self._claims(one)}<p class="more">{self._links(one)}</p></div>'
-                f'<aside class="card" aria-label="Project in brief"><dl>{facts}</dl></aside></div></section>')  # fmt: skip
+        return (f'<section class="project" id="{name}" aria-labelledby="{name}-h"><h3 id="{name}-h">{title}</h3>'
+                f'<div class="cols side"><div class="finding">{said}{self._claims(one, title)}<p class="more">{self._links(one)}</p></div>'
+                f'<aside class="card" aria-label="{title} in brief"><dl>{facts}</dl></aside></div></section>')  # fmt: skip
 
     def _day(self, value: Any) -> str:
         return words.day(value, year=self.as_of.year)
@@ -125,7 +125,7 @@ class Facts(Block):
             ("First due", self._day(one["first_due"]), last),
         ]
 
-    def _claims(self, one: dict[str, Any]) -> str:
+    def _claims(self, one: dict[str, Any], title: str) -> str:
         """Three claims to look at."""
         part = self.queue[self.queue["project"] == one["project_id"]].drop_duplicates("claim_number")
         part = part.sort_values(["expected_cash", "claim_number"], ascending=[False, True]).head(EXAMPLES)
@@ -136,7 +136,7 @@ class Facts(Block):
         )
         heads = '<th scope="col">Claim</th><th scope="col">Payer</th><th scope="col">Reason</th><th scope="col" class="n">Expected cash</th><th scope="col">Due</th>'
         caption = "Claims to look at first"
-        return (f'<div class="table scroll" role="region" aria-label="{caption}" tabindex="0"><table class="fixed"><caption>{caption}</caption>'
+        return (f'<div class="table scroll" role="region" aria-label="{caption}: {title}" tabindex="0"><table class="fixed"><caption>{caption}</caption>'
                 f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>")  # fmt: skip
 
     def _links(self, one: dict[str, Any]) -> str:
