@@ -121,6 +121,28 @@ def test_columns_of_first_and_last_names_are_not_kept(tmp_path):
     assert not [word for word in WORDS if word in kept]
 
 
+@pytest.mark.parametrize("heading", ["", "Info", "CPT", "Location"])
+@pytest.mark.parametrize("cell", ["{}", "{},"])
+@pytest.mark.parametrize("change", [str, str.upper])
+@pytest.mark.parametrize("patients", [4, 90])
+def test_a_column_of_surnames_alone_is_not_kept(tmp_path, heading, cell, change, patients):
+    """Each claim has one, in all rows or in that of the adjustment; a place is one only where few claims have it."""
+    if heading == "Location" and patients < 90:
+        pytest.skip("a word that thirty claims have is a place")
+    ends = [a + b for a in ("lon", "bank", "wick", "huis", "merl") for b in ("", "ey", "ova", "sson", "stein")]
+    people = [change(start + end) for start in ("Quil", "Moss", "Thorn", "Veld") for end in ends][:patients]
+    rows = [f"Claim,Post Date,Type,Payer,{heading},Amount"]
+    for i in range(120):
+        for n, (kind, amount) in enumerate([("Charge", 100), ("Payment", -60), ("Adj", -40)]):
+            name = cell.format(people[i % patients]) if kind == "Adj" or heading != "Info" else ""
+            rows.append(f'7{i:04d},2026-0{1 + n}-1{i % 9},{kind},ATLAS HEALTH PLAN,"{name}",{amount}.00')
+    (tmp_path / "ledger.csv").write_text("\n".join(rows))
+    own = Practice(tmp_path / "s", "p")
+    kept = everything(own, ingest.ingest(own, [tmp_path / "ledger.csv"], jobs=1))
+    assert "70001" in kept and "atlas health plan" in kept
+    assert not [name for name in people if name.lower() in kept]
+
+
 def test_nine_digit_numbers_beside_the_claims_are_pseudonyms(tmp_path):
     """In a ledger without headings; the claims' own numbers stay, since the electronic files will tell them."""
     rows = ["A,B,C,D,E"]

@@ -24,7 +24,7 @@ VERSIONS = {
     "997": 2,  # refusals
     "999": 2,
     "TA1": 2,
-    "ledger": 2,  # cells as they came
+    "ledger": 3,  # cells as they came, surnames as pseudonyms
 }
 
 

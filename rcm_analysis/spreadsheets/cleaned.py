@@ -199,7 +199,9 @@ def _name_parts(read: list[understanding.Column], body: list[Cells], known: set[
 
 
 def _is_bare_word(value: str) -> bool:
-    return bool(_BARE_WORD.fullmatch(value)) and not is_of_the_trade(value.lower(), codes.vocabulary() | _TRADE)
+    return bool(_BARE_WORD.fullmatch(value.strip(" .,;"))) and not is_of_the_trade(
+        value.lower(), codes.vocabulary() | _TRADE
+    )
 
 
 def _are_births(one: understanding.Column) -> bool:
@@ -231,12 +233,24 @@ class _Keeper:
         if role == "posting_id" or (numbers and many and self.claims_told):
             return self._keyed(one)
         if role in ("payer_name", "location"):
-            return self._of_several(self._own_apart(self._patients_apart(one) if role == "payer_name" else one))
+            own = self._own_apart(self._patients_apart(one) if role == "payer_name" else one)
+            return self._of_several(own, single=role == "location")
         if numbers and not self.claims_told:
             return one  # it may be the claim's number, which the electronic files will tell
         if not role and read.share(understanding.PROCEDURE.fullmatch) > 0.9:
             return one
-        return self._words(self._own_apart(one), told=role == "reason")
+        return self._words(
+            self._own_apart(one), told=role == "reason", surnames=not role and self._are_surnames(one, read)
+        )
+
+    def _are_surnames(self, one: Cells, read: understanding.Column) -> bool:
+        """Whether a column that nobody named holds single words of which each claim has one, and that say nothing: as
+        likely as not last names. What varies within a claim, a kind of posting, is none."""
+        filled = np.flatnonzero(np.array([bool(value) for value in one.values], bool)[one.codes])
+        if not len(filled):
+            return False
+        steady = columns.steady(one.codes[filled], self.claims.codes[filled], len(self.claims.values))
+        return len(read.texts) > 1 and steady > 0.9 and read.share(_is_bare_word) > 0.7
 
     def _keyed(self, one: Cells) -> Cells:
         hashed = pseudonyms(pa.array([value or None for value in one.values], pa.string()), self.key).to_pylist()
@@ -267,9 +281,11 @@ class _Keeper:
 
         return one.map(told)
 
-    def _of_several(self, one: Cells) -> Cells:
-        """Payers and places; what could be a person's name only where it stands beside several persons."""
-        asked = [i for i, value in enumerate(one.values) if could_be_person(value) or self._is_named(value)]
+    def _of_several(self, one: Cells, *, single: bool = False) -> Cells:
+        """Payers and places; what could be a person's name, of a place a single word too, only where it stands beside
+        several persons."""
+        asked = [i for i, value in enumerate(one.values)
+                 if could_be_person(value) or self._is_named(value) or (single and _is_bare_word(value))]  # fmt: skip
         if not asked:
             return one
         whose = self.persons if len(self.persons.values) > 1 else self.claims
@@ -284,12 +300,15 @@ class _Keeper:
 
     def _codes(self, one: Cells) -> Cells:
         """Codes with the words after them as far as they name nobody."""
-        return self._words(one, code=_CODE_AND_WORDS)
+        return self._words(one, code=_CODE_AND_WORDS, surnames=True)
 
-    def _words(self, one: Cells, *, told: bool = False, code: re.Pattern[str] | None = None) -> Cells:
-        """What is left of texts; in a column that is not `told` to hold reasons, a name is a pseudonym."""
+    def _words(
+        self, one: Cells, *, told: bool = False, code: re.Pattern[str] | None = None, surnames: bool = False
+    ) -> Cells:
+        """What is left of texts; in a column that is not `told` to hold reasons, a name is a pseudonym, and in one of
+        surnames a single word, too."""
         if not told:
-            one = self._named_apart(one)
+            one = self._named_apart(one, surnames)
         whole = self._kept_whole(one, code)
         left = clean_texts(one.codes, one.values, self.claims.codes, self.people, self.vocabulary)
         out = [
@@ -298,9 +317,10 @@ class _Keeper:
         ]
         return columns.coded(out, one.codes)
 
-    def _named_apart(self, one: Cells) -> Cells:
+    def _named_apart(self, one: Cells, surnames: bool) -> Cells:
         """Cells that could be a person's name as pseudonyms, so that they stay apart."""
-        asked = [v not in self.mapping.kinds and could_be_person(v) for v in one.values]
+        asked = [v not in self.mapping.kinds and (could_be_person(v) or (surnames and _is_bare_word(v) and names_nothing(v)))
+                 for v in one.values]  # fmt: skip
         if any(asked) and len(self.persons.values) > 1:  # what stands beside many persons names none of them
             pairs = pd.unique(one.codes.astype(np.int64) << 32 | self.persons.codes) >> 32
             asked = list(asked & (np.bincount(pairs, minlength=len(one.values)) < MIN_CLAIMS_PER_WORD))
