@@ -88,6 +88,10 @@ def is_of_the_trade(word: str, trade: Collection[str]) -> bool:
 
 MASK = "~"
 NEAR = timedelta(days=60)
+_NUMBERS = re.compile(
+    r"(?<!\d)(?:(?P<parts>(?:19|20)\d{2}([-_. ])\d{1,2}\2\d{1,2}|\d{1,2}([-_. ])\d{1,2}\3(?:(?:19|20)\d{2}|\d{2}))"
+    r"|\d{3}[-_. ]\d{2,3}[-_. ]\d{3,4})(?!\d)|\d+(?:-\d+)*"
+)
 MOST_DIGITS = 5  # more could be a member's number, a birth date or one of social security
 _KNOWN_ENDINGS = _set(
     "835 837 837p 837i 837d 277 277ca 999 997 ta1 270 271 276 278 820 834 era edi x12 txt dat csv tsv xls xlsx xlsm xlsb ods "
@@ -179,13 +183,15 @@ def _without(stem: str, person: str) -> str:
 
 
 def _without_numbers(stem: str, days: tuple[date, date] | None) -> str:
-    """The stem without numbers of more than five digits, written together or as 123-45-6789."""
+    """The stem without numbers of more than five digits and days that are not the file's, written together or in parts,
+    as 123-45-6789, 1958_11_03 or 3.11.58."""
 
     def masked(found: re.Match[str]) -> str:
-        digits = re.sub(r"\D", "", found[0])
+        in_parts = found.lastgroup == "parts"
+        digits = "".join(part.zfill(2) if in_parts else part for part in re.findall(r"\d+", found[0]))
         return found[0] if len(digits) <= MOST_DIGITS or (days and _begins_with_day(digits, *days)) else MASK
 
-    return re.sub(r"(?<!\d)\d{3}[-_. ]\d{2}[-_. ]\d{4}(?!\d)|\d+(?:-\d+)*", masked, stem)
+    return _NUMBERS.sub(masked, stem)
 
 
 def _begins_with_day(digits: str, first: date, last: date) -> bool:
