@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import AS_OF, copy_of
+from test_prices import answer, denied, paid, sent
 
+from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest
 from rcm_analysis.pages import write_off_risk
 from rcm_analysis.risk import orders, worklist
+from rcm_analysis.store.practice import Practice
 
 
 def past(rows: int = 400, *, won: np.ndarray | None = None, seed: int = 1) -> pd.DataFrame:
@@ -78,8 +85,32 @@ def test_the_list_is_in_the_order_that_was_taken(demo_con):
     assert all(part["at_stake_usd"].is_monotonic_decreasing for _, part in table.groupby(late))
 
 
-def test_work_is_set_against_claims_left_alone(demo_con):
-    found = orders.effect(demo_con).set_index("category")
+@pytest.fixture(scope="module")
+def logged_con(demo_store, demo_folder, tmp_path_factory):
+    """The demo with its work log."""
+    root = tmp_path_factory.mktemp("logged")
+    copy_of(demo_store / "riverbend", root / "riverbend")
+    ingest.ingest(Practice(root, "riverbend"), [demo_folder / "work_log.csv"])
+    return derive.open_practice(root, "riverbend", as_of=AS_OF)
+
+
+def test_without_a_work_log_nothing_is_called_left_alone(demo_con):
+    found = orders.effect(demo_con).set_index("category").loc["all"]
+    assert found["worked"] > 100 and found["alone"] == 0 and np.isnan(found["effect"])
+
+
+@pytest.mark.slow
+def test_claims_that_nobody_worked_do_not_lower_what_work_brings(logged_con):
+    every, worked, alone = logged_con.execute("""
+        SELECT sum(won + won_alone) / sum(worked + alone), sum(won) / sum(worked), sum(won_alone) / sum(alone) FROM worked_shares""").fetchall()[0]
+    assert alone < 0.1 < every < worked - 0.1
+    told = logged_con.execute("SELECT sum(share * worked) / sum(worked) FROM worked_shares").fetchall()[0][0]
+    assert every + 0.05 < told < worked + 0.05
+
+
+@pytest.mark.slow
+def test_work_is_set_against_claims_left_alone(logged_con):
+    found = orders.effect(logged_con).set_index("category")
     every = found.loc["all"]
     assert every["lower"] < every["effect"] < every["upper"] and every["lower"] > 0.3
     few = found[(found["worked"] < orders.EFFECT_MIN) | (found["alone"] < orders.EFFECT_MIN)]
@@ -88,5 +119,51 @@ def test_work_is_set_against_claims_left_alone(demo_con):
 
 def test_paid_when_worked_is_drawn_to_the_practice_as_the_step_does(demo_con):
     step = demo_con.execute("SELECT category, payer_class, share FROM worked_shares").df()
-    ended = demo_con.execute("SELECT * FROM worked_denials WHERE is_worked").df()
+    ended = orders.worked(demo_con.execute("SELECT * FROM worked_denials").df())
     assert np.abs(orders.paid_when_worked(ended, step) - step["share"]).max() < 1e-9
+
+
+# A1 was sent again and lost, A2 is paid on second thoughts, A3 is lost, A4 was worked by the log; all are refused on March 5
+ANSWERS = (
+    answer(*(denied(f"A{i}", "99213") for i in range(1, 5))),
+    answer(denied("A1", "99213", code="29"), paid("A2", "99213", "80"), paid("A4", "99213", "80"), on="20260505", check="2"),
+)  # fmt: skip
+AGAIN = sent("A1", "99213", "100", "1").replace(b"20260106", b"20260401")
+POSTINGS = "Claim,Date,Kind,Code,Amount\n" + "".join(
+    f"A{i},2026-06-0{i},write-off,TIMELY FILING WRITE OFF,-100.00\n" for i in (1, 3)
+)
+WORK = "Date,Claim,Action,Outcome\n2026-{first},A9,called,pending\n2026-04-12,A4,appeal,sent\n"
+
+
+@pytest.fixture
+def worked(tmp_path):
+    """Whether each denial was worked, from these files and a ledger that writes A1 and A3 off."""
+
+    def tell(*files: bytes | str) -> dict[str, bool | None]:
+        for i, data in enumerate(files):
+            content = data if isinstance(data, bytes) else data.encode()
+            (tmp_path / (f"{i}.txt" if isinstance(data, bytes) else f"{i}.csv")).write_bytes(content)
+        practice = Practice(tmp_path / "s", "clinic")
+        ingest.ingest(practice, sorted(tmp_path.glob("*.*")))
+        view = derive.open_practice(practice.root, "clinic", as_of=date(2026, 10, 31))
+        return dict(view.execute("SELECT claim_number, is_worked FROM worked_denials").fetchall())
+
+    return tell
+
+
+def test_work_is_what_was_done_not_what_the_payer_answered(worked):
+    found = worked(*ANSWERS, AGAIN, POSTINGS)
+    assert found == {"A1": True, "A2": None, "A3": None, "A4": None}
+
+
+def test_a_work_log_tells_what_was_left_alone_from_its_first_day(worked):
+    assert worked(*ANSWERS, AGAIN, POSTINGS, WORK.format(first="02-01")) == {"A1": True, "A2": False, "A3": False, "A4": True}  # fmt: skip
+
+
+def test_of_what_was_denied_before_a_work_log_began_only_acts_are_told(worked):
+    assert worked(*ANSWERS, AGAIN, POSTINGS, WORK.format(first="04-01")) == {"A1": True, "A2": None, "A3": None, "A4": True}  # fmt: skip
+
+
+def test_where_no_file_tells_of_work_every_end_counts():
+    ended = pd.DataFrame({"won": [1.0, 0.0], "is_worked": [None, None]})
+    assert len(orders.worked(ended)) == 2 and len(orders.worked(ended.assign(is_worked=[True, None]))) == 1

@@ -68,7 +68,8 @@ def effect(view: View) -> pd.DataFrame:
     """By reason: claims worked and the share of them that was paid, the same of claims left alone, and the difference
     with its 95% interval (Newcombe 1998); missing where either are few. `all` is the practice.
 
-    What was worked was chosen by the practice: the difference is what its own choice won, not an experiment's.
+    What was worked was chosen by the practice: the difference is what its own choice won, not an experiment's. Only a work
+    log tells what was left alone.
     """
     counts = view.execute("""
         SELECT category, sum(worked) AS worked, sum(won) AS won, sum(alone) AS alone, sum(won_alone) AS won_alone
@@ -104,13 +105,13 @@ def _past(view: View, trained: Trained) -> pd.DataFrame:
         FROM worked_denials w JOIN asked a ON a.claim_number = w.claim_number
         ORDER BY w.claim_number, w.category, w.payer_class""").df()
     ended = ended.astype({"refused_on": "datetime64[ns]", "settled_on": "datetime64[ns]"})
-    seen = ended.dropna(subset=["expected_allowed", "settled_on"]).drop_duplicates("claim_number")
+    seen = worked(ended.dropna(subset=["expected_allowed", "settled_on"])).drop_duplicates("claim_number")
     parts = []
     for day in _month_ends(trained.day):
         then = seen[(seen["refused_on"] <= day) & (seen["refused_on"] > day - pd.DateOffset(months=1))]
-        then = then[(then["settled_on"] > day) & then["is_worked"]]
+        then = then[then["settled_on"] > day]
         if len(then) >= FEWEST_IN_MONTH:
-            won = paid_when_worked(ended[(ended["settled_on"] <= day) & ended["is_worked"]], then)
+            won = paid_when_worked(worked(ended[ended["settled_on"] <= day]), then)
             parts.append(
                 then.assign(
                     month=day, expected_cash=then["expected_allowed"] * won, age=(day - then["refused_on"]).dt.days
@@ -120,6 +121,12 @@ def _past(view: View, trained: Trained) -> pd.DataFrame:
         return pd.DataFrame(columns=["brought"])
     past = pd.concat(parts, ignore_index=True)
     return past.assign(brought=past["expected_allowed"] * past["won"], chance=_held_out(past, trained))
+
+
+def worked(ended: pd.DataFrame) -> pd.DataFrame:
+    """The denials of `worked_denials` that were worked; all of them where no file tells of work."""
+    known = ended[ended["is_worked"].eq(True)]
+    return known if len(known) else ended
 
 
 def paid_when_worked(worked: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:

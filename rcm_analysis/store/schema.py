@@ -1348,7 +1348,7 @@ SHARED = (
             ("refused_on", DAY, "first refusal"),
             ("settled_on", DAY, "day on which the last line came to its end"),
             ("won", NUMBER, "part of the lines that was paid after all", SHARE),
-            ("is_worked", FLAG, "sent again, acted on or answered once more"),
+            ("is_worked", FLAG, "sent again or acted on before its end; missing where no work log tells that it was not"),
         ),
     ),
     Table(
@@ -1357,9 +1357,9 @@ SHARED = (
         _columns(
             _CATEGORY,
             ("payer_class", TEXT, "class of the payer"),
-            ("worked", COUNT, "claims with a known end that were sent again, acted on or answered once more", COUNTED),
+            ("worked", COUNT, "claims with a known end that were sent again or acted on before it", COUNTED),
             ("won", NUMBER, "of these, paid after all; a claim counts with the part of its lines", COUNTED),
-            ("alone", COUNT, "claims with a known end that nobody touched", COUNTED),
+            ("alone", COUNT, "claims with a known end that nobody touched, by the work log", COUNTED),
             ("won_alone", NUMBER, "of these, paid all the same", COUNTED),
             ("share", NUMBER, "share paid when worked, few drawn to the category's and the practice's", SHARE),
         ),
