@@ -1348,7 +1348,11 @@ SHARED = (
             ("refused_on", DAY, "first refusal"),
             ("settled_on", DAY, "day on which the last line came to its end"),
             ("won", NUMBER, "part of the lines that was paid after all", SHARE),
-            ("is_worked", FLAG, "sent again or acted on before its end; missing where no work log tells that it was not"),
+            (
+                "is_worked",
+                FLAG,
+                "sent again or acted on before its end; missing where no work log tells that it was not",
+            ),
         ),
     ),
     Table(
