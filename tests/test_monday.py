@@ -172,6 +172,28 @@ def test_the_heading_claims_no_more_than_the_months_tell(months, title):
     assert monday._title(told, rates(*months)) == title
 
 
+def test_the_heading_tells_a_change_that_is_still_running():
+    now = types.SimpleNamespace(known=True, window="2026-10", amount=1)
+    told, steady = {"initial_denial_rate": now, "initial_denials": now}, rates(*[(80, 800)] * 12, (95, 800))
+    row = {
+        "measure": "initial_denial_rate",
+        "ongoing": True,
+        "segment": "{}",
+        "kind": "step",
+        "before": 0.09,
+        "after": 0.14,
+        "first_month": "2025-08",
+    }
+    assert monday._title(told, steady, pd.DataFrame([row])) == "Denials up since August 2025"
+    for other in (
+        {"ongoing": False},
+        {"segment": '{"payer": "ATLAS"}'},
+        {"kind": "one_patient"},
+        {"measure": "rejection_rate"},
+    ):
+        assert monday._title(told, steady, pd.DataFrame([row | other])) == "No clear change in October"
+
+
 def test_a_loss_sits_where_more_of_it_is_than_claims_are():
     base = pd.DataFrame({"location": ["ORCHARD CLINIC"] * 22 + ["LAKEVIEW"] * 78, "payer_name": ["ATLAS", "BEST"] * 50})
     part = pd.DataFrame(

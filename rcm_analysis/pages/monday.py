@@ -52,8 +52,11 @@ class Answer(Block):
         return {"text/html": "", "text/plain": f"{self.title}. {self.lead}", MONDAY_MIME: content}
 
 
-def answer(view: View, week: pd.DataFrame) -> Answer:
-    """The heading, and one sentence: where the rate stands and what this week's list should bring."""
+def answer(view: View, week: pd.DataFrame, found: pd.DataFrame | None = None) -> Answer:
+    """The heading, and one sentence: where the rate stands and what this week's list should bring.
+
+    `found` as from `signals.practice_signals`: where the month itself tells nothing, a rise that is still running does.
+    """
     told = nouns.of(view)
     rate = headlines.rate_by_month(view)
     collect = week[week["group"] == COLLECT]
@@ -62,10 +65,10 @@ def answer(view: View, week: pd.DataFrame) -> Answer:
     if len(collect):
         parts.append(f"This week's list should bring in about {words.about(collect['expected_cash'].sum())}.")
     kept = {name: one.text for name, one in told.items() if one.known and not (doubt and one.noun.of_ledger)}
-    return Answer(_title(told, rate), " ".join(filter(None, parts)), (doubt,) if doubt else (), kept)
+    return Answer(_title(told, rate, found), " ".join(filter(None, parts)), (doubt,) if doubt else (), kept)
 
 
-def _title(told: nouns.Values, rate: pd.DataFrame) -> str:
+def _title(told: nouns.Values, rate: pd.DataFrame, found: pd.DataFrame | None = None) -> str:
     now = told["initial_denial_rate"]
     if not now.known:
         return "No remits in this month" if told["adjudicated"].amount else "No denial rate yet"
@@ -77,10 +80,28 @@ def _title(told: nouns.Values, rate: pd.DataFrame) -> str:
         return f"The first month: {month}"
     moves = [_moved(rate, last=last) for last in (-1, -2)]
     if not moves[0]:
+        running = _running(found)
+        if running:
+            return running
         held = abs(values.iloc[-1] - values.iloc[-2]) < STEADY
         return f"Denials held steady in {month}" if held else f"No clear change in {month}"
     verb = "rose" if moves[0] > 0 else "fell"
     return f"Denials {verb}{' again' if moves[0] == moves[1] else ''} in {month}"
+
+
+def _running(found: pd.DataFrame | None) -> str:
+    """The change of the whole practice's rate that has not ended, as a heading; empty where there is none."""
+    if found is None or not len(found):
+        return ""
+    ours = (
+        found["measure"].eq("initial_denial_rate") & found["segment"].eq("{}") & found["kind"].isin(("step", "drift"))
+    )
+    whole = found[ours & found["ongoing"].astype(bool)]
+    if not len(whole):
+        return ""
+    top = whole.iloc[0]
+    way = "up" if top["after"] > top["before"] else "down"
+    return f"Denials {way} since {words.month_name(top['first_month'])}"
 
 
 def _moved(rate: pd.DataFrame, *, months: int = 1, last: int = -1) -> int:
@@ -237,7 +258,7 @@ def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[st
     figure = Figure(
         charts.change(drawn, title="", since=top["first_month"], says=says, averaged=averaged), name="monday_change",
         alt=f"Line of {where} by month submitted: {words.share(top['before'])} before {words.month_name(top['first_month'])}, {words.share(top['after'])} since",
-        caption=f"Share of submitted claims denied so. About {words.count(top['excess_count'])} extra denials.", data=drawn,
+        caption=f"Share of submitted claims denied{'' if top['segment'] == '{}' else ' so'}. About {words.count(top['excess_count'])} extra denials.", data=drawn,
     )  # fmt: skip
     return said, figure
 
