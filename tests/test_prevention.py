@@ -4,14 +4,18 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from conftest import claim_837
 
 from rcm_analysis import parallel
 from rcm_analysis.claims import derive
+from rcm_analysis.intake import ingest as intake_ingest
 from rcm_analysis.prevention import features as prevention_features
-from rcm_analysis.prevention import process_gaps, wording
+from rcm_analysis.prevention import process_gaps, scrub, wording
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.search import BeamSearch, Columns, Term, from_json, matches
+from rcm_analysis.store.practice import Practice
 
 ARGUMENTS = {
     "outcome": "outcome",
@@ -223,6 +227,88 @@ def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):
             both[f"{name}_whole"].astype(object).where(both[f"{name}_whole"].notna(), "-"),
         )
         assert (a != b).mean() < 0.002, name
+
+
+def sent_claim(number: str, line: str, *more: str, served: str, on: str, persons: str = "") -> bytes:
+    data = (
+        claim_837(number, *more, on=on)
+        .replace(b"HC:99213:25*250*UN*1", line.encode())
+        .replace(b"20260105", served.encode())
+    )
+    return data.replace(b"NM1*77", f"{persons}NM1*77".encode())
+
+
+def test_a_guide_s_fields_are_known_before_sending(tmp_path):
+    """Who ordered, the global period, therapy of the year and units of the day, as the claim's own and earlier files tell."""
+    persons = "NM1*82*1*D*E****XX*1234567893~PRV*PE*PXC*207R00000X~NM1*DN*1*Q*A****XX*1033003502~"
+    files = [
+        sent_claim("A1", "HC:27447*250*UN*1", served="20260102", on="20260110", persons=persons),
+        sent_claim("A2", "HC:99213*250*UN*1", "NM1*DK*1*Q*A****XX*1851328803", served="20260301", on="20260310"),
+        sent_claim("A3", "HC:97110:GP*250*UN*3", served="20260420", on="20260430"),
+        sent_claim("A4", "HC:97110:GP*250*UN*2", served="20260420", on="20260501"),
+        sent_claim("A5", "HC:97110:GP*250*UN*2", served="20260504", on="20260510"),
+    ]
+    for i, data in enumerate(files):
+        (tmp_path / f"{i}.837").write_bytes(data)
+    store = tmp_path / "store"
+    intake_ingest.ingest(Practice(store, "clinic"), sorted(tmp_path.glob("*.837")))
+    offered = scrub.read(sent_claim("A6", "HC:97110:GP*250*UN*1", served="20260520", on="20260525"), b"k" * 32)
+    view = derive.open_practice(store, "clinic", as_of=date(2026, 5, 24))
+    key = view.execute("SELECT patient_key FROM submissions").fetchall()[0][0]
+    claims = offered.claims.set_column(
+        offered.claims.schema.get_field_index("patient_key"), "patient_key", pa.array([key])
+    )
+    told = prevention_features.to_send(view, claims, offered.lines).iloc[0]
+    assert (told["therapy_visits"], told["therapy_usd"], told["units_in_day"]) == (
+        3,
+        750.0,
+        1,
+    )  # 250 twice is one charge twice
+    assert (told["rendering_provider"], told["ordering_provider"], told["referring_provider"]) == ("no", "no", "no")
+    rows = view.execute("SELECT * FROM feature_rows").df()  # the view as it stands: the claim to be sent
+    assert rows["global_period"].tolist() == ["no"]
+    prevention_features._derive(view, None, None, is_new=False)
+    prevention_features._run(view, ("feature_rows",), first_sent_on=date.min, last_sent_on=date.max)
+    rows = view.execute("SELECT * FROM feature_rows").df().set_index("claim_number")
+    assert rows.loc["A1", ["rendering_provider", "referring_provider", "rendering_taxonomy"]].tolist() == [
+        "yes",
+        "yes",
+        "207R00000X",
+    ]
+    assert rows.loc["A2", ["ordering_provider", "ordered_by", "global_period"]].tolist() == ["yes", "1851328803", "yes"]
+    assert rows.loc["A2", "days_since_surgery"] == 58 and rows["global_period"].eq("yes").sum() == 1
+    assert rows["units_in_day"].to_dict() == {"A1": 1, "A2": 1, "A3": 3, "A4": 5, "A5": 2}
+    assert rows.loc["A5", "therapy_visits"] == 2
+
+
+def test_what_a_fix_addresses_wins_over_what_goes_with_it():
+    """Units that go with the missing number tell as much: the rule speaks of the number."""
+    random = np.random.default_rng(5)
+    n = 4000
+    lacking = random.random(n) < 0.08
+    table = pd.DataFrame({
+        "claim": np.arange(n), "sent_on": pd.Timestamp("2025-01-01") + pd.to_timedelta(np.sort(random.integers(0, 730, n)), "D"),
+        "units": np.where(lacking, random.integers(63, 90, n), random.integers(1, 62, n)).astype(float),
+        "drug_number": np.where(lacking, "no", "yes"), "payer_name": random.choice(["ACME", "BETA"], n), "usd": 100.0})  # fmt: skip
+    table["outcome"] = pd.Series(
+        np.where(random.random(n) < np.where(lacking, 0.8, 0.05), "claim_data", None), dtype=object
+    )
+    settings = prevention_rules.Learning(search=BeamSearch(correlates=frozenset({"units"})))
+    rules = prevention_rules.learn_rules(
+        table, outcome="outcome", date="sent_on", features=["units", "drug_number", "payer_name"], amount="usd", settings=settings)  # fmt: skip
+    assert [[term.feature for term in from_json(text)] for text in rules["terms"]] == [["drug_number"]]
+
+
+def test_the_best_of_candidates_that_fell_is_pulled_back_as_far():
+    """Where searches found 90 % and later months showed 10, one with 6 of 8 by luck promises little; where they held, it does."""
+    condition = (Term("payer_name", "in", ("ACME",)),)
+    one = prevention_rules._Proof(condition, "coding", np.datetime64("2026-01-01"), 8, 6, 1e-4, 0.1, 20, 18)
+    fell = [one._replace(hits=k, p_value=0.5) for k in (0, 1, 1, 2, 0, 1, 0, 1, 1, 2, 0, 1)]
+    held = [one._replace(hits=k, p_value=1e-6) for k in (7, 8, 6, 7, 7, 8, 7, 6, 8, 7, 7, 7)]
+    settings = prevention_rules.Learning()
+    assert prevention_rules._offered([one, *fell], settings) == []
+    bounds = [bound for proof, bound in prevention_rules._offered([one, *held], settings) if proof.hits == 6]
+    assert min(bounds) >= 0.5
 
 
 def test_every_loophole_counts_denials_there_are(demo_con):

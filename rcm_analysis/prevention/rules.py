@@ -8,10 +8,11 @@ the search has not seen, and offers those whose precision holds there:
     R3fa9c1  authorization = no and payer_name = UNISON and procedure = 70553  authorization  54              .83        .67
 
 `precision` counts any first denial or rejection among the claims matched, since each of them made the hold worth it.
-`precision_lower` is a promise about as many claims again: their precision falls below it with a chance of `level`
-over the rules offered. Sources: Benjamini & Hochberg 1995 (false discovery rate of the choice), Benjamini & Yekutieli
-2005 (false coverage rate: bounds of the chosen few are widened by how many were tried), beta-binomial prediction with
-Jeffreys' prior.
+`precision_lower` is a promise about as many claims again: their precision falls below it with a chance of `level`.
+Each candidate is seen in the light of all of them: how far the rates that the searches found held up in the months
+of proof tells what to expect of one before its own record, and how surely (empirical Bayes, Efron 2010), so that the
+best of many is pulled back as far as the others fell. Sources: Benjamini & Hochberg 1995 (false discovery rate of the
+choice), beta-binomial prediction.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ NEAREST_COLUMNS = ("condition", "category", "claims_matched", "denied", "precisi
 NEAREST = 5  # candidates told where none is offered
 TERM_PRICE, VALUE_PRICE = 0.5, 0.25  # in denials caught
 UNDATED_DAYS = 730  # a table without dates is spread over two years: an eighth and a quarter of it are proofs
+CORRELATE_PRICE = 0.9
 DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -55,7 +57,7 @@ class Learning:
 
     tested_months: tuple[int, ...] = (3, 6)  # the proof; the short one lets a new cause in three months earlier
     searched_months: tuple[int | None, ...] = (None, 12, 6)  # history searched; the short ones find what began lately
-    min_precision: float = 0.4  # the lower bound a rule must reach; what it reaches on average lies well above
+    min_precision: float = 1 / 3  # the lower bound a rule must reach; what it reaches on average lies well above
     min_hits: int = 5  # denials in the proof
     level: float = 0.1  # false discoveries, and bounds missed, among the rules offered
     min_new_share: float = 0.5  # of a rule's denials that no rule before it catches
@@ -85,6 +87,9 @@ class _Proof(NamedTuple):
     cases: int
     hits: int
     p_value: float
+    base: float = 0.0  # rate of refusals in the months of proof
+    searched: int = 0  # cases that matched before, and those of them refused
+    found: int = 0
 
 
 def learn_rules(
@@ -164,7 +169,7 @@ def _nearest(cases: _Cases | None, proofs: Sequence[_Proof], settings: Learning,
     proofs = [*proofs, *_less_precise(cases, settings)] if cases and len(proofs) < count + len(offered) else proofs
     if not proofs:
         return pd.DataFrame(columns=list(NEAREST_COLUMNS))
-    lower, q_values = _bound(proofs, settings.level / len(proofs)), _q_values(proofs)
+    lower, q_values = _bounds(proofs, settings), _q_values(proofs)
     best: dict[Condition, tuple[_Proof, float, float]] = {}
     for proof, bound, q in sorted(zip(proofs, lower, q_values, strict=True), key=lambda one: (-one[1], -one[0].hits)):
         if proof.condition not in offered:
@@ -235,7 +240,17 @@ def _cases(table, outcome, date, features, case, amount, settings: Learning) -> 
     outcomes = ordered[outcome].astype(object).where(ordered[outcome].notna(), "").to_numpy()
     usd = ordered[amount].astype(float).fillna(0).to_numpy() if amount else np.zeros(len(ordered))
     number = np.cumsum(np.diff(number[kept], prepend=-1) != 0)
-    return _Cases(Columns(ordered, features), day[kept], number, outcomes, outcomes != "", usd, draw[kept], dated)
+    varied = [name for name in features if _varies(ordered[name])]
+    return _Cases(Columns(ordered, varied), day[kept], number, outcomes, outcomes != "", usd, draw[kept], dated)
+
+
+def _varies(column: pd.Series) -> bool:
+    """Whether rows differ in it; what is the same in all of them tells nothing, and takes time."""
+    known = column.dropna()
+    if not len(known) or len(known) < len(column):
+        return len(known) > 0
+    first = known.iloc[0]
+    return any(value != first for value in known) if isinstance(first, tuple | list) else bool((known != first).any())
 
 
 def _drawn_days(draw: np.ndarray) -> np.ndarray:
@@ -283,11 +298,13 @@ def _proven(cases: _Cases, tested_months: int, settings: Learning) -> list[_Proo
     base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
     from scipy.stats import binom
 
+    earlier = np.flatnonzero(cases.day < tested_from)
     proofs = []
     for condition, category in _candidates(cases, tested_from, settings).items():
-        rows = tested[cases.columns.matches(condition, tested)]
-        n, k = count_cases(rows, cases.hit, cases.case)
-        proofs.append(_Proof(condition, category, tested_from, n, k, float(binom.sf(k - 1, n, base)) if n else 1.0))
+        n, k = count_cases(tested[cases.columns.matches(condition, tested)], cases.hit, cases.case)
+        before = count_cases(earlier[cases.columns.matches(condition, earlier)], cases.hit, cases.case)
+        p_value = float(binom.sf(k - 1, n, base)) if n else 1.0
+        proofs.append(_Proof(condition, category, tested_from, n, k, p_value, base, *before))
     return proofs
 
 
@@ -335,7 +352,8 @@ def _worth_holding(found: list[Found], hit: np.ndarray, case: np.ndarray, settin
     groups = [(f, np.unique(case[f.rows]), np.unique(case[f.rows[hit[f.rows]]])) for f in found]
     while groups and len(kept) < settings.kept_per_search:
         gains = [
-            (~covered[hits]).sum() - settings.min_precision * (~covered[all_]).sum() - _length(f.condition)
+            _lead(f.condition, (~covered[hits]).sum() - settings.min_precision * (~covered[all_]).sum(), settings)
+            - _length(f.condition)
             for f, all_, hits in groups
         ]
         best = int(np.argmax(gains))
@@ -347,25 +365,70 @@ def _worth_holding(found: list[Found], hit: np.ndarray, case: np.ndarray, settin
     return kept
 
 
+def _lead(condition: Condition, gain: float, settings: Learning) -> float:
+    """A gain as it counts beside others: a term on what nobody can change on the claim takes a tenth of it."""
+    told = sum(term.feature in settings.search.correlates for term in condition)
+    return gain * CORRELATE_PRICE**told if gain > 0 else gain
+
+
 def _length(condition: Condition) -> float:
     """What a reader must take in: terms, and values beyond the first of each."""
     return sum(TERM_PRICE + VALUE_PRICE * max(len(term.values) - 1, 0) for term in condition)
 
 
 def _offered(proofs: list[_Proof], settings: Learning) -> list[tuple[_Proof, float]]:
-    """Those whose record is no chance and whose bound, widened for the choice, reaches the precision wanted."""
+    """Those whose record is no chance and whose bound, seen in the light of all candidates, reaches the precision wanted."""
     if not proofs:
         return []
-    q_values = _q_values(proofs)
-    left = [p for p, q in zip(proofs, q_values, strict=True) if q <= settings.level and p.hits >= settings.min_hits]
-    while left:
-        tail = settings.level * len(left) / len(proofs)
-        lower = _bound(left, tail)
-        good = [(p, bound) for p, bound in zip(left, lower, strict=True) if bound >= settings.min_precision]
-        if len(good) == len(left):
-            return good
-        left = [proof for proof, _ in good]
-    return []
+    told = zip(proofs, _q_values(proofs), _bounds(proofs, settings), strict=True)
+    return [
+        (proof, bound) for proof, q, bound in told
+        if q <= settings.level and proof.hits >= settings.min_hits and bound >= settings.min_precision
+    ]  # fmt: skip
+
+
+def _bounds(proofs: Sequence[_Proof], settings: Learning) -> list[float]:
+    """The precision below which as many cases again of each candidate fall with the chance of the level."""
+    from scipy.stats import betabinom
+
+    expected, strength = _expected(proofs)
+    return [
+        float(betabinom.ppf(settings.level, p.cases, mean * strength + p.hits, (1 - mean) * strength + p.cases - p.hits) / p.cases)
+        if p.cases else 0.0
+        for p, mean in zip(proofs, expected, strict=True)
+    ]  # fmt: skip
+
+
+# How far found rates hold up, as a share of their lead over the base, and what that is worth in cases of a candidate's own
+HOLDS_UP, STRENGTHS = np.linspace(0, 1, 11), 2.0 ** np.arange(1, 8)
+USUAL_HOLD, USUAL_STRENGTH = (
+    (0.5, 0.3),
+    (4.0, 1.0),
+)  # before any candidate is seen: middle and spread, the latter in logs
+
+
+def _expected(proofs: Sequence[_Proof]) -> tuple[np.ndarray, float]:
+    """What rate each candidate is expected to have before its own months of proof, and how many cases that is worth.
+
+    The likeliest over all candidates' records in those months, of rates that lie so far between the base and what
+    the search found. One whose search is not known is expected halfway up to 1.
+    """
+    from scipy.stats import betabinom
+
+    n, k, base, searched, found = (
+        np.array([getattr(p, name) for p in proofs], float) for name in ("cases", "hits", "base", "searched", "found")
+    )
+    told = np.where(searched > 0, found / np.maximum(searched, 1), 1.0)
+    best, expected, strength = -np.inf, told, 1.0
+    for share in HOLDS_UP:
+        mean = np.clip(base + share * (told - base), 0.01, 0.99)
+        for cases in STRENGTHS:
+            usual = ((share - USUAL_HOLD[0]) / USUAL_HOLD[1]) ** 2
+            usual += (np.log(cases / USUAL_STRENGTH[0]) / USUAL_STRENGTH[1]) ** 2
+            likely = betabinom.logpmf(k, n, mean * cases, (1 - mean) * cases).sum() - usual / 2
+            if likely > best:
+                best, expected, strength = likely, mean, float(cases)
+    return expected, strength
 
 
 def _q_values(proofs: Sequence[_Proof]) -> np.ndarray:
@@ -374,22 +437,14 @@ def _q_values(proofs: Sequence[_Proof]) -> np.ndarray:
     return false_discovery_control([proof.p_value for proof in proofs])
 
 
-def _bound(proofs: Sequence[_Proof], tail: float) -> list[float]:
-    """The precision below which as many cases again fall with the chance of the tail."""
-    from scipy.stats import betabinom
-
-    return [
-        float(betabinom.ppf(tail, p.cases, p.hits + 0.5, p.cases - p.hits + 0.5) / p.cases) if p.cases else 0.0
-        for p in proofs
-    ]
-
-
 def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], settings: Learning):
     """From the most denials beyond their price on, each rule that catches enough that none before it does."""
     covered = np.zeros(int(cases.case[-1]) + 1, bool)
     kept = []
     recent = np.flatnonzero(cases.day >= min((p.tested_from for p, _ in offered), default=cases.day[0]))
-    for proof, lower in sorted(offered, key=lambda o: -(o[0].hits - settings.min_precision * o[0].cases)):
+    for proof, lower in sorted(
+        offered, key=lambda o: -_lead(o[0].condition, o[0].hits - settings.min_precision * o[0].cases, settings)
+    ):
         rows = recent[cases.columns.matches(proof.condition, recent)]
         hits = np.unique(cases.case[rows[cases.hit[rows]]])
         if len(hits) and (~covered[hits]).mean() >= settings.min_new_share:

@@ -133,6 +133,9 @@ class BeamSearch:
     max_values: int = 6  # longer lists of codes are nothing a biller remembers
     min_rate: float = 0.45  # what is handed to the caller
     min_z: float = 3.0  # what a term keeps must differ from what it drops by this many chance errors
+    correlates: frozenset[str] = frozenset()  # columns that nobody can change on a claim; they must tell more
+    correlate_z: float = 4.5
+    late_width: int = 16  # conditions kept once they have two terms: what is promising shows by then
 
     def __call__(self, columns: Columns, rows: np.ndarray, hit: np.ndarray, case: np.ndarray) -> list[Found]:
         """`rows` are positions in the columns' table, ascending; `hit` and `case` are given for all of its rows, those
@@ -142,7 +145,7 @@ class BeamSearch:
         pool: dict[tuple[int, int, int], Found] = {}
         if start.hits < self.min_hits:
             return []
-        for _ in range(self.max_terms):
+        for length in range(1, self.max_terms + 1):
             grown: dict[tuple[int, int, int], Found] = {}
             for found in beam:
                 for longer in self._longer(columns, found, hit, case):
@@ -150,26 +153,27 @@ class BeamSearch:
                     key = (len(longer.rows), longer.hits, int(longer.rows.sum()))
                     grown.setdefault(key, longer)
             pool |= {key: found for key, found in grown.items() if found.rate >= self.min_rate and key not in pool}
-            beam = self._best(list(grown.values()), base)
+            beam = self._best(list(grown.values()), base, self.width if length < 2 else self.late_width)
         return sorted(pool.values(), key=lambda found: -_worth(found, base))
 
-    def _best(self, found: list[Found], base: float) -> list[Found]:
+    def _best(self, found: list[Found], base: float, width: int) -> list[Found]:
         """The best for the beam, with at most a quarter of its places for the same columns."""
         places: dict[frozenset, int] = {}
         kept = []
         for candidate in sorted(found, key=lambda f: -_worth(f, base)):
             columns = frozenset(term.feature for term in candidate.condition)
-            if places.get(columns, 0) < max(self.width // 4, 1):
+            if places.get(columns, 0) < max(width // 4, 1):
                 kept.append(candidate)
                 places[columns] = places.get(columns, 0) + 1
-            if len(kept) == self.width:
+            if len(kept) == width:
                 break
         return kept
 
     def _longer(self, columns: Columns, found: Found, hit: np.ndarray, case: np.ndarray) -> Iterator[Found]:
         here = _Node(columns, found.rows, hit[found.rows], case[found.rows], min_hits=self.min_hits)
         used = {term.feature for term in found.condition}
-        for feature in columns.names:
+        # the same rows are kept in the first wording: that of what a fix addresses
+        for feature in sorted(columns.names, key=self.correlates.__contains__):
             if feature in used and feature not in columns.sets:
                 continue
             for term, mask in columns.terms(feature, here, self):
@@ -177,16 +181,17 @@ class BeamSearch:
                 if hits < self.min_hits:
                     continue
                 cases = here.cases_among(mask)
-                if cases >= self.min_cases and self._helps(cases, hits, found):
+                if cases >= self.min_cases and self._helps(cases, hits, found, feature):
                     yield Found((*found.condition, term), found.rows[mask], cases, hits)
 
-    def _helps(self, cases: int, hits: int, found: Found) -> bool:
+    def _helps(self, cases: int, hits: int, found: Found, feature: str) -> bool:
         """Whether the rate of what a term keeps stands clear of the rate of what it drops."""
         dropped, lost = found.cases - cases, found.hits - hits
         if dropped <= 0 or lost < 0:
             return False
         spread = found.rate * (1 - found.rate) * (1 / cases + 1 / dropped)
-        return hits / cases - lost / dropped >= self.min_z * np.sqrt(spread) > 0
+        z = self.correlate_z if feature in self.correlates else self.min_z
+        return hits / cases - lost / dropped >= z * np.sqrt(spread) > 0
 
 
 def count_cases(rows: np.ndarray, hit: np.ndarray, case: np.ndarray) -> tuple[int, int]:

@@ -18,10 +18,14 @@ import pandas as pd
 
 from rcm_analysis.prevention import chance, features, holds, rules, wording
 from rcm_analysis.prevention.chance import Chances
+from rcm_analysis.prevention.search import BeamSearch
 
 QUARTER = timedelta(days=91)
 COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount"}
-LEARNING: dict[str, Any] = {**COLUMNS, "date": "sent_on", "features": features.FEATURES}
+LEARNING: dict[str, Any] = {
+    **COLUMNS, "date": "sent_on", "features": features.FEATURES,
+    "settings": rules.Learning(search=BeamSearch(correlates=features.CORRELATES)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
