@@ -10,6 +10,7 @@ from conftest import AS_OF, remittance
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.prevention import chance, features, holds
+from rcm_analysis.prevention import worth as prevention_worth
 from rcm_analysis.store.practice import Practice
 
 DAY = date(2026, 10, 31)
@@ -129,13 +130,36 @@ def test_a_claim_paid_first_and_refused_later_ends_once(tmp_path):
 
 def test_holds_go_to_the_dollars_at_risk():
     claims_ = pd.DataFrame({
-        "chance": [0.5, 0.3, 0.06, 0.3], "lift": [3.0, 2.1, 0.4, 1.4], "rule": [0, 0.9, 0, 0], "charge": [1000.0, 400.0, 9000.0, 9000.0]})  # fmt: skip
+        "chance": [0.5, 0.3, 0.06, 0.3], "lift": [3.0, 2.1, 0.4, 1.0], "rule": [0, 0.9, 0, 0], "charge": [1000.0, 400.0, 9000.0, 9000.0]})  # fmt: skip
     worth = holds.worth_usd(
         claims_["chance"], lift=claims_["lift"], rule_precision=claims_["rule"], charge_usd=claims_["charge"]
     )
     assert worth.tolist() == [500.0, 360.0, 0.0, 0.0]
     assert holds.first(worth, 1).tolist() == [True, False, False, False]
     assert holds.first(worth, 9).tolist() == [True, True, False, False] and not holds.first(worth, -1).any()
+
+
+def test_holds_go_to_the_cash_that_a_look_saves():
+    """A charge of which the payer allows a tenth, and a refusal that nobody can mend, give way."""
+    claims_ = pd.DataFrame({"chance": 0.5, "lift": 3.0, "rule": 0.0, "charge": [9000.0, 2000.0, 2000.0, 1000.0], "cash": [900.0, 1500.0, 1500.0, None],
+                            "mend": [1.0, 0.9, 0.2, None]})  # fmt: skip
+    worth = holds.worth_usd(
+        claims_["chance"], lift=claims_["lift"], rule_precision=claims_["rule"], charge_usd=claims_["charge"],
+        cash_usd=claims_["cash"], mend_share=claims_["mend"])  # fmt: skip
+    assert worth.tolist() == [450.0, 675.0, 150.0, 500.0]
+
+
+def test_what_a_look_saves_is_told_by_payer_and_procedure(demo_con, lines):
+    known = prevention_worth.of(demo_con, lines, until=AS_OF)
+    rows = chance.claim_rows(lines).head(200)
+    told = known.of_claims(rows)
+    assert (told["cash_usd"] <= rows["claim_charge"] + 0.01).all() and told["cash_usd"].gt(0).all()
+    assert told["mend_share"].between(0, 1).all() and told["mend_share"].nunique() > 10
+    strange = rows.head(1).assign(payer_name="NOBODY", procedure="00000")
+    whole = known.table.set_index(["payer_name", "procedure"]).loc[("(any)", "(any)")]
+    assert known.of_claims(strange)["mend_share"].iloc[0] == whole["mend_share"]
+    nothing = prevention_worth.NOTHING_KNOWN.of_claims(rows)
+    assert nothing["cash_usd"].equals(rows["claim_charge"].astype(float))
 
 
 def test_the_curve_counts_what_holds_met():

@@ -272,13 +272,25 @@ def test_every_claim_has_its_chance_and_no_chance_holds_by_itself(demo_con):
     assert len(scrub.worth_a_look(found)) == 0 and scrub.expected(found) == "; expected loss $120, $0 of it in the held"
 
 
+def test_a_rule_and_a_chance_are_one_score(demo_con):
+    rules = pd.DataFrame(
+        [rule([["diagnoses", "with", ["I10"]], ["payer_name", "in", ["ACME HEALTH"]]])]
+    )  # A1, of ten nine
+    found = scrub.scrub(demo_con, [scrub.read(two_claims(), KEY)], rules, chances=Told(A1=0.3, A2=0.3))
+    told = found.drop_duplicates("claim_number").set_index("claim_number")
+    assert told["p_denial"].to_dict() == {"A1": 0.9, "A2": 0.3}
+    assert told["expected_loss_usd"].to_dict() == {"A1": 250 * 0.45, "A2": 250 * 0.15}
+    said = found[found["rule_id"].eq("score")].set_index("claim_number")["finding"]
+    assert said["A1"] == "Chance of a denial 90%, usually 10%."
+
+
 @pytest.mark.parametrize(
     ("holds", "chances", "held"),
     [
         ("1", {"A1": 0.3, "A2": 0.5}, {"A2"}),
         ("50%", {"A1": 0.3, "A2": 0.5}, {"A2"}),
         ("2", {"A1": 0.3, "A2": 0.5}, {"A1", "A2"}),
-        ("2", {"A1": 0.3, "A2": 0.14}, {"A1"}),  # hardly likelier than usual
+        ("2", {"A1": 0.3, "A2": 0.09}, {"A1"}),  # no likelier than usual
         ("0", {"A1": 0.3, "A2": 0.5}, set()),
     ],
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from rcm_analysis.claims import derive
-from rcm_analysis.prevention import chance, features, trial
+from rcm_analysis.prevention import chance, features, trial, worth
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.prevention.trial import Trial
@@ -58,7 +58,10 @@ def chances_of_practice(view: View) -> Chances | None:
     day = view.learning_day
 
     def make() -> Content:
-        return chance.packed(chance.learn(lines_of(view), as_of=day, ends=chance.ends(derive.known_on(view, day))))
+        then, lines = derive.known_on(view, day), lines_of(view)
+        return chance.packed(
+            chance.learn(lines, as_of=day, ends=chance.ends(then), worth=worth.of(then, lines, until=day))
+        )
 
     return chance.unpacked(kept.learned(view, CHANCES, make, day=day))
 
@@ -77,7 +80,7 @@ def trial_of(view: View) -> Trial:
     day, lines = view.learning_day, lines_of(view)
 
     def make() -> Content:
-        made = trial.last_quarter(lines, as_of=day)
+        made = trial.last_quarter(lines, as_of=day, view=view)
         told = chance.packed(made.chances)
         shown = {"curve": made.curve(), "orders": pd.DataFrame(made.orders), "record": made.record()}
         frames = {**told.frames, "rules": made.rules, **{f"{TOLD}{name}": table for name, table in shown.items()}}

@@ -1,13 +1,13 @@
 """How likely a claim is to be refused, and what that would cost, from what is known before it is sent.
 
-    submission_id  claim_number  p_denial  lower  upper  lift  p_loss  charge_usd  expected_loss_usd
-    17             A1            .46       .41    .52    3.3   .16     1840.00     241.40
-    18             A2            .06       .05    .07    .4    .02     220.00      3.60
+    submission_id  claim_number  p_denial  lower  upper  lift  p_loss  charge_usd  expected_loss_usd  cash_usd  mend_share
+    17             A1            .46       .41    .52    3.3   .16     1840.00     241.40             790.00    .82
+    18             A2            .06       .05    .07    .4    .02     220.00      3.60               118.00    .71
 
 `p_denial` is the chance that the first answer is a denial of a line or a rejection; `p_loss` that the claim ends
 written off because of it: p_denial times the chance of that once refused. `lift` is p_denial over the practice's rate
-of refusals. The loss is p_loss times the charge times the share of the charge that such losses took. Money is USD,
-chances are shares 0-1.
+of refusals. The loss is p_loss times the charge times the share of the charge that such losses took. `cash_usd` and `mend_share` are those of
+`worth`: what the payer would allow, and how much of such refusals a look can mend. Money is USD, chances are shares 0-1.
 
 Both come from an `OutcomeModel`: base rate, payer and procedure table, logistic regression and
 boosted trees are fitted at earlier days and judged on later claims; the lowest log loss is taken. Where answers are
@@ -27,6 +27,7 @@ from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models import scores as models_scores
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
 from rcm_analysis.prevention import features as prevention_features
+from rcm_analysis.prevention.worth import NOTHING_KNOWN, Worth
 from rcm_analysis.risk import features as risk_features
 from rcm_analysis.store.content import Content
 
@@ -47,6 +48,8 @@ COLUMNS = (
     "p_loss",
     "charge_usd",
     "expected_loss_usd",
+    "cash_usd",
+    "mend_share",
 )
 # Of a refused claim, before the refusal's reason is known, little tells how it ends: few columns, so that a model of the
 # few refused claims does not learn chance
@@ -155,6 +158,7 @@ class Chances:
     denial: FittedModel
     loss: FittedModel | None  # None where no refused claim has come to its end yet
     lost_share: float
+    worth: Worth = NOTHING_KNOWN
 
     def __call__(self, lines: pd.DataFrame) -> pd.DataFrame:
         return self.of_claims(claim_rows(lines))
@@ -167,7 +171,7 @@ class Chances:
         p_loss = told["p_denial"] * once_refused
         return rows[["submission_id", "claim_number"]].assign(
             **told, lift=told["p_denial"] / self.denial.card["base_rate"], p_loss=p_loss, charge_usd=charge,
-            expected_loss_usd=p_loss * charge * self.lost_share)[list(COLUMNS)]  # fmt: skip
+            expected_loss_usd=p_loss * charge * self.lost_share, **self.worth.of_claims(rows))[list(COLUMNS)]  # fmt: skip
 
     @property
     def enough(self) -> bool:
@@ -195,6 +199,8 @@ def packed(chances: Chances | None) -> Content:
     models = {"denial": chances.denial, "loss": chances.loss} if chances else {}
     parts = {name: model.parts() for name, model in models.items() if model}
     frames = {f"{name}.{frame}": table for name, (tables, _, _) in parts.items() for frame, table in tables.items()}
+    if chances:
+        frames["worth"] = chances.worth.table
     facts = {name: told for name, (_, told, _) in parts.items()} | (
         {"lost_share": chances.lost_share} if chances else {}
     )
@@ -209,13 +215,17 @@ def unpacked(content: Content) -> Chances | None:
             frames = {frame.removeprefix(f"{name}."): table for frame, table in content.frames.items()
                       if frame.startswith(f"{name}.")}  # fmt: skip
             models[name] = models_outcome.of_parts(frames, content.facts[name], content.files[f"{name}.model"])
-    return Chances(models["denial"], models.get("loss"), content.facts["lost_share"]) if models else None
+    if not models:
+        return None
+    return Chances(models["denial"], models.get("loss"), content.facts["lost_share"], Worth(content.frames["worth"]))
 
 
-def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None) -> Chances | None:
+def learn(
+    lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None, worth: Worth = NOTHING_KNOWN
+) -> Chances | None:
     """The practice's chances from `before_submission.sent` at the same `as_of`; None where nothing was answered yet.
 
-    With `ends` of `ends(con)`, known on the same day, they tell the chance of a loss too.
+    With `ends` of `ends(con)`, known on the same day, they tell the chance of a loss too, with `worth` what a look saves.
     """
     rows = _newest(lines)
     if not len(rows):
@@ -224,9 +234,9 @@ def learn(lines: pd.DataFrame, *, as_of: date, ends: pd.DataFrame | None = None)
                          rate_keys=("payer_name", "procedure"))  # fmt: skip
     denial = model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)
     if ends is None:
-        return Chances(denial, None, 1.0)
+        return Chances(denial, None, 1.0, worth)
     refused = _refused(rows, ends)
-    return Chances(denial, _loss(refused, as_of=as_of), _lost_share(refused))
+    return Chances(denial, _loss(refused, as_of=as_of), _lost_share(refused), worth)
 
 
 def _newest(lines: pd.DataFrame) -> pd.DataFrame:

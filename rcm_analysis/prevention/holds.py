@@ -1,13 +1,14 @@
 """Which claims to hold when a team can look at only so many, and what that would have met.
 
-A hold is worth the dollars expected to be refused: the chance of a denial times the charge. The chance is the score's,
-or the precision of a rule that the claim matches where that is higher. A claim that no rule matches is held only if it
-is clearly likelier to be refused than the practice's claims are, so that a costly claim is not held for its price.
+A hold is worth the cash that a look is expected to save: the chance of a denial, times what the payer would allow, times the
+share of such denials that a look can mend. The chance is the score's, or the precision of a rule that the claim matches where
+that is higher. A claim that no rule matches is held only if it is likelier to be refused than the practice's claims are,
+so that a costly claim is not held for its price.
 
-    submission_id  chance  lift  rule_precision  charge_usd      worth_usd
-    17             .46     3.3   0               1840.00         846.40
-    18             .06     .4    0               9200.00         0           no likelier than others
-    19             .30     2.1   .92             410.00          377.20
+    submission_id  chance  lift  rule_precision  cash_usd  mend_share    worth_usd
+    17             .46     3.3   0               790.00    .82           297.99
+    18             .06     .4    0               4600.00   .80           0           no likelier than others
+    19             .30     2.1   .92             240.00    .90           198.72
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pandas as pd
 
 from rcm_analysis.errors import RcmError
 
-MIN_LIFT = 1.5  # times the practice's rate of refusals, from which on the chance alone may hold
+MIN_LIFT = 1.0  # times the practice's rate of refusals, beyond which the chance alone may hold
 CURVE_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 
 
@@ -55,15 +56,31 @@ class Places:
         return round(self.count * claims) if self.is_share else round(self.count)
 
 
-def worth_usd(chance: pd.Series, *, lift: pd.Series, rule_precision: pd.Series, charge_usd: pd.Series) -> pd.Series:
-    """Dollars expected to be refused; 0 for claims that no rule matches and that are no likelier to be refused than others."""
-    eligible = (rule_precision > 0) | (lift >= MIN_LIFT)
-    return (np.fmax(chance, rule_precision) * charge_usd).where(eligible, 0.0)
+def worth_usd(
+    chance: pd.Series, *, lift: pd.Series, rule_precision: pd.Series, charge_usd: pd.Series,
+    cash_usd: pd.Series | None = None, mend_share: pd.Series | None = None,
+) -> pd.Series:  # fmt: skip
+    """Cash that a look is expected to save; 0 for claims that no rule matches and that are no likelier to be refused than others.
+
+    Where the cash is not known it is the charge, and where it is not known what a look mends, all of it.
+    """
+    eligible = (rule_precision > 0) | (lift > MIN_LIFT)
+    at_stake = charge_usd if cash_usd is None else cash_usd.fillna(charge_usd)
+    mended = 1.0 if mend_share is None else mend_share.fillna(1.0)
+    return (one_chance(chance, rule_precision) * at_stake * mended).where(eligible, 0.0)
+
+
+def one_chance(chance: pd.Series, rule_precision: pd.Series) -> pd.Series:
+    """The score of both: the chance, or the precision of a rule matched where that is higher."""
+    return chance.fillna(rule_precision).clip(lower=rule_precision)
 
 
 def orders(told: pd.DataFrame, rule_precision: pd.Series) -> dict[str, pd.Series]:
     """Ways to choose holds, by name, for the rows of `denial_chance.Chances` and, in their order, the best rules' precision."""
-    worth = worth_usd(told["p_denial"], lift=told["lift"], rule_precision=rule_precision, charge_usd=told["charge_usd"])
+    worth = worth_usd(
+        told["p_denial"], lift=told["lift"], rule_precision=rule_precision, charge_usd=told["charge_usd"],
+        cash_usd=told["cash_usd"], mend_share=told["mend_share"],
+    )  # fmt: skip
     return {
         "dollars at risk": worth,
         "chance alone": told["p_denial"],

@@ -112,7 +112,7 @@ def scrub(view: View, files: Sequence[Offered], rules: pd.DataFrame, *, chances:
     """Findings on the claims of all files, holds first; `con` from `claims.open_practice`, `rules` from `prevention.learn_rules`.
 
     With `chances` every claim has a row `score`; without, `p_denial` is the precision of the best rule it matches. With
-    `places`, rules and chances hold at most so many claims: those with most dollars expected to be refused (`holds`);
+    `places`, rules and chances hold at most so many claims: those where a look saves most cash (`holds`);
     a claim that an edit holds takes a place first, and what matches a rule and has no place is warned of.
     """
     claims_, lines = (pa.concat_tables(getattr(file, name) for file in files) for name in ("claims", "lines"))
@@ -134,13 +134,23 @@ def scrub(view: View, files: Sequence[Offered], rules: pd.DataFrame, *, chances:
 
 
 def _told(rows: pd.DataFrame, rules: pd.DataFrame, chances: Chances | None) -> pd.DataFrame:
-    """A row per submission: what `denial_chance` says of it (missing without) and the precision of its best rule (else 0)."""
+    """A row per submission: what `chance` and rules say of it together (missing without chances), and its best rule's precision (else 0)."""
     told = rows.groupby("submission_id").agg(
         claim_number=("claim_number", "first"), charge_usd=("claim_charge", "first")
     )
     scored = chances(rows).set_index("submission_id") if chances else pd.DataFrame(index=told.index)
-    told = told.join(scored.reindex(columns=["p_denial", "lower", "upper", "lift", "p_loss", "expected_loss_usd"]))
-    return told.assign(rule_precision=prevention_rules.best_precision(rules, rows, case="submission_id"))
+    names = ["p_denial", "lower", "upper", "lift", "p_loss", "expected_loss_usd", "cash_usd", "mend_share"]
+    told = told.join(scored.reindex(columns=names).astype(float))
+    told = told.assign(rule_precision=prevention_rules.best_precision(rules, rows, case="submission_id"))
+    return _with_rules(told) if chances else told
+
+
+def _with_rules(told: pd.DataFrame) -> pd.DataFrame:
+    """One score: a rule that a claim matches raises its chance to the rule's precision, and its losses with it."""
+    one = holds.one_chance(told["p_denial"], told["rule_precision"])
+    times = (one / told["p_denial"].where(told["p_denial"] > 0)).fillna(1.0)
+    losses = {name: told[name] * times for name in ("lift", "p_loss", "expected_loss_usd")}
+    return told.assign(p_denial=one, upper=told["upper"].clip(lower=one), **losses)
 
 
 def _edits(files: Sequence[Offered], terms: pd.DataFrame = edits.NO_TERMS) -> pd.DataFrame:
@@ -210,8 +220,9 @@ def _in_places(findings, rows: pd.DataFrame, told: pd.DataFrame, chances: Chance
     by_us = findings["rule_id"].isin(learned_ids)
     sure = set(findings.loc[findings["severity"].eq("hold") & ~by_us, "submission_id"])
     worth = holds.worth_usd(
-        told["p_denial"], lift=told["lift"], rule_precision=told["rule_precision"], charge_usd=told["charge_usd"]
-    )
+        told["p_denial"], lift=told["lift"], rule_precision=told["rule_precision"], charge_usd=told["charge_usd"],
+        cash_usd=told["cash_usd"], mend_share=told["mend_share"],
+    )  # fmt: skip
     taken = holds.first(worth.where(~worth.index.isin(sure), 0.0), places.among(len(told)) - len(sure))
     inside = findings["submission_id"].isin(taken.index[taken])
     out = by_us & ~inside & findings["severity"].eq("hold")

@@ -12,13 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rcm_analysis.prevention import chance, features, holds, rules, wording
+from rcm_analysis.prevention import chance, features, holds, rules, wording, worth
 from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.prevention.search import BeamSearch
+
+if TYPE_CHECKING:
+    from rcm_analysis.store.view import View
 
 QUARTER = timedelta(days=91)
 COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount"}
@@ -80,12 +83,17 @@ class Trial:
         return chance.record(self.chances, self.claims) if self.chances else chance.NO_RECORD
 
 
-def last_quarter(lines: pd.DataFrame, *, as_of: date) -> Trial:
-    """What was known a quarter before the newest claim, and the claims since; `lines` as from `features.sent`."""
+def last_quarter(lines: pd.DataFrame, *, as_of: date, view: View | None = None) -> Trial:
+    """What was known a quarter before the newest claim, and the claims since; `lines` as from `features.sent`.
+
+    Without the view, which tells prices, holds go to the charges at risk.
+    """
     newest = lines["sent_on"].max().date() if len(lines) else as_of
     cut = newest - QUARTER
     then = features.as_known(lines, as_of=cut)
-    return of_parts(lines, cut=cut, rules=rules.learn_rules(then, **LEARNING), chances=chance.learn(then, as_of=cut))
+    known = worth.of(view, then, until=cut) if view else worth.NOTHING_KNOWN
+    chances = chance.learn(then, as_of=cut, worth=known)
+    return of_parts(lines, cut=cut, rules=rules.learn_rules(then, **LEARNING), chances=chances)
 
 
 def of_parts(
