@@ -27,6 +27,7 @@ from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models import scores as models_scores
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
 from rcm_analysis.prevention import features as prevention_features
+from rcm_analysis.prevention.search import varies
 from rcm_analysis.prevention.worth import NOTHING_KNOWN, Worth
 from rcm_analysis.risk import features as risk_features
 from rcm_analysis.store.content import Content
@@ -86,6 +87,8 @@ _MOST = (
 )
 _SETS = ("modifiers", "diagnosis_chapters")
 FEATURES = (*_FIRST[2:], *(f"any_{name}" for name in _ANY), *(f"most_{name}" for name in _MOST), "procedures", *_SETS)
+
+KEPT = ("payer_name", "procedure")  # which the table of rates goes by
 
 # What the reasons speak of, each with the columns that tell it
 GROUPS = {
@@ -187,7 +190,10 @@ class Chances:
                 for row in rows.itertuples()
             ]
         else:
-            moves = self.denial.reasons(rows, groups=GROUPS, count=count)
+            learned = set(self.denial.model.features)
+            groups = {name: [column for column in columns if column in learned] for name, columns in GROUPS.items()}
+            groups = {name: columns for name, columns in groups.items() if columns}
+            moves = self.denial.reasons(rows, groups=groups, count=count)
             told = [
                 "; ".join(f"{name} {'raises' if move > 0 else 'lowers'} it" for name, move in some) for some in moves
             ]
@@ -230,7 +236,8 @@ def learn(
     rows = _newest(lines)
     if not len(rows):
         return None
-    model = OutcomeModel(features=FEATURES, horizon_days=HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
+    told = [name for name in FEATURES if name in KEPT or varies(rows[name])]
+    model = OutcomeModel(features=told, horizon_days=HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
                          rate_keys=("payer_name", "procedure"))  # fmt: skip
     denial = model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)
     if ends is None:

@@ -36,6 +36,7 @@ from rcm_analysis.prevention.search import (
     from_json,
     matches,
     to_json,
+    varies,
 )
 
 COLUMNS = (
@@ -240,17 +241,8 @@ def _cases(table, outcome, date, features, case, amount, settings: Learning) -> 
     outcomes = ordered[outcome].astype(object).where(ordered[outcome].notna(), "").to_numpy()
     usd = ordered[amount].astype(float).fillna(0).to_numpy() if amount else np.zeros(len(ordered))
     number = np.cumsum(np.diff(number[kept], prepend=-1) != 0)
-    varied = [name for name in features if _varies(ordered[name])]
+    varied = [name for name in features if varies(ordered[name])]
     return _Cases(Columns(ordered, varied), day[kept], number, outcomes, outcomes != "", usd, draw[kept], dated)
-
-
-def _varies(column: pd.Series) -> bool:
-    """Whether rows differ in it; what is the same in all of them tells nothing, and takes time."""
-    known = column.dropna()
-    if not len(known) or len(known) < len(column):
-        return len(known) > 0
-    first = known.iloc[0]
-    return any(value != first for value in known) if isinstance(first, tuple | list) else bool((known != first).any())
 
 
 def _drawn_days(draw: np.ndarray) -> np.ndarray:

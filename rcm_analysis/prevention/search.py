@@ -106,6 +106,15 @@ def from_json(text: str) -> Condition:
     return condition
 
 
+def varies(column: pd.Series) -> bool:
+    """Whether rows differ in it; what is the same in all of them tells nothing, and takes time."""
+    known = column.dropna()
+    if not len(known) or len(known) < len(column):
+        return len(known) > 0
+    first = known.iloc[0]
+    return any(value != first for value in known) if isinstance(first, tuple | list) else bool((known != first).any())
+
+
 class Found(NamedTuple):
     """A condition with the rows it matches, the cases that these belong to, and how many of the cases are hits."""
 

@@ -73,9 +73,7 @@ def _mended(denials: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     could = denials["preventable"].map(PREVENTABLE).fillna(0.5) * (1 + won) / 2
     by_kind = could.groupby(denials["category"]).mean()
     by_kind.loc["rejection"] = REJECTION_MENDED
-    refused = lines.loc[lines["outcome"].notna(), [*KEYS, "outcome"]].astype(
-        dict.fromkeys((*KEYS, "outcome"), object)
-    )
+    refused = lines.loc[lines["outcome"].notna(), [*KEYS, "outcome"]].astype(dict.fromkeys((*KEYS, "outcome"), object))
     part = refused["outcome"].map(by_kind).astype(float).fillna(0.5)
     return refused.dropna(subset=list(KEYS)).assign(part=part, whole=1.0)
 
