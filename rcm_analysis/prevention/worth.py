@@ -100,6 +100,6 @@ def _shares(counted: pd.DataFrame) -> pd.Series:
     return pd.concat(parts).clip(0.0, 1.0)
 
 
-def _drawn(counted: pd.DataFrame, wider: object) -> pd.Series:
+def _drawn(counted: pd.DataFrame, wider: pd.Series | float) -> pd.Series:
     n = counted["n"].astype(float)
     return (counted["part"] / counted["whole"] * n + PRIOR_LINES * wider) / (n + PRIOR_LINES)
