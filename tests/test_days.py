@@ -104,7 +104,7 @@ def test_a_month_that_is_not_over_ends_today(own, tmp_path, monkeypatch):
 def test_a_clock_before_all_files_is_named(own, monkeypatch):
     monkeypatch.setattr(cli, "_today", lambda: date(2020, 1, 1))
     code, said = call("report", "-p", "clinic", store=own.root)
-    assert code == 2 and "clock" in said
+    assert code == 2 and "date and time of this machine" in said
 
 
 @pytest.mark.parametrize("today, named", [(TODAY, True), (str(TODAY), True), (None, False)])

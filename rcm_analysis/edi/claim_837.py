@@ -250,7 +250,12 @@ def _providers(index: _Index) -> dict[str, pa.Array]:
 def _npi(index: _Index, persons: np.ndarray) -> pa.Array:
     """NM109 where it is an NPI: other qualifiers number a person in other ways."""
     is_npi = np.asarray(pc.fill_null(pc.equal(index.text(persons, 8), "XX"), False))
-    return index.text(np.where(is_npi, persons, -1), 9)
+    return _shaped(index.text(np.where(is_npi, persons, -1), 9), NPI)
+
+
+def _shaped(codes: pa.Array, shape: str) -> pa.Array:
+    """Codes of the shape that their list has; anything else in their place may be a name."""
+    return pc.if_else(pc.fill_null(pc.match_substring_regex(codes, shape), False), codes, None)
 
 
 def _taxonomies(index: _Index, billing: np.ndarray) -> dict[str, pa.Array]:
@@ -259,8 +264,10 @@ def _taxonomies(index: _Index, billing: np.ndarray) -> dict[str, pa.Array]:
     since = np.where(billing >= 0, level[np.maximum(billing, 0)], len(index.s))
     serving = index.in_claim(b"PRV*PE")
     return {
-        "billing_taxonomy": index.text(index.above(b"PRV*BI", since), 3),
-        "rendering_taxonomy": index.text(np.where(serving >= 0, serving, index.in_claim(b"PRV*AT")), 3),
+        "billing_taxonomy": _shaped(index.text(index.above(b"PRV*BI", since), 3), TAXONOMY),
+        "rendering_taxonomy": _shaped(
+            index.text(np.where(serving >= 0, serving, index.in_claim(b"PRV*AT")), 3), TAXONOMY
+        ),
     }
 
 
@@ -352,6 +359,11 @@ def _lines(index: _Index, file_ids: list[str], known: np.ndarray) -> tuple[pa.Ta
     return schema.conform("submission_lines", columns), (first, last)
 
 
+NPI, TAXONOMY, DRUG = (
+    "^[0-9]{10}$",
+    "^[0-9]{3}[0-9A-Z]{6}X$",
+    "^[0-9-]{8,14}$",
+)  # shapes of codes that number no patient
 # providers who stand at a line where they are others than the claim's
 _OF_A_LINE = {"rendering_npi": b"NM1*82", "ordering_npi": b"NM1*DK", "referring_npi": b"NM1*DN", "supervising_npi": b"NM1*DQ"}  # fmt: skip
 
@@ -360,7 +372,7 @@ def _drug_codes(index: _Index) -> pa.Array:
     """National drug codes (LIN03 after the qualifier N4)."""
     drug = index.in_line(b"LIN")
     is_ndc = np.asarray(pc.fill_null(pc.equal(index.text(drug, 2), "N4"), False))
-    return index.text(np.where(is_ndc, drug, -1), 3)
+    return _shaped(index.text(np.where(is_ndc, drug, -1), 3), DRUG)
 
 
 def _bad_values(index: _Index) -> list[Note]:
