@@ -472,17 +472,26 @@ def scrub(
     from rcm_analysis.prevention import scrub as scrub_
     from rcm_analysis.prevention.holds import Places
 
-    missing = [str(path) for path in paths if not path.is_file()]
+    missing = [str(path) for path in paths if not path.exists()]
     if missing or (out and out.suffix not in scrub_.SUFFIXES):
         typer.echo(
             f"rcm: there is no {', '.join(missing)}" if missing else "rcm: findings go to .csv or .json", err=True
         )
         raise typer.Exit(USAGE)
+    given = [file for path in paths for file in (_files_in(path) if path.is_dir() else [path])]
+    paths = list({path.resolve(): path for path in given}.values())  # named twice, its claims must not go out twice
+    if not paths:
+        _say("no files were found")
+        raise typer.Exit(PARTLY)
     day = _day(as_of, practice, store)
     places = Places.of(holds) if holds else None
-    paths = list({path.resolve(): path for path in paths}.values())  # named twice, its claims must not go out twice
     checked = scrub_.check(paths, store=store, practice=practice, as_of=day, places=places, progress=_say)
     raise typer.Exit(_scrubbed(checked, out, annotate))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files of a folder that are not hidden, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
@@ -518,7 +527,10 @@ def _scrubbed(checked: list, out: Path | None, annotate: Path | None) -> int:
         )
         if paths:
             _say(f"  written to {' and '.join(map(str, paths))}")
-    return PARTLY if any(file.holds for file in checked) else DONE
+    held = any(file.holds for file in checked)
+    if held and not annotate:
+        _say("next: the same command with --annotate checked writes clean and held claims apart")
+    return PARTLY if held else DONE
 
 
 @app.command()
@@ -539,13 +551,15 @@ def export(
     Example: rcm export claims --practice riverbend --out claims.xlsx
     """
     from rcm_analysis import export as export_export
+    from rcm_analysis.intake.progress import working
 
     if out.suffix not in export_export.SUFFIXES or table not in export_export.names():
         known = ", ".join(export_export.names())
         typer.echo(f"rcm: tables are {known}; files end in {', '.join(export_export.SUFFIXES)}", err=True)
         raise typer.Exit(USAGE)
     day = _day(as_of, practice, store)
-    rows = export_export.export(table, practice=practice, store=store, as_of=day, out=out, engine=engine)
+    with working(f"writing {table}"):
+        rows = export_export.export(table, practice=practice, store=store, as_of=day, out=out, engine=engine)
     _say(f"wrote {rows:,} rows to {out}")
 
 
@@ -626,6 +640,7 @@ def verify(
     """
     import dataclasses
 
+    from rcm_analysis.intake.progress import working
     from rcm_analysis.store import backups
     from rcm_analysis.store.practice import Practice, practices
 
@@ -634,7 +649,8 @@ def verify(
     if missing or not places:
         typer.echo(f"rcm: there is nothing of {', '.join(missing) or 'any practice'} in {store}", err=True)
         raise typer.Exit(USAGE)
-    found = [(place, backups.verify(place)) for place in places]
+    with working(f"verifying {', '.join(place.name for place in places)}"):
+        found = [(place, backups.verify(place)) for place in places]
     if json_:
         _print_json([dataclasses.asdict(one) for _, one in found])
     for place, one in found:
@@ -671,10 +687,13 @@ def backup(
 
     Example: rcm backup --practice riverbend --out riverbend.rcm
     """
+    from rcm_analysis.intake.progress import working
     from rcm_analysis.store import backups
     from rcm_analysis.store.practice import Practice
 
-    size = backups.back_up(Practice(store, practice), out, _passphrase(new=True))
+    phrase = _passphrase(new=True)
+    with working(f"backing up {practice}"):
+        size = backups.back_up(Practice(store, practice), out, phrase)
     _say(f"wrote {size / 1e6:,.1f} MB to {out}; next, on this machine or another: rcm restore {out}")
 
 
@@ -690,9 +709,12 @@ def restore(
 
     Example: rcm restore riverbend.rcm
     """
+    from rcm_analysis.intake.progress import working
     from rcm_analysis.store import backups
 
-    done = backups.restore(path, store, _passphrase(new=False), replace=replace)
+    phrase = _passphrase(new=False)
+    with working(f"restoring {path.name}"):
+        done = backups.restore(path, store, phrase, replace=replace)
     _say(f"{done.practice} is in {store} again, with {len(done.batches):,} loads")
     if done.gone:
         _say(
@@ -758,9 +780,11 @@ def files(practice: PracticeOption, store: StoreOption = STORE,
         _print_missing(practice, store, json_)
         return
     from rcm_analysis.intake.versions import worth_reading_again
-    from rcm_analysis.store.practice import Practice
+    from rcm_analysis.store.practice import Practice, StoreError
 
     every = Practice(store, practice).files().to_pylist()
+    if not every:
+        raise StoreError(f"there is nothing of {practice} in {store}; ingest its files first")
     late = [row for row in every if worth_reading_again(row)]
     rows = [row for row in (late if again else every) if not rejected or row["status"] != "accepted"]
     if json_:
@@ -842,6 +866,7 @@ def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[
 
     Example: rcm forget --practice riverbend
     """
+    from rcm_analysis.intake.progress import working
     from rcm_analysis.reports import all_practices as practices_
     from rcm_analysis.store import copies
     from rcm_analysis.store.practice import StoreError
@@ -853,7 +878,8 @@ def forget(practice: PracticeOption, store: StoreOption = STORE, out: Annotated[
     left = copies.left(store / practice, out / practice)  # told there, and so asked before
     for copy in left:
         _say(f"  a copy lies in {copy}; delete it yourself")
-    practices_.forget(practice, store=store, out=out)
+    with working(f"deleting {practice}"):
+        practices_.forget(practice, store=store, out=out)
     _say(f"{practice} is forgotten: its data in {store} and its reports in {out} are deleted; what was mailed, and copies of "
          "copies, are not")  # fmt: skip
 

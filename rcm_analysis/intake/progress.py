@@ -6,6 +6,7 @@ reading: 30 % of 1.2 GB, 48 MB/s, 120 files
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,27 @@ def reading() -> Iterator[Call]:
             yield call
     else:
         yield _lines(lambda line: print(line, file=sys.stderr, flush=True))
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """For a step whose length nobody knows: a turning sign on a terminal, one line elsewhere once it takes long.
+
+    verifying riverbend: still at work
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status(what, spinner="line"):
+            yield
+        return
+    later = threading.Timer(QUIET_SECONDS, lambda: print(f"{what}: still at work", file=sys.stderr, flush=True))
+    later.daemon = True
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
 
 
 @contextmanager
