@@ -89,9 +89,31 @@ def _print(text: str, path: Path) -> None:
             command.insert(1, "--no-sandbox")  # a browser refuses root its sandbox, as in a container
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
-            shutil.copyfile(Path(folder) / "brief.pdf", path)
+            path.write_bytes(without_origin((Path(folder) / "brief.pdf").read_bytes()))
         except (OSError, subprocess.SubprocessError):
             raise RcmError(f"the browser could not print the brief; {HOW_TO}") from None
+
+
+def without_origin(data: bytes) -> bytes:
+    """A browser's PDF without the machine's time, and without its system and release, which are its creator's name.
+
+    Everything stays where it is, since a PDF tells its parts by their places.
+
+    >>> without_origin(b"/Creator (Mozilla/5.0 \\\\(X11\\\\)) /CreationDate (D:20261128193000+01'00')")
+    b"/Creator (                   ) /CreationDate (D:20000101000000+00'00')"
+    """
+    data = re.sub(
+        rb"(/(?:Creator|Author)\s*)\(((?:\\.|[^()\\])*)\)",
+        lambda m: m[1] + b"(" + b" " * len(m[2]) + b")",
+        data,
+        flags=re.S,
+    )
+    day = b"D:20000101000000+00'00'"
+    return re.sub(
+        rb"(/(?:Creation|Mod)Date\s*)\((D:[^()]*)\)",
+        lambda m: m[1] + b"(" + day[: len(m[2])].ljust(len(m[2])) + b")",
+        data,
+    )
 
 
 def _css_text(text: str) -> str:
