@@ -25,6 +25,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rcm_analysis.edi import envelopes, x12
 from rcm_analysis.intake import ingest, sources
@@ -49,6 +50,15 @@ class Memory:
         table.validate(full=True)
         if table.num_rows:
             self.tables.setdefault(name, []).append(table)
+
+    def read(self, name: str, columns: list[str]) -> pa.Table | None:
+        held = self.tables.get(name)
+        return pa.concat_tables(held).unify_dictionaries().select(columns) if held else None
+
+    def leave_out(self, file_ids: list[str]) -> None:
+        for held in self.tables.values():
+            theirs = [pc.is_in(table["file_id"].cast(pa.string()), value_set=pa.array(file_ids)) for table in held]
+            held[:] = [table.filter(pc.invert(of)) for table, of in zip(held, theirs, strict=True)]
 
     def rows(self, name: str) -> list[dict]:
         return [row for table in self.tables.get(name, []) for row in table.to_pylist()]
