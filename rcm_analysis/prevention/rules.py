@@ -58,7 +58,7 @@ class Learning:
 
     tested_months: tuple[int, ...] = (3, 6)  # the proof; the short one lets a new cause in three months earlier
     searched_months: tuple[int | None, ...] = (None, 12, 6)  # history searched; the short ones find what began lately
-    min_precision: float = 1 / 3  # the lower bound a rule must reach; what it reaches on average lies well above
+    min_precision: float = 0.4  # the lower bound a rule must reach; what it reaches on average lies well above
     min_hits: int = 5  # denials in the proof
     level: float = 0.1  # false discoveries, and bounds missed, among the rules offered
     min_new_share: float = 0.5  # of a rule's denials that no rule before it catches

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 QUARTER = timedelta(days=91)
 COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amount"}
+MIN_PRECISION = 1 / 3  # of what a rule holds, refused: at worst two clean claims are looked at for each one met
 LEARNING: dict[str, Any] = {
     **COLUMNS, "date": "sent_on", "features": features.FEATURES,
-    "settings": rules.Learning(search=BeamSearch(correlates=features.CORRELATES)),
+    "settings": rules.Learning(min_precision=MIN_PRECISION, search=BeamSearch(correlates=features.CORRELATES)),
 }  # fmt: skip
 
 
