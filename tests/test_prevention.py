@@ -11,11 +11,12 @@ from conftest import claim_837
 from rcm_analysis import parallel
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest as intake_ingest
+from rcm_analysis.prevention import cache, process_gaps, scrub, wording
 from rcm_analysis.prevention import features as prevention_features
-from rcm_analysis.prevention import process_gaps, scrub, wording
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.search import BeamSearch, Columns, Term, from_json, matches
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.synthetic import practice
 
 ARGUMENTS = {
     "outcome": "outcome",
@@ -279,6 +280,18 @@ def test_a_guide_s_fields_are_known_before_sending(tmp_path):
     assert rows.loc["A2", "days_since_surgery"] == 58 and rows["global_period"].eq("yes").sum() == 1
     assert rows["units_in_day"].to_dict() == {"A1": 1, "A2": 1, "A3": 3, "A4": 5, "A5": 2}
     assert rows.loc["A5", "therapy_visits"] == 2
+
+
+@pytest.mark.slow
+def test_a_provider_that_claims_lack_is_a_rule_for_the_biller(tmp_path):
+    practice.write_practice(tmp_path / "files", claims=3000, months=14, seed=3, fields="ordering")
+    store = tmp_path / "store"
+    intake_ingest.ingest(Practice(store, "clinic"), [tmp_path / "files/edi", tmp_path / "files/ledger.csv"])
+    rules = cache.rules_of(prevention_features.sent(derive.open_practice(store, "clinic", as_of=date(2026, 10, 31))))
+    told = wording.described(rules)
+    mine = told[told["words"].str.contains("no ordering provider (NM1 DK) on the line", regex=False)]
+    assert mine["category"].tolist() == ["claim_data"] and mine["owner"].tolist() == ["biller"]
+    assert mine["precision"].iloc[0] >= 0.6
 
 
 def test_what_a_fix_addresses_wins_over_what_goes_with_it():

@@ -205,6 +205,19 @@ def test_a_rise_of_rejections_stands_in_the_acknowledgments(tmp_path, name, wher
     assert set(rejected["claim_number"]) <= set(truth(folder, "claims").query("rejected")["claim_number"])
 
 
+def test_a_field_that_claims_lack_is_a_cause_of_its_own(tmp_path, plain):
+    folder = made(tmp_path, claims=2000, fields="ordering")
+    told = "".join(path.read_text() for path in sorted((folder / "edi/837").iterdir()))
+    assert told.count("NM1*DK*") > 500 and "NM1*DK*" not in "".join(
+        p.read_text() for p in (plain / "edi/837").iterdir()
+    )
+    mine = truth(folder, "claims").query("root_cause == 'ORDER'")
+    assert len(mine) > 20 and mine["carc"].eq("16").all() and mine["rarc"].eq("N265").all()
+    assert mine["payer"].nunique() == 3
+    for claim in mine.loc[mine["in_edi"], "claim_number"].head(20):
+        assert "NM1*DK*" not in told.split(f"CLM*{claim}*")[1].split("CLM*")[0]
+
+
 def test_every_write_off_has_its_reason_and_root(plain):
     rows, claims = truth(plain, "write_offs"), truth(plain, "claims").set_index("claim_number")
     for root in ("necessary", "unnecessary"):

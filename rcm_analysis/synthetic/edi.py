@@ -130,6 +130,8 @@ def _claim(level: int, row: dict) -> list[str]:
     for number, line in enumerate(claim["lines"], 1):
         out += [f"LX*{number}", f"SV1*HC:{_code(line)}*{money(line['charge'])}*UN*{line['units']}***1",
                 f"DTP*472*D8*{day(claim['served'])}", f"REF*6R*{claim['number']}L{number}"]  # fmt: skip
+        if claim.get("ordered_by"):
+            out.append(provider(claim["ordered_by"]).replace("*82*", "*DK*"))
     return out
 
 

@@ -1,4 +1,4 @@
-"""Habits in which synthetic practices differ. Each has two variants; without any, a practice is as it always was.
+"""Habits in which synthetic practices differ. Most have two variants; without any, a practice is as it always was.
 
 write_practice(folder, claims=6_000, repeat="dialysis")
 """
@@ -268,3 +268,29 @@ REJECTIONS = {
         "A3:164:IL", -8, 0.14, 0.2, location="ORCHARD CLINIC", text="member numbers are misread at Orchard"
     ),
 }
+
+
+# --- fields that claims lack ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Field:
+    """A provider whom claims for some visits name, now and then not; some payers then refuse them."""
+
+    npi: str
+    visits: tuple[str, ...]
+    lacks: float  # share of such claims without the field
+    p: float  # chance of a denial where it lacks
+    payers: tuple[str, ...]  # keys
+
+    def told(self, visit: str, rng: np.random.Generator) -> str | None:
+        """What the claim says: the provider, nothing where it lacks, None where nobody asks."""
+        if visit not in self.visits:
+            return None
+        return "" if rng.random() < self.lacks else self.npi
+
+    def lacking(self, payer_key: str, told: str | None) -> bool:
+        return told == "" and payer_key in self.payers
+
+
+FIELDS = {"ordering": Field("1851328803", ("imaging", "lab"), 0.3, 0.85, ("MCR", "MAP", "CO1"))}

@@ -56,6 +56,14 @@ MRI = ("70551", "72148", "73721")
 # cause -> group, CARC, RARCs, chance that staff work it, chance that a correction or appeal wins, words when given up
 CAUSES: dict[str, tuple[str, str, tuple[str, ...], float, float, tuple[tuple[str, str], ...]]] = {
     "AUTH": ("CO", "197", (), 0.55, 0.25, (("NOAU", "no precert obtained"), ("NOAU", "auth missing - not retro"))),
+    "ORDER": (
+        "CO",
+        "16",
+        ("N265", "MA130"),
+        0.7,
+        0.8,
+        (("CDG", "ordering provider missing"), ("CDG", "order not on claim")),
+    ),
     "CRED": (
         "CO",
         "B7",
@@ -108,7 +116,7 @@ LEAF_OF_CODE = {
     "BDL": "bundled_by_rule",
     "DPL": "true_duplicate",
 }
-LEAF_OF_CAUSE = {"AUTH": "authorization", "CRED": "credentialing", "ELIG": "eligibility", "DX": "coding_modifier", "MOD25": "coding_modifier",
+LEAF_OF_CAUSE = {"ORDER": "claim_data", "AUTH": "authorization", "CRED": "credentialing", "ELIG": "eligibility", "DX": "coding_modifier", "MOD25": "coding_modifier",
                  "DOC": "documentation", "PCS": "ems_pcs", "TIMELY": "timely_filing", "DUP": "true_duplicate", "COB": "cob", "UNITS": "coding_modifier",
                  "MEDNEC": "medical_necessity", "REG": "registration", "": "rejected_not_resubmitted"}  # fmt: skip
 BLIND = 0.12  # share of resubmissions that are sent as new claims, and refused as copies
@@ -132,6 +140,7 @@ class _World:
         payers: str = "",
         codes: str = "",
         rejections: str = "",
+        fields: str = "",
     ):
         self.rng = np.random.default_rng(seed)
         year, month = (int(part) for part in last_month.split("-"))
@@ -140,6 +149,8 @@ class _World:
         self.months, self.size, self.events = months, claims, events
         self.payers = habits.payers(PAYERS, payers)
         self.rejections = habits.named(habits.REJECTIONS, rejections) if rejections else None
+        self.fields = habits.named(habits.FIELDS, fields) if fields else None
+        self.rng_fields = np.random.default_rng([seed, 24])  # of its own: what else happens stays the same
         self.rejected: list[list] = []
         self.written_off: list[list] = []
         self.codes = habits.named(habits.CODE_SETS, codes) if codes else None
@@ -224,13 +235,15 @@ def write_practice(
     payers: str = "",
     codes: str = "",
     rejections: str = "",
+    fields: str = "",
 ) -> dict[str, int]:
     """Writes `edi/`, `ledger.csv`, `work_log.csv` and `truth/` into the folder; gives counts of claims, files and remittances.
 
     Without `events` nothing changes over time: a practice in which any signal is a false one. `repeat` names patients who
     come again and again (`habits.REPEATS`), `desks` who works denials (`habits.DESKS`), `effect` what work
     adds and what is paid without it (`habits.EFFECTS`), `payers` other ones (`habits.PAYER_SETS`),
-    `codes` other ways to write a cause (`habits.CODE_SETS`), `rejections` more claims sent back unread (`habits.REJECTIONS`).
+    `codes` other ways to write a cause (`habits.CODE_SETS`), `rejections` more claims sent back unread (`habits.REJECTIONS`),
+    `fields` one that claims may lack and payers refuse for (`habits.FIELDS`).
     Raises ValueError for a variant that there is not.
     """
     world = _World(
@@ -245,6 +258,7 @@ def write_practice(
         payers=payers,
         codes=codes,
         rejections=rejections,
+        fields=fields,
     )
     for i in range(claims):
         _live(world, _claim(world, i))
@@ -276,11 +290,12 @@ def _claim(w: _World, i: int) -> dict:
     if any(line["code"] in MRI for line in lines):
         auth = w.chance(0.45 if w.from_end(served) >= -9 else 0.1)
     dx = VISITS[visit][2]
+    ordered = w.fields.told(visit, w.rng_fields) if w.fields else None
     return {"number": f"RB{100000 + i * 7:07d}", "patient": patient, "payer": payer, "visit": visit, "location": place,
             "facility": LOCATIONS[place], "npi": w.providers[place][int(rng.integers(0, 3))], "served": served,
             "lines": lines, "charge": sum(line["charge"] for line in lines), "auth": auth,
             "dx": [dx[int(rng.integers(0, len(dx)))]], "place": "41" if visit == "ambulance" else "11",
-            "paper": w.chance(0.01)}  # fmt: skip
+            "paper": w.chance(0.01), "ordered_by": ordered}  # fmt: skip
 
 
 def _course_of(w: _World, served: date) -> habits.Course | None:
@@ -366,7 +381,9 @@ def _plan(w: _World, claim: dict, submitted: date) -> tuple[tuple[str, bool, flo
     codes = {line["code"] for line in claim["lines"]}
     key = payer["key"]
     drift = np.clip((m + 16) / 6, 0, 1)
+    lacking = w.fields is not None and w.fields.lacking(key, claim.get("ordered_by"))
     return (
+        *((("ORDER", lacking, w.fields.p),) if w.fields else ()),
         ("TIMELY", (submitted - served).days > payer["window"], 0.95),
         ("CRED", claim["npi"] == w.uncredentialed and key == "CO1" and -15 <= m <= -12, 0.85),
         ("AUTH", key == "CO2" and bool(codes & set(MRI)) and not claim["auth"], 0.75 if m >= -9 else 0.04),
