@@ -9,6 +9,7 @@ from test_risk import known_on, simulated
 
 from rcm_analysis import stats
 from rcm_analysis.models import calibration, choice, ends, leaks, learners
+from rcm_analysis.models.cases import Columns, of_table
 from rcm_analysis.models.outcome import OutcomeModel, of_parts
 
 
@@ -113,3 +114,41 @@ def test_the_base_rate_of_cases_looked_at_later_is_their_own():
     made = learners.BaseRate(learners.Encoding([], [], []), column="age").fit(table, outcome, np.ones(600))
     told = made.chance(pd.DataFrame({"age": [0, 45, 400]}))
     assert told == pytest.approx([0.2, 0.4, 0.7], abs=0.02)
+
+
+def test_in_the_first_months_losses_are_not_taken_for_rare_because_they_are_slow():
+    table, day = grown(), pd.Timestamp("2026-04-10")
+    table = table[table["start"] <= day]
+    seen = table["settled"] <= day
+    told, naive = (ends.shares(table["start"], table["settled"].where(seen), table["end"].where(seen), as_of=day, **late)
+                   for late in ({"late": "written_off"}, {}))  # fmt: skip
+    true = (table["end"] == "written_off").mean()
+    assert abs(told["written_off"].mean() - true) < 0.05
+    assert naive["written_off"].mean() < true - 0.15
+
+
+def test_later_many_own_cases_outweigh_what_is_supposed():
+    table, day = grown(), pd.Timestamp("2026-08-31")
+    seen = table["settled"] <= day
+    told, plain = (ends.shares(table["start"], table["settled"].where(seen), table["end"].where(seen), as_of=day, **late)
+                   for late in ({"late": "written_off"}, {}))  # fmt: skip
+    assert abs(told["written_off"].mean() - plain["written_off"].mean()) < 0.02
+
+
+def test_young_cases_have_the_level_that_was_learned():
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame({"payer": rng.choice(list("abcdefgh"), 3000), "age": rng.choice([0.0, 60.0], 3000)})
+    chance = np.where(table["age"] == 0, np.where(table["payer"].isin(["a", "b"]), 0.1, 0.9), 0.95)
+    outcome = (rng.random(3000) < chance).astype(float)
+    encoding = choice.kinds(["payer", "age"], table)
+    blend = learners.Blend(encoding, shares=[0.3, 0.3], column="age").fit(table, outcome, np.ones(3000))
+    young = table["age"] == 0
+    assert abs(blend.chance(table[young].reset_index(drop=True)).mean() - outcome[young].mean()) < 1e-6
+    assert blend.shift != 0
+
+
+def test_a_look_more_is_no_further_case():
+    table = pd.DataFrame({"start": pd.Timestamp("2026-01-01"), "lost": 1.0, "end": pd.Timestamp("2026-02-01"),
+                          "case": [1, 1, 1, 2]})  # fmt: skip
+    cases = of_table(table, Columns("start", "lost", "end"), horizon_days=None, group="case", as_of="2026-03-01")
+    assert cases.part == 0.5

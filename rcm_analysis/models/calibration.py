@@ -73,6 +73,16 @@ def level_kept(chance: np.ndarray, weight: np.ndarray, *, slope: float) -> tuple
     return float(brentq(lambda shift: weight @ stats.sigmoid(shift + odds) - mean, -25, 25)), slope
 
 
+def level(odds: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> float:
+    """The shift in log odds with which the mean chance is the mean outcome; none where there are no cases."""
+    from scipy.optimize import brentq
+
+    rate = float(weight @ outcome) / max(float(weight.sum()), 1e-9)
+    if not 0 < rate < 1:
+        return 0.0
+    return float(brentq(lambda shift: weight @ (stats.sigmoid(odds + shift) - rate), -25, 25))
+
+
 def band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
     """How far below and above a chance the observed rate of like cases may lie, at the middle of each group of chances."""
     table = judgement.calibration(outcome, chance, weight, bins=max(1, min(10, len(chance) // 50)))

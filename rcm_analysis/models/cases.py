@@ -13,6 +13,7 @@ from rcm_analysis.models import ends
 from rcm_analysis.models import scores as judgement
 
 JUDGED_AFTER_DAYS = 180  # of cases followed for less, only the quick ends are known
+UNKNOWN = 0.5  # share of cases that end badly where none has ended yet
 ENOUGH_FOLLOWED = 0.4  # share of the cases that must be followed so long; else the younger ones have to judge
 
 
@@ -53,6 +54,14 @@ class Cases:
     def certain(self) -> np.ndarray:
         """Cases of a known outcome."""
         return (self.weight > 0) & ((self.outcome == 0) | (self.outcome == 1))
+
+    @property
+    def part(self) -> float:
+        """What one row of a case with several looks counts for: a look more is no further case.
+
+        The same for all rows: if the looks of each case added up to one, cases that end soon, of few looks, would lead.
+        """
+        return 1.0 if self.groups is None else (self.groups.max(initial=-1) + 1) / max(len(self.groups), 1)
 
     def last_judged(self, horizon_days: int | None) -> pd.Timestamp:
         """The newest start of a case that may judge a model: of younger ones only the quick ends are known."""
@@ -100,8 +109,9 @@ class Cases:
             first["bad"].where(first["settled"].notna()),
             as_of=day,
             kind=first["alike"],
+            late=1.0,
         )
-        bad = told[1.0] if 1.0 in told else pd.Series(0.0, first.index)
+        bad = told[1.0] if 1.0 in told else pd.Series(UNKNOWN, first.index)
         return bad.reindex(self.groups).fillna(0.0).to_numpy()
 
 

@@ -37,7 +37,8 @@ CALIBRATION_PULL, CENSORED_PULL = (
 )  # cases that draw slope and intercept to 1 and 0; earlier models saw fewer ends
 # How far logistic regression and trees are each followed away from the base rate where nothing tells better, and the
 # cases that draw to it. Both were chosen over practices with known truth, docs/risk.md
-FOLLOWED, FOLLOWED_PULL = 0.45, 500.0
+FOLLOWED, FOLLOWED_PULL = 0.5, 500.0
+SHARED_STRENGTH, SHARED_TREES = 0.1, 50  # C of scikit-learn, and trees, for cases without a horizon; chosen like them
 STEADY_DAYS, STEADY_BOUND = 31, 0.7  # log odds from the model of a month before: odds at most double or halve
 MAX_FIT_ROWS = 100_000  # further rows no longer move the figures, but the clock
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
@@ -108,7 +109,9 @@ def steadied(model: OutcomeModel, learner: Any, chosen: Choice, table: pd.DataFr
         return learner
     rows = drawn(np.flatnonzero(weight > 0), MAX_FIT_ROWS)
     encoding = kinds(list(model.features), table.iloc[rows])
-    before = learn(make(model, "blend", encoding, chosen.shares), table.iloc[rows], outcome[rows], weight[rows])
+    before = learn(
+        make(model, "blend", encoding, chosen.shares), table.iloc[rows], outcome[rows], cases.part * weight[rows]
+    )
     return learners.Steady(encoding, [learner, before], STEADY_BOUND)
 
 
@@ -134,12 +137,14 @@ def kinds(features: list[str], table: pd.DataFrame) -> learners.Encoding:
 
 def make(model: OutcomeModel, name: str, encoding: learners.Encoding, shares: tuple[float, ...] = (0.5, 0.5)) -> Any:
     """A candidate that has learned nothing yet."""
-    column = str(model.kind) if model.kind and model.horizon_days is None else ""
+    shared = model.horizon_days is None
+    column = str(model.kind) if model.kind and shared else ""
+    strength, trees = (SHARED_STRENGTH, SHARED_TREES) if shared else (1.0, 100)
     made: dict[str, Callable[[], Any]] = {
         "base_rate": lambda: learners.BaseRate(encoding, column=column), "rates": lambda: learners.Rates(encoding, list(model.rate_keys)),
-        "logistic": lambda: learners.Logistic(encoding), "boosting": lambda: learners.Boosting(encoding),
+        "logistic": lambda: learners.Logistic(encoding, strength), "boosting": lambda: learners.Boosting(encoding, iterations=trees),
         "boosting_by_kind": lambda: learners.ByKind(encoding, str(model.kind)),
-        "blend": lambda: learners.Blend(encoding, shares=list(shares), column=column)}  # fmt: skip
+        "blend": lambda: learners.Blend(encoding, shares=list(shares), column=column, strength=strength, trees=trees)}  # fmt: skip
     return made[name]()
 
 
@@ -154,7 +159,7 @@ def _names(model: OutcomeModel, table: pd.DataFrame, *, few: bool, shared: bool)
 def _validate(model: OutcomeModel, table: pd.DataFrame, cases: Cases, names: list[str]) -> dict[str, tuple]:
     """Each candidate's chance, outcome, weight, row and origin for later cases than it learned from, all origins."""
     origins = list(_origins(model, table, cases))
-    fits = [(names, table.iloc[learn], outcome[learn], weight[learn], table.iloc[test])
+    fits = [(names, table.iloc[learn], outcome[learn], cases.part * weight[learn], table.iloc[test])
             for learn, weight, outcome, test, _ in origins]  # fmt: skip
     rows = sum(len(learn) + len(test) for learn, _, _, test, _ in origins)
     told = parallel.each(partial(_fitted, model), fits, rows=rows)

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.errors import RcmError
+from rcm_analysis.models import calibration
 from rcm_analysis.stats import log_odds, sigmoid
 
 MIN_LEVEL_ROWS = 5  # a rarer value is "rare": nothing can be learned of it alone
@@ -33,7 +34,8 @@ MAX_TREE_CODES = 60
 ONE_THREAD_ROWS = 50_000
 WALKED_CELLS = 1 << 17  # rows times trees at a time, so that they stay in the processor's cache
 PRIOR_CASES = 10.0
-FORMAT = 3
+YOUNG_DAYS = 30  # looks at a case within its first month set the level: later ones are at what is slow
+FORMAT = 4
 
 
 class ModelFileError(RcmError):
@@ -348,6 +350,7 @@ class Blend:
     """A linear model and trees together, in log odds: where they err apart, their mean errs less.
 
     `shares` says how far to follow each away from the base rate, that of cases of the age; a half of each is the mean.
+    `shift` then sets the level of young cases to the one that was learned: parts followed halfway, in log odds, miss it.
     """
 
     encoding: Encoding
@@ -355,20 +358,32 @@ class Blend:
     shares: list[float] = field(default_factory=lambda: [0.5, 0.5])
     column: str = ""
     base: BaseRate | None = None
+    strength: float = 1.0
+    trees: int = 100
+    shift: float = 0.0
     kind: str = "blend"
 
     def fit(self, table: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Blend:
         self.parts = [
             part.fit(table, outcome, weight)
-            for part in self.parts or [Logistic(self.encoding), Boosting(self.encoding)]
+            for part in self.parts
+            or [
+                Logistic(self.encoding, self.strength),
+                Boosting(self.encoding, iterations=self.trees),
+            ]
         ]
         self.base = BaseRate(self.encoding, column=self.column).fit(table, outcome, weight)
+        if self.column:
+            young = _floats(table[self.column]) <= YOUNG_DAYS
+            told = log_odds(self.chance(table[young]))
+            self.shift = calibration.level(told, outcome[young], weight[young])
         return self
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
         base = np.zeros(len(table)) if self.base is None else log_odds(self.base.chance(table))
         parts = [log_odds(part.chance(table)) for part in self.parts]
-        return sigmoid(base + sum(share * (part - base) for share, part in zip(self.shares, parts, strict=True)))
+        apart = sum(share * (part - base) for share, part in zip(self.shares, parts, strict=True))
+        return sigmoid(base + apart + self.shift)
 
     def state(self) -> tuple[dict, dict]:
         states = [part.state() for part in self.parts]
@@ -379,7 +394,14 @@ class Blend:
         }
         told = {part.kind: told for part, (told, _) in zip(self.parts, states, strict=True)}
         base = None if self.base is None else self.base.state()[0]
-        return {"parts": told, "shares": self.shares, "column": self.column, "base": base}, arrays
+        more = {
+            "shares": self.shares,
+            "column": self.column,
+            "strength": self.strength,
+            "trees": self.trees,
+            "shift": self.shift,
+        }
+        return {"parts": told, "base": base, **more}, arrays
 
 
 @dataclass
@@ -552,7 +574,8 @@ def _restored(kind: str, encoding: Encoding, told: dict, arrays: dict[str, np.nd
         inner = {k: {n.split("/", 1)[1]: v for n, v in arrays.items() if n.startswith(f"{k}/")} for k in told["parts"]}
         parts = [_restored(k, encoding, part, inner[k]) for k, part in told["parts"].items()]
         base = None if told["base"] is None else BaseRate(encoding, **told["base"])
-        return Blend(encoding, parts, told["shares"], told["column"], base)
+        more = {name: told[name] for name in ("shares", "column", "strength", "trees", "shift")}
+        return Blend(encoding, parts, base=base, **more)
     if kind == "steady":
         parts = [read(BytesIO(arrays[str(place)].tobytes()))[0] for place in range(2)]
         return Steady(encoding, parts, told["bound"])

@@ -73,7 +73,7 @@ class OutcomeModel:
         rows = drawn(np.flatnonzero(cases.weight > 0), choice.MAX_FIT_ROWS)
         encoding = choice.kinds(list(self.features), table.iloc[rows])
         made = choice.make(model, chosen.chosen["model"], encoding, chosen.shares)
-        learner = choice.learn(made, table.iloc[rows], cases.outcome[rows], cases.weight[rows])
+        learner = choice.learn(made, table.iloc[rows], cases.outcome[rows], cases.part * cases.weight[rows])
         if cases.shared and chosen.chosen["model"] == "blend":
             learner = choice.steadied(model, learner, chosen, table, cases)
         groups = frozenset(pd.unique(table[self.group])) if self.group else frozenset()
