@@ -206,11 +206,15 @@ def test_an_empty_table_gives_no_rule_and_a_missing_column_is_named(world):
 def test_a_rule_reads_as_a_sentence(learned):
     row = wording.described(learned).iloc[0]
     assert row["sentence"].startswith(
-        "Hold for an authorization number: payer ACME, procedure 70553, no authorization number in the claim; "
+        "Hold for an authorization number: payer Acme, procedure 70553, no authorization number in the claim; "
     )
     assert row["owner"] == "authorization desk" and row["check"].endswith("?") and "REF G1" in row["fix"]
     words = wording.in_words((Term("modifiers", "without", ("25", "59")), Term("units", ">=", (5.0,))))
-    assert words == "no modifier 25 or 59, units 5 or more"
+    assert words == "no modifier 25 or 59, 5 units or more"
+    late = wording.in_words(
+        (Term("days_since_service", ">=", (91.0,)), Term("payer_name", "in", ("BUCKEYE STATE MEDICAID",)))
+    )
+    assert late == "payer Buckeye State Medicaid, sent 91 days or more after the service"
 
 
 def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):

@@ -235,7 +235,7 @@ def test_a_rule_holds_the_claims_it_matches_and_no_other(demo_con):
     ]
     sentence = found.loc[0, "finding"]
     assert (
-        sentence.startswith("Hold for an authorization number: payer ACME HEALTH")
+        sentence.startswith("Hold for an authorization number: payer Acme Health")
         and "18 of 20" in found.loc[0, "evidence"]
     )
     clean, held = scrub.divide(offered, found)

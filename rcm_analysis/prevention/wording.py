@@ -1,6 +1,6 @@
 """Rules in words for the person at the desk: what to hold a claim for, the check, the owner and the fix.
 
-R3fa9c1  Hold for an authorization number: no authorization number in the claim, payer UNISON, procedure 70553,
+R3fa9c1  Hold for an authorization number: no authorization number in the claim, payer Unison, procedure 70553,
          since 2026-03; 24 of 26 such claims were denied (92%).
 """
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from rcm_analysis.prevention.search import Condition, Term, from_json
 from rcm_analysis.reference import codes
+from rcm_analysis.words import titled
 
 _NAMES = {
     "payer_name": "payer", "filing_code": "payer kind", "procedure_family": "procedure beginning with", "with_procedures": "billed",
@@ -23,6 +24,15 @@ _NAMES = {
     "billing_taxonomy": "billing provider's taxonomy", "rendering_taxonomy": "rendering provider's taxonomy",
     "ordered_by": "ordering or referring provider", "units_in_day": "units in a day",
     "therapy_visits": "visits of this therapy in the year", "therapy_usd": "dollars of this therapy in the year",
+}  # fmt: skip
+# Numbers as a sentence says them: at least so many, and at most so many
+_NUMBERS = {
+    "days_since_service": ("sent {} days or more after the service", "sent within {} days of the service"),
+    "days_since_same_procedure": ("{} days or more since the patient's last such service", "within {} days of the patient's last such service"),
+    "same_procedure_in_year": ("{} or more such services in a year", "at most {} such services in a year"),
+    "units": ("{} units or more", "at most {} units"), "units_in_day": ("{} units or more in a day", "at most {} units in a day"),
+    "therapy_visits": ("{} visits or more of this therapy in the year", "at most {} visits of this therapy in the year"),
+    "therapy_usd": ("${} or more of this therapy in the year", "at most ${} of this therapy in the year"),
 }  # fmt: skip
 _YES_NO = {
     "authorization": ("an authorization number in the claim", "no authorization number in the claim"),
@@ -47,7 +57,7 @@ def in_words(condition: Condition) -> str:
     """The condition as a phrase, payer first.
 
     >>> in_words((Term("authorization", "in", ("no",)), Term("payer_name", "in", ("ACME",))))
-    'payer ACME, no authorization number in the claim'
+    'payer Acme, no authorization number in the claim'
     """
     first = ("payer_name", "procedure")
     ordered = sorted(condition, key=lambda term: first.index(term.feature) if term.feature in first else len(first))
@@ -62,11 +72,20 @@ def _term(term: Term) -> str:
     if term.operation == "missing":
         return f"{name} not given"
     if term.operation in (">=", "<="):
-        return f"{name} {values[0]} or {'more' if term.operation == '>=' else 'fewer'}"
+        return _number(term, name, values[0])
+    if term.feature == "payer_name":
+        values = [titled(value) for value in values]
     listed = " or ".join([", ".join(values[:-1]), values[-1]] if len(values) > 1 else values)
     if term.feature == "with_procedures":
         return f"{listed} {'billed beside it' if term.operation == 'with' else 'not billed beside it'}"
     return f"no {name} {listed}" if term.operation == "without" else f"{name} {listed}"
+
+
+def _number(term: Term, name: str, value: str) -> str:
+    least = term.operation == ">="
+    if term.feature in _NUMBERS:
+        return _NUMBERS[term.feature][0 if least else 1].format(value)
+    return f"{name} {value} or {'more' if least else 'fewer'}"
 
 
 def evidence(rule: Any) -> str:
