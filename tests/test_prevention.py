@@ -1,5 +1,6 @@
 """Rules: a planted cause is found with its conditions, noise gives none, later months keep the promise; the tables of the page."""
 
+import json
 from datetime import date
 
 import numpy as np
@@ -215,6 +216,21 @@ def test_a_rule_reads_as_a_sentence(learned):
         (Term("days_since_service", ">=", (91.0,)), Term("payer_name", "in", ("BUCKEYE STATE MEDICAID",)))
     )
     assert late == "payer Buckeye State Medicaid, sent 91 days or more after the service"
+
+
+@pytest.mark.parametrize(
+    ("terms", "category", "owner", "fix"),
+    [
+        ([["ordering_provider", "in", ["no"]], ["procedure", "in", ["70551"]]], "claim_data", "biller", "(NM1 DK)"),
+        ([["rendering_taxonomy", "missing", []]], "claim_data", "biller", "(PRV)"),
+        ([["ordering_provider", "in", ["yes"]]], "coding", "coder", "Correct the code or modifier."),
+        ([["origin", "in", ["N"]]], "eligibility", "biller", "bill the active plan"),
+        ([["procedure", "in", ["A0428", "99213"]]], "eligibility", "front desk", "bill the active plan"),
+    ],
+)
+def test_a_rule_s_owner_and_fix_are_of_the_field_and_the_service(learned, terms, category, owner, fix):
+    told = wording.described(learned.assign(category=category, terms=json.dumps(terms))).iloc[0]
+    assert told["owner"] == owner and fix in told["fix"]
 
 
 def test_what_was_known_before_submission_looks_back_only(demo_con, demo_store):

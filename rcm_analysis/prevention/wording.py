@@ -104,4 +104,42 @@ def described(rules: pd.DataFrame) -> pd.DataFrame:
     sentences = [f"Hold for {row['hold_for']}: {text}{when}; {evidence(rule)}." for row, text, when, rule in
                  zip(rows, conditions, since, rules.itertuples(), strict=True)]  # fmt: skip
     columns = {name: [row[name] for row in rows] for name in ("check", "owner", "fix")}
+    terms = [from_json(text) for text in rules["terms"]]
+    columns["owner"] = [_owner(owner, some) for owner, some in zip(columns["owner"], terms, strict=True)]
+    columns["fix"] = [_fix(fix, some) for fix, some in zip(columns["fix"], terms, strict=True)]
     return rules.assign(words=conditions, sentence=sentences, **columns)
+
+
+# What to write where, for fields that a rule finds lacking
+_FIXES = {
+    "rendering_provider": "Name the rendering provider (NM1 82) and send the claim.",
+    "ordering_provider": "Put the ordering provider on the line (NM1 DK) and send the claim.",
+    "referring_provider": "Name the referring provider (NM1 DN) and send the claim.",
+    "supervising_provider": "Name the supervising provider (NM1 DQ) and send the claim.",
+    "attending_provider": "Name the attending provider (NM1 71) and send the claim.",
+    "drug_number": "Put the drug's number on the line (LIN N4) and send the claim.",
+    "billing_taxonomy": "Put the taxonomy that the payer has on file into the claim (PRV).",
+    "rendering_taxonomy": "Put the taxonomy that the payer has on file into the claim (PRV).",
+}  # fmt: skip
+_LACKING = (("in", ("no",)), ("missing", ()))
+
+
+def _fix(usual: str, terms: Condition) -> str:
+    """The field to fill where the condition says that one lacks, else the usual fix of such denials."""
+    named = [_FIXES[term.feature] for term in terms if term.feature in _FIXES and term[1:] in _LACKING]
+    return named[0] if named else usual
+
+
+def _owner(usual: str, terms: Condition) -> str:
+    """The usual owner of such denials; of trips the biller where that is the front desk, which there is none at the scene."""
+    return "biller" if usual == "front desk" and any(_is_trip(term) for term in terms) else usual
+
+
+def _is_trip(term: Term) -> bool:
+    """Whether only ambulance lines hold the term."""
+    if term.feature in ("origin", "destination"):
+        return term.operation == "in"
+    of_codes = term.feature in ("procedure", "procedure_family", "with_procedures") and term.operation in ("in", "with")
+    if of_codes:
+        return all(str(value).startswith("A0") for value in term.values)
+    return term.feature == "place_of_service" and term.operation == "in" and set(term.values) <= {"41", "42"}
