@@ -22,6 +22,7 @@ from rcm_analysis.pages import blocks, monday, places, work_queue
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
 from rcm_analysis.words import about, day, titled
+from rcm_analysis.work import items
 
 HOLLOW = re.compile(r"\bnan\b|None|NaT|\b0 of 0 |–\)|of  |  ,|\(\)| -\d|\{|\}")
 CLAIM_PAID = ("CLP*{n}*1*250*180*70*CI*X{n}", "CAS*CO*45*70", "SVC*HC:{code}*250*180", "DTM*472*20260105")
@@ -114,8 +115,24 @@ def test_the_index_reads_sensibly(kind, small, tmp_path):
     ), text
     if kind == "nothing denied":
         assert answer.title == "No denials in 12 months" and "Nothing is open" in text
+    assert (
+        "from None" not in text
+        and "from none" not in text
+        and "1 of 2 are" not in text
+        and "of 1 open denials" not in text
+    )
     if kind == "ledger alone":
         assert "Load the payers' remits" in answer.lead
+        assert "No remits (835) are loaded" in text and "Open denials" not in text and "Nothing is open" not in text
+    if kind == "nothing denied":
+        assert "denied none of the claims" in answer.lead
+
+
+@pytest.mark.parametrize(("places", "told"), [
+    (["ORCHARD CLINIC"] * 2, "Both are from Orchard Clinic"), (["ORCHARD CLINIC"] * 4, "All 4 are from Orchard Clinic"), (["none"] * 4, "All 4 are with Atlas"),
+    (["ORCHARD CLINIC", "LAKEVIEW"], "Both are with Atlas"), (["ORCHARD CLINIC"] * 3 + ["LAKEVIEW"], "3 of 4 are from Orchard Clinic"), (["ORCHARD CLINIC"], "")])  # fmt: skip
+def test_where_a_step_sits_is_said_as_people_do(places, told):
+    assert items.where(pd.DataFrame({"location": places, "payer_name": "ATLAS"})) == told
 
 
 def test_a_practice_without_data_says_what_to_load(tmp_path):

@@ -381,6 +381,19 @@ def test_pages_speak_the_words_of_the_field(demo_report):
         assert voice.found(text)[:5] == [], path.name
 
 
+def test_pages_shout_no_name(demo_report, demo_con):
+    shouted = {
+        name
+        for column in ("payer_name", "location")
+        for (name,) in demo_con.execute(f"SELECT DISTINCT {column} FROM claims").fetchall()
+        if name
+    }
+    assert len(shouted) > 6
+    for path in demo_report.glob("*.html"):
+        text = html.unescape(re.sub(r"<[^>]+>", " ", path.read_text("utf-8").split("<body>")[1]))
+        assert not [name for name in shouted if name in text], path.name
+
+
 def test_headings_have_six_words_at_most(demo_report):
     for path in sorted(demo_report.glob("*.html")):
         heads = re.findall(r"<h([123])[^>]*>(.*?)</h\1>", path.read_text("utf-8"), re.S)

@@ -33,7 +33,7 @@ from rcm_analysis.charts.common import (
 )
 from rcm_analysis.charts.heat import Heat
 from rcm_analysis.charts.svg import pointed
-from rcm_analysis.words import count, month_name, month_short, share, still, usd
+from rcm_analysis.words import count, month_name, month_short, share, still, titled, usd
 
 
 @two_widths
@@ -100,7 +100,7 @@ def _control(ax: Axes, part: pd.DataFrame, name: str) -> None:
     inside = part["signal"].to_numpy(bool)
     ax.plot(x, part["value"], color=ACCENT, lw=2)
     ax.scatter(x[inside], part["value"][inside], color=ORANGE, s=22, marker="D", zorder=4)
-    ax.set_title("\n".join(textwrap.wrap(still(name), 52, max_lines=2, placeholder=" …")), color=INK)
+    ax.set_title("\n".join(textwrap.wrap(titled(still(name)), 52, max_lines=2, placeholder=" …")), color=INK)
     ax.set_ylim(0, None)
     percent(ax.yaxis)
     _thin_months(ax, part["month"].tolist())

@@ -15,6 +15,7 @@ from rcm_analysis.pages.columns import Column, named
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
+NAMES = ("payer_name", "location")  # features whose values are names
 TOLD = 3  # clusters that have a sentence of their own
 
 
@@ -86,7 +87,11 @@ def profiles(profile: pd.DataFrame) -> Table:
         value=Column("Value", "words"),
         share="Share of group",
     )
-    shown = profile.assign(lift=profile["lift"].map("{:.1f}".format))
+    names = profile["feature"].isin(NAMES)
+    shown = profile.assign(
+        lift=profile["lift"].map("{:.1f}".format),
+        value=profile["value"].where(~names, profile["value"].map(words.titled)),
+    )
     return Table(shown, "cluster_profiles", "What they share", columns, rows=40)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MONDAY_MIME = "application/vnd.rcm.monday+json"
 WORKLIST = "06_write_off_risk.html"
 MOST_CLAIMS = 14  # of a step that its drawer shows
+NOTHING_OPEN = "Nothing is open: no denial, no rejected claim and no deadline waits for work."
+NOTHING_KNOWN = "No remits (835) are loaded, so no denial is known yet."
 SOON_DAYS = 7  # from which on a due date is marked
 MOST_WRITE_OFFS = 6  # reasons named of each kind
 STEADY = 0.005  # of a rate: no more from one month to the next is steady
@@ -121,7 +123,7 @@ def _rate_said(told: nouns.Values, rate: pd.DataFrame) -> str:
             else "Load the payers' remits (835) to see denials."
         )
     ago = _earlier(rate, 12)
-    said = f"Payers initially denied {now.text} of claims"
+    said = f"Payers initially denied {now.text if now.cases else 'none'} of {'' if now.cases else 'the '}claims"
     if ago is None:
         return f"{said} in {words.month_name(now.window)}."
     way = {1: "up from", -1: "down from", 0: "compared with"}[_moved(rate, months=12)]
@@ -224,7 +226,9 @@ def _facts(now: nouns.Value, rate: pd.DataFrame, target: float | None) -> list[t
 
 def _tiles(view: View, told: nouns.Values) -> list[tuple[str, str, str]]:
     cash, lost, all_ = told["open_denials_cash"], told["avoidable_write_offs"], told["write_offs"]
-    tiles = [told.tile("open_denials", f"{cash.text} expected cash" if cash.amount else "on the report day")]
+    tiles = []
+    if told["adjudicated"].amount:
+        tiles.append(told.tile("open_denials", f"{cash.text} expected cash" if cash.amount else "on the report day"))
     if all_.amount and trust.shown_ledger(view):
         tiles.append(
             told.tile(
@@ -328,7 +332,7 @@ class Week(Block):
     def html(self) -> str:
         head = '<section aria-labelledby="todo"><h2 id="todo">What to do this week</h2>'
         if not len(self.rows):
-            return f'{head}<p class="sub">Nothing is open: no denial, no rejected claim and no deadline waits for work.</p></section>'
+            return f'{head}<p class="sub">{escape(self.sub)}</p></section>'
         most = float(self.rows["expected_cash"].max()) if self.rows["expected_cash"].notna().any() else 0.0
         body = []
         for group, part in self.rows.groupby("group", sort=False):
@@ -447,6 +451,8 @@ def this_week(view: View, rows: pd.DataFrame, queue: pd.DataFrame) -> Week:
     told = nouns.of(view)
     collect = rows[rows["group"] == COLLECT] if len(rows) else rows
     denials = queue[(queue["need"] == "denial") & queue["is_first"].astype(bool)] if len(queue) else queue
+    if not len(rows):
+        return Week(rows, NOTHING_OPEN if told["adjudicated"].amount else NOTHING_KNOWN, view.as_of)
     sub = "Ranked by expected cash."
     if len(collect) and len(denials):
         listed = denials.merge(
@@ -454,7 +460,12 @@ def this_week(view: View, rows: pd.DataFrame, queue: pd.DataFrame) -> Week:
         )
         all_ = denials["expected_cash"].sum()
         share = f" and {listed['expected_cash'].sum() / all_:.0%} of their expected cash" if all_ else ""
-        sub += f" The list covers {words.count(len(listed))} of {words.count(told['open_denials'].amount)} open denials{share}."
+        whole = len(listed) == told["open_denials"].amount
+        sub += (
+            " The list covers every open denial."
+            if whole
+            else f" The list covers {words.count(len(listed))} of {words.count(told['open_denials'].amount)} open denials{share}."
+        )
     behind = tuple(items_of(queue, row) for row in rows.to_dict("records"))
     return Week(rows, sub, view.as_of, claims=behind)
 

@@ -29,6 +29,7 @@ COLUMNS = [column.name for column in schema.TABLES[TABLE].columns]
 SOON_DAYS = 7  # what is due so soon stands first
 WEEK_TAB = "This week"
 COLLECT, PREVENT = "Collect", "Prevent"
+NOWHERE = ("none", "not named", "")  # in the place of a name where no file gives one
 LEAST_USD = 1  # that a step brings
 MOST_COLLECT, MOST_PREVENT = 5, 4  # rows of Monday's list
 __all__ = ["TO_DO", "counts", "items", "this_week", "where"]
@@ -58,7 +59,8 @@ def _in_projects(found: pd.DataFrame, members: pd.DataFrame | None) -> pd.DataFr
 
 
 def _claims_of(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(claims=1, monthly_usd=float("nan"), rule_id=None)
+    named = ~found["location"].isin(NOWHERE)  # no place is none, and no project sits there
+    return found.assign(claims=1, monthly_usd=float("nan"), rule_id=None, location=found["location"].where(named))
 
 
 def _dated(found: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -168,10 +170,17 @@ def _first_due(part: pd.DataFrame) -> pd.Timestamp:
 def where(part: pd.DataFrame) -> str:
     """Where most of the claims are from: of one location, else of one payer, where that is half of them or more."""
     for name in ("location", "payer_name"):
-        most = part[name].value_counts()
-        if len(most) and len(part) > 1 and most.iloc[0] * 2 >= len(part):
+        most = part.loc[~part[name].isin(NOWHERE), name].value_counts()
+        if len(most) and most.iloc[0] > 1 and most.iloc[0] * 2 >= len(part):
             who = words.titled(str(most.index[0]))
-            return f"{most.iloc[0]} of {len(part)} are {'from' if name == 'location' else 'with'} {who}"
+            how = (
+                f"{most.iloc[0]} of {len(part)}"
+                if most.iloc[0] < len(part)
+                else "Both"
+                if len(part) == 2
+                else f"All {len(part)}"
+            )
+            return f"{how} are {'from' if name == 'location' else 'with'} {who}"
     return ""
 
 
