@@ -26,6 +26,7 @@ def past(rows: int = 400, *, won: np.ndarray | None = None, seed: int = 1) -> pd
     )
     table["amount"], table["age"] = allowed * rng.lognormal(1, 0.8, rows), rng.integers(0, 31, rows).astype(float)
     table["expected_cash"], table["chance"] = allowed * 0.8, np.nan
+    table["when_worked"] = table["expected_cash"] * rng.lognormal(0, 0.01, rows)
     return table.assign(brought=allowed * ((rng.random(rows) < 0.8) if won is None else won))
 
 
@@ -37,7 +38,7 @@ def tried(table: pd.DataFrame, monkeypatch) -> pd.DataFrame:
 def test_what_payers_allow_beats_charges_where_charges_are_no_guide(monkeypatch):
     table = tried(past(), monkeypatch)
     share = table.set_index("order")["share"]
-    assert orders.taken(table) == "expected_cash" and share["expected_cash"] > share["amount"] + 0.05
+    assert orders.taken(table) == "when_worked" and share["when_worked"] > share["amount"] + 0.05
     assert share["age"] == pytest.approx(0.2, abs=0.1) and "chance" not in share
     said = write_off_risk.order_sentence(table)
     assert "in the order of expected cash" in said and "by billed amount denied" in said
@@ -54,16 +55,16 @@ def test_another_order_is_taken_where_it_clearly_brings_more(monkeypatch):
 def test_a_lead_that_may_be_chance_is_not_taken(monkeypatch):
     rng, table = np.random.default_rng(3), past(80)
     table["amount"] = table["expected_allowed"] * rng.lognormal(0, 0.05, 80)
-    table["expected_cash"] = table["expected_allowed"] * rng.lognormal(0, 0.05, 80)
+    table["when_worked"] = table["expected_allowed"] * rng.lognormal(0, 0.05, 80)
     found = tried(table, monkeypatch)
-    assert orders.taken(found) == "expected_cash"
-    if found["order"].iat[0] != "expected_cash":
+    assert orders.taken(found) == "when_worked"
+    if found["order"].iat[0] != "when_worked":
         assert "may be chance" in write_off_risk.order_sentence(found)
 
 
 def test_too_few_claims_say_so_and_keep_expected_cash(monkeypatch):
     found = tried(past(orders.FEWEST_CLAIMS - 1), monkeypatch)
-    assert found.empty and orders.taken(found) == "expected_cash"
+    assert found.empty and orders.taken(found) == "when_worked"
     assert "Too few denials" in write_off_risk.order_sentence(found)
 
 
@@ -74,7 +75,21 @@ def test_the_demo_tries_orders_on_claims_that_ended_before_the_day(demo_con):
         told["month"] <= pd.Timestamp(trained.day) - pd.Timedelta(days=orders.FOLLOWED_DAYS)
     ).all()
     share = trained.orders.set_index("order")["share"]
-    assert share["expected_cash"] > share["amount"] > share["age"]
+    assert share["when_worked"] > share["amount"] > share["age"]
+
+
+def test_a_chance_when_worked_is_told_by_code_and_payer():
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({"claim_number": [f"A{i}" for i in range(600)], "known_on": pd.Timestamp("2026-01-05"), "category": "coding",
+                          "carc": rng.choice(["16", "97"], 600), "payer_name": rng.choice(["X", "Y"], 600)})  # fmt: skip
+    table = table.assign(
+        rarc="none", codes=table["carc"].map(lambda code: (code,)), payer_class="commercial", procedure_family="992"
+    )
+    chance = np.where(table["carc"] == "16", 0.8, 0.2) - np.where(table["payer_name"] == "X", 0.1, 0.0)
+    ended = table[["claim_number"]].assign(won=(rng.random(600) < chance).astype(float), is_worked=True)
+    assert np.abs(orders.won_model(ended, table).chance(table) - chance).max() < 0.1
+    assert orders.won_model(ended.head(orders.FEWEST_WORKED - 1), table) is None
+    assert orders.won_model(ended.assign(won=1.0), table) is None  # nothing was lost that could tell
 
 
 def test_the_list_is_in_the_order_that_was_taken(demo_con):

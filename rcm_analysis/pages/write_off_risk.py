@@ -135,7 +135,7 @@ def _not_clear(tried: pd.DataFrame, taken: pd.Series) -> str:
     first = tried.iloc[0]
     if first["order"] == taken["order"]:
         return ""
-    return f" The lead of {first['label']} may be chance, so expected cash stays."
+    return f" The lead of {first['label']} may be chance, so {taken['label']} stays."
 
 
 def orders(tried: pd.DataFrame) -> Table:
@@ -144,7 +144,7 @@ def orders(tried: pd.DataFrame) -> Table:
         "label share difference lower upper taken",
         label="In the order of",
         share=Column("In the first fifth", "share", "of what the claims brought"),
-        difference=Column("Compared with expected cash", "points"),
+        difference=Column("Compared with the usual order", "points"),
         lower=Column("From", "points", "95% range"),
         upper=Column("to", "points"),
         taken=Column("Taken"),

@@ -4,7 +4,8 @@
 those that were worked since have come to an end. How much of what they brought lies in the first fifth of the list?
 
     order             share  difference  lower  upper  claims  taken
-    expected_cash     .483   .000        .000   .000   612     True
+    when_worked       .487   .000        .000   .000   612     True
+    expected_cash     .483   -.004       -.009  .001   612     False
     expected_allowed  .478   -.005       -.011  .002   612     False
     amount            .441   -.042       -.063  -.020  612     False
 
@@ -20,20 +21,24 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.claims import prices
+from rcm_analysis.models import choice, learners
 from rcm_analysis.stats import wilson
 
 if TYPE_CHECKING:
     from rcm_analysis.risk.worklist import Trained
     from rcm_analysis.store.view import View
 
-USUAL = "expected_cash"  # reasoned from what is owed and what work wins; another order has to show that it brings more
-ORDERS = {"expected_cash": "expected cash", "expected_allowed": "what the payer would allow", "amount": "billed amount denied",
+USUAL = "when_worked"  # reasoned from what is owed and what work wins; another order has to show that it brings more
+ORDERS = {"when_worked": "expected cash by code and payer", "expected_cash": "expected cash by reason", "expected_allowed": "what the payer would allow", "amount": "billed amount denied",
           "chance": "chance of a write-off", "age": "age of the denial"}  # fmt: skip
 FIRST = 0.2  # share of the list that a team works
 MONTHS_TRIED = 12
 FOLLOWED_DAYS = 90  # of younger months only the quick ends are known
 FEWEST_CLAIMS, FEWEST_IN_MONTH = 60, 5  # of fewer, one large claim decides
 DRAWS = 200
+# what a denial's chance when worked is told by, C of scikit-learn, and the fewest worked denials: docs/risk.md
+WON_BY = ("category", "carc", "rarc", "codes", "payer_name", "payer_class", "procedure_family")
+WON_STRENGTH, FEWEST_WORKED = 0.3, 30
 EFFECT_MIN = 10  # claims worked and claims left alone; a difference between fewer is an anecdote
 COLUMNS = ["order", "label", "share", "difference", "lower", "upper", "claims", "taken"]
 
@@ -41,7 +46,7 @@ COLUMNS = ["order", "label", "share", "difference", "lower", "upper", "claims", 
 def tried(view: View, trained: Trained) -> pd.DataFrame:
     """The orders with the share of the cash that the first fifth by each held, the best first; empty with too few claims.
 
-    An order is taken instead of expected cash only where its lead is clear of chance (claims drawn again, 95%).
+    An order is taken instead of the usual one only where its lead is clear of chance (claims drawn again, 95%).
     """
     past = _past(view, trained)
     if len(past) < FEWEST_CLAIMS or past["brought"].sum() <= 0:
@@ -60,7 +65,7 @@ def tried(view: View, trained: Trained) -> pd.DataFrame:
 
 
 def taken(table: pd.DataFrame) -> str:
-    """The order that is taken; expected cash where none could be tried."""
+    """The order that is taken; the usual one where none could be tried."""
     return str(table.loc[table["taken"].astype(bool), "order"].iat[0]) if len(table) else USUAL
 
 
@@ -93,6 +98,27 @@ def effect(view: View) -> pd.DataFrame:
     ).sort_values("worked", ascending=False, ignore_index=True)
 
 
+def ended(view: View) -> pd.DataFrame:
+    """Denials whose end is known, with what part was won and whether they were worked: `worked_denials`."""
+    found = view.execute("SELECT * FROM worked_denials ORDER BY claim_number, category, payer_class").df()
+    return found.astype({"refused_on": "datetime64[ns]", "settled_on": "datetime64[ns]"})
+
+
+def won_model(ended: pd.DataFrame, table: pd.DataFrame) -> learners.Logistic | None:
+    """The chance that a denial is paid when it is worked, by its codes and payer; None where few were worked.
+
+    `ended` are denials with a known end, `table` the looks at past claims. A claim counts with the part of it that was won.
+    """
+    won = worked(ended).groupby("claim_number")["won"].mean()
+    first = table[table["claim_number"].isin(won.index)].sort_values("known_on").drop_duplicates("claim_number")
+    share = first["claim_number"].map(won).to_numpy(float)
+    if len(first) < FEWEST_WORKED or not 0 < share.sum() < len(share):
+        return None
+    first = first.reset_index(drop=True)
+    made = learners.Logistic(choice.kinds(list(WON_BY), first), WON_STRENGTH)
+    return choice.learn(made, first, share, np.ones(len(first)))
+
+
 def _past(view: View, trained: Trained) -> pd.DataFrame:
     """Claims worked since an earlier month end, with what each order would have sorted them by then and what they brought."""
     ended = view.execute("""
@@ -106,17 +132,21 @@ def _past(view: View, trained: Trained) -> pd.DataFrame:
         ORDER BY w.claim_number, w.category, w.payer_class""").df()
     ended = ended.astype({"refused_on": "datetime64[ns]", "settled_on": "datetime64[ns]"})
     seen = worked(ended.dropna(subset=["expected_allowed", "settled_on"])).drop_duplicates("claim_number")
+    looks = trained.table.sort_values("known_on").drop_duplicates("claim_number").set_index("claim_number")
+    seen = seen[seen["claim_number"].isin(looks.index)]
     parts = []
     for day in _month_ends(trained.day):
         then = seen[(seen["refused_on"] <= day) & (seen["refused_on"] > day - pd.DateOffset(months=1))]
         then = then[then["settled_on"] > day]
         if len(then) >= FEWEST_IN_MONTH:
             won = paid_when_worked(worked(ended[ended["settled_on"] <= day]), then)
+            model = won_model(ended[ended["settled_on"] <= day], trained.table)
+            by_code = won if model is None else model.chance(looks.reindex(then["claim_number"]).reset_index())
             parts.append(
                 then.assign(
-                    month=day, expected_cash=then["expected_allowed"] * won, age=(day - then["refused_on"]).dt.days
-                )
-            )
+                    month=day, expected_cash=then["expected_allowed"] * won, when_worked=then["expected_allowed"] * by_code,
+                    age=(day - then["refused_on"]).dt.days)
+            )  # fmt: skip
     if not parts:
         return pd.DataFrame(columns=["brought"])
     past = pd.concat(parts, ignore_index=True)

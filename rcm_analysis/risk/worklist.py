@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ import pandas as pd
 from rcm_analysis import stats
 from rcm_analysis import words as plain_words
 from rcm_analysis.claims import derive
+from rcm_analysis.models import learners
 from rcm_analysis.models import outcome as models_outcome
 from rcm_analysis.models.leaks import DriftWarning, LeakError, LeakWarning
 from rcm_analysis.models.outcome import FittedModel, OutcomeModel
@@ -94,6 +96,7 @@ class Trained:
     basis: str  # posted by the practice, inferred where there is no ledger, or none
     day: date  # up to which it learned
     orders: pd.DataFrame = field(default_factory=pd.DataFrame)  # of work, tried on the practice's past
+    won: learners.Logistic | None = None  # chance of being paid when worked
 
     @property
     def enough(self) -> bool:
@@ -118,16 +121,18 @@ def _packed(trained: Trained | None) -> Content:
     if trained is None:
         return Content()
     frames, facts, learner = trained.model.parts()
+    files = {"learner.model": learner} | ({"won.model": learners.written(trained.won, {})} if trained.won else {})
     return Content({**frames, "cases": trained.cases, "table": trained.table, "orders": trained.orders}, {**facts, "basis": trained.basis},
-                   {"learner.model": learner})  # fmt: skip
+                   files)  # fmt: skip
 
 
 def _unpacked(content: Content, day: date) -> Trained | None:
     if not content.frames:
         return None
     model = models_outcome.of_parts(content.frames, content.facts, content.files["learner.model"])
+    won = learners.read(BytesIO(content.files["won.model"]))[0] if "won.model" in content.files else None
     return Trained(model, content.frames["cases"], content.frames["table"], content.facts["basis"], day,
-                   content.frames["orders"])  # fmt: skip
+                   content.frames["orders"], won)  # fmt: skip
 
 
 def learn(view: View, *, horizon_days: int | None = None, candidates: tuple[str, ...] | None = None) -> Trained | None:
@@ -137,7 +142,7 @@ def learn(view: View, *, horizon_days: int | None = None, candidates: tuple[str,
         return None
     table = _looks(view, cases)
     trained = _trained(cases, table, as_of=view.as_of, horizon_days=horizon_days, candidates=candidates)
-    return replace(trained, orders=orders.tried(view, trained))
+    return replace(trained, orders=orders.tried(view, trained), won=orders.won_model(orders.ended(view), table))
 
 
 def _looks(view: View, cases: pd.DataFrame) -> pd.DataFrame:
@@ -232,7 +237,9 @@ def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
     found = found.assign(expected_loss_usd=found["p_write_off"] * found["at_stake_usd"]).pipe(_deadlines)
     found = found.assign(touches=_touches(trained.table, found))
     found["usd_per_touch"] = found["expected_cash"] / found["touches"]
-    found = found.assign(late=found["days_left"].fillna(0) < 0, order=_order(found, orders.taken(trained.orders)))
+    found = found.assign(
+        late=found["days_left"].fillna(0) < 0, order=_order(found, orders.taken(trained.orders), trained.won)
+    )
     found = found.sort_values(
         ["late", "order", "expected_loss_usd", "claim_number"], ascending=[True, False, False, True], ignore_index=True
     )
@@ -243,9 +250,11 @@ def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
     return found
 
 
-def _order(found: pd.DataFrame, name: str) -> pd.Series:
+def _order(found: pd.DataFrame, name: str, won: learners.Logistic | None) -> pd.Series:
     """What the list is sorted by, the largest first."""
-    if name == "expected_cash":
+    if name == "when_worked" and won is not None:
+        return found["expected_allowed_usd"].fillna(found["at_stake_usd"]) * won.chance(found.reset_index(drop=True))
+    if name in ("when_worked", "expected_cash"):
         return found["expected_cash"].fillna(found["at_stake_usd"] * found["paid_when_worked"].fillna(0.5))
     if name == "expected_allowed":
         return found["expected_allowed_usd"].fillna(found["at_stake_usd"])
