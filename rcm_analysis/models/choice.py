@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rcm_analysis.models.outcome import OutcomeModel
 
 MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
+# of cases without a horizon, whose blend is drawn so far to the base rate that it loses nothing against rates in such a month
+SHARED_CASES, SHARED_EACH = 60, 10
 ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
 TUNE_ROWS = 20_000
 CALIBRATION_PULL, CENSORED_PULL = (
@@ -67,7 +69,8 @@ class Choice:
 def choose(model: OutcomeModel, table: pd.DataFrame, cases: Cases) -> Choice:
     """Every candidate tried on later cases, at several origins."""
     known = cases.certain
-    few = known.sum() < MIN_CASES or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < MIN_EACH
+    least, each = (SHARED_CASES, SHARED_EACH) if cases.shared else (MIN_CASES, MIN_EACH)
+    few = known.sum() < least or min(cases.outcome[known].sum(), (1 - cases.outcome[known]).sum()) < each
     tried = _validate(model, table, cases, _names(model, table, few=bool(few), shared=cases.shared))
     if not tried:
         return _untried(model, too_few=bool(few))
