@@ -244,7 +244,7 @@ def _later_files(files: Path, day: date, folder: Path) -> list[Path]:
     def unpack(part: Path) -> None:
         with zipfile.ZipFile(files / "edi.zip") as archive:
             for name in archive.namelist():
-                if "/837/" in name and _day_of(name) > day:
+                if "/837/" in name and not name.endswith("/") and _day_of(name) > day:
                     (part / Path(name).name).write_bytes(archive.read(name))
 
     if (files / "edi.zip").exists():
