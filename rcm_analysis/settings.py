@@ -119,6 +119,11 @@ PORTFOLIO = Setting(
 DEIDENTIFIED = Setting(
     "RCM_DEIDENTIFIED", "", "set while a report asks for the de-identified variant: what a notebook shows is stripped"
 )
+EARLIER_VARIANT = Setting(
+    "RCM_EARLIER_VARIANT",
+    "",
+    "folder with the tables of the de-identified variant before this one, which gives nothing of this one away",
+)
 WORKLISTS = Setting(
     "RCM_WORKLISTS", "", "folder with the notes that the team typed into earlier worklists of the practice"
 )
@@ -126,7 +131,18 @@ LIVE = Setting("JPY_SESSION_NAME", "", "set by Jupyter where somebody looks at t
 JUPYTER_CONFIG = Setting("JUPYTER_CONFIG_PATH", "", "folders of Jupyter's settings; `rcm lab` puts its own before them")
 PYSPARK_PYTHON = Setting("PYSPARK_PYTHON", "", "the Python of Spark's workers; the one that runs where it is not set")
 BACKEND = Setting("MPLBACKEND", "", "how matplotlib draws; that of notebooks while the server of kernels imports it")
-OF_PROCESSES = (KEPT_TABLES, BATCHES, PORTFOLIO, DEIDENTIFIED, WORKLISTS, LIVE, JUPYTER_CONFIG, PYSPARK_PYTHON, BACKEND)
+OF_PROCESSES = (
+    KEPT_TABLES,
+    BATCHES,
+    PORTFOLIO,
+    DEIDENTIFIED,
+    EARLIER_VARIANT,
+    WORKLISTS,
+    LIVE,
+    JUPYTER_CONFIG,
+    PYSPARK_PYTHON,
+    BACKEND,
+)
 
 
 def take_file(path: Path) -> None:

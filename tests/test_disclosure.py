@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 import attack
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import AS_OF, GOOD, notebook
@@ -333,3 +334,59 @@ def test_monday_keeps_its_heading_and_tells_no_small_count(demo_con):
                                 svg.spark([0.08, 0.09]), (), "Nothing changed.", None)  # fmt: skip
     told = blocks.deidentified(screen).bundle()["text/html"]
     assert "8.2%" not in told and "1.1 points" not in told and "polyline" not in told and "No target set" in told
+
+
+def bounds(reports: list[tuple[pd.DataFrame, list[int], list[str]]]) -> dict[str, tuple[float, float]]:
+    """Least and most that each unknown can be, given what the reports show, their totals, and that no count is below 0."""
+    from scipy.optimize import linprog
+
+    names = sorted({name for _, _, of in reports for name in of})
+    rows, right = [], []
+    for left, truth, of in reports:
+        rows.append([float(name in of) for name in names])
+        right.append(float(sum(truth)))
+        for name, value in zip(of, left["claims"], strict=True):
+            if value == value:
+                rows.append([float(name == one) for one in names])
+                right.append(float(value))
+    found = {}
+    for name in names:
+        aim = np.array([float(name == one) for one in names])
+        low, high = (linprog(sign * aim, A_eq=rows, b_eq=right, bounds=(0, None)).fun for sign in (1, -1))
+        found[name] = (low, -high)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_reports_of_two_months_together_give_no_small_count(seed):
+    """The second leaves out the first month and has a new, small one; of the month before claims were decided late. Both
+    totals stand elsewhere."""
+    rng = np.random.default_rng(seed)
+    months = [f"2026-0{i}" for i in range(1, 10)]
+    old = [int(n) for n in rng.integers(11, 60, 8)]
+    old[rng.integers(1, 6)] = int(rng.integers(1, 11))
+    new = [*old[1:7], old[7] + int(rng.integers(1, 9)), int(rng.integers(1, 11))]
+    first = release.table(pd.DataFrame({"month": months[:8], "claims": old}), ["claims"])
+    second = release.table(pd.DataFrame({"month": months[1:], "claims": new}), ["claims"], earlier=first.astype(object))
+    late = [f"{month} late" if month == months[7] else month for month in months[1:]]
+    ends = bounds([(first, old, months[:8]), (second, new, late)])
+    truth = dict(zip([*months[:8], *late], [*old, *new], strict=True))
+    known = {name: n for name, n in truth.items() if n < release.SMALLEST and ends[name][1] - ends[name][0] < 0.5}
+    assert known == {}, (first["claims"].tolist(), second["claims"].tolist())
+
+
+def test_a_month_hidden_before_stays_hidden_and_one_told_covers_nothing():
+    cohorts = [f"2026-0{i}" for i in range(1, 7)]
+    frame = pd.DataFrame({"cohort": cohorts, "claims": [12, 30, 50, 60, 20, 5]})
+    told = pd.DataFrame({"cohort": cohorts[:5], "claims": ["12", "30", "50", "60", "19"]})
+    hid = told.assign(claims=["12", None, None, "60", "19"])
+    assert release.table(frame, ["claims"])["claims"].isna().tolist() == [True, *[False] * 4, True]
+    assert release.table(frame, ["claims"], earlier=told)["claims"].isna().tolist() == [*[False] * 4, True, True]
+    assert release.table(frame, ["claims"], earlier=hid)["claims"].isna().tolist() == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]

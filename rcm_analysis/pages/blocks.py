@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -91,7 +92,7 @@ def _figure_without(label: str, value: str, note: str) -> tuple[str, str, str]:
 
 def _table_without(table: Table) -> Table:
     frame = table.frame[list(table.columns)]
-    left = release.table(frame, table.counts)
+    left = release.table(frame, table.counts, earlier=_left_before(table.name))
     if table.links:
         left = left.assign(**{table.links: table.frame[table.links].reset_index(drop=True).reindex(left.index)})
     return replace(
@@ -101,10 +102,23 @@ def _table_without(table: Table) -> Table:
     )  # fmt: skip
 
 
+def _left_before(name: str) -> pd.DataFrame | None:
+    """The table of this name as the variant before this one showed it, where there is one."""
+    folder = settings.EARLIER_VARIANT.value
+    path = Path(folder) / f"{name}.csv"
+    if not folder or not path.exists():
+        return None
+    try:
+        return pd.read_csv(path, dtype=str)
+    except (OSError, ValueError):  # without columns, or gone meanwhile
+        return None
+
+
 def _picture_without(figure: Figure) -> Figure:
     """A picture stays only if the table behind it is known and loses nothing; its text goes through as any other."""
     before = figure.data
-    left = None if before is None else release.table(before, release.count_columns(before))
+    name = figure.name
+    left = None if before is None else release.table(before, release.count_columns(before), earlier=_left_before(name))
     whole = (
         before is not None
         and left is not None

@@ -32,6 +32,7 @@ NAMES = (*LABELS, "location", "payer_name", "other_payer")  # a number in STATIO
 SHARES = ("share", "rate", "lower", "upper")  # 1 is all of them there, not one case
 OTHER = "other"
 
+_MONTH = r"\d{4}-\d{2}"
 _DAY = re.compile(r"\b(\d{4}-\d{2})-\d{2}\b")
 _NUMBER = re.compile(r"(?<![\w.,$−–-])([1-9]|10)(?!\w|%|-|[.,]\d)")
 _WRITTEN = re.compile(r"[−-]?\$?[\d,.]+%?|–")
@@ -58,8 +59,10 @@ def text(words: str) -> str:
     return _SHARE.sub("–", without) if without != words or _makes_small(words) else without
 
 
-def table(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
-    """The frame as it may leave. `counts` are its columns that count cases; other numbers go with them.
+def table(frame: pd.DataFrame, counts: list[str], *, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The frame as it may leave. `counts` are its columns that count cases; other numbers go with them. `earlier` is what
+    the variant of an earlier month showed of it, which a reader may hold beside this one: a row that it showed with the same
+    counts covers no other, and a month that it hid stays hidden.
 
     payer  claims  rate                payer  claims  rate
     ACME   240     0.12                ACME   240     0.12
@@ -72,7 +75,7 @@ def table(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
     for name in kept:
         if not pd.api.types.is_numeric_dtype(kept[name]):
             kept[name] = [_months_only(value, said=name not in NAMES) for value in kept[name]]
-    return _suppressed(kept, [name for name in counts if name in kept])
+    return _suppressed(kept, [name for name in counts if name in kept], earlier)
 
 
 def lists_cases(frame: pd.DataFrame) -> bool:
@@ -91,10 +94,12 @@ def is_small(values: pd.Series) -> pd.Series:
     return values.between(1, SMALLEST - 1)
 
 
-def _suppressed(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
+def _suppressed(frame: pd.DataFrame, counts: list[str], earlier: pd.DataFrame | None) -> pd.DataFrame:
     hidden = _small_parts(frame, counts)
     keys = [name for name in frame if name in LABELS or not _is_number(frame[name])]
-    while more := _too_few_hidden(frame, hidden, counts, keys):
+    told, before = _told_before(frame, counts, keys, earlier)
+    hidden |= before
+    while more := _too_few_hidden(frame, hidden, counts, keys, told, before):
         hidden.loc[more] = True
     numbers = [name for name in frame if name not in keys]
     for name in numbers:
@@ -164,7 +169,25 @@ def _whole(written: str) -> int:
     return int(written.replace(",", ""))
 
 
-def _too_few_hidden(frame: pd.DataFrame, hidden: pd.Series, counts: list[str], keys: list[str]) -> list[int]:
+def _told_before(frame: pd.DataFrame, counts: list[str], keys: list[str], earlier: pd.DataFrame | None) -> tuple[pd.Series, pd.Series]:  # fmt: skip
+    """Rows that the earlier variant showed with the same counts, and months whose counts it hid."""
+    none = pd.Series(False, index=frame.index)
+    by = [name for name in keys if name in NAMES or frame[name].astype(str).str.fullmatch(_MONTH).all()]
+    if earlier is None or not counts or not by or not len(frame) or not {*by, *counts} <= set(earlier):
+        return none, none
+    mine = frame[by].astype(str).agg("|".join, axis=1)
+    theirs = earlier[by].astype(str).agg("|".join, axis=1)
+    if mine.duplicated().any() or theirs.duplicated().any():
+        return none, none
+    before = earlier[counts].apply(pd.to_numeric, errors="coerce").set_axis(theirs).reindex(mine).set_axis(frame.index)
+    told = (before == frame[counts].astype(float)).all(axis=1)
+    months = mine.str.contains(_MONTH) & mine.isin(set(theirs))
+    return told, months & before.isna().all(axis=1) & frame[counts].notna().any(axis=1)
+
+
+def _too_few_hidden(
+    frame: pd.DataFrame, hidden: pd.Series, counts: list[str], keys: list[str], told: pd.Series, before: pd.Series
+) -> list[int]:
     """Rows to hide besides, because somewhere a total less what is shown would give a hidden count.
 
     Looked at are the whole table and, where several columns name a row, each value of each of them: their totals stand
@@ -174,16 +197,18 @@ def _too_few_hidden(frame: pd.DataFrame, hidden: pd.Series, counts: list[str], k
         index for key in keys if len(keys) > 1 for index in frame.groupby(key, dropna=False).groups.values()
     ]
     for group in groups:
-        away, shown = group[hidden[group]], group[~hidden[group]]
-        if not len(away) or not len(shown):
-            continue
-        for name in counts:
-            # one hidden row is the difference; several whose sum is small are known nearly as well
-            if len(away) == 1 or frame.loc[away, name].sum() < SMALLEST:
-                ranked = frame.loc[shown, name].fillna(0)
-                positive = ranked[ranked > 0]
-                if len(positive):
-                    return [positive.idxmin()]
+        shown = group[~hidden[group]]
+        # beside an earlier variant, rows that it told or hid have a known sum, so that the others need covers of their own
+        for away, covers in ((group[hidden[group] & ~told[group] & ~before[group]], shown[~told[shown]]), (group[hidden[group]], shown)):  # fmt: skip
+            if not len(away) or not len(covers):
+                continue
+            for name in counts:
+                # one hidden row is the difference; several whose sum is small are known nearly as well
+                if len(away) == 1 or frame.loc[away, name].sum() < SMALLEST:
+                    ranked = frame.loc[covers, name].fillna(0)
+                    positive = ranked[ranked > 0]
+                    if len(positive):
+                        return [positive.idxmin()]
     return []
 
 

@@ -136,14 +136,15 @@ def render(
         (work / "tables").mkdir()
         with _shared_tables(request.practice, request.as_of, store, work, worth_it=len(books) > 1) as shared:
             kernels = {**pinned, **shared, **(environment or {})}
+            last = _last_report(final)
             kernels |= (
-                {settings.DEIDENTIFIED.name: "yes"}
+                {settings.DEIDENTIFIED.name: "yes", settings.EARLIER_VARIANT.name: str(last / "tables") if last else ""}
                 if request.deidentified
                 else {settings.WORKLISTS.name: str(final.parent / WORKLISTS)}
             )
             statuses = run.run_all(books, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
                                     environment=kernels, retries=retries)  # fmt: skip
-        context = _context(request, store) | {"last": _last_report(final)}
+        context = _context(request, store) | {"last": last}
         if request.deidentified:
             parameters, context = _coarse(parameters), _coarse(context) | {"day": context["day"]}
         _write_pages(work, books, statuses, parameters, context)
