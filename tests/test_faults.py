@@ -14,17 +14,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, remittance
+from conftest import ROOT, claim_837, remittance
 
 HARNESS = """
 import errno, os, random, shutil, signal, sys, json, traceback
 from datetime import date
 from pathlib import Path
 import pyarrow as pa, pyarrow.parquet as pq, duckdb, nbconvert, papermill
-from rcm_analysis import errors, export
+from rcm_analysis import errors, export, view
 from rcm_analysis.claims import derive
 from rcm_analysis.errors import RcmError
 from rcm_analysis.intake import ingest
+from rcm_analysis.prevention import scrub
 from rcm_analysis.reports import all_practices, deliver, render, run as runs
 from rcm_analysis.reports.request import ReportRequest
 from rcm_analysis.store import backups, engine, kept, schema
@@ -39,6 +40,11 @@ def rendered(notebook, output, parameters, **more):
     return runs.Status(notebook.stem, True, 0.0)
 
 runs.run, render.notebooks = rendered, lambda only: [base / "01_x.ipynb"]
+
+if what == "scrub":
+    checked = scrub.check([base / "x.837"], store=base / "before/store", practice=WHO, as_of=DAY)
+if what == "workbook":  # what it learns is kept, and so learned once
+    view.open_practice(base / "before/store", WHO, as_of=DAY).write_worklist(base / "w.xlsx")
 
 def report(place):
     made = render.render(ReportRequest(WHO, "2026-10", DAY), store=place / "store", out=place / "out")
@@ -55,6 +61,8 @@ COMMANDS = {
     "backup": lambda place: backups.back_up(Practice(place / "store", WHO), place / "x.rcm", "secret"),
     "restore": lambda place: backups.restore(base / "one.rcm", place / "store", "secret", replace=True),
     "report": report,
+    "scrub": lambda place: scrub.annotate(checked, place),
+    "workbook": lambda place: view.open_practice(place / "store", WHO, as_of=DAY).write_worklist(place / "x.xlsx"),
 }
 
 # --- faults ---------------------------------------------------------------------------------------------------------
@@ -139,6 +147,8 @@ def told(place):
                 found[path.name] = pq.read_table(path).num_rows
             if path.suffix == ".csv" and found[path.name] == "after":
                 found[path.name] = len(path.read_text().splitlines())
+            if path.suffix == ".837" and found[path.name] == "after":
+                found[path.name] = path.stat().st_size
             if path.suffix == ".xlsx" and found[path.name] == "after":
                 import openpyxl
                 found[path.name] = openpyxl.load_workbook(path).active.max_row
@@ -178,6 +188,8 @@ for i in range(rounds):
     own = {"forget": [before, after, data, {key: one for key, one in before.items() if key != WHO}]}.get(what, [before, after])
     if what == "report":  # published, and then delivered
         own = [before, after, {key: one for key, one in after.items() if not key.startswith("delivered") or key in before}]
+    if what == "scrub":  # each file whole; clean and held claims are said to be written when both are
+        own.append({key: one if one in (before.get(key), after.get(key)) else "half" for key, one in now.items()})
     assert now in own, (note, said, before, now)
     assert code != 0 or now == after, (note, "said to be done", now)
     assert "nothing was changed" not in said or now == before, (note, said)
@@ -197,7 +209,7 @@ WORK = "a work folder of its own, which goes with it"
 READ = "it only reads, or makes bytes"
 WRITERS = {
     "store/folders:publish": "report, restore, csv", "store/folders:_by_way_of": "tests/test_folders.py", "store/folders:recover": "report",
-    "store/folders:whole": "csv, xlsx, parquet, backup", "store/folders:sweep": "csv, backup", "store/folders:write": "ingest, report",
+    "store/folders:whole": "csv, xlsx, parquet, backup", "store/folders:sweep": "csv, backup", "store/folders:write": "ingest, report, scrub, workbook",
     "store/folders:write_once": "first ingest", "store/folders:make_private": "first ingest", "store/folders:_written": "ingest",
     "store/folders:_synced": "ingest", "store/folders:lock": "ingest, report, forget",
     "store/practice:Practice._one_batch": "ingest", "store/practice:Batch._write": "ingest", "store/practice:Batch._writer": "ingest",
@@ -208,7 +220,7 @@ WRITERS = {
     "store/kept:_is_whole": "tests/test_kept.py", "store/kept:shrink": "tests/test_kept.py", "store/kept:clear": "cache",
     "store/kept:for_kernels": WORK, "store/content:_frame_bytes": READ, "store/dictionary:-": "a page of the docs, by hand",
     "export:_write": "csv, parquet", "export:_write_workbook": "xlsx", "work/workbook:write": WHOLE, "charts/svg:written": READ,
-    "words:csv_text": READ, "view:_in_private": "a folder for an export", "prevention/scrub:annotate": "tests/test_scrub.py",
+    "words:csv_text": READ, "view:_in_private": "workbook", "prevention/scrub:annotate": "scrub",
     "prevention/scrub:read": WORK, "models/learners:write": "an analyst's own file", "models/learners:written": READ,
     "models/learners:read": READ, "spreadsheets/sheets:is_workbook": READ, "intake/sources:Opener._unzipped": READ,
     "intake/sources:held": WORK, "intake/ingest:tables_among": WORK, "cli:_ingest": WORK, "compare/portfolio:handed": WORK,
@@ -244,7 +256,20 @@ WITH_PATHS = (
     "cli",
     "view",
 )  # elsewhere frames are renamed
-COMMANDS = ["ingest", "first ingest", "forget", "csv", "xlsx", "parquet", "cache", "backup", "restore", "report"]
+COMMANDS = [
+    "ingest",
+    "first ingest",
+    "forget",
+    "csv",
+    "xlsx",
+    "parquet",
+    "cache",
+    "backup",
+    "restore",
+    "report",
+    "scrub",
+    "workbook",
+]
 MADE = """
 import json, os, sys
 from datetime import date
@@ -263,7 +288,7 @@ derive.open_practice(own.root, "clinic", as_of=date(2026, 10, 31))
 made = render.render(ReportRequest("clinic", "2026-10", date(2026, 10, 31), notebooks=(base / "01_x.ipynb",)), store=own.root, out=base / "before/out")
 assert made.ok, made.statuses
 (base / "executed.ipynb").write_bytes((made.folder / "executed/01_x.ipynb").read_bytes())
-for name in ("x.csv", "x.xlsx", "x.parquet", "x.rcm"):
+for name in ("x.csv", "x.xlsx", "x.parquet", "x.rcm", "x.clean.837", "x.held.837"):
     (base / "before" / name).write_text("before")
 """
 
@@ -322,6 +347,7 @@ def base(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("faults")
     for i in (1, 2):
         (place / f"{i}.835").write_bytes(remittance(f"CLP*A{i}*1*100*80**12*P{i}*11", "CAS*CO*45*20", paid="80"))
+    (place / "x.837").write_bytes(claim_837("B1"))
     notebook(place / "01_x.ipynb", GOOD)
     run(MADE, place)
     return place
@@ -343,3 +369,13 @@ def test_a_fault_at_any_write_loses_nothing_and_is_said(base, what, tmp_path):
         f"{place.split(':')[0].split('/')[-1]}.{place.split(':')[1].split('.')[-1]}"
         for place, by in WRITERS.items() if what in by.split(", ")}  # fmt: skip
     assert planned - set(sites) <= UNSEEN, sites
+
+
+@pytest.mark.parametrize("line", ["path.write_bytes(b'')", "open(path, 'wb')", "os.replace(a, b)", "shutil.rmtree(path)", "path.unlink()",
+                                  "os.open(path, os.O_WRONLY)", "book.savefig(path)", "frame.to_csv(path)", "path.rename(other)"])  # fmt: skip
+def test_a_new_write_is_seen(line, tmp_path, monkeypatch):
+    """A function that no command of the harness reaches fails the list of writers."""
+    (tmp_path / "rcm_analysis/store").mkdir(parents=True)
+    (tmp_path / "rcm_analysis/store/new.py").write_text(f"def saved(path):\n    {line}\n")
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert writers() == {"store/new:saved"}
