@@ -140,13 +140,13 @@ def test_holds_go_to_the_dollars_at_risk():
 
 
 def test_holds_go_to_the_cash_that_a_look_saves():
-    """A charge of which the payer allows a hundredth, and a refusal that nobody can mend, give way."""
-    claims_ = pd.DataFrame({"chance": 0.5, "lift": 3.0, "rule": 0.0, "charge": [9000.0, 2000.0, 2000.0, 1000.0], "cash": [90.0, 1280.0, 1280.0, None],
+    """A charge of which the payer allows a thousandth, and a refusal that nobody can mend, give way."""
+    claims_ = pd.DataFrame({"chance": 0.5, "lift": 3.0, "rule": 0.0, "charge": [9000.0, 2000.0, 2000.0, 1000.0], "cash": [9.0, 250.0, 250.0, None],
                             "mend": [1.0, 0.9, 0.2, None]})  # fmt: skip
     worth = holds.worth_usd(
         claims_["chance"], lift=claims_["lift"], rule_precision=claims_["rule"], charge_usd=claims_["charge"],
         cash_usd=claims_["cash"], mend_share=claims_["mend"])  # fmt: skip
-    assert worth.round(6).tolist() == [450.0, 720.0, 160.0, 500.0]
+    assert worth.round(6).tolist() == [450.0, 450.0, 100.0, 500.0]
 
 
 def test_what_a_look_saves_is_told_by_payer_and_procedure(demo_con, lines):

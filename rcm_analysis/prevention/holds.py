@@ -1,14 +1,14 @@
 """Which claims to hold when a team can look at only so many, and what that would have met.
 
 A hold is worth the cash that a look is expected to save: the chance of a denial, times what is at stake, times the share of such
-denials that a look can mend. At stake is what the payer would allow, followed half of the way from the charge. The chance is the score's, or the precision of a rule that the claim matches where
+denials that a look can mend. At stake is what the payer would allow, followed a third of the way from the charge. The chance is the score's, or the precision of a rule that the claim matches where
 that is higher. A claim that no rule matches is held only if it is likelier to be refused than the practice's claims are,
 so that a costly claim is not held for its price.
 
     submission_id  chance  lift  rule_precision  cash_usd  mend_share    worth_usd
-    17             .46     3.3   0               790.00    .82           454.77      of a charge of 1,840.00
+    17             .46     3.3   0               790.00    .82           523.59      of a charge of 1,840.00
     18             .06     .4    0               4600.00   .80           0           no likelier than others
-    19             .30     2.1   .92             240.00    .90           259.73      of 410.00
+    19             .30     2.1   .92             240.00    .90           283.98      of 410.00
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from rcm_analysis.errors import RcmError
 
 MIN_LIFT = 1.0  # times the practice's rate of refusals, beyond which the chance alone may hold
 # How far what the payer allows is followed away from the charge, in logs: it is told by the claim's costliest line alone. Of 0 to
-# 1, half of the way met most of what the true chances meet, in cash and in charges, in six practices with known truth
-PRICE_TRUST = 0.5
+# 1, a third of the way met most of what the true chances meet, in cash and in charges together, in five practices with known truth
+PRICE_TRUST = 1 / 3
 CURVE_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 
 
@@ -68,8 +68,9 @@ def worth_usd(
     Where the cash is not known it is the charge, and where it is not known what a look mends, all of it.
     """
     eligible = (rule_precision > 0) | (lift > MIN_LIFT)
-    cash = charge_usd if cash_usd is None else cash_usd.fillna(charge_usd)
-    at_stake = cash**PRICE_TRUST * charge_usd ** (1 - PRICE_TRUST)
+    at_stake = charge_usd
+    if cash_usd is not None:
+        at_stake = (cash_usd**PRICE_TRUST * charge_usd ** (1 - PRICE_TRUST)).fillna(charge_usd)
     mended = 1.0 if mend_share is None else mend_share.fillna(1.0)
     return (one_chance(chance, rule_precision) * at_stake * mended).where(eligible, 0.0)
 
