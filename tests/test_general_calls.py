@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
+from rcm_analysis.charts import risk
 from rcm_analysis.clusters import grouping
 from rcm_analysis.models import leaks
 from rcm_analysis.models.outcome import OutcomeModel
@@ -172,3 +174,15 @@ def test_a_key_is_one_at_any_share_of_distinct_values(share):
     assert not leaks._is_key(pd.Series(key), (rng.random(n) < 0.25).astype(int))
     assert not leaks._is_key(pd.Series(key), (rng.random(n) < 0.002).astype(int))
     assert not leaks._is_key(pd.Series(np.arange(n)), ends[key]), "a value of its own for each row parts no case"
+
+
+def test_a_model_of_any_table_has_a_card_and_a_plot(table):
+    fitted = OutcomeModel(features=["payer", "code"], horizon_days=180, candidates=("rates", "logistic")).fit(
+        table, index_date="day", outcome="lost"
+    )
+    assert {"chosen", "cases", "base_rate", "metrics", "suspects"} <= set(fitted.card)
+    told = fitted.calibration
+    assert list(told) == ["chance", "observed", "lower", "upper", "cases"] and len(told) >= 2
+    drawn = risk.calibration(told, title="Lost parcels", outcome="lost")
+    assert drawn.axes[0].lines and "written off" not in str([text.get_text() for text in drawn.findobj(Text)])
+    assert "share lost" in str([text.get_text() for text in drawn.findobj(Text)])

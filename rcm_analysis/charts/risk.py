@@ -23,10 +23,10 @@ from rcm_analysis.words import share
 
 
 @two_widths
-def calibration(table: pd.DataFrame, *, title: str) -> Figure:
+def calibration(table: pd.DataFrame, *, title: str, outcome: str = "written off") -> Figure:
     """Observed rate with its range over the predicted likelihood; on the diagonal, predictions come true.
 
-    Columns: chance, observed, lower, upper, cases.
+    Columns: chance, observed, lower, upper, cases, as from `FittedModel.calibration` of any table; `outcome` says what happens.
     """
     if not len(table):
         return _nothing(title)
@@ -37,7 +37,7 @@ def calibration(table: pd.DataFrame, *, title: str) -> Figure:
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("predicted likelihood")
-    unit(ax, "share written off")
+    unit(ax, f"share {outcome}")
     percent(ax.xaxis)
     percent(ax.yaxis)
     ax.legend(loc="upper left")

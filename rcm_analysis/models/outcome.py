@@ -116,6 +116,22 @@ class FittedModel:
         """Whether the cases were too few for a model, so that it only tells rates."""
         return self.card["too_few"]
 
+    @property
+    def calibration(self) -> pd.DataFrame:
+        """Predicted and observed rates of later cases than were learned from, in at most ten groups: what to draw of any table.
+
+           chance  observed  lower  upper  cases
+        0  .04     .05       .03    .07    412
+        1  .11     .12       .09    .15    412
+        2  .35     .31       .27    .36    411
+
+        Without rows where too few later cases are known, and of a model that was loaded from a file.
+        """
+        held = self.validation
+        if not len(held):
+            return pd.DataFrame(columns=["chance", "observed", "lower", "upper", "cases"])
+        return scores.calibration(*(held[name].to_numpy(float) for name in ("outcome", "chance", "weight")))
+
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """chance, lower, upper (shares 0-1), in the order and with the index of the table.
 
