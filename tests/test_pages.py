@@ -11,7 +11,7 @@ from conftest import AS_OF, ROOT
 import rcm_analysis as rcm
 from rcm_analysis import settings
 from rcm_analysis.compare import equal_mix
-from rcm_analysis.pages import blocks, portfolio, providers, write_off_risk
+from rcm_analysis.pages import blocks, glossary, portfolio, providers, write_off_risk
 from rcm_analysis.pages.blocks import Table
 from rcm_analysis.pages.columns import COLUMNS, Column, named
 from rcm_analysis.words import FORMATS
@@ -101,3 +101,19 @@ def test_nobody_is_named_in_the_deidentified_variant(monkeypatch, demo_store):
     monkeypatch.setenv(settings.DEIDENTIFIED.name, "1")
     rcm.open_practice(demo_store, "riverbend", as_of=AS_OF)
     assert providers._NAMES == {}
+
+
+@pytest.mark.parametrize("markup", [
+    "<h2>Expected cash</h2>", "<table><td>Expected cash</td></table>", '<p class="finding">Expected cash</p>', "<p><a>Expected cash</a></p>",
+    "<p>unexpected cash, CARCs</p>", "<figure><svg><text>Expected cash</text></svg></figure>", "<div>Expected cash</div>",
+    "<details><summary>Expected cash</summary></details>"])  # fmt: skip
+def test_terms_are_linked_in_running_text_only(markup):
+    assert glossary.linked(markup) == markup
+
+
+def test_a_term_is_linked_once_on_a_page():
+    made = glossary.linked(
+        '<dl><dt>Open denials</dt></dl><p class="note">Open denials and <b>write-off</b> of expected cash</p><p>Expected cash</p>'
+    )
+    assert [made.count(f"#{place}") for place in ("open-denials", "write-off", "expected-cash")] == [1, 1, 1]
+    assert made.count("<p>Expected cash</p>") == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 from rcm_analysis.pages import nouns
@@ -69,4 +72,46 @@ def known(label: str) -> bool:
     return label in _LABELS
 
 
+def linked(markup: str) -> str:
+    """A page's HTML with each term linked where text first names it; headings, findings, tables and drawings stay.
+
+    >>> linked("<p>By expected cash, not CARC. Expected cash again.</p>")
+    '<p>By <a class="term" href="glossary.html#expected-cash">expected cash</a>, not <a class="term" href="glossary.html#carc">CARC</a>. Expected cash again.</p>'
+    """
+    inside: Counter[str] = Counter()
+    seen = set(re.findall(r'class="term" href="glossary\.html#([^"]+)"', markup))
+    said, out = False, []
+    for piece in _PIECES.findall(markup):
+        if piece.startswith("<"):
+            name = re.match(r"</?(\w*)", piece)[1]  # type: ignore[index]
+            if name == "p":
+                said = not piece.startswith("</") and not _FINDING.search(piece)
+            elif name in _AROUND or name in _WITHIN:
+                inside[name] += -1 if piece.startswith("</") else 1
+        elif (said or any(inside[name] > 0 for name in _WITHIN)) and not any(inside[name] > 0 for name in _AROUND):
+            piece = _TERMS.sub(lambda found: _link(found[0], seen), piece)
+        out.append(piece)
+    return "".join(out)
+
+
+def _link(text: str, seen: set[str]) -> str:
+    place = anchor(_ANCHORS[html.unescape(text).lower()])
+    if place in seen:
+        return text
+    seen.add(place)
+    return f'<a class="term" href="glossary.html#{place}">{text}</a>'
+
+
 _LABELS = {noun.label for noun in nouns.NOUNS.values()} | set(FIELD)
+_COMMON = {"Change", "Group", "Check", "Appeal", "Remit"}  # words that text uses in other senses, too
+_ANCHORS = {label.lower(): label for label in sorted(_LABELS - _COMMON)}
+_PIECES = re.compile(r"<(?:script|style|svg)\b.*?</(?:script|style|svg)>|<[^>]*>|[^<]+", re.S)
+_AROUND = ("a", "table", "h1", "h2", "h3", "h4", "button", "nav", "summary", "code", "cite", "aside")
+_WITHIN = ("dt", "dd", "figcaption", "li")
+_FINDING = re.compile(r'class="[^"]*\b(?:finding|lead|answer|meta|since)\b')
+_TERMS = re.compile(
+    r"(?<![\w-])(?:"
+    + "|".join(re.escape(html.escape(label)) for label in sorted(_ANCHORS.values(), key=len, reverse=True))
+    + r")(?![\w-])",
+    re.I,
+)

@@ -152,6 +152,7 @@ def _chapter(page: str, name: str) -> dict[str, Any]:
     body = re.sub(
         r'<a [^>]*href="(?:tables/|worklist\.xlsx|manifest\.json)[^>]*>(.*?)</a>', "", body, flags=re.S
     )  # no file lies beside a PDF
+    body = re.sub(r'<a class="term"[^>]*>(.*?)</a>', r"\1", body, flags=re.S)  # nor a glossary in it
     body = re.sub(r"<tbody hidden\b[^>]*>.*?</tbody>", "", body, flags=re.S)
     body = re.sub(r'\b(id|aria-labelledby)="([^"]+)"', rf'\1="{stem}-\2"', body)
     body = re.sub(r'href="#([^"]+)"', rf'href="#{stem}-\1"', body)

@@ -432,6 +432,7 @@ def _page(
     at = next(place for place, page in enumerate(menu) if page["href"] == name)
     around = {"before": menu[at - 1] if at else None, "after": menu[at + 1] if at + 1 < len(menu) else None}
     template = _environment().get_template("page.html")
+    body = glossary.linked(body)
     said = {"title": title, "answers": answers, "body": body, "contents": _contents(body), "here": name}
     text = template.render(**_shared(context), **said, **around)
     (work / name).write_text(text, "utf-8")
