@@ -171,17 +171,17 @@ _CAPITALS = re.compile(r"\b[A-Z][A-Z&'’.-]*[A-Z](?:\s+(?:[A-Z&][A-Z&'’.-]*|\
 def titled(text: str) -> str:
     """Names that files shout, as people write them; codes and initials stay.
 
-    >>> titled("ORCHARD CLINIC, eligibility"), titled("RIVERBEND EMS STATION 3"), titled("code N706")
-    ('Orchard Clinic, eligibility', 'Riverbend EMS Station 3', 'code N706')
+    >>> titled("ORCHARD CLINIC, eligibility"), titled("RIVERBEND EMS STATION 3"), titled("code N706"), titled("modifier GA")
+    ('Orchard Clinic, eligibility', 'Riverbend EMS Station 3', 'code N706', 'modifier GA')
     """
     return _CAPITALS.sub(lambda found: " ".join(_titled(word, i) for i, word in enumerate(found[0].split(" "))), text)
 
 
 def _titled(word: str, place: int) -> str:
-    if word in KEPT or not word.isupper() or (len(word) <= 3 and not set(word) & set("AEIOUY")):
-        return word
     if place and word.lower() in SHORT_WORDS:
         return word.lower()
+    if word in KEPT or not word.isupper() or len(word) == 2 or (len(word) == 3 and not set(word) & set("AEIOUY")):
+        return word  # two letters are a state or a modifier
     return "-".join(part[:1] + part[1:].lower() for part in word.split("-"))
 
 

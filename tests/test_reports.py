@@ -168,6 +168,15 @@ def test_every_term_that_is_linked_is_in_the_glossary(demo_report):
     assert linked and linked <= known, linked - known
 
 
+def test_every_page_leads_to_its_terms(demo_report):
+    linked = {
+        path.name: re.findall(r'<a class="term" href="glossary.html#([^"]+)"', path.read_text())
+        for path in demo_report.glob("0*.html")
+    }
+    assert all(len(terms) == len(set(terms)) for terms in linked.values())
+    assert sum(map(bool, linked.values())) >= len(linked) - 2, linked
+
+
 def test_tables_hold_every_row_and_the_manifest_every_status(demo_report, demo_con):
     assert len(pd.read_csv(demo_report / "tables/matching.csv")) == 6
     opened = demo_con.execute(

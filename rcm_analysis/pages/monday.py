@@ -371,7 +371,7 @@ class Week(Block):
             )
         )
         whole = "All" if len(part) == len(shown) else f"{len(shown)} of"
-        title = escape(str(row["action"]))
+        title = escape(words.titled(str(row["action"])))
         return (f'<section class="drawer" id="{name}" tabindex="-1" role="dialog" aria-labelledby="{name}-h"><a class="close" href="#todo">Close</a>'
                 f'<h2 id="{name}-h">{title}</h2><p class="sub">{whole} {words.count(len(part))} {"claim" if len(part) == 1 else "claims"}, due this week first. Owner: {escape(str(row["owner"]))}.</p>'
                 f'<div class="table scroll" role="region" aria-label="Claims of step {row["rank"]}" tabindex="0"><table class="fixed"><caption class="vh">{title}</caption>'
@@ -387,7 +387,7 @@ class Week(Block):
 
     def _row(self, row: dict[str, Any], most: float) -> str:
         action, why = (
-            escape(str(row["action"])),
+            escape(words.titled(str(row["action"]))),
             escape(words.titled(str(row["why"])) if words.is_known(row["why"]) else ""),
         )
         monthly = row["group"] == PREVENT

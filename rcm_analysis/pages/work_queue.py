@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 EXAMPLES = 3
+MOST_WORDS = 6  # of a heading
 MOST_PROJECTS = 12  # with facts on the page; all are in the table
 DENIAL = "denial"  # the need of which earlier denials tell something
 
@@ -81,13 +82,15 @@ class Facts(Block):
 
     def _sheet(self, one: dict[str, Any]) -> str:
         name, title = words.escape(str(one["project_id"])), words.escape(words.titled(str(one["title"])))
+        head, rest = (words.escape(part) for part in _headed(words.titled(str(one["title"]))))
         facts = "".join(
             f"<dt>{term}</dt><dd{' class=' + chr(34) + 'big' + chr(34) if at == 0 else ''}>{words.escape(value)}{f'<small>{words.escape(small)}</small>' if small else ''}</dd>"
             for at, (term, value, small) in enumerate(self._card(one))
             if value
         )
         said = "".join(f"<p>{words.escape(sentence)}</p>" for sentence in self._sentences(one))
-        return (f'<section class="project" id="{name}" aria-labelledby="{name}-h"><h3 id="{name}-h">{title}</h3>'
+        below = f'<p class="sub">{rest}</p>' if rest else ""
+        return (f'<section class="project" id="{name}" aria-labelledby="{name}-h"><h3 id="{name}-h">{head}</h3>{below}'
                 f'<div class="cols side"><div class="finding">{said}{self._claims(one, title)}<p class="more">{self._links(one)}</p></div>'
                 f'<aside class="card" aria-label="{title} in brief"><dl>{facts}</dl></aside></div></section>')  # fmt: skip
 
@@ -149,6 +152,21 @@ class Facts(Block):
         if self.workbook and len(tabs):
             links.append(f'<a href="worklist.xlsx">Workbook, tab “{words.escape(str(tabs.index[0]))}”</a>')
         return "".join(links)
+
+
+def _headed(title: str) -> tuple[str, str]:
+    """A project's title as a heading of six words at most, and what is left of it.
+
+    >>> _headed("Member number or name wrong, Mill Street Clinic"), _headed("Atlas: records requested")
+    (('Member number or name wrong', 'Mill Street Clinic'), ('Atlas: records requested', ''))
+    """
+    if len(title.split()) <= MOST_WORDS:
+        return title, ""
+    for mark in (", ", ": ", " since "):
+        head, found, rest = title.partition(mark)
+        if found and len(head.split()) <= MOST_WORDS:
+            return head, rest if mark != " since " else f"Since {rest}"
+    return "One payer, one issue", title
 
 
 def facts(view: View, table: pd.DataFrame, queue: pd.DataFrame) -> Facts:

@@ -92,7 +92,7 @@ def evidence(rule: Any) -> str:
     """What the rule's months of proof showed; `rule` is a row of `rules`."""
     refused = "rejected" if rule.category == "rejection" else "denied"
     return (f"{rule.denied:,.0f} of {rule.claims_matched:,.0f} such claims were {refused} from {rule.tested_from:%Y-%m} to {rule.tested_to:%Y-%m} "
-            f"({rule.precision:.0%}; expect at least {rule.precision_lower:.0%}), against {rule.base_rate:.0%} of all")  # fmt: skip
+            f"({rule.precision:.0%}; expect at least {rule.precision_lower:.0%}), compared with {rule.base_rate:.0%} of all")  # fmt: skip
 
 
 def described(rules: pd.DataFrame) -> pd.DataFrame:
