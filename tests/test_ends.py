@@ -152,3 +152,12 @@ def test_a_look_more_is_no_further_case():
                           "case": [1, 1, 1, 2]})  # fmt: skip
     cases = of_table(table, Columns("start", "lost", "end"), horizon_days=None, group="case", as_of="2026-03-01")
     assert cases.part == 0.5
+
+
+def test_a_wider_band_has_the_same_middle():
+    rng = np.random.default_rng(6)
+    chance = rng.random(1000)
+    outcome = (rng.random(1000) < chance).astype(float)
+    plain, wide = (calibration.band(chance, outcome, np.ones(1000), wider=by) for by in (1.0, choice.BAND_WIDER))
+    assert plain["chance"].equals(wide["chance"])
+    assert np.allclose(wide[["below", "above"]], choice.BAND_WIDER * plain[["below", "above"]])

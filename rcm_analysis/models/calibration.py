@@ -83,12 +83,15 @@ def level(odds: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> float:
     return float(brentq(lambda shift: weight @ (stats.sigmoid(odds + shift) - rate), -25, 25))
 
 
-def band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    """How far below and above a chance the observed rate of like cases may lie, at the middle of each group of chances."""
+def band(chance: np.ndarray, outcome: np.ndarray, weight: np.ndarray, *, wider: float = 1.0) -> pd.DataFrame:
+    """How far below and above a chance the observed rate of like cases may lie, at the middle of each group of chances.
+
+    `wider` makes room for the luck of the next cases, and for what moves between those that were tried and these.
+    """
     table = judgement.calibration(outcome, chance, weight, bins=max(1, min(10, len(chance) // 50)))
     below, above = (
-        (table["chance"] - table["lower"]).clip(lower=0.01),
-        (table["upper"] - table["chance"]).clip(lower=0.01),
+        wider * (table["chance"] - table["lower"]).clip(lower=0.01),
+        wider * (table["upper"] - table["chance"]).clip(lower=0.01),
     )
     return pd.DataFrame({"chance": table["chance"], "below": below, "above": above}).sort_values(
         "chance", ignore_index=True

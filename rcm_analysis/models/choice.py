@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MIN_CASES, MIN_EACH = 200, 30  # fewer known cases, or of one outcome, and only rates are shown
 # of cases without a horizon, whose blend is drawn so far to the base rate that it loses nothing against rates in such a month
 SHARED_CASES, SHARED_EACH = 60, 10
+# the luck of those tried, that of the next ones and what moves between them count alike: the root of three
+BAND_WIDER = 1.7
 ORIGINS = (0.55, 0.7, 0.85)  # shares of the index dates after which the later cases are predicted
 TUNE_ROWS = 20_000
 CALIBRATION_PULL, CENSORED_PULL = (
@@ -80,8 +82,11 @@ def choose(model: OutcomeModel, table: pd.DataFrame, cases: Cases) -> Choice:
     newest = origin == origin.max() if cases.settled is not None else None
     line = (0.0, 1.0) if cases.shared else _line(chance, outcome, weight, newest)
     chance = straight(chance, line)
+    wider = BAND_WIDER if cases.shared else 1.0
     validation = pd.DataFrame(dict(zip(VALIDATION, (chance, outcome, weight, row, origin), strict=True)))
-    return Choice(comparison, line, calibration.band(chance, outcome, weight), validation, bool(few), shares)
+    return Choice(
+        comparison, line, calibration.band(chance, outcome, weight, wider=wider), validation, bool(few), shares
+    )
 
 
 def _followed(tried: dict[str, tuple]) -> tuple[float, ...]:
