@@ -45,6 +45,9 @@ FOLLOWED, FOLLOWED_PULL = 0.5, 500.0
 SHARED_STRENGTH, SHARED_TREES = 0.1, 50  # C of scikit-learn, and trees, for cases without a horizon; chosen like them
 STEADY_DAYS, STEADY_BOUND = 31, 0.7  # log odds from the model of a month before: odds at most double or halve
 MAX_FIT_ROWS = 100_000  # further rows no longer move the figures, but the clock
+# Trees of one draw of columns are judged in place of the mean of two that is kept: its chances of claims sent in the next 60 days
+# were the same in six looks at two practices (log loss within .0001 in five), and learning takes a fifth less work
+SEEDS_TRIED = 1
 HARDLY_BETTER = 0.002  # log loss; between equals the simpler model is taken
 SIMPLEST_FIRST = ("base_rate", "rates", "logistic", "boosting", "boosting_by_kind", "blend")
 FIGURES = ("log_loss", "brier", "auroc", "average_precision", "calibration_error")
@@ -194,7 +197,10 @@ def _fitted(
     encoding = kinds(list(model.features), earlier)
     for name in (n for n in names if n != "blend"):
         more = {"of_all": grown["boosting"]} if name == "boosting_by_kind" and "boosting" in grown else {}
-        grown[name] = learn(make(model, name, encoding), earlier, outcome, weight, **more)
+        made = make(model, name, encoding)
+        if name == "boosting" and model.horizon_days is not None:
+            made.seeds = SEEDS_TRIED
+        grown[name] = learn(made, earlier, outcome, weight, **more)
         chances[name] = grown[name].chance(later)
     if "blend" in names:
         both = (stats.log_odds(chances["logistic"]) + stats.log_odds(chances["boosting"])) / 2
