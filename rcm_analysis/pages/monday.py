@@ -85,6 +85,8 @@ def _title(told: nouns.Values, rate: pd.DataFrame, found: pd.DataFrame | None = 
         running = _running(found)
         if running:
             return running
+        if found is not None and (found["ongoing"].astype(bool) & found["kind"].ne("one_patient")).any():
+            return f"No new change in {month}"  # what changed before still runs, and stands beside
         held = abs(values.iloc[-1] - values.iloc[-2]) < STEADY
         return f"Denials held steady in {month}" if held else f"No clear change in {month}"
     verb = "rose" if moves[0] > 0 else "fell"
