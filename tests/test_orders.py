@@ -78,6 +78,18 @@ def test_the_demo_tries_orders_on_claims_that_ended_before_the_day(demo_con):
     assert share["when_worked"] > share["amount"] > share["age"]
 
 
+def test_orders_are_tried_on_the_reason_that_was_known_then(demo_con, monkeypatch):
+    """The reason of a later denial tells how the work ended."""
+    trained = worklist.learned(demo_con)
+    looks = trained.table.sort_values("known_on").drop_duplicates("claim_number").set_index("claim_number")["category"]
+    asked = []
+    real = orders.paid_when_worked
+    monkeypatch.setattr(orders, "paid_when_worked", lambda worked, then: asked.append(then) or real(worked, then))
+    orders._past(demo_con, trained)
+    then = pd.concat(asked)
+    assert len(then) > 100 and (then["category"].to_numpy() == looks.loc[then["claim_number"]].to_numpy()).all()
+
+
 def test_a_chance_when_worked_is_told_by_code_and_payer():
     rng = np.random.default_rng(5)
     table = pd.DataFrame({"claim_number": [f"A{i}" for i in range(600)], "known_on": pd.Timestamp("2026-01-05"), "category": "coding",

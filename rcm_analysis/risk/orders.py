@@ -119,6 +119,11 @@ def won_model(ended: pd.DataFrame, table: pd.DataFrame) -> learners.Logistic | N
     return choice.learn(made, first, share, np.ones(len(first)))
 
 
+def both(model: learners.Logistic, table: pd.DataFrame, share: np.ndarray) -> np.ndarray:
+    """The mean of the model's chance and of the share of reason and class: where few were worked the model alone errs far."""
+    return (model.chance(table) + share) / 2
+
+
 def _past(view: View, trained: Trained) -> pd.DataFrame:
     """Claims worked since an earlier month end, with what each order would have sorted them by then and what they brought."""
     ended = view.execute("""
@@ -139,9 +144,10 @@ def _past(view: View, trained: Trained) -> pd.DataFrame:
         then = seen[(seen["refused_on"] <= day) & (seen["refused_on"] > day - pd.DateOffset(months=1))]
         then = then[then["settled_on"] > day]
         if len(then) >= FEWEST_IN_MONTH:
-            won = paid_when_worked(worked(ended[ended["settled_on"] <= day]), then)
+            seen_then = looks.reindex(then["claim_number"]).reset_index()  # a later refusal's reason tells how it ended
+            won = paid_when_worked(worked(ended[ended["settled_on"] <= day]), seen_then)
             model = won_model(ended[ended["settled_on"] <= day], trained.table)
-            by_code = won if model is None else model.chance(looks.reindex(then["claim_number"]).reset_index())
+            by_code = won if model is None else both(model, seen_then, won)
             parts.append(
                 then.assign(
                     month=day, expected_cash=then["expected_allowed"] * won, when_worked=then["expected_allowed"] * by_code,

@@ -253,7 +253,8 @@ def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
 def _order(found: pd.DataFrame, name: str, won: learners.Logistic | None) -> pd.Series:
     """What the list is sorted by, the largest first."""
     if name == "when_worked" and won is not None:
-        return found["expected_allowed_usd"].fillna(found["at_stake_usd"]) * won.chance(found.reset_index(drop=True))
+        chance = orders.both(won, found.reset_index(drop=True), found["paid_when_worked"].fillna(0.5).to_numpy(float))
+        return found["expected_allowed_usd"].fillna(found["at_stake_usd"]) * chance
     if name in ("when_worked", "expected_cash"):
         return found["expected_cash"].fillna(found["at_stake_usd"] * found["paid_when_worked"].fillna(0.5))
     if name == "expected_allowed":
