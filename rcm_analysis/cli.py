@@ -461,7 +461,7 @@ def scrub(
     ] = None,
     holds: Annotated[
         str | None,
-        typer.Option(help="Claims that the team can take, 20 or 5%: those with the highest expected loss are held."),
+        typer.Option(help="Claims that the team can take, 20 or 5%: those with the largest preventable loss are held."),
     ] = None,
     store: StoreOption = STORE,
 ) -> None:

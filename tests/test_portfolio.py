@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import voice
 from conftest import AS_OF, GOOD, ROOT, copy_of, notebook
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from rcm_analysis.pages import blocks, release
 from rcm_analysis.pages import portfolio as pages
 from rcm_analysis.reports import all_practices, render
 from rcm_analysis.reports.request import ReportRequest
+from rcm_analysis.words import plain
 
 BOOK = ROOT / "notebooks/10_portfolio.ipynb"
 
@@ -158,8 +160,8 @@ def figures(**more) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("facts", "words"), [
-    ({}, "complete"), ({"last_decision": pd.NaT}, "no decision is known"),
-    ({"last_decision": pd.Timestamp("2026-08-30")}, "no decision since August 2026"), ({"ledger": False}, "no ledger: write-offs are not known"),
+    ({}, "complete"), ({"last_decision": pd.NaT}, "no remit is known"),
+    ({"last_decision": pd.Timestamp("2026-08-30")}, "no remit since August 2026"), ({"ledger": False}, "no ledger: write-offs are not known"),
     ({"ledger_doubtful": True}, "a ledger file is not understood: write-offs are withheld"),
     ({"files_left_out": 3}, "3 of 40 files not or partly read"), ({"unanswered": 51}, "5.1% of claims unanswered after 60 days"),
     ({"unanswered": 50}, "complete"), ({"unbalanced": 6}, "0.1% of paid lines do not balance"),
@@ -188,7 +190,7 @@ def test_a_practice_without_decisions_stays_in_the_ranking(told):
     )
     row = portfolio.ranking(more, as_of=AS_OF, months=12).set_index("practice").loc["new"]
     assert row["decided"] == 0 and row["verdict"] == equal_mix.ALONE and pd.isna(row["rate"])
-    assert "no decision is known" in row["data"]
+    assert "no remit is known" in row["data"]
 
 
 def test_what_a_practice_lost_is_withheld_where_its_ledger_is_not_understood(told):
@@ -249,6 +251,8 @@ def test_the_command_renders_all_and_tells_the_truth(store, tmp_path):
     assert some.exit_code == 0 and re.search(
         r"/all/2026-10\.lakeside-and-1-[0-9a-f]{6}/10_portfolio\.html$", some.output.strip()
     )
+    page = Path(some.output.strip().splitlines()[-1].removeprefix("file://")).read_text("utf-8").split("<body>")[1]
+    assert not voice.found(plain(re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.S)))
     assert run("-p", "broken,nobody", "--only", "10", "--as-of", "2026-10-31").exit_code == 1
     assert not list((tmp_path / "out").glob("riverbend/*"))
 

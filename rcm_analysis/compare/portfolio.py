@@ -205,9 +205,9 @@ def quality(figures: pd.DataFrame, *, as_of: date, months: int) -> pd.Series:
 
 def _doubts(row: dict, as_of: pd.Timestamp, first: pd.Timestamp) -> Iterator[str]:
     if pd.isna(row["last_decision"]):
-        yield "no decision is known"
+        yield "no remit is known"
     elif (as_of - pd.Timestamp(row["last_decision"])).days > STALE_DAYS:
-        yield f"no decision since {plain_words.month_name(str(row['last_decision'])[:7])}"
+        yield f"no remit since {plain_words.month_name(str(row['last_decision'])[:7])}"
     if pd.notna(row["first_decision"]) and pd.Timestamp(row["first_decision"]) >= first + pd.DateOffset(months=1):
         yield f"begins in {plain_words.month_name(str(row['first_decision'])[:7])}"
     if row["one_sided"]:
@@ -237,7 +237,7 @@ def by_month(cases: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
 
 
 def rising(told: Profiles) -> pd.DataFrame:
-    """Changes for the worse that are still going on, all practices together, dearest first."""
+    """Changes for the worse that are still running, all practices together, dearest first."""
     found = told.changes[told.changes["ongoing"].astype(bool)]
     return found[found["excess_amount_usd"] > 0].sort_values(
         ["excess_amount_usd", "practice"], ascending=[False, True], ignore_index=True

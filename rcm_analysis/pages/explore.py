@@ -83,7 +83,7 @@ def chart(view: View, name: str) -> Figure:
         common.rate_by_month(table, title=labels[name]),
         name=f"explore_{name}",
         alt=f"Line of {labels[name]} by month, {words.share(last['value'])} in {month}",
-        caption=f"{labels[name]} by month of decision, {view.months} months to {month}.",
+        caption=f"{labels[name]} by month adjudicated, {view.months} months to {month}.",
         data=table,
     )
 

@@ -74,7 +74,7 @@ def outliers_sentence(ranked: pd.DataFrame) -> str:
 
 
 def latest(rising: pd.DataFrame, *, practices: int) -> Finding:
-    """The dearest change that is still going on; `rising` as from `portfolio.rising`."""
+    """The dearest change that is still running; `rising` as from `portfolio.rising`."""
     excess = float(rising["excess_amount_usd"].sum())
     return Finding(latest_sentence(rising, practices=practices), rank=3, kind="change", amount_usd=excess)
 
@@ -140,7 +140,7 @@ def overview(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) -> Fi
         alt=f"Bars of dollars lost and open for {len(ranked)} practices, most in {ranked['practice'].iloc[0]}; "
         "beside them each one's denial rate at equal mix with its interval",
         caption=f"Avoidable write-offs of {months} months to {month} and balances open on {as_of}. "
-        "Hollow: claims initially denied divided by claims adjudicated; filled: the same at the mix of payers and settings of all practices, with 95% interval.",
+        "Hollow: claims initially denied divided by claims adjudicated; filled: the same at the mix of payers and settings of all practices, with its range.",
         data=ranked[list(DRAWN)],
     )
 
@@ -161,22 +161,22 @@ def practices(ranked: pd.DataFrame, reports: pd.DataFrame, *, months: int, month
 def trends(by_month: pd.DataFrame, *, practices: int, months: int, month: str) -> Figure:
     """Each practice's rate by month over that of the others; `by_month` as from `portfolio.by_month`."""
     return Figure(
-        charts.small_multiples(by_month, title="Initial denial rate by month of decision"),
+        charts.small_multiples(by_month, title="Initial denial rate by month"),
         name="portfolio_trends",
         alt=f"{min(practices, charts.MOST)} small line charts of monthly denial rates, one per practice, over the rate of the others",
-        caption=f"Claims initially denied divided by claims adjudicated, {2 * months} months to {month}; n = {words.count(by_month['decided'].sum())}.",
+        caption=f"Claims initially denied divided by claims adjudicated, {2 * months} months to {month}, {words.count(by_month['decided'].sum())} claims.",
         data=by_month,
     )
 
 
 def changes(rising: pd.DataFrame) -> Table:
-    """Changes for the worse that are still going on."""
+    """Changes for the worse that are still running."""
     columns = named(
         "practice headline first_month excess_amount_usd",
         headline="What changed",
         excess_amount_usd=Column("Charges so far", "usd0", "denied beyond the level before"),
     )
-    title = "Changes for the worse that are still going on, dearest first"
+    title = "Changes for the worse still running, dearest first"
     return Table(rising, "portfolio_changes", title, columns, rows=15)
 
 

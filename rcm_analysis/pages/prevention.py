@@ -13,7 +13,7 @@ from rcm_analysis.pages.blocks import Definitions, Figure, Finding, Numbers, Tab
 from rcm_analysis.pages.columns import Column, named
 
 ORDERS = {
-    "dollars at risk": "expected loss",
+    "dollars at risk": "preventable loss",
     "chance alone": "likelihood alone",
     "rules alone": "checks alone",
     "charge alone": "billed amount alone",
@@ -58,7 +58,7 @@ def by_dollars_at_risk(capacity: pd.DataFrame, *, cut: date, holds_per_day: floa
         return Finding(none, rank=4, amount_usd=0.0)
     best, usd = rows.loc[BEST], rows["share_of_usd"]
     said = (
-        f"Holding the {holds_per_day:g} claims a weekday with the largest expected loss would have caught {words.share(best['share_of_usd'])} of denied dollars since {words.day(cut)}. "
+        f"Holding the {holds_per_day:g} claims a weekday with the largest preventable loss would have caught {words.share(best['share_of_usd'])} of denied dollars since {words.day(cut)}. "
         f"Checks alone would have caught {words.share(usd['rules alone'])}."
     )
     alike = f"No claim submitted since {words.day(cut)} failed a check or was much likelier to be denied than usual."
@@ -209,13 +209,18 @@ def ambulance_papers(table: pd.DataFrame) -> Table:
 def definitions() -> Definitions:
     """Terms of the page."""
     rule = "A short condition on what is known before submission. Claims that meet it are mostly denied or rejected."
-    bound = "What we expect of as many claims again. Over all checks it is missed at most one time in ten."
-    at_risk = "The likelihood of a denial, or the share that the failed check tells where that is higher, times the billed amount."
+    bound = (
+        "What we expect of as many claims again at the least, also by how the other candidates held up in later months."
+    )
+    at_risk = (
+        "The likelihood of a denial, or the share that the failed check tells where that is higher, times the billed amount moved "
+        "a third of the way to what the payer usually allows, times the share of such denials that a look can prevent."
+    )
     return Definitions(
         [
             ("Check", rule, "docs/prevention.md"),
-            ("Expected at least", bound, "Benjamini and Yekutieli 2005"),
-            ("Expected loss", at_risk, "docs/prevention.md"),
+            ("Expected at least", bound, "docs/prevention.md"),
+            ("Preventable loss", at_risk, "docs/prevention.md"),
             ("Clean claim held", "A claim that failed a check and was paid.", "docs/prevention.md"),
         ]
     )

@@ -1,9 +1,9 @@
 """Which claims to hold when a team can look at only so many, and what that would have met.
 
 A hold is worth the cash that a look is expected to save: the chance of a denial, times what is at stake, times the share of such
-denials that a look can mend. At stake is what the payer would allow, followed a third of the way from the charge. The chance is the score's, or the precision of a rule that the claim matches where
-that is higher. A claim that no rule matches is held only if it is likelier to be refused than the practice's claims are,
-so that a costly claim is not held for its price.
+denials that a look can mend. At stake is what the payer would allow, followed a third of the way from the charge. The chance is
+the score's, or the precision of a rule that the claim matches where that is higher. A claim that no rule matches is held only
+if it is likelier to be refused than the practice's claims are, so that a costly claim is not held for its price.
 
     submission_id  chance  lift  rule_precision  cash_usd  mend_share    worth_usd
     17             .46     3.3   0               790.00    .82           523.59      of a charge of 1,840.00
