@@ -129,7 +129,8 @@ def _work_items(view: View) -> dict[str, pd.DataFrame]:
     from rcm_analysis.work import items, projects, status
 
     def make() -> Content:
-        _, clusters, members = grouping.of_practice(view)
+        # of the view's months, as on the page of groups, so that a claim's group has one name
+        _, clusters, members = grouping.of_practice(view, months=view.months)
         found = items.items(view, wording.described(cache.rules_of_practice(view)), members)
         tables = {
             "work_items": found,
@@ -140,7 +141,7 @@ def _work_items(view: View) -> dict[str, pd.DataFrame]:
 
     # what the team wrote into its workbook changes the queue, and nothing else that is learned
     told = Practice(view.store, view.practice).batches()
-    return dict(kept.learned(view, "work-queue", make, asked={"batches": told}).frames)
+    return dict(kept.learned(view, "work-queue", make, asked={"batches": told, "months": view.months}).frames)
 
 
 # Who computes each table of `schema.ANALYSES`; a room is imported by the table that needs it

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from test_project import GROUND, ROOMS
 from typer.testing import CliRunner
 
+import rcm_analysis as rcm
 from rcm_analysis import cli, export, settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
@@ -206,6 +207,14 @@ def damaged(own: Practice, damage, what: str) -> int:
     for one in chosen:
         damage(one.folder)
     return len(chosen)
+
+
+def test_the_page_of_groups_and_the_work_queue_share_one_grouping(tmp_path):
+    own = practice(tmp_path)
+    view = rcm.open_practice(own.root, own.name, as_of=AS_OF)
+    view.clusters()
+    export.frame(view, "work_items")
+    assert [one.what for one in kept.kept(own)].count("clusters") == 1
 
 
 def test_frames_come_back_as_they_were():
