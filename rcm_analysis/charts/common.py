@@ -17,6 +17,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import TightLayoutEngine
 from matplotlib.ticker import Formatter, MaxNLocator
 
 from rcm_analysis.charts.heat import Heat
@@ -92,7 +93,8 @@ def _figure(
 
     _theme()
     across = min(width * 72, _WIDTH.get()) if width else _WIDTH.get()
-    return plt.subplots(rows, columns, figsize=(across / 72, height), layout="constrained", **more)
+    layout = TightLayoutEngine(pad=0.25, h_pad=0.8, rect=None)  # type: ignore[arg-type]  # one pass; a rectangle would make it two
+    return plt.subplots(rows, columns, figsize=(across / 72, height), layout=layout, **more)
 
 
 def short(name: object) -> str:

@@ -37,11 +37,15 @@ def written(fig: Figure, name: str, *, title: str, desc: str) -> str:
     """The figure's SVG, with title and description, without dates; the figure is closed."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     out = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        canvas = FigureCanvasSVG(fig)  # letters are measured as they will be drawn
         _laid_out(fig)
-        fig.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, facecolor="none")
+        fig.set_facecolor("none")
+        # `savefig` would draw all a first time, for the layout that it has already
+        canvas.print_svg(out, metadata={"Date": None, "Creator": None})
     points = _points(fig)
     plt.close(fig)
     prefix = re.sub(r"\W", "-", name)
@@ -49,13 +53,10 @@ def written(fig: Figure, name: str, *, title: str, desc: str) -> str:
 
 
 def _laid_out(fig: Figure) -> None:
-    """Finds every part its place; left to matplotlib, the whole figure is drawn a first time for it."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
+    """Finds every part its place, once."""
     engine = fig.get_layout_engine()
     if engine:
         dpi = fig.dpi
-        FigureCanvasSVG(fig)  # letters are measured as they will be drawn
         engine.execute(fig)
         fig.dpi = dpi
         fig.set_layout_engine("none")

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rcm_analysis import words
-from rcm_analysis.charts import common, money, svg
-from rcm_analysis.charts import trends as charts
+from rcm_analysis.charts import money, svg
 from rcm_analysis.measures import by_month, headlines
 from rcm_analysis.pages import nouns, release, targets, trust
 from rcm_analysis.pages.blocks import TABLE_MIME, Block, Figure, csv_link
@@ -248,6 +247,8 @@ def _tiles(view: View, told: nouns.Values) -> list[tuple[str, str, str]]:
 
 def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[str, Figure | None]:
     """The change that costs most and still runs, in a sentence, and its line."""
+    from rcm_analysis.charts import trends as charts  # matplotlib: a report reads this module and draws nothing itself
+
     running = changes[changes["ongoing"].astype(bool)] if len(changes) else changes
     if not len(running):
         drawn = _rate_drawn(view)
@@ -271,6 +272,8 @@ def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[st
 
 def _rate_drawn(view: View) -> Figure | None:
     """The practice's rate, where no change stands for it."""
+    from rcm_analysis.charts import common
+
     rate = headlines.rate_by_month(view).tail(24).reset_index(drop=True)
     if rate["value"].notna().sum() < 2:
         return None

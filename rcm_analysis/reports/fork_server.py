@@ -6,6 +6,7 @@ Kernel(["-f", "connection.json"], env, folder)    # an IPython kernel, forked fr
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,7 +23,7 @@ from rcm_analysis import settings
 PRELOAD = ("pandas", "duckdb", "pyarrow.parquet", "matplotlib.pyplot", "matplotlib.backends.backend_svg", "seaborn",
            "pyarrow.dataset", "pyarrow.pandas_compat", "ipykernel.kernelapp", "ipykernel.zmqshell", "rcm_analysis.charts.common",
            "rcm_analysis.claims.derive", "rcm_analysis.measures.by_month", "rcm_analysis.pages.explore", "rcm_analysis.reports.fork_server",
-           "rcm_analysis.store.content", "rcm_analysis.view")  # fmt: skip
+           "rcm_analysis.store.content", "rcm_analysis.view", "rcm_analysis.work.items", "rcm_analysis.reports.preloaded")  # fmt: skip
 ENVIRONMENT = {
     settings.BACKEND.name: "module://matplotlib_inline.backend_inline"
 }  # as ipykernel sets it, before the imports
@@ -114,6 +115,8 @@ def run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
     multiprocessing.current_process().daemon = False  # else the notebook could have no processes of its own
     settings.become(ENVIRONMENT | environment)
     os.chdir(folder)
+    gc.freeze()  # what the server imported is not searched for garbage again and again
+    sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]  # nobody debugs a report; it takes a tenth of a second
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     from ipykernel.kernelapp import IPKernelApp

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -607,6 +608,7 @@ def _write_glossary(work: Path, context: dict) -> None:
     (work / "glossary.html").write_text(text, "utf-8")
 
 
+@lru_cache(maxsize=1)  # templates are compiled once for all pages
 def _environment() -> Any:
     import jinja2
 

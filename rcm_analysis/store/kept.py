@@ -174,8 +174,14 @@ def _write(con: Any, path: Path) -> None:
     con.execute(f"ATTACH '{_quoted(path)}' AS keeping")
     try:
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_oid").fetchall()
+        con.execute("BEGIN")  # else the file is written through for each table
         for (name,) in names:
             con.execute(f'CREATE TABLE keeping."{name}" AS SELECT * FROM temp."{name}"')
+        con.execute("COMMIT")
+    except Exception:
+        with suppress(Exception):
+            con.execute("ROLLBACK")
+        raise
     finally:
         con.execute("DETACH keeping")
 
