@@ -80,8 +80,9 @@ def by_kind(evidence: pd.DataFrame) -> pd.DataFrame:
 def claims_sent(view: View, *, months: int | None = None) -> pd.DataFrame:
     """Claims of the last months by what a finding may sit at: claim_number, payer_name, location, rendering_npi."""
     first, last = view.window(months)
-    return view.execute("SELECT claim_number, payer_name, location, rendering_npi FROM claims "
+    sent = view.execute("SELECT claim_number, payer_name, location, rendering_npi FROM claims "
                         f"WHERE coalesce(submitted_on, service_date) BETWEEN DATE '{first}' AND DATE '{last}'").df()  # fmt: skip
+    return sent.astype(dict.fromkeys(places.DIMENSIONS, "category"))  # they are counted for each finding
 
 
 def with_places(found: pd.DataFrame, sent: pd.DataFrame) -> pd.DataFrame:
