@@ -461,7 +461,9 @@ def clusters(opened: Opened) -> dict[str, float]:
 
     t = opened.truth.claims
     t = t[t["in_edi"] & t["initially_denied"] & t["root_cause"].ne("")]
-    members = opened.table("cluster_members").groupby("claim_number")["cluster_id"].agg(lambda s: s.mode().iat[0])
+    # the cause and the codes are those of the first denial; a line's first denial comes first
+    first = opened.table("cluster_members").drop_duplicates(["claim_number", "line_number"])
+    members = first.groupby("claim_number")["cluster_id"].agg(lambda s: s.mode().iat[0])
     m = t.merge(members.rename("cluster"), left_on="claim_number", right_index=True)
     if not len(m):
         return {"denials": 0}

@@ -59,6 +59,23 @@ def test_causes_that_share_a_code_are_told_apart_and_one_behind_several_codes_is
     assert found["stability"].min() >= 0.75
 
 
+def test_a_service_is_a_cause_of_its_own_where_payers_use_other_codes_for_it():
+    often = ["J1745", "J1745", "J1745", *NOISE["procedure"]]
+    causes = {
+        "records, drugs above all": {"carc": ["226", "252"], "rarcs": ["N706"], "procedure": often},
+        "authorization of imaging": {"carc": ["197"], "procedure": ["70551"]},
+        "authorization of therapy": {"carc": ["198"], "procedure": ["97110"]},
+        "late": {"carc": ["29"]},
+    }
+    table = planted(1, causes)
+    decided = pd.DataFrame(
+        {"family": [clusters_features.service_family(code) for code in [*NOISE["procedure"], "J1745"]] * 100}
+    )
+    _, members = grouping.find_clusters(table, features=FEATURES, exposure=decided)
+    assert members.groupby(table["cause"])["cluster_id"].nunique().eq(1).all()
+    assert members["cluster_id"].nunique() == 4
+
+
 def test_the_label_names_the_payer_and_provider_behind_a_cluster():
     table = planted(
         4,

@@ -50,6 +50,9 @@ SETTLED_MONTHS = 6
 NAMING_ONLY = ("payer_name", "payer_id", "rendering_npi", "billing_npi", "location", "place_of_service", "modifiers",
                "diagnosis_chapters", "frequency", "prior_authorization", "whole_claim", "group_code", "carc", "rarc", "rarcs",
                "procedure")  # fmt: skip
+SERVICE = ("family",)
+CATCH_ALL = ("claim_data", MISSING)  # "lacks information", and no code at all: what was wrong is not told
+ONE_CODE = 0.95  # of a cause's denials; from here on its codes can't tell parts of it apart
 NUMBERS = (
     "denials",
     "denied_amount",
@@ -74,6 +77,7 @@ class Carving:
     min_share: float = 0.005  # of all denials
     min_rows: int = 20
     min_z: float = 4.0  # standard deviations above the expected count
+    min_told: float = 0.5  # how far the codes of a service's denials and of the others differ, as Cramér's V
     refits: int = 10
     sample: float = 0.7
     min_found_again: float = 0.7  # of the refits
@@ -122,11 +126,12 @@ def find_clusters(
     encoded = encode(table, names, kinds)
     base = _base(encoded)
     cutting = [f for f in encoded if f is not base and f.kind != "number" and f.name not in NAMING_ONLY]
+    told = _told(table) if base.name == "reason" else None
     rates = [_expected(f, exposure) for f in cutting]
     everything = np.arange(len(table))
-    found = _carve(base, cutting, rates, everything, carving, clusters)
+    found = _carve(base, cutting, rates, everything, carving, clusters, told)
     labels = _assign(found, base, cutting, everything)
-    refits = [_refit(base, cutting, rates, carving, clusters, number) for number in range(carving.refits)]
+    refits = [_refit(base, cutting, rates, carving, clusters, told, number) for number in range(carving.refits)]
     if clusters is None:
         found = _kept(found, labels, refits, carving, _known(table, earlier))
         labels = _assign(found, base, cutting, everything)
@@ -183,12 +188,18 @@ Offer = tuple[float, Cut | None, np.ndarray | None]  # gain, the new cut, which 
 
 
 def _refit(
-    base: Feature, cutting: list[Feature], rates: list[np.ndarray], carving: Carving, clusters: int | None, number: int
+    base: Feature,
+    cutting: list[Feature],
+    rates: list[np.ndarray],
+    carving: Carving,
+    clusters: int | None,
+    told: np.ndarray | None,
+    number: int,
 ) -> Refit:
     total = base.matrix.shape[0]
     chance = np.random.default_rng(carving.seed + number)
     rows = np.sort(chance.choice(total, int(total * carving.sample), replace=False))
-    cuts = _carve(base, cutting, rates, rows, carving, clusters)
+    cuts = _carve(base, cutting, rates, rows, carving, clusters, told)
     return Refit(rows, cuts, _assign(cuts, base, cutting, np.arange(total)))
 
 
@@ -253,6 +264,7 @@ def _carve(
     rows: np.ndarray,
     carving: Carving,
     clusters: int | None,
+    told: np.ndarray | None = None,
 ) -> list[Cut]:
     """Best first: of all parts of all clusters, the one with the largest excess in likelihood is carved out next."""
     values = np.asarray(base.matrix[rows].argmax(1)).ravel()
@@ -269,7 +281,7 @@ def _carve(
     if clusters is not None:
         leaves = _largest(leaves, rows, max(1, round(clusters * REASONS_SHARE)))
     removed: dict[Cut, tuple[tuple[str, str], ...]] = dict.fromkeys(leaves, ())
-    offers = {cut: _best_part(cut, part, cutting, rates, carving, enough, ()) for cut, part in leaves.items()}
+    offers = {cut: _best_part(cut, part, cutting, rates, carving, enough, (), told) for cut, part in leaves.items()}
     while clusters is None or len(leaves) < clusters:
         cut = max(offers, key=lambda c: (offers[c][0], c.path), default=None)
         if cut is None or offers[cut][0] <= 0:
@@ -280,7 +292,9 @@ def _carve(
         leaves[new], leaves[cut] = leaves[cut][inside], leaves[cut][~inside]
         removed[new], removed[cut] = removed[cut], (*removed[cut], new.path[-1])
         for changed in (new, cut):
-            offers[changed] = _best_part(changed, leaves[changed], cutting, rates, carving, enough, removed[changed])
+            offers[changed] = _best_part(
+                changed, leaves[changed], cutting, rates, carving, enough, removed[changed], told
+            )
     return list(leaves)
 
 
@@ -294,7 +308,7 @@ def _largest(leaves: dict[Cut, np.ndarray], rows: np.ndarray, most: int) -> dict
 
 def _best_part(
     cut: Cut, part: np.ndarray, cutting: list[Feature], rates: list[np.ndarray], carving: Carving, enough: float,
-    removed: tuple[tuple[str, str], ...],
+    removed: tuple[tuple[str, str], ...], told: np.ndarray | None = None,
 ) -> Offer:  # fmt: skip
     """(gain in nats, the new cut, which rows) of the strongest excess within a cluster; gain 0 when there is none.
 
@@ -313,11 +327,53 @@ def _best_part(
         good = (lift >= carving.min_lift) & (far >= carving.min_z) & (counts >= enough) & (counts <= len(part) - enough)
         good &= np.array([value != MISSING for value in f.columns], bool)  # what is not known is no circumstance
         gain = np.where(good, counts * np.log(np.maximum(lift, 1e-9)), 0.0)
-        j = int(gain.argmax()) if len(gain) else 0
-        if len(gain) and gain[j] > best[0]:
+        for j in np.argsort(-gain, kind="stable"):
+            if gain[j] <= best[0]:
+                break
             inside = np.asarray(f.matrix[part][:, [j]].todense()).ravel() > 0
-            best = (float(gain[j]), Cut((*cut.path, (f.name, f.columns[j]))), inside)
+            if told is None or f.name not in SERVICE or _tells_apart(cut, told[part], inside, carving):
+                best = (float(gain[j]), Cut((*cut.path, (f.name, f.columns[j]))), inside)
+                break
     return best
+
+
+def _told(table: pd.DataFrame) -> np.ndarray:
+    """A number for each pair of reason code and remarks."""
+    pairs = pd.DataFrame(
+        {name: table[name].astype(object).fillna("").astype(str) for name in ("carc", "rarcs", "rarc") if name in table}
+    )
+    return pairs.groupby(list(pairs), sort=True).ngroup().to_numpy()
+
+
+def _tells_apart(cut: Cut, told: np.ndarray, inside: np.ndarray, carving: Carving) -> bool:
+    """Whether the payers use other codes for the part than for the rest; one code for all tells nothing either way, nor
+    does a catch-all.
+
+    A service that is denied more often for one cause, such as drugs for records, is no cause of its own.
+    """
+    one_code = np.bincount(told).max() >= ONE_CODE * len(told)
+    if one_code or cut.path[0][1].split("/")[0] in CATCH_ALL:
+        return True
+    return bool(association(told, inside) >= carving.min_told)
+
+
+def association(codes: np.ndarray, inside: np.ndarray) -> float:
+    """Cramér's V of a code and a part of the rows, without what chance gives to few rows (Bergsma 2013).
+
+    >>> inside = np.repeat([True, False], 50)
+    >>> float(association(np.repeat([0, 1], 50), inside)), float(association(np.tile([0, 1], 50), inside))
+    (1.0, 0.0)
+    """
+    _, codes = np.unique(codes, return_inverse=True)
+    seen = np.array([np.bincount(codes[part], minlength=codes.max() + 1) for part in (inside, ~inside)], float)
+    total = seen.sum()
+    expected = seen.sum(1, keepdims=True) @ seen.sum(0, keepdims=True) / total
+    kinds = len(seen[0])
+    if kinds < 2 or total < 2 or not expected.all():
+        return 0.0
+    beyond = max(((seen - expected) ** 2 / expected).sum() - (kinds - 1) * total / (total - 1), 0.0)
+    fewer = min(kinds - (kinds - 1) ** 2 / (total - 1), 2 - 1 / (total - 1)) - 1
+    return float(min((beyond / total / max(fewer, 1e-9)) ** 0.5, 1.0))
 
 
 def _assign(cuts: list[Cut], base: Feature, cutting: list[Feature], rows: np.ndarray) -> np.ndarray:
