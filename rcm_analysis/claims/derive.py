@@ -44,7 +44,7 @@ _POSTINGS_WORDED = "405"  # the step that takes what postings mean from what was
 VALUES = {
     # Generic CARCs, whose remark code says what was wrong
     "generic_carcs": ["16", "96", "A1", "125", "129", "226", "227", "252"],
-    "unprocessable": "MA130",  # a rejection delivered by remittance: no appeal, send a new claim
+    "unprocessable": "MA130",  # a rejection delivered by remittance: no appeal, submit a new claim
     "upheld": "193",  # an appeal lost: what it carries remains denied
     "mismatch_usd": Decimal("1.00"),  # smaller differences between ledger and remittance are rounding
     # Reasons for which a patient's share is written off

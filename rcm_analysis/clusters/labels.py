@@ -15,7 +15,7 @@ from rcm_analysis.reference import codes
 Steps = tuple[tuple[str, str], ...]  # (feature, value) pairs, each a cut within the one before
 
 WORDS = {"authorization": "Prior authorization missing", "eligibility": "Coverage not active", "coordination_of_benefits": "Another payer is responsible",
-         "claim_data": "Claim data missing or wrong", "credentialing": "Provider not enrolled", "coding": "Coding error", "bundling": "Bundled services",
+         "claim_data": "Missing or wrong information", "credentialing": "Provider not enrolled", "coding": "Coding error", "bundling": "Bundled services",
          "medical_necessity": "Medical necessity", "documentation": "Records requested or missing", "timely_filing": "Filed too late",
          "duplicate": "Duplicate claim", "non_covered": "Service not covered", "benefit_maximum": "Over the benefit limit",
          "network": "Network or referral", "ambulance": "Ambulance rule", "none": "No reason code", "liability": "Work injury or accident insurance"}  # fmt: skip
