@@ -19,7 +19,18 @@ from rcm_analysis.intake import ingest
 from rcm_analysis.pages import denial_trends
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
-from rcm_analysis.trends import followed, forecast, maturity, mix, redefinitions, scan, search, stories, tables
+from rcm_analysis.trends import (
+    followed,
+    forecast,
+    maturity,
+    mix,
+    patients,
+    redefinitions,
+    scan,
+    search,
+    stories,
+    tables,
+)
 from rcm_analysis.trends import segments as trends_segments
 from rcm_analysis.trends import signals as trends_signals
 
@@ -244,6 +255,26 @@ def test_many_who_are_denied_often_make_no_change_and_a_change_of_many_is_found(
     lumpy = world(lambda t, p, s, c: 0.4 if (p, s, c) == ("B", "EAST", "70553") and t in (15, 16) else 0.06, size=40)
     assert len(trends_signals.find_signals(by_patient(lumpy), DIMS, patient="who")) == 1
     assert not len(trends_signals.find_signals(by_patient(lumpy, each=8), DIMS, patient="who"))
+
+
+def test_patients_who_come_often_widen_a_count_only_where_their_denials_clump():
+    """Twenty patients with ten claims a month in the second year alone, each denied by chance; or ten of them always."""
+    months = [str(month) for month in pd.period_range("2024-01", periods=24, freq="M")]
+    seen = pd.DataFrame(
+        [(m, f"{t < 12}{who}") for t, m in enumerate(months) for who in range(20)], columns=["period", "who"]
+    )
+    chance = np.random.default_rng(1).binomial(10, 0.3, len(seen))
+    clumped = np.where(seen["who"].str[-1].astype(int) % 2, 0, 6)
+    effects = []
+    for numerator in (chance, clumped):
+        counts = seen.assign(payer_name="A", numerator=numerator, denominator=10).rename(columns={"who": "patient"})
+        whole = counts.groupby(["period", "payer_name"], as_index=False).sum(numeric_only=True)
+        u, _ = trends_signals._one_unit(counts, whole, ["payer_name"], [], set(), months, 1)
+        effects.append(patients.design_effect(u, {}, start=12, end=23))
+        u.visits = None
+        effects.append(patients.design_effect(u, {}, start=12, end=23))
+    assert effects[0] < 1.5 and effects[2] > 10
+    assert effects[1] > 10, "without what they were seen for, chance looks like clumps"
 
 
 def test_no_more_than_one_in_twenty_steady_practices_with_repeat_patients_has_a_signal():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rcm_analysis.trends.segments import Unit
+from rcm_analysis.trends.segments import Unit, Visits
 
 HALF = 0.5  # of a change's excess: from here on it is one patient's and not the segment's
 FEWEST = 8  # denials that make one patient worth a line
@@ -35,19 +35,35 @@ def design_effect(u: Unit, segment: dict[str, int], *, start: int, end: int) -> 
     """By how much the patients widen the variance of the count in the window, at least 1 (Kish 1965).
 
     Each patient's denials inside, less what the window's share of the exposure leads to expect, are squared as one sum
-    and compared with those of as many single denials. Who is denied evenly inside and outside widens nothing.
+    and compared with those of as many single denials. Who is denied evenly inside and outside widens nothing. Where it
+    is known what each patient was seen for, the denials that the common rate expects of his visits widen nothing either:
+    who came ten times in the window is denied more often in it than who came once, without any denial causing the next.
     """
     if u.patient is None:
         return 1.0
     rows = u.rows(segment)
     inside = (u.when >= start) & (u.when <= end)
-    n = u.exposure_by_period(u.exposed(segment))
+    y_all, n = u.by_period(rows), u.exposure_by_period(u.exposed(segment))
     share = n[start : end + 1].sum() / max(n.sum(), 1e-12)
     weight = np.where(inside, 1 - share, -share)[rows]
     y = u.y[rows]
     singles = (y * weight**2).sum()
     each = np.bincount(u.patient[rows], y * weight)
+    if u.visits is not None:
+        apart = np.bincount(u.patient, u.y, len(u.patients)) == 0  # told by themselves, and taken out
+        expected = _expected(u.visits(), segment, y_all.sum() / max(n.sum(), 1e-12), share, start=start, end=end)
+        expected = np.pad(expected, (0, max(len(u.patients) - len(expected), 0)))
+        expected[: len(u.patients)][apart] = 0.0
+        expected[: len(each)] -= each
+        each = expected
     return max(float((each**2).sum() / singles), 1.0) if singles > 0 else 1.0
+
+
+def _expected(seen: Visits, segment: dict[str, int], rate: float, share: float, *, start: int, end: int) -> np.ndarray:
+    """Weighed denials that the rate expects of each patient's visits, also of those who had none."""
+    rows = seen.rows(segment)
+    inside = (seen.when[rows] >= start) & (seen.when[rows] <= end)
+    return np.bincount(seen.patient[rows], rate * seen.n[rows] * np.where(inside, 1 - share, -share))
 
 
 def holder(u: Unit, segment: dict[str, int], *, start: int, end: int) -> Holder | None:

@@ -10,7 +10,7 @@ split both; reason dimensions (category, CARC, RARC) split the numerator alone, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -19,6 +19,27 @@ import pandas as pd
 
 NOT_NAMED = "not named"
 MOST_KEYS = 20_000_000
+
+
+@dataclass(frozen=True)
+class Visits:
+    """What each patient's denials are counted over: a row per patient, period and crossing of exposure dimensions.
+
+    The patients of a unit's numerators come first, in their places.
+    """
+
+    patient: np.ndarray
+    when: np.ndarray
+    n: np.ndarray
+    codes: dict[str, np.ndarray]
+
+    def rows(self, segment: dict[str, int]) -> np.ndarray:
+        """Which rows lie in the segment; reasons don't matter."""
+        mask = np.ones(len(self.n), bool)
+        for name, code in segment.items():
+            if name in self.codes:
+                mask &= self.codes[name] == code
+        return mask
 
 
 @dataclass
@@ -39,6 +60,7 @@ class Unit:
     n: np.ndarray
     patient: np.ndarray | None = None  # whose each numerator row is, in the places of `patients`
     patients: np.ndarray = field(default_factory=lambda: np.array([], str))
+    visits: Callable[[], Visits] | None = None  # counted when first asked for, since few segments need it
 
     def rows(self, segment: dict[str, int]) -> np.ndarray:
         """Which numerator rows lie in the segment."""
@@ -94,6 +116,24 @@ def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequenc
                 numerators["numerator"].to_numpy(float), amount, cash, {k: exposure_codes[k] for k in exposure},
                 _places(exposures["period"], periods), exposures["denominator"].to_numpy(float),
                 patient, np.asarray(patients, str))  # fmt: skip
+
+
+def visits(u: Unit, table: pd.DataFrame) -> Visits:
+    """Codes a table of patient, period, the unit's exposure dimensions (or some) and denominator as the unit has them.
+
+    patient  period   payer_name  denominator         patient  when  n  payer_name
+    p1       2026-01  UNISON      3              ->   0        0     3  1
+    p9       2026-01  UNISON      1                   1        0     1  1
+    """
+    others = sorted(set(table["patient"].astype(str)) - set(u.patients))
+    place = {name: i for i, name in enumerate([*u.patients, *others])}
+    codes = {}
+    for name in u.exposure:
+        if name in table:
+            texts = table[name].astype(object).where(table[name].notna(), NOT_NAMED).astype(str)
+            codes[name] = pd.Categorical(texts, categories=u.labels[name]).codes
+    who = table["patient"].astype(str).map(place).to_numpy(np.int64)
+    return Visits(who, _places(table["period"], u.periods), table["denominator"].to_numpy(float), codes)
 
 
 def _places(column: pd.Series, periods: Sequence[str]) -> np.ndarray:

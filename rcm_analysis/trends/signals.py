@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,6 +138,9 @@ def _one_unit(table: pd.DataFrame, exposures: pd.DataFrame, whole: Sequence[str]
     if reason or lost:
         exposures = exposures.groupby(["period", *exposure], as_index=False, dropna=False)["denominator"].max()
     u = segments.unit(table, exposures, exposure=exposure, reason=reason, periods=periods)
+    if "patient" in table:
+        each = table.groupby(["patient", "period", *exposure], as_index=False, dropna=False)["denominator"]
+        u.visits = cache(lambda: segments.visits(u, each.max() if reason or lost else each.sum()))
     return u, [segments.crossings(exposure, [(), *((name,) for name in reason)], depth=depth)]
 
 
@@ -383,7 +387,11 @@ def _unit(view: View, exposure: Sequence[str], periods: Sequence[str], *, source
     numerators = view.execute(
         f"SELECT patient, period, {dims}, {', '.join(reason)}, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
         "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
-    return segments.unit(numerators, exposures, exposure=exposure, reason=reason, periods=periods)
+    u = segments.unit(numerators, exposures, exposure=exposure, reason=reason, periods=periods)
+    named = ", ".join(("patient", "period", *(name for name in exposure if name not in HELD)))
+    u.visits = cache(lambda: segments.visits(u, view.execute(
+        f"SELECT {named}, count(DISTINCT claim_number) AS denominator FROM {source} GROUP BY ALL ORDER BY ALL").df()))  # fmt: skip
+    return u
 
 
 # --- the table -----------------------------------------------------------------------------------------------------
