@@ -81,27 +81,49 @@ def test_the_demo_tries_orders_on_claims_that_ended_before_the_day(demo_con):
 def test_orders_are_tried_on_the_reason_that_was_known_then(demo_con, monkeypatch):
     """The reason of a later denial tells how the work ended."""
     trained = worklist.learned(demo_con)
-    looks = trained.table.sort_values("known_on").drop_duplicates("claim_number").set_index("claim_number")["category"]
+    looks = trained.table.sort_values("known_on")[["claim_number", "known_on", "category"]]
     asked = []
     real = orders.paid_when_worked
     monkeypatch.setattr(orders, "paid_when_worked", lambda worked, then: asked.append(then) or real(worked, then))
-    orders._past(demo_con, trained)
+    told = orders._past(demo_con, trained)[["claim_number", "month"]]
     then = pd.concat(asked)
-    assert len(then) > 100 and (then["category"].to_numpy() == looks.loc[then["claim_number"]].to_numpy()).all()
+    known = told.merge(looks, on="claim_number").query("known_on <= month").drop_duplicates("claim_number", keep="last")
+    assert len(then) > 100 and (then["claim_number"].to_numpy() == told["claim_number"].to_numpy()).all()
+    assert (
+        then["category"].to_numpy() == known.set_index("claim_number").loc[told["claim_number"], "category"].to_numpy()
+    ).all()
 
 
-def test_a_chance_when_worked_is_told_by_code_and_payer():
+def worked_looks(rows: int = 600) -> tuple[pd.DataFrame, np.ndarray]:
+    """First looks at denials of two codes and payers, and the chance that work wins each."""
     rng = np.random.default_rng(5)
-    table = pd.DataFrame({"claim_number": [f"A{i}" for i in range(600)], "known_on": pd.Timestamp("2026-01-05"), "category": "coding",
-                          "carc": rng.choice(["16", "97"], 600), "payer_name": rng.choice(["X", "Y"], 600)})  # fmt: skip
+    table = pd.DataFrame({"claim_number": [f"A{i}" for i in range(rows)], "known_on": pd.Timestamp("2026-01-05"), "category": "coding",
+                          "carc": rng.choice(["16", "97"], rows), "payer_name": rng.choice(["X", "Y"], rows), "denials_so_far": 1})  # fmt: skip
     table = table.assign(
         rarc="none", codes=table["carc"].map(lambda code: (code,)), payer_class="commercial", procedure_family="992"
     )
-    chance = np.where(table["carc"] == "16", 0.8, 0.2) - np.where(table["payer_name"] == "X", 0.1, 0.0)
-    ended = table[["claim_number"]].assign(won=(rng.random(600) < chance).astype(float), is_worked=True)
+    return table, np.where(table["carc"] == "16", 0.8, 0.2) - np.where(table["payer_name"] == "X", 0.1, 0.0)
+
+
+def test_a_chance_when_worked_is_told_by_code_and_payer():
+    table, chance = worked_looks()
+    ended = table[["claim_number"]].assign(
+        won=(np.random.default_rng(6).random(600) < chance).astype(float), is_worked=True
+    )
     assert np.abs(orders.won_model(ended, table).chance(table) - chance).max() < 0.1
     assert orders.won_model(ended.head(orders.FEWEST_WORKED - 1), table) is None
     assert orders.won_model(ended.assign(won=1.0), table) is None  # nothing was lost that could tell
+
+
+def test_a_claim_that_was_denied_again_is_told_by_what_such_claims_won():
+    """Its codes alone would promise what was tried already."""
+    table, chance = worked_looks()
+    won = np.random.default_rng(6).random(600) < chance
+    again = table[~won].assign(known_on=pd.Timestamp("2026-02-20"), denials_so_far=2)
+    ended = table[["claim_number"]].assign(won=won.astype(float), is_worked=True)
+    model = orders.won_model(ended, pd.concat([table, again]))
+    assert model.chance(again).max() < 0.05 and np.abs(model.chance(table) - chance).max() < 0.1
+    assert orders.won_model(ended, table).again == 0
 
 
 def test_the_list_is_in_the_order_that_was_taken(demo_con):

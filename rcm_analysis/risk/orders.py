@@ -14,6 +14,7 @@ those that were worked since have come to an end. How much of what they brought 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from rcm_analysis.claims import prices
-from rcm_analysis.models import choice, learners
-from rcm_analysis.stats import wilson
+from rcm_analysis.models import calibration, choice, learners
+from rcm_analysis.stats import log_odds, sigmoid, wilson
 
 if TYPE_CHECKING:
     from rcm_analysis.risk.worklist import Trained
@@ -39,6 +40,7 @@ DRAWS = 200
 # what a denial's chance when worked is told by, C of scikit-learn, and the fewest worked denials: docs/risk.md
 WON_BY = ("category", "carc", "rarc", "codes", "payer_name", "payer_class", "procedure_family")
 WON_STRENGTH, FEWEST_WORKED = 0.3, 30
+AGAIN_PULL = 1.0  # further claims that draw what a second denial takes off to nothing
 EFFECT_MIN = 10  # claims worked and claims left alone; a difference between fewer is an anecdote
 COLUMNS = ["order", "label", "share", "difference", "lower", "upper", "claims", "taken"]
 
@@ -104,24 +106,53 @@ def ended(view: View) -> pd.DataFrame:
     return found.astype({"refused_on": "datetime64[ns]", "settled_on": "datetime64[ns]"})
 
 
-def won_model(ended: pd.DataFrame, table: pd.DataFrame) -> learners.Logistic | None:
-    """The chance that a denial is paid when it is worked, by its codes and payer; None where few were worked.
+@dataclass(frozen=True)
+class Won:
+    """The chance that a denial is paid when it is worked, as its codes and payer tell, and by how far one denied again has less.
 
-    `ended` are denials with a known end, `table` the looks at past claims. A claim counts with the part of it that was won.
+    denied  denials so far  chance
+    CO-16   1               .62
+    CO-16   2               .11
+    CO-197  1               .38
+    """
+
+    by_code: learners.Logistic
+    again: float = 0.0  # log odds added once it was denied again
+
+    def chance(self, table: pd.DataFrame) -> np.ndarray:
+        odds = log_odds(self.by_code.chance(table.reset_index(drop=True)))
+        return np.asarray(sigmoid(odds + self.again * _denied_again(table)))
+
+
+def won_model(ended: pd.DataFrame, table: pd.DataFrame) -> Won | None:
+    """The chance that a denial is paid when it is worked; None where few were worked.
+
+    `ended` are denials with a known end, `table` the looks at past claims. A claim counts with the part of it that was won:
+    once as it was denied first, and once more, for the distance alone, as it was denied again.
     """
     won = worked(ended).groupby("claim_number")["won"].mean()
-    first = table[table["claim_number"].isin(won.index)].sort_values("known_on").drop_duplicates("claim_number")
+    looks = table[table["claim_number"].isin(won.index)].sort_values("known_on", kind="stable")
+    first = looks.drop_duplicates("claim_number").reset_index(drop=True)
     share = first["claim_number"].map(won).to_numpy(float)
     if len(first) < FEWEST_WORKED or not 0 < share.sum() < len(share):
         return None
-    first = first.reset_index(drop=True)
     made = learners.Logistic(choice.kinds(list(WON_BY), first), WON_STRENGTH)
-    return choice.learn(made, first, share, np.ones(len(first)))
+    by_code = choice.learn(made, first, share, np.ones(len(first)))
+    odds = pd.Series(log_odds(by_code.chance(first)), first["claim_number"])
+    again = looks[_denied_again(looks)].drop_duplicates("claim_number")["claim_number"]
+    return Won(by_code, _lowered(again.map(odds).to_numpy(float), again.map(won).to_numpy(float)))
 
 
-def both(model: learners.Logistic, table: pd.DataFrame, share: np.ndarray) -> np.ndarray:
-    """The mean of the model's chance and of the share of reason and class: where few were worked the model alone errs far."""
-    return (model.chance(table) + share) / 2
+def _denied_again(table: pd.DataFrame) -> np.ndarray:
+    return table["denials_so_far"].to_numpy(float) > 1
+
+
+def _lowered(odds: np.ndarray, won: np.ndarray) -> float:
+    """What to add to the log odds so that they tell what was won; drawn to nothing by a claim that was won as often as usual."""
+    if not len(odds):
+        return 0.0
+    usual = odds.mean()
+    return calibration.level(np.r_[odds, usual], np.r_[won, sigmoid(usual)], np.r_[np.ones(len(won)), AGAIN_PULL])
 
 
 def _past(view: View, trained: Trained) -> pd.DataFrame:
@@ -137,17 +168,24 @@ def _past(view: View, trained: Trained) -> pd.DataFrame:
         ORDER BY w.claim_number, w.category, w.payer_class""").df()
     ended = ended.astype({"refused_on": "datetime64[ns]", "settled_on": "datetime64[ns]"})
     seen = worked(ended.dropna(subset=["expected_allowed", "settled_on"])).drop_duplicates("claim_number")
-    looks = trained.table.sort_values("known_on").drop_duplicates("claim_number").set_index("claim_number")
-    seen = seen[seen["claim_number"].isin(looks.index)]
+    looks = trained.table.sort_values("known_on", kind="stable")
+    seen = seen[seen["claim_number"].isin(looks["claim_number"])]
     parts = []
     for day in _month_ends(trained.day):
         then = seen[(seen["refused_on"] <= day) & (seen["refused_on"] > day - pd.DateOffset(months=1))]
         then = then[then["settled_on"] > day]
         if len(then) >= FEWEST_IN_MONTH:
-            seen_then = looks.reindex(then["claim_number"]).reset_index()  # a later refusal's reason tells how it ended
+            known = looks[looks["known_on"] <= day]  # a later denial's reason tells how it ended
+            seen_then = (
+                known.groupby("claim_number")
+                .tail(1)
+                .set_index("claim_number")
+                .reindex(then["claim_number"])
+                .reset_index()
+            )
             won = paid_when_worked(worked(ended[ended["settled_on"] <= day]), seen_then)
-            model = won_model(ended[ended["settled_on"] <= day], trained.table)
-            by_code = won if model is None else both(model, seen_then, won)
+            model = won_model(ended[ended["settled_on"] <= day], known)
+            by_code = won if model is None else model.chance(seen_then)
             parts.append(
                 then.assign(
                     month=day, expected_cash=then["expected_allowed"] * won, when_worked=then["expected_allowed"] * by_code,

@@ -96,7 +96,7 @@ class Trained:
     basis: str  # posted by the practice, inferred where there is no ledger, or none
     day: date  # up to which it learned
     orders: pd.DataFrame = field(default_factory=pd.DataFrame)  # of work, tried on the practice's past
-    won: learners.Logistic | None = None  # chance of being paid when worked
+    won: orders.Won | None = None  # chance of being paid when worked
 
     @property
     def enough(self) -> bool:
@@ -121,7 +121,9 @@ def _packed(trained: Trained | None) -> Content:
     if trained is None:
         return Content()
     frames, facts, learner = trained.model.parts()
-    files = {"learner.model": learner} | ({"won.model": learners.written(trained.won, {})} if trained.won else {})
+    files = {"learner.model": learner} | (
+        {"won.model": learners.written(trained.won.by_code, {"again": trained.won.again})} if trained.won else {}
+    )
     return Content({**frames, "cases": trained.cases, "table": trained.table, "orders": trained.orders}, {**facts, "basis": trained.basis},
                    files)  # fmt: skip
 
@@ -130,7 +132,10 @@ def _unpacked(content: Content, day: date) -> Trained | None:
     if not content.frames:
         return None
     model = models_outcome.of_parts(content.frames, content.facts, content.files["learner.model"])
-    won = learners.read(BytesIO(content.files["won.model"]))[0] if "won.model" in content.files else None
+    won = None
+    if "won.model" in content.files:
+        by_code, about = learners.read(BytesIO(content.files["won.model"]))
+        won = orders.Won(by_code, about["again"])
     return Trained(model, content.frames["cases"], content.frames["table"], content.facts["basis"], day,
                    content.frames["orders"], won)  # fmt: skip
 
@@ -250,11 +255,10 @@ def rank(found: pd.DataFrame, trained: Trained) -> pd.DataFrame:
     return found
 
 
-def _order(found: pd.DataFrame, name: str, won: learners.Logistic | None) -> pd.Series:
+def _order(found: pd.DataFrame, name: str, won: orders.Won | None) -> pd.Series:
     """What the list is sorted by, the largest first."""
     if name == "when_worked" and won is not None:
-        chance = orders.both(won, found.reset_index(drop=True), found["paid_when_worked"].fillna(0.5).to_numpy(float))
-        return found["expected_allowed_usd"].fillna(found["at_stake_usd"]) * chance
+        return found["expected_allowed_usd"].fillna(found["at_stake_usd"]) * won.chance(found)
     if name in ("when_worked", "expected_cash"):
         return found["expected_cash"].fillna(found["at_stake_usd"] * found["paid_when_worked"].fillna(0.5))
     if name == "expected_allowed":
