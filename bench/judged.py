@@ -55,6 +55,7 @@ FIGURES: dict[str, dict[str, tuple[str, str]]] = {
         "truth": ("perfect", "high"),
         "rank_of_truth": ("rank ÷ perfect", "high"),
         "rank_of_amount": ("rank ÷ amount", "high"),
+        "day_rank_of_truth": ("chances of the day: rank ÷ perfect", "high"),
         "open_rank_of_truth": ("all open: rank ÷ perfect", "high"),
         "added_rank_of_truth": ("all open: cash that work adds, rank ÷ perfect", "high"),
     },
@@ -393,17 +394,25 @@ def order(opened: Opened) -> dict[str, float]:
 
 
 def of_the_open_list(opened: Opened) -> dict[str, float]:
-    """The same of all open denials: the cash that work brings, and what it adds to what is paid anyway."""
+    """The same by the chances of the day: of the newest denials, and of all open ones; and what work adds to what is paid anyway.
+
+    The chances at the denial, which `order` takes, promise what was tried already: a correction that was denied, too, wins nothing.
+    """
     m = open_list(opened)
     if not len(m):
         return {}
     m = m.assign(day=m["as_of"])
     brings, adds = m["p_win_worked"] * m["price"], (m["p_win_worked"] - m["p_win_left"]) * m["price"]
-    rank = -m["rank"].astype(float)
-    shares = [
-        first_fifth(m.assign(cash=cash), rank) / first_fifth(m.assign(cash=cash), cash) for cash in (brings, adds)
-    ]
-    return dict(zip(("open_rank_of_truth", "added_rank_of_truth"), shares, strict=True))
+    first_on = m["claim_number"].map(opened.truth.claims.set_index("claim_number")["first_decided_on"])
+    newest = (m["as_of"] - first_on).dt.days.between(0, NEWEST_DAYS)
+    parts = {"day_rank_of_truth": (newest, brings), "open_rank_of_truth": (brings.notna(), brings),
+             "added_rank_of_truth": (brings.notna(), adds)}  # fmt: skip
+    return {name: _of_perfect(m[rows].assign(cash=cash[rows])) for name, (rows, cash) in parts.items() if rows.any()}
+
+
+def _of_perfect(m: pd.DataFrame) -> float:
+    """Cash in the first fifth by rank, as a share of that in the first fifth by the cash itself."""
+    return first_fifth(m, -m["rank"].astype(float)) / first_fifth(m, m["cash"])
 
 
 def first_fifth(m: pd.DataFrame, key: pd.Series) -> float:

@@ -111,7 +111,8 @@ def test_the_open_list_is_held_against_its_true_chances(truth, folder):
     )
     here.asked["risk", here.end] = listed
     assert truth.judged.of_all_open(here) == pytest.approx({"open_level_points": 0, "open_distance": 0})
-    assert truth.judged.of_the_open_list(here)["open_rank_of_truth"] == pytest.approx(1)
+    got = truth.judged.of_the_open_list(here)
+    assert got["open_rank_of_truth"] == got["day_rank_of_truth"] == pytest.approx(1)
     here.asked["risk", here.end] = listed.assign(p_write_off=listed["p_write_off"] - 0.1)
     assert truth.judged.of_all_open(here)["open_level_points"] == pytest.approx(10)
 
