@@ -229,6 +229,16 @@ def test_no_place_is_named_where_all_are_alike():
     assert sum(places.where(part, base) is not None for part in draws) <= 5
 
 
+def test_no_place_is_named_because_one_patient_goes_there_often():
+    rng = np.random.default_rng(7)
+    base = pd.DataFrame({name: np.repeat(rng.choice(12, 300), 10).astype(str) for name in places.DIMENSIONS})
+    base["patient"] = np.repeat([f"p{i}" for i in range(300)], 10)
+    of = lambda seed: base[base["patient"].isin(base["patient"].drop_duplicates().sample(10, random_state=seed))]  # noqa: E731
+    draws = [of(seed).assign(worth=100.0) for seed in range(60)]
+    assert sum(places.where(part, base) is not None for part in draws) <= 2
+    assert sum(places.where(part.drop(columns="patient"), base) is not None for part in draws) > 20
+
+
 def test_the_money_map_names_every_part_and_a_phone_gets_a_list():
     whole = money.Part("Initially denied", "$100 · 10 claims", 100.0, "ink-2", (
         money.Part("Recovered 30%", "$30 · 3 claims", 30.0, "teal"), money.Part("Lost 70%", "$70 · 7 claims", 70.0, "orange")))  # fmt: skip

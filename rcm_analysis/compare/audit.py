@@ -78,18 +78,18 @@ def by_kind(evidence: pd.DataFrame) -> pd.DataFrame:
 
 
 def claims_sent(view: View, *, months: int | None = None) -> pd.DataFrame:
-    """Claims of the last months by what a finding may sit at: claim_number, payer_name, location, rendering_npi."""
+    """Claims of the last months by what a finding may sit at: claim_number, payer_name, location, rendering_npi, patient."""
     first, last = view.window(months)
-    sent = view.execute("SELECT claim_number, payer_name, location, rendering_npi FROM claims "
+    sent = view.execute("SELECT claim_number, payer_name, location, rendering_npi, coalesce(patient_key, claim_number) AS patient FROM claims "
                         f"WHERE coalesce(submitted_on, service_date) BETWEEN DATE '{first}' AND DATE '{last}'").df()  # fmt: skip
     return sent.astype(dict.fromkeys(places.DIMENSIONS, "category"))  # they are counted for each finding
 
 
 def with_places(found: pd.DataFrame, sent: pd.DataFrame) -> pd.DataFrame:
-    """`evidence` with the provider of each claim; `sent` as from `claims_sent`."""
-    return found.merge(
-        sent[["claim_number", "rendering_npi"]].drop_duplicates("claim_number"), on="claim_number", how="left"
-    )
+    """`evidence` with the provider and the patient of each claim; `sent` as from `claims_sent`."""
+    whose = sent[["claim_number", "rendering_npi", "patient"]].drop_duplicates("claim_number")
+    table = found.merge(whose, on="claim_number", how="left")
+    return table.assign(patient=table["patient"].fillna(table["claim_number"]))
 
 
 def findings(found: pd.DataFrame, *, top: int = 10, sent: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rcm_analysis import words
+from rcm_analysis import stats, words
 
 DIMENSIONS = {
     "location": "locations",
@@ -44,7 +44,8 @@ class Place:
 def where(part: pd.DataFrame, base: pd.DataFrame) -> Place | None:
     """The place that holds most of the loss beyond its share of claims; None where the loss is spread as the claims are.
 
-    `part` has the dimensions and worth (USD), a row per claim; `base` the dimensions of all claims.
+    `part` has the dimensions and worth (USD), a row per claim, and the patient where claims of one patient are to weigh
+    together; `base` the dimensions of all claims.
     """
     return max(
         (place for place in _denser(part, base) if place.by_chance <= BY_CHANCE),
@@ -67,18 +68,12 @@ def _places(part: pd.DataFrame, base: pd.DataFrame, name: str, *, tried: int) ->
         return []
     shares = known.groupby(name)["worth"].sum() / total
     claims, usual = known[name].value_counts(), base[name].value_counts(normalize=True)
+    whose = known["patient"] if "patient" in known else pd.Series(range(len(known)), known.index)
     return [
         Place(name, str(value), float(share), float(usual.get(value, 0.0)),
-              tried * _chance(int(claims[value]), len(known), float(usual.get(value, 0.0))))
+              tried * stats.chance_of_so_many(known[name].eq(value), whose, float(usual.get(value, 0.0))))
         for value, share in shares.items() if claims[value] >= FEWEST
     ]  # fmt: skip
-
-
-def _chance(claims: int, of: int, usual: float) -> float:
-    """That so many claims or more fall to a place by its share of all claims alone (binomial); the dollars follow them."""
-    from scipy.stats import binom
-
-    return float(binom.sf(claims - 1, of, usual))
 
 
 def said(part: pd.DataFrame, base: pd.DataFrame) -> str:
