@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 Z95 = 1.959963984540054  # two-sided 95 %
 
@@ -39,7 +40,7 @@ def chance_of_so_many(there: Any, whose: Any, usual: float) -> float:
     if not 0 < usual < 1:
         return float(usual >= 1)
     here = np.asarray(there, float)
-    _, who = np.unique(np.asarray(whose).astype(str), return_inverse=True)
+    who, _ = pd.factorize(pd.Series(whose).reset_index(drop=True), use_na_sentinel=False)
     beyond, each = np.bincount(who, here - usual), np.bincount(who)
     effect = (beyond**2).sum() / (len(here) * usual * (1 - usual))
     effect = max(min(effect, (each**2).sum() / len(here)), 1.0)

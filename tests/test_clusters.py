@@ -242,6 +242,19 @@ def test_no_person_is_named_whom_the_place_explains():
     assert "BASE" in label and "provider" not in label
 
 
+def test_no_payer_is_named_because_one_patient_is_denied_often():
+    others = {code: {"carc": [code]} for code in ("31", "197", "226")}
+    table = planted(3, {"late": {"carc": ["29"]}, **others})
+    table["patient"] = [f"p{i}" for i in range(len(table))]
+    often = table.index[(table["cause"] == "late") & table["payer_name"].ne("ALPHA")][:110]
+    table.loc[often, "payer_name"] = "ALPHA"
+    several = grouping.find_clusters(table, features=FEATURES)[0]
+    table.loc[often, "patient"] = "the same"
+    one = grouping.find_clusters(table, features=FEATURES)[0]
+    late = [found.loc[found["label"].str.contains("late"), "label"].iloc[0] for found in (several, one)]
+    assert late == ["Filed too late · ALPHA", "Filed too late"]
+
+
 def test_without_denials_both_tables_are_there_and_empty():
     table = planted(9, {"a": {"carc": ["16"]}})
     full = grouping.find_clusters(table, features=FEATURES)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rcm_analysis import stats
 from rcm_analysis.clusters.features import MISSING, Feature
 from rcm_analysis.reference import codes
 
@@ -32,6 +33,7 @@ PERSON, PERSON_SHARE = "rendering_npi", 0.5
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")
 MIN_OTHERS = 20  # fewer comparable denials say nothing of what is usual
 MIN_SHARE, MIN_LIFT = 0.25, 1.5  # a condition in the label holds for this share of the cluster, this much above usual
+BY_CHANCE = 0.01  # that any value holds so much of a cluster where all are alike, at most, to be in the label
 MAX_NAMED, MAX_CONDITIONS = 2, 12
 
 
@@ -92,6 +94,7 @@ def _row(
     cash = part["expected_cash"].fillna(0).to_numpy(float) if "expected_cash" in part else np.zeros(len(part))
     conditions = _conditions(inside, encoded, usual)
     _explain_persons(inside, conditions, encoded)
+    _doubt(inside, conditions, encoded, _whose(part))
     trend = part["month"].value_counts().reindex(months, fill_value=0) if months else pd.Series(dtype=int)
     prevent = part["preventable"].eq("yes").to_numpy() if "preventable" in part else np.zeros(len(part), bool)
     claims = part["claim_number"] if "claim_number" in part else pd.Series(part.index.astype(str), part.index)
@@ -139,6 +142,25 @@ def _explain_persons(inside: np.ndarray, conditions: list[dict[str, Any]], encod
             c["explained"] = bool(c["share"] < MIN_LIFT * max(usual, 1e-9))
 
 
+def _whose(part: pd.DataFrame) -> np.ndarray:
+    """The patient of each denial, else the claim: what is denied together and so says one thing once."""
+    names = [name for name in ("patient", "claim_number") if name in part]
+    whose = part[names].bfill(axis=1).iloc[:, 0] if names else pd.Series(part.index, part.index)
+    return pd.factorize(whose.astype(str))[0]
+
+
+def _doubt(inside: np.ndarray, conditions: list[dict[str, Any]], encoded: list[Feature], whose: np.ndarray) -> None:
+    """Marks what chance alone puts into so much of a cluster, of all values that could be named and by patients."""
+    columns = {(f.name, value): (f, j) for f in encoded for j, value in enumerate(f.columns)}
+    tried = {f.name: len(f.columns) * len(NAMED) for f in encoded}  # each feature has its part of the level
+    rows = np.flatnonzero(inside)
+    for c in conditions:
+        if c["feature"] in (*NAMED, "family") and _is_strong(c):
+            f, j = columns[c["feature"], c["value"]]
+            there = np.asarray(f.matrix[rows][:, [j]].todense()).ravel() > 0
+            c["by_chance"] = bool(tried[f.name] * stats.chance_of_so_many(there, whose, c["expected"]) > BY_CHANCE)
+
+
 def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]]) -> str:
     """Cause · circumstance carved out · what else distinguishes it.
 
@@ -156,7 +178,13 @@ def _named_conditions(conditions: list[dict[str, Any]], cut: set[str]) -> list[d
     named: list[dict[str, Any]] = []
     for c in conditions:
         service = c["feature"] in SERVICE and (cut | {one["feature"] for one in named}) & set(SERVICE)
-        if c["feature"] in (*NAMED, "family") and not service and not c.get("explained") and _is_strong(c):
+        if (
+            c["feature"] in (*NAMED, "family")
+            and not service
+            and not c.get("explained")
+            and not c.get("by_chance")
+            and _is_strong(c)
+        ):
             named.append(c)
     return named[:MAX_NAMED]
 
