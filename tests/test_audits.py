@@ -125,11 +125,17 @@ def test_scorecards_tie_to_the_claims_and_to_the_overview(demo_con):
     assert reasons["ask"].str.endswith("?").all()
 
 
-def test_a_payer_is_an_outlier_only_with_its_whole_interval():
-    cards = pd.DataFrame(
-        {"payer_name": ["A", "B"], "rate": [0.3, 0.2], "lower": [0.25, 0.1], "others_rate": [0.2, 0.15]}
-    )
-    assert scorecard.outliers(cards)["payer_name"].tolist() == ["A"]
+def test_a_payer_is_an_outlier_only_beyond_chance_and_repeat_patients():
+    cards = pd.DataFrame({"payer_name": ["A", "B", "C", "D"], "decided": [300, 300, 300, 300], "denied": [54, 30, 30, 30],
+                          "rate": [0.18, 0.1, 0.1, 0.1], "others_rate": [0.1, 0.127, 0.127, 0.127]})  # fmt: skip
+    named = []
+    for effect in (1.0, 4.0):
+        chance = scorecard._by_chance(cards, pd.Series([effect, 1.0, 1.0, 1.0]))
+        named.append(scorecard.outliers(cards.assign(by_chance=chance))["payer_name"].tolist())
+    assert named == [["A"], []]
+    close = cards.assign(denied=[42, 30, 30, 30], rate=[0.14, 0.1, 0.1, 0.1])
+    chance = scorecard._by_chance(close, pd.Series(1.0, close.index))
+    assert not len(scorecard.outliers(close.assign(by_chance=chance))), "the largest of four is often as far above"
 
 
 def test_changes_are_those_that_name_the_payer():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OUTCOME_MONTHS = 6  # denials are given half a year to be settled before the overturn rate counts them
 NOT_NAMED = "not named"
+LEVEL = 0.05  # chance that any payer is called one that denies more, where all deny alike
 ASK = {
     "eligibility": "Which eligibility answer (271) did you give for the date of service, and from when was coverage ended?",
     "coordination_of_benefits": "Which other insurer do you hold on file for these members, since when, and who told you?",
@@ -48,7 +49,8 @@ def scorecard(view: View, *, months: int | None = None) -> pd.DataFrame:
     UNISON      1204       1180     201     .170  .150   .193   21    164      88          .537           18201.50
 
     Decisions by first decision and write-offs by posting in the last `months` whole months; overturns of the denials of
-    as many months, ending half a year earlier. `others_rate` is the denial rate of everybody else in those months.
+    as many months, ending half a year earlier. `others_rate` is the denial rate of everybody else in those months, `by_chance`
+    the chance that any payer's lies so far above it where all deny alike, claims of one patient weighing together.
     """
     months = months or view.months
     first, last = view.window(months)
@@ -86,7 +88,32 @@ def scorecard(view: View, *, months: int | None = None) -> pd.DataFrame:
         "settled",
         "overturned",
     ]
-    return _with_rates(table.astype(dict.fromkeys(money, float)))
+    table = _with_rates(table.astype(dict.fromkeys(money, float)))
+    return table.assign(by_chance=_by_chance(table, _design_effects(view, table, decided)))
+
+
+def _design_effects(view: View, table: pd.DataFrame, decided: str) -> pd.Series:
+    """By how much patients who are denied again and again widen each payer's count of denials, at least 1 (Kish 1965)."""
+    rate = float(table["denied"].sum() / max(table["decided"].sum(), 1))
+    squares = view.execute(f"""
+        SELECT payer_name, CAST(sum((denied - {rate} * decided) * (denied - {rate} * decided)) AS DOUBLE) AS beyond
+        FROM (SELECT coalesce(payer_name, '{NOT_NAMED}') AS payer_name, coalesce(patient_key, claim_number) AS patient,
+                  count(*) AS decided, count(*) FILTER (WHERE initially_denied) AS denied FROM claims WHERE {decided} GROUP BY 1, 2) p
+        GROUP BY 1 ORDER BY 1""").df().set_index("payer_name")["beyond"]  # fmt: skip
+    chance = table["decided"] * rate * (1 - rate)
+    return (table["payer_name"].map(squares) / chance.where(chance > 0)).clip(lower=1.0).fillna(1.0)
+
+
+def _by_chance(table: pd.DataFrame, effect: pd.Series) -> pd.Series:
+    """Chance that any payer's rate lies so far above the others' where all deny alike; 1 where there are no others."""
+    from scipy.special import ndtr
+
+    cases = table["decided"] / effect
+    others = cases.sum() - cases
+    rate = table["denied"].sum() / max(table["decided"].sum(), 1)
+    error = (rate * (1 - rate) * (1 / cases.where(cases > 0) + 1 / others.where(others > 0))) ** 0.5
+    far = (table["rate"] - table["others_rate"]) / error.where(error > 0)
+    return pd.Series(ndtr(-far.to_numpy(float)), table.index).mul((cases > 0).sum()).clip(upper=1.0).fillna(1.0)
 
 
 def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,6 +157,7 @@ def of_payer(signals: pd.DataFrame, payer_name: str) -> pd.DataFrame:
 
 
 def outliers(cards: pd.DataFrame) -> pd.DataFrame:
-    """Payers whose whole interval lies above the rate of everybody else, the farthest above first."""
-    above = cards[cards["lower"] > cards["others_rate"]]
+    """Payers that deny more than everybody else, beyond what chance and repeat patients do to one of so many payers; the
+    farthest above first."""
+    above = cards[(cards["by_chance"] <= LEVEL) & (cards["rate"] > cards["others_rate"])]
     return above.assign(gap=above["rate"] - above["others_rate"]).sort_values("gap", ascending=False, ignore_index=True)
