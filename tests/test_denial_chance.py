@@ -92,6 +92,26 @@ def test_shuffled_answers_teach_nothing(lines):
     assert table["auroc"].between(0.42, 0.58).all() and table.loc["base_rate", "chosen"]
 
 
+def test_a_candidate_too_sure_of_itself_is_compared_as_it_would_be_told():
+    from rcm_analysis.models import choice
+
+    random = np.random.default_rng(1)
+    odds = random.normal(-1.5, 1, 900)
+    outcome = (random.random(900) < 1 / (1 + np.exp(-odds))).astype(float)
+    rest = (outcome, np.ones(900), np.arange(900), np.arange(900) // 300)
+    tried = {"base_rate": (np.full(900, outcome.mean()), *rest), "logistic": (1 / (1 + np.exp(-4 * odds)), *rest)}
+    table = choice._compared(tried, shared=False).set_index("model")
+    assert table.loc["logistic", "chosen"] and table.loc["logistic", "log_loss"] < table.loc["base_rate", "log_loss"]
+
+
+def test_a_short_history_is_judged_as_soon_as_its_answers_are_there():
+    sent = pd.Series(pd.Timestamp("2026-01-01"), range(100))
+    rows = pd.DataFrame({"sent_on": sent, "answered_on": sent + pd.to_timedelta([*range(40)] * 2 + [30] * 20, "D")})
+    assert chance._horizon_days(rows) == 40
+    slow = rows.assign(answered_on=sent + pd.Timedelta(days=200))
+    assert chance._horizon_days(slow) == chance.HORIZON_DAYS
+
+
 def test_too_few_answers_give_rates_and_say_so(lines):
     ids = lines["submission_id"].drop_duplicates().head(150)
     chances = chance.learn(lines[lines["submission_id"].isin(ids)], as_of=DAY)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rcm_analysis.store.view import View
 
 HORIZON_DAYS = prevention_features.MAX_WAIT_DAYS  # an answer that comes later is no first answer to plan with
+ANSWERED_SHARE = 0.99  # models are judged on claims so old that this share of the practice's answers was there
 LOSS_HORIZON_DAYS = 270  # from the refusal to the write-off: the longest appeal window and the posting after it
 MAX_CLAIMS = 60_000  # the newest; older ones tell of other rules of the payers
 CANDIDATES = ("base_rate", "rates", "logistic", "boosting", "blend")
@@ -237,13 +238,19 @@ def learn(
     if not len(rows):
         return None
     told = [name for name in FEATURES if name in KEPT or varies(rows[name])]
-    model = OutcomeModel(features=told, horizon_days=HORIZON_DAYS, group="claim_number", candidates=CANDIDATES,
+    model = OutcomeModel(features=told, horizon_days=_horizon_days(rows), group="claim_number", candidates=CANDIDATES,
                          rate_keys=("payer_name", "procedure"))  # fmt: skip
     denial = model.fit(rows, index_date="sent_on", outcome="refused", outcome_date="answered_on", as_of=as_of)
     if ends is None:
         return Chances(denial, None, 1.0, worth)
     refused = _refused(rows, ends)
     return Chances(denial, _loss(refused, as_of=as_of), _lost_share(refused), worth)
+
+
+def _horizon_days(rows: pd.DataFrame) -> int:
+    """Days after which hardly an answer is still to come: in a short history each month that can judge a model counts."""
+    took = (rows["answered_on"] - rows["sent_on"]).dt.days
+    return int(min(np.ceil(took.quantile(ANSWERED_SHARE)) + 1, HORIZON_DAYS))
 
 
 def _newest(lines: pd.DataFrame) -> pd.DataFrame:
