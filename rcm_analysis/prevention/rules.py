@@ -335,17 +335,27 @@ def _searched(
 
 
 def _worth_holding(found: list[Found], hit: np.ndarray, case: np.ndarray, settings: Learning) -> list[Found]:
-    """A short list that covers the hits: again and again the condition that adds most hits beyond its price.
+    """Short lists that cover the hits: again and again the condition that adds most hits beyond its price.
 
     A hold's price is such that `min_precision` breaks even; terms and values cost a little, so that short ones win ties.
+    What is covered at that price hides narrower conditions that would surely hold what they promise: a second list is made
+    at a price halfway to certainty.
     """
-    covered = np.zeros(int(case[-1]) + 1, bool)
-    kept = []
     groups = [(f, np.unique(case[f.rows]), np.unique(case[f.rows[hit[f.rows]]])) for f in found]
+    kept: list[Found] = []
+    for price in (settings.min_precision, (1 + settings.min_precision) / 2):
+        kept += [f for f in _covering(groups, int(case[-1]) + 1, price, settings) if not any(f is one for one in kept)]
+    return kept
+
+
+def _covering(groups: list[tuple], cases: int, price: float, settings: Learning) -> list[Found]:
+    """The list at one price, from the condition that adds most on."""
+    covered = np.zeros(cases, bool)
+    kept: list[Found] = []
+    groups = list(groups)
     while groups and len(kept) < settings.kept_per_search:
         gains = [
-            _lead(f.condition, (~covered[hits]).sum() - settings.min_precision * (~covered[all_]).sum(), settings)
-            - _length(f.condition)
+            _lead(f.condition, (~covered[hits]).sum() - price * (~covered[all_]).sum(), settings) - _length(f.condition)
             for f, all_, hits in groups
         ]
         best = int(np.argmax(gains))
