@@ -12,10 +12,10 @@ from conftest import claim_837
 from rcm_analysis import parallel
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest as intake_ingest
-from rcm_analysis.prevention import cache, process_gaps, scrub, wording
+from rcm_analysis.prevention import cache, process_gaps, scrub, trial, wording
 from rcm_analysis.prevention import features as prevention_features
 from rcm_analysis.prevention import rules as prevention_rules
-from rcm_analysis.prevention.search import BeamSearch, Columns, Term, from_json, matches
+from rcm_analysis.prevention.search import BeamSearch, Columns, Found, Term, from_json, matches
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.synthetic import practice
 
@@ -97,10 +97,49 @@ def test_noise_gives_no_rule(seed):
     assert len(prevention_rules.learn_rules(claims_of(seed, n=2500, planted=False), **ARGUMENTS)) == 0
 
 
+def of_eight_months(seed: int, *, planted: bool) -> pd.DataFrame:
+    table = claims_of(seed, n=650, planted=planted)
+    return table.assign(sent_on=pd.Timestamp("2026-01-01") + (table["sent_on"] - table["sent_on"].min()) / 3)
+
+
+def test_a_short_history_proves_with_other_months_than_the_newest():
+    """Eight months hold about 20 claims of the cause: too few before the newest months, or in them."""
+    forward = prevention_rules.Learning(short_months=0)
+    tables = [of_eight_months(seed, planted=True) for seed in range(10)]
+    rules = [prevention_rules.learn_rules(table, **ARGUMENTS) for table in tables]
+    alone = [prevention_rules.learn_rules(table, **ARGUMENTS, settings=forward) for table in tables]
+    assert sum(map(len, alone)) + 1 < sum(map(len, rules)) >= 6
+    assert {tuple(sorted(t.feature for t in from_json(text))) for found in rules for text in found["terms"]} == {
+        ("authorization", "payer_name", "procedure")
+    }
+    noise = [prevention_rules.learn_rules(of_eight_months(seed, planted=False), **ARGUMENTS) for seed in range(10)]
+    assert sum(map(len, noise)) == 0
+
+
+def test_refusals_for_several_reasons_count_together():
+    """Neither reason alone is as frequent as a rule must promise."""
+    table, random = claims_of(4, planted=False), np.random.default_rng(4)
+    cause = table["payer_name"].eq("ACME") & table["procedure"].eq("70553") & table["authorization"].eq("no")
+    drawn = random.random(len(table))
+    table["outcome"] = (
+        table["outcome"].mask(cause & (drawn < 0.64), "documentation").mask(cause & (drawn < 0.38), "coding")
+    )
+    rules = prevention_rules.learn_rules(table, **ARGUMENTS, settings=trial.LEARNING["settings"])
+    assert matches(from_json(rules.loc[0, "terms"]), table)[cause].all() and len(rules) == 1
+
+
+def test_a_narrow_condition_is_proven_beside_the_broad_one_that_holds_it():
+    hit = np.r_[np.ones(18), np.zeros(2), np.ones(14), np.zeros(26)].astype(bool)
+    of = lambda name, rows, hits: Found((Term(name, "in", ("yes",)),), np.arange(rows), rows, hits)  # noqa: E731
+    broad, narrow = of("duplicate", 60, 32), of("late", 20, 18)
+    settings = prevention_rules.Learning(min_precision=0.3)
+    assert prevention_rules._worth_holding([broad, narrow], hit, np.arange(60), settings) == [broad, narrow]
+
+
 def test_chance_among_many_candidates_is_no_rule():
     """Where six in ten are denied anyway, 65 % of 200 is luck (one in twelve): a finding alone, none among a hundred tried."""
     condition = (Term("payer_name", "in", ("ACME",)),)
-    lucky = prevention_rules._Proof(condition, "coding", np.datetime64("2026-01-01"), 200, 130, 0.08)
+    lucky = prevention_rules._Proof(condition, "coding", np.arange(200), 200, 130, 0.08)
     others = [lucky._replace(hits=0, p_value=p) for p in np.linspace(0.1, 1, 99)]
     assert [proof for proof, _ in prevention_rules._offered([lucky], prevention_rules.Learning())] == [lucky]
     assert prevention_rules._offered([lucky, *others], prevention_rules.Learning()) == []
@@ -335,7 +374,7 @@ def test_what_a_fix_addresses_wins_over_what_goes_with_it():
 def test_the_best_of_candidates_that_fell_is_pulled_back_as_far():
     """Where searches found 90 % and later months showed 10, one with 6 of 8 by luck promises little; where they held, it does."""
     condition = (Term("payer_name", "in", ("ACME",)),)
-    one = prevention_rules._Proof(condition, "coding", np.datetime64("2026-01-01"), 8, 6, 1e-4, 0.1, 20, 18)
+    one = prevention_rules._Proof(condition, "coding", np.arange(8), 8, 6, 1e-4, 0.1, 20, 18)
     fell = [one._replace(hits=k, p_value=0.5) for k in (0, 1, 1, 2, 0, 1, 0, 1, 1, 2, 0, 1)]
     held = [one._replace(hits=k, p_value=1e-6) for k in (7, 8, 6, 7, 7, 8, 7, 6, 8, 7, 7, 7)]
     settings = prevention_rules.Learning()

@@ -49,6 +49,7 @@ NEAREST = 5  # candidates told where none is offered
 TERM_PRICE, VALUE_PRICE = 0.5, 0.25  # in denials caught
 UNDATED_DAYS = 730  # a table without dates is spread over two years: an eighth and a quarter of it are proofs
 CORRELATE_PRICE = 0.9
+ENDED = 0.05  # chance of so few denials in the newest months below which a rule no longer holds
 DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -60,6 +61,7 @@ class Learning:
     searched_months: tuple[int | None, ...] = (None, 12, 6)  # history searched; the short ones find what began lately
     min_precision: float = 0.4  # the lower bound a rule must reach; what it reaches on average lies well above
     min_hits: int = 5  # denials in the proof
+    short_months: int = 18  # a history no longer than it is proven on other months than the newest, too
     level: float = 0.1  # false discoveries, and bounds missed, among the rules offered
     min_new_share: float = 0.5  # of a rule's denials that no rule before it catches
     searched_cases: int = 60_000  # of each stretch of history, drawn evenly; the proof counts every case
@@ -84,13 +86,16 @@ class _Cases(NamedTuple):
 class _Proof(NamedTuple):
     condition: Condition
     category: str
-    tested_from: np.datetime64
+    tested: np.ndarray  # rows of the proof
     cases: int
     hits: int
     p_value: float
     base: float = 0.0  # rate of refusals in the months of proof
     searched: int = 0  # cases that matched before, and those of them refused
     found: int = 0
+    newest: int = 0  # cases that matched in the newest months, and those of them refused
+    newest_hits: int = 0
+    crossed: bool = False
 
 
 def learn_rules(
@@ -161,7 +166,7 @@ def _tried(table: pd.DataFrame, outcome: str, date: str | None, features: Sequen
     if not len(table):
         return None, []
     cases = _cases(table, outcome, date, features, case, amount, settings)
-    return cases, [proof for months in settings.tested_months for proof in _proven(cases, months, settings)]
+    return cases, [proof for split in _splits(cases.day, settings) for proof in _proven(cases, split, settings)]
 
 
 def _nearest(cases: _Cases | None, proofs: Sequence[_Proof], settings: Learning, count: int) -> pd.DataFrame:
@@ -185,7 +190,8 @@ def _less_precise(cases: _Cases, settings: Learning) -> list[_Proof]:
     base = float(np.divide(*count_cases(np.arange(len(cases.day)), cases.hit, cases.case)[::-1]))
     loose = replace(settings.search, min_rate=base, min_z=1.0, min_hits=3, min_cases=5)
     quick = replace(settings, min_precision=base, searched_months=(None,), rounds=1, search=loose, searched_cases=min(settings.searched_cases, 20_000))  # fmt: skip
-    return _proven(cases, max(settings.tested_months), quick)
+    quick = replace(quick, tested_months=(max(settings.tested_months),), short_months=0)
+    return _proven(cases, _splits(cases.day, quick)[0], quick)
 
 
 def _why_not(proof: _Proof, lower: float, q: float, settings: Learning) -> str:
@@ -251,20 +257,48 @@ def _drawn_days(draw: np.ndarray) -> np.ndarray:
     return np.datetime64("2000-01-01") + (order * UNDATED_DAYS // (order.max() + 1)).astype("timedelta64[D]")
 
 
+class _Split(NamedTuple):
+    """Rows of a proof, and those that each search for it draws from."""
+
+    tested: np.ndarray
+    searched: list[np.ndarray]
+    crossed: bool = False  # other months than the newest prove
+
+
 def _needed(day: np.ndarray, case: np.ndarray, draw: np.ndarray, settings: Learning) -> np.ndarray:
     """Positions of the rows of a proof or a search; only these are coded, so that a large table costs no memory twice."""
-    wanted = day >= _tested_from(day[-1], max(settings.tested_months))
-    for tested_months in settings.tested_months:
-        for rows in _stretches(day, _tested_from(day[-1], tested_months), settings):
+    wanted = np.zeros(len(day), bool)
+    for split in _splits(day, settings):
+        wanted[split.tested] = True
+        for rows in split.searched:
             wanted[_drawn(rows, case, draw, settings.searched_cases)] = True
     return np.flatnonzero(wanted)
 
 
+def _splits(day: np.ndarray, settings: Learning) -> list[_Split]:
+    """The newest months prove what the earlier ones showed; of a short history other months prove as well."""
+    rows = np.arange(len(day))
+    splits = []
+    for months in settings.tested_months:
+        first = _tested_from(day[-1], months)
+        splits.append(_Split(rows[day >= first], _stretches(day, first, settings)))
+    if day[0] < _months_before(day[-1], settings.short_months):
+        return splits
+    crossed = [_Split(rows[~mask], [rows[mask]], crossed=True) for mask in _crossed(day) if 0 < mask.sum() < len(day)]
+    return splits + crossed
+
+
+def _crossed(day: np.ndarray) -> list[np.ndarray]:
+    """Masks of what is searched while the rest proves: the newer half, and every other month, both ways."""
+    odd = day.astype("datetime64[M]").astype(int) % 2 == 1
+    return [day >= day[0] + (day[-1] - day[0]) // 2, odd, ~odd]
+
+
 def _stretches(day: np.ndarray, tested_from: np.datetime64, settings: Learning) -> list[np.ndarray]:
-    """Rows before the date, for each length of history."""
+    """Rows before the date, for each length of history; a length that holds all of it is no other."""
     earlier = np.flatnonzero(day < tested_from)
-    since = [day[0] if m is None else _months_before(tested_from, m) for m in settings.searched_months]
-    return [earlier[day[earlier] >= first] for first in since]
+    since = [day[0] if m is None else max(_months_before(tested_from, m), day[0]) for m in settings.searched_months]
+    return [earlier[day[earlier] >= first] for first in dict.fromkeys(since)]
 
 
 def _drawn(rows: np.ndarray, case: np.ndarray, draw: np.ndarray, cases: int) -> np.ndarray:
@@ -283,27 +317,30 @@ def _months_before(day: np.datetime64, months: float) -> np.datetime64:
     return day - np.timedelta64(round(months * DAYS_PER_MONTH), "D")
 
 
-def _proven(cases: _Cases, tested_months: int, settings: Learning) -> list[_Proof]:
-    """Candidates found before the tested months, each with its record in them."""
-    tested_from = _tested_from(cases.day[-1], tested_months)
-    tested = np.flatnonzero(cases.day >= tested_from)
-    base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
+def _proven(cases: _Cases, split: _Split, settings: Learning) -> list[_Proof]:
+    """Candidates found in what the split searches, each with its record in what it tests."""
     from scipy.stats import binom
 
-    earlier = np.flatnonzero(cases.day < tested_from)
+    tested = split.tested
+    base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
+    searched = np.unique(np.concatenate(split.searched))
+    newest = np.flatnonzero(cases.day >= _tested_from(cases.day[-1], min(settings.tested_months)))
     proofs = []
-    for condition, category in _candidates(cases, tested_from, settings).items():
-        n, k = count_cases(tested[cases.columns.matches(condition, tested)], cases.hit, cases.case)
-        before = count_cases(earlier[cases.columns.matches(condition, earlier)], cases.hit, cases.case)
+    for condition, category in _candidates(cases, split, settings).items():
+        counted = (
+            count_cases(rows[cases.columns.matches(condition, rows)], cases.hit, cases.case)
+            for rows in (tested, searched, newest)
+        )
+        (n, k), before, last = counted
         p_value = float(binom.sf(k - 1, n, base)) if n else 1.0
-        proofs.append(_Proof(condition, category, tested_from, n, k, p_value, base, *before))
+        proofs.append(_Proof(condition, category, tested, n, k, p_value, base, *before, *last, split.crossed))
     return proofs
 
 
-def _candidates(cases: _Cases, tested_from: np.datetime64, settings: Learning) -> dict[Condition, str]:
-    """Conditions found before the date in each stretch of history, with the outcome that each was first found for."""
+def _candidates(cases: _Cases, split: _Split, settings: Learning) -> dict[Condition, str]:
+    """Conditions found in each stretch of history, with the outcome that each was first found for."""
     searches, categories = [], []
-    for stretch in _stretches(cases.day, tested_from, settings):
+    for stretch in split.searched:
         rows = _drawn(stretch, cases.case, cases.draw, settings.searched_cases)
         for category in sorted({c for c in cases.outcome[rows] if c}):
             searches.append((cases.columns, rows, cases.outcome == category, cases.hit, cases.case, settings))
@@ -385,20 +422,30 @@ def _offered(proofs: list[_Proof], settings: Learning) -> list[tuple[_Proof, flo
     told = zip(proofs, _q_values(proofs), _bounds(proofs, settings), strict=True)
     return [
         (proof, bound) for proof, q, bound in told
-        if q <= settings.level and proof.hits >= settings.min_hits and bound >= settings.min_precision
+        if q <= settings.level and proof.hits >= settings.min_hits and bound >= settings.min_precision and _still(proof, bound)
     ]  # fmt: skip
+
+
+def _still(proof: _Proof, bound: float) -> bool:
+    """Whether the newest months let the bound stand: a cause that has ended is none."""
+    from scipy.stats import binom
+
+    return not proof.newest or bool(binom.cdf(proof.newest_hits, proof.newest, bound) >= ENDED)
 
 
 def _bounds(proofs: Sequence[_Proof], settings: Learning) -> list[float]:
     """The precision below which as many cases again of each candidate fall with the chance of the level."""
     from scipy.stats import betabinom
 
-    expected, strength = _expected(proofs)
-    return [
-        float(betabinom.ppf(settings.level, p.cases, mean * strength + p.hits, (1 - mean) * strength + p.cases - p.hits) / p.cases)
-        if p.cases else 0.0
-        for p, mean in zip(proofs, expected, strict=True)
-    ]  # fmt: skip
+    bounds = np.zeros(len(proofs))
+    for crossed in (False, True):  # what holds up among months already known may hold up less in those to come
+        at = [i for i, proof in enumerate(proofs) if proof.crossed == crossed and proof.cases]
+        if not at:
+            continue
+        expected, strength = _expected([proofs[i] for i in at])
+        n, k = (np.array([getattr(proofs[i], name) for i in at], float) for name in ("cases", "hits"))
+        bounds[at] = betabinom.ppf(settings.level, n, expected * strength + k, (1 - expected) * strength + n - k) / n
+    return bounds.tolist()
 
 
 # How far found rates hold up, as a share of their lead over the base, and what that is worth in cases of a candidate's own
@@ -443,7 +490,7 @@ def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], setting
     """From the most denials beyond their price on, each rule that catches enough that none before it does."""
     covered = np.zeros(int(cases.case[-1]) + 1, bool)
     kept = []
-    recent = np.flatnonzero(cases.day >= min((p.tested_from for p, _ in offered), default=cases.day[0]))
+    recent = np.unique(np.concatenate([p.tested for p, _ in offered])) if offered else np.arange(0)
     for proof, lower in sorted(
         offered, key=lambda o: -_lead(o[0].condition, o[0].hits - settings.min_precision * o[0].cases, settings)
     ):
@@ -456,7 +503,8 @@ def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], setting
 
 
 def _row(cases: _Cases, proof: _Proof, lower: float) -> dict:
-    tested = np.flatnonzero(cases.day >= proof.tested_from)
+    tested = proof.tested
+    first_day, last_day = cases.day[tested[0]], cases.day[tested[-1]]
     rows = tested[cases.columns.matches(proof.condition, tested)]
     total, denied = count_cases(tested, cases.hit, cases.case)
     category = _commonest(cases.outcome[rows], proof.category)
@@ -465,9 +513,9 @@ def _row(cases: _Cases, proof: _Proof, lower: float) -> dict:
     all_category = count_cases(tested, in_category, cases.case)[1]
     matched = np.isin(cases.case, np.unique(cases.case[rows]))
     usd = cases.amount[matched & in_category].sum()
-    months = (cases.day[-1] - proof.tested_from).astype(int) / DAYS_PER_MONTH
+    months = max((last_day - first_day).astype(int), 1) / DAYS_PER_MONTH
     condition = " and ".join(term.words() for term in proof.condition)
-    first, last = (pd.Timestamp(day) if cases.dated else pd.NaT for day in (proof.tested_from, cases.day[-1]))
+    first, last = (pd.Timestamp(day) if cases.dated else pd.NaT for day in (first_day, last_day))
     return {
         "rule_id": rule_id(proof.condition), "condition": condition, "category": category,
         "claims_matched": proof.cases, "precision": proof.hits / proof.cases, "precision_lower": lower,
