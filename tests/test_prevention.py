@@ -376,11 +376,24 @@ def test_the_best_of_candidates_that_fell_is_pulled_back_as_far():
     condition = (Term("payer_name", "in", ("ACME",)),)
     one = prevention_rules._Proof(condition, "coding", np.arange(8), 8, 6, 1e-4, 0.1, 20, 18)
     fell = [one._replace(hits=k, p_value=0.5) for k in (0, 1, 1, 2, 0, 1, 0, 1, 1, 2, 0, 1)]
-    held = [one._replace(hits=k, p_value=1e-6) for k in (7, 8, 6, 7, 7, 8, 7, 6, 8, 7, 7, 7)]
+    held = [one._replace(condition=(Term("procedure", "in", (str(i),)),), hits=k, p_value=1e-6)
+            for i, k in enumerate((7, 8, 6, 7, 7, 8, 7, 6, 8, 7, 7, 7))]  # fmt: skip
     settings = prevention_rules.Learning()
     assert prevention_rules._offered([one, *fell], settings) == []
     bounds = [bound for proof, bound in prevention_rules._offered([one, *held], settings) if proof.hits == 6]
     assert min(bounds) >= 0.5
+
+
+def test_a_proof_among_known_months_promises_less_than_one_of_later_months():
+    condition = (Term("payer_name", "in", ("ACME",)),)
+    later = prevention_rules._Proof(condition, "coding", np.arange(30), 30, 24, 1e-9, 0.1, 40, 32)
+    among = later._replace(crossed=True)
+    settings = prevention_rules.Learning()
+    bounds = [prevention_rules._offered([proof], settings)[0][1] for proof in (later, among)]
+    assert bounds[1] < bounds[0]
+    assert prevention_rules._offered([later, among], settings) == [(among, bounds[1])]
+    ended = among._replace(newest=12, newest_hits=1)
+    assert prevention_rules._offered([ended], settings) == []
 
 
 def test_every_loophole_counts_denials_there_are(demo_con):

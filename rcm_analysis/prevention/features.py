@@ -55,6 +55,10 @@ CORRELATES = frozenset({
     "patient_denied_for", "diagnoses", "diagnosis_chapters", "rendering_npi", "rendering_taxonomy", "age", "sex", "new_patient",
 })  # fmt: skip
 
+# What a patient's own earlier claims and denials tell: claims of the same patient say it again and again
+OF_PATIENTS = frozenset({"patient_not_covered", "patient_denied_for", "days_since_same_procedure", "same_procedure_in_year",
+                         "therapy_visits", "therapy_usd"})  # fmt: skip
+
 # Text that few values fill: kept as categories, a million lines take 0.15 GB instead of half a GB
 _REPEATED = ("payer_name", "filing_code", "payer_order", "procedure", "procedure_family", "place_of_service", "location",
              "rendering_npi", "truncated_diagnosis", "authorization", "referral", "frequency", "sex", "new_patient", "duplicate",

@@ -49,6 +49,7 @@ NEAREST = 5  # candidates told where none is offered
 TERM_PRICE, VALUE_PRICE = 0.5, 0.25  # in denials caught
 UNDATED_DAYS = 730  # a table without dates is spread over two years: an eighth and a quarter of it are proofs
 CORRELATE_PRICE = 0.9
+CROSSED_WORTH = 0.5  # of a case that proves among the months searched, beside one of months that came after
 ENDED = 0.05  # chance of so few denials in the newest months below which a rule no longer holds
 DAYS_PER_MONTH = 365.25 / 12
 
@@ -62,6 +63,7 @@ class Learning:
     min_precision: float = 0.4  # the lower bound a rule must reach; what it reaches on average lies well above
     min_hits: int = 5  # denials in the proof
     short_months: int = 18  # a history no longer than it is proven on other months than the newest, too
+    of_patients: frozenset[str] = frozenset()  # columns that tell one patient from another: they cross no months
     level: float = 0.1  # false discoveries, and bounds missed, among the rules offered
     min_new_share: float = 0.5  # of a rule's denials that no rule before it catches
     searched_cases: int = 60_000  # of each stretch of history, drawn evenly; the proof counts every case
@@ -327,6 +329,8 @@ def _proven(cases: _Cases, split: _Split, settings: Learning) -> list[_Proof]:
     newest = np.flatnonzero(cases.day >= _tested_from(cases.day[-1], min(settings.tested_months)))
     proofs = []
     for condition, category in _candidates(cases, split, settings).items():
+        if split.crossed and any(term.feature in settings.of_patients for term in condition):
+            continue  # a patient's claims stand on both sides
         counted = (
             count_cases(rows[cases.columns.matches(condition, rows)], cases.hit, cases.case)
             for rows in (tested, searched, newest)
@@ -420,10 +424,12 @@ def _offered(proofs: list[_Proof], settings: Learning) -> list[tuple[_Proof, flo
     if not proofs:
         return []
     told = zip(proofs, _q_values(proofs), _bounds(proofs, settings), strict=True)
-    return [
-        (proof, bound) for proof, q, bound in told
-        if q <= settings.level and proof.hits >= settings.min_hits and bound >= settings.min_precision and _still(proof, bound)
-    ]  # fmt: skip
+    offered: dict[Condition, tuple[_Proof, float]] = {}
+    for proof, q, bound in told:
+        good = q <= settings.level and proof.hits >= settings.min_hits and bound >= settings.min_precision
+        if good and _still(proof, bound) and bound <= offered.get(proof.condition, (proof, 1.0))[1]:
+            offered[proof.condition] = proof, bound  # of several proofs the one that promises least
+    return list(offered.values())
 
 
 def _still(proof: _Proof, bound: float) -> bool:
@@ -444,7 +450,9 @@ def _bounds(proofs: Sequence[_Proof], settings: Learning) -> list[float]:
             continue
         expected, strength = _expected([proofs[i] for i in at])
         n, k = (np.array([getattr(proofs[i], name) for i in at], float) for name in ("cases", "hits"))
-        bounds[at] = betabinom.ppf(settings.level, n, expected * strength + k, (1 - expected) * strength + n - k) / n
+        worth = CROSSED_WORTH if crossed else 1.0
+        hits, others = expected * strength + worth * k, (1 - expected) * strength + worth * (n - k)
+        bounds[at] = betabinom.ppf(settings.level, n, hits, others) / n
     return bounds.tolist()
 
 

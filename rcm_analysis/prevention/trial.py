@@ -30,7 +30,8 @@ MIN_PRECISION = 1 / 3  # of what a rule holds, refused: at worst two clean claim
 MIN_RATE = 0.9 * MIN_PRECISION
 LEARNING: dict[str, Any] = {
     **COLUMNS, "date": "sent_on", "features": features.FEATURES,
-    "settings": rules.Learning(min_precision=MIN_PRECISION, search=BeamSearch(min_rate=MIN_RATE, correlates=features.CORRELATES)),
+    "settings": rules.Learning(min_precision=MIN_PRECISION, of_patients=features.OF_PATIENTS,
+                               search=BeamSearch(min_rate=MIN_RATE, correlates=features.CORRELATES)),
 }  # fmt: skip
 
 
