@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import claim_837
+from conftest import claim_837, remittance
 
 from rcm_analysis import parallel
 from rcm_analysis.claims import derive
@@ -341,6 +341,40 @@ def test_a_guide_s_fields_are_known_before_sending(tmp_path):
     assert rows.loc["A5", "therapy_visits"] == 2
 
 
+def test_a_claim_is_late_for_its_payer_from_the_first_denial_for_it(tmp_path):
+    """A1 was denied after 101 days, in March; A2 was as late before anybody knew."""
+    for number, served, on in (("A1", "20251101", "20260210"), ("A2", "20251111", "20260301"), ("A3", "20251129", "20260310"),
+                               ("A4", "20251130", "20260310")):  # fmt: skip
+        (tmp_path / f"{number}.837").write_bytes(sent_claim(number, "HC:99213*250*UN*1", served=served, on=on))
+    denied = remittance("CLP*A1*4*250*0*0*12*ICN1", "SVC*HC:99213*250*0", "DTM*472*20251101", "CAS*CO*29*250")
+    (tmp_path / "1.835").write_bytes(denied)
+    store = tmp_path / "store"
+    intake_ingest.ingest(Practice(store, "clinic"), sorted(tmp_path.glob("*.83?")))
+    view = derive.open_practice(store, "clinic", as_of=date(2026, 5, 24))
+    prevention_features._derive(view, None, None, is_new=False)
+    prevention_features._run(view, ("feature_rows",), first_sent_on=date.min, last_sent_on=date.max)
+    rows = view.execute("SELECT claim_number, late_for_payer FROM feature_rows").df().set_index("claim_number")
+    assert rows["late_for_payer"].to_dict() == {"A1": "no", "A2": "no", "A3": "yes", "A4": "no"}
+
+
+def test_a_condition_known_without_a_search_is_proven_by_every_case(world):
+    """Twelve claims in two years are too few to be searched in a part of them and proven in the rest."""
+    random = np.random.default_rng(3)
+    late = np.zeros(len(world), bool)
+    late[random.choice(len(world), 12, replace=False)] = True
+    table = claims_of(1, planted=False).assign(late=np.where(late, "yes", "no"))
+    table["outcome"] = table["outcome"].mask(late, "timely_filing")
+    told = {**ARGUMENTS, "features": [*ARGUMENTS["features"], "late"]}
+    condition = (Term("late", "in", ("yes",)),)
+    assert len(prevention_rules.learn_rules(table, **told)) == 0
+    rules = prevention_rules.learn_rules(table, **told, settings=prevention_rules.Learning(known=(condition,)))
+    assert [from_json(text) for text in rules["terms"]] == [condition] and rules.loc[0, "category"] == "timely_filing"
+    shuffled = table.assign(late=random.permutation(table["late"]))
+    assert (
+        len(prevention_rules.learn_rules(shuffled, **told, settings=prevention_rules.Learning(known=(condition,)))) == 0
+    )
+
+
 @pytest.mark.slow
 def test_a_provider_that_claims_lack_is_a_rule_for_the_biller(tmp_path):
     practice.write_practice(tmp_path / "files", claims=3000, months=14, seed=3, fields="ordering")
@@ -387,7 +421,7 @@ def test_the_best_of_candidates_that_fell_is_pulled_back_as_far():
 def test_a_proof_among_known_months_promises_less_than_one_of_later_months():
     condition = (Term("payer_name", "in", ("ACME",)),)
     later = prevention_rules._Proof(condition, "coding", np.arange(30), 30, 24, 1e-9, 0.1, 40, 32)
-    among = later._replace(crossed=True)
+    among = later._replace(way="among")
     settings = prevention_rules.Learning()
     bounds = [prevention_rules._offered([proof], settings)[0][1] for proof in (later, among)]
     assert bounds[1] < bounds[0]

@@ -69,6 +69,7 @@ _FIRST = ("claim_number", "sent_on", "payer_name", "filing_code", "payer_order",
 _ANY = (
     "duplicate",
     "truncated_diagnosis",
+    "late_for_payer",
     "provider_denied_for_credentialing",
     "ordering_provider",
     "referring_provider",
@@ -109,7 +110,7 @@ GROUPS = {
     "authorization": ["authorization", "referral"],
     "patient": ["age", "sex", "new_patient", "other_payer", "patient_denied_for", "patient_not_covered"],
     "repeat": ["any_duplicate", "frequency"],
-    "days since the service": ["days_since_service"],
+    "days since the service": ["days_since_service", "any_late_for_payer"],
     "charge": ["claim_charge", "lines"],
     "route": ["origin", "destination"],
 }  # fmt: skip

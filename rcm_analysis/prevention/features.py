@@ -34,14 +34,17 @@ MAX_WAIT_DAYS = 90
 RECENT_DAYS = 90  # "recently" for a provider's or a procedure's denials
 PATIENT_DAYS = 365  # an earlier denial of a patient says something for about a plan year
 KNOWN_PATIENT_DAYS = 180  # a patient is called new only when the files reach back this far before the service
+SHORTEST_LIMIT_DAYS = (
+    30  # a denial of a younger claim as filed too late is about something else: no payer's limit is shorter
+)
 CREDENTIALING_SHARE = 0.2  # of a provider's recent decisions at a payer: more than a slip, less than a wall
 REJECTION = "rejection"
 
 # What rules may speak of: things that a biller can look up on the claim or in the practice's own system.
 FEATURES = (
     "authorization", "referral", "rendering_provider", "ordering_provider", "referring_provider", "supervising_provider",
-    "attending_provider", "drug_number", "duplicate", "truncated_diagnosis", "provider_denied_for_credentialing",
-    "global_period", "patient_not_covered", "payer_name",
+    "attending_provider", "drug_number", "duplicate", "truncated_diagnosis", "late_for_payer",
+    "provider_denied_for_credentialing", "global_period", "patient_not_covered", "payer_name",
     "filing_code", "procedure", "procedure_family", "revenue_code", "modifiers", "with_procedures", "units_in_day",
     "days_since_service", "therapy_visits", "therapy_usd",
     "new_patient", "other_payer", "patient_denied_for", "days_since_same_procedure", "same_procedure_in_year", "location",
@@ -62,7 +65,7 @@ OF_PATIENTS = frozenset({"patient_not_covered", "patient_denied_for", "days_sinc
 # Text that few values fill: kept as categories, a million lines take 0.15 GB instead of half a GB
 _REPEATED = ("payer_name", "filing_code", "payer_order", "procedure", "procedure_family", "place_of_service", "location",
              "rendering_npi", "truncated_diagnosis", "authorization", "referral", "frequency", "sex", "new_patient", "duplicate",
-             "other_payer", "patient_denied_for", "origin", "destination", "provider_denied_for_credentialing", "rendering_provider",
+             "late_for_payer", "other_payer", "patient_denied_for", "origin", "destination", "provider_denied_for_credentialing", "rendering_provider",
              "ordering_provider", "referring_provider", "supervising_provider", "attending_provider", "drug_number",
              "global_period", "patient_not_covered", "revenue_code", "billing_taxonomy", "rendering_taxonomy", "ordered_by",
              "outcome")  # fmt: skip
@@ -76,6 +79,7 @@ VALUES = {
     "known_patient_days": KNOWN_PATIENT_DAYS,
     "patient_days": PATIENT_DAYS,
     "recent_days": RECENT_DAYS,
+    "shortest_limit_days": SHORTEST_LIMIT_DAYS,
     "credentialing_share": CREDENTIALING_SHARE,
 }
 

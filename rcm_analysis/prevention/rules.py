@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ NEAREST = 5  # candidates told where none is offered
 TERM_PRICE, VALUE_PRICE = 0.5, 0.25  # in denials caught
 UNDATED_DAYS = 730  # a table without dates is spread over two years: an eighth and a quarter of it are proofs
 CORRELATE_PRICE = 0.9
-CROSSED_WORTH = 0.5  # of a case that proves among the months searched, beside one of months that came after
+KNOWN_WORTH = 0.5  # of a case that proves among months already known, beside one of months that came after
 ENDED = 0.05  # chance of so few denials in the newest months below which a rule no longer holds
 DAYS_PER_MONTH = 365.25 / 12
 
@@ -63,6 +63,7 @@ class Learning:
     min_precision: float = 0.4  # the lower bound a rule must reach; what it reaches on average lies well above
     min_hits: int = 5  # denials in the proof
     short_months: int = 18  # a history no longer than it is proven on other months than the newest, too
+    known: tuple[Condition, ...] = ()  # conditions that need no search: every case proves them
     of_patients: frozenset[str] = frozenset()  # columns that tell one patient from another: they cross no months
     level: float = 0.1  # false discoveries, and bounds missed, among the rules offered
     min_new_share: float = 0.5  # of a rule's denials that no rule before it catches
@@ -70,6 +71,10 @@ class Learning:
     rounds: int = 2  # searches of the same history, each among the cases that the one before does not explain
     kept_per_search: int = 12
     search: BeamSearch = field(default_factory=BeamSearch)
+
+
+# How a condition is proven: on months after those it was found in, on others than those, or on all, being known without a search
+Way = Literal["later", "among", "known"]
 
 
 class _Cases(NamedTuple):
@@ -97,7 +102,7 @@ class _Proof(NamedTuple):
     found: int = 0
     newest: int = 0  # cases that matched in the newest months, and those of them refused
     newest_hits: int = 0
-    crossed: bool = False
+    way: Way = "later"
 
 
 def learn_rules(
@@ -168,7 +173,8 @@ def _tried(table: pd.DataFrame, outcome: str, date: str | None, features: Sequen
     if not len(table):
         return None, []
     cases = _cases(table, outcome, date, features, case, amount, settings)
-    return cases, [proof for split in _splits(cases.day, settings) for proof in _proven(cases, split, settings)]
+    proofs = [proof for split in _splits(cases.day, settings) for proof in _proven(cases, split, settings)]
+    return cases, proofs + _of_known(cases, settings)
 
 
 def _nearest(cases: _Cases | None, proofs: Sequence[_Proof], settings: Learning, count: int) -> pd.DataFrame:
@@ -264,7 +270,7 @@ class _Split(NamedTuple):
 
     tested: np.ndarray
     searched: list[np.ndarray]
-    crossed: bool = False  # other months than the newest prove
+    way: Way = "later"
 
 
 def _needed(day: np.ndarray, case: np.ndarray, draw: np.ndarray, settings: Learning) -> np.ndarray:
@@ -286,7 +292,7 @@ def _splits(day: np.ndarray, settings: Learning) -> list[_Split]:
         splits.append(_Split(rows[day >= first], _stretches(day, first, settings)))
     if day[0] < _months_before(day[-1], settings.short_months):
         return splits
-    crossed = [_Split(rows[~mask], [rows[mask]], crossed=True) for mask in _crossed(day) if 0 < mask.sum() < len(day)]
+    crossed = [_Split(rows[~mask], [rows[mask]], "among") for mask in _crossed(day) if 0 < mask.sum() < len(day)]
     return splits + crossed
 
 
@@ -321,24 +327,37 @@ def _months_before(day: np.datetime64, months: float) -> np.datetime64:
 
 def _proven(cases: _Cases, split: _Split, settings: Learning) -> list[_Proof]:
     """Candidates found in what the split searches, each with its record in what it tests."""
-    from scipy.stats import binom
-
-    tested = split.tested
-    base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
     searched = np.unique(np.concatenate(split.searched))
-    newest = np.flatnonzero(cases.day >= _tested_from(cases.day[-1], min(settings.tested_months)))
     proofs = []
     for condition, category in _candidates(cases, split, settings).items():
-        if split.crossed and any(term.feature in settings.of_patients for term in condition):
+        if split.way == "among" and any(term.feature in settings.of_patients for term in condition):
             continue  # a patient's claims stand on both sides
-        counted = (
-            count_cases(rows[cases.columns.matches(condition, rows)], cases.hit, cases.case)
-            for rows in (tested, searched, newest)
-        )
-        (n, k), before, last = counted
-        p_value = float(binom.sf(k - 1, n, base)) if n else 1.0
-        proofs.append(_Proof(condition, category, tested, n, k, p_value, base, *before, *last, split.crossed))
+        before = count_cases(searched[cases.columns.matches(condition, searched)], cases.hit, cases.case)
+        proof = _counted(cases, condition, split.tested, settings)
+        searched_for = {"category": category, "searched": before[0], "found": before[1], "way": split.way}
+        proofs.append(proof._replace(**searched_for))
     return proofs
+
+
+def _of_known(cases: _Cases, settings: Learning) -> list[_Proof]:
+    """The record of conditions that nobody searched for, in all cases."""
+    every = np.arange(len(cases.day))
+    known = [one for one in settings.known if all(term.feature in cases.columns.names for term in one)]
+    proofs = [_counted(cases, condition, every, settings)._replace(way="known") for condition in known]
+    return [proof for proof in proofs if proof.cases]
+
+
+def _counted(cases: _Cases, condition: Condition, tested: np.ndarray, settings: Learning) -> _Proof:
+    """A condition's record in the rows that prove it, and in the newest months."""
+    from scipy.stats import binom
+
+    newest = np.flatnonzero(cases.day >= _tested_from(cases.day[-1], min(settings.tested_months)))
+    base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
+    (n, k), last = (
+        count_cases(rows[cases.columns.matches(condition, rows)], cases.hit, cases.case) for rows in (tested, newest)
+    )
+    p_value = float(binom.sf(k - 1, n, base)) if n else 1.0
+    return _Proof(condition, "", tested, n, k, p_value, base, newest=last[0], newest_hits=last[1])
 
 
 def _candidates(cases: _Cases, split: _Split, settings: Learning) -> dict[Condition, str]:
@@ -444,13 +463,13 @@ def _bounds(proofs: Sequence[_Proof], settings: Learning) -> list[float]:
     from scipy.stats import betabinom
 
     bounds = np.zeros(len(proofs))
-    for crossed in (False, True):  # what holds up among months already known may hold up less in those to come
-        at = [i for i, proof in enumerate(proofs) if proof.crossed == crossed and proof.cases]
+    for way in get_args(Way):  # what holds up among months already known may hold up less in those to come
+        at = [i for i, proof in enumerate(proofs) if proof.way == way and proof.cases]
         if not at:
             continue
         expected, strength = _expected([proofs[i] for i in at])
         n, k = (np.array([getattr(proofs[i], name) for i in at], float) for name in ("cases", "hits"))
-        worth = CROSSED_WORTH if crossed else 1.0
+        worth = 1.0 if way == "later" else KNOWN_WORTH
         hits, others = expected * strength + worth * k, (1 - expected) * strength + worth * (n - k)
         bounds[at] = betabinom.ppf(settings.level, n, hits, others) / n
     return bounds.tolist()
@@ -524,12 +543,13 @@ def _row(cases: _Cases, proof: _Proof, lower: float) -> dict:
     months = max((last_day - first_day).astype(int), 1) / DAYS_PER_MONTH
     condition = " and ".join(term.words() for term in proof.condition)
     first, last = (pd.Timestamp(day) if cases.dated else pd.NaT for day in (first_day, last_day))
+    through = first - pd.Timedelta(days=1) if proof.way == "later" or not cases.dated else pd.Timestamp(cases.day[-1])
     return {
         "rule_id": rule_id(proof.condition), "condition": condition, "category": category,
         "claims_matched": proof.cases, "precision": proof.hits / proof.cases, "precision_lower": lower,
         "base_rate": denied / total, "false_alarms_per_100": 100 * (proof.cases - proof.hits) / total,
         "avoidable_usd_per_month": usd / months if cases.dated else np.nan,
-        "learned_through": first - pd.Timedelta(days=1), "tested_from": first, "tested_to": last, "denied": proof.hits,
+        "learned_through": through, "tested_from": first, "tested_to": last, "denied": proof.hits,
         "denied_in_category": n_category, "share_of_category": n_category / max(all_category, 1), "denied_usd": usd,
         "since": _since(cases, proof.condition) if cases.dated else None, "terms": to_json(proof.condition),
     }  # fmt: skip

@@ -18,7 +18,7 @@ import pandas as pd
 
 from rcm_analysis.prevention import chance, features, holds, rules, wording, worth
 from rcm_analysis.prevention.chance import Chances
-from rcm_analysis.prevention.search import BeamSearch
+from rcm_analysis.prevention.search import BeamSearch, Term
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -28,9 +28,14 @@ COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amou
 MIN_PRECISION = 1 / 3  # of what a rule holds, refused: at worst two clean claims are looked at for each one met
 # Of one reason, in what is searched: refusals for other reasons come on top before a rule is held to MIN_PRECISION
 MIN_RATE = 0.9 * MIN_PRECISION
+# What the practice's own files say is wrong with a claim; no search has to find it
+KNOWN = tuple(
+    (Term(name, "in", ("yes",)),)
+    for name in ("late_for_payer", "duplicate", "truncated_diagnosis", "provider_denied_for_credentialing")
+)
 LEARNING: dict[str, Any] = {
     **COLUMNS, "date": "sent_on", "features": features.FEATURES,
-    "settings": rules.Learning(min_precision=MIN_PRECISION, of_patients=features.OF_PATIENTS,
+    "settings": rules.Learning(min_precision=MIN_PRECISION, of_patients=features.OF_PATIENTS, known=KNOWN,
                                search=BeamSearch(min_rate=MIN_RATE, correlates=features.CORRELATES)),
 }  # fmt: skip
 

@@ -45,6 +45,8 @@ _YES_NO = {
     "drug_number": ("a drug number on the line", "no drug number (LIN N4) on the line"),
     "global_period": ("within the global period of a procedure of the patient", "not within a procedure's global period"),
     "duplicate": ("the same service was billed under another claim number", "the service was not billed before"),
+    "late_for_payer": ("as many days after the service as this payer has denied for late filing",
+                       "fewer days after the service than this payer has denied for late filing"),
     "truncated_diagnosis": ("a diagnosis code that is cut short", "no diagnosis code that is cut short"),
     "provider_denied_for_credentialing": ("the payer lately denied this provider for credentialing",
                                           "no credentialing denials of this provider lately"),

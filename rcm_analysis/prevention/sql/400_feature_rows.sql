@@ -16,6 +16,7 @@ SELECT f.submission_id, f.claim_number, f.line_number, f.sent_on, f.served_on, f
     f.authorization, f.referral, f.frequency, f.days_since_service, f.age, f.sex,
     CASE WHEN t.first_served_on < f.served_on THEN 'no' WHEN t.seen_whole THEN 'yes' END AS new_patient,
     CASE WHEN b.first_claim <> f.claim_number THEN 'yes' ELSE 'no' END AS duplicate,
+    CASE WHEN f.days_since_service >= k.least_days THEN 'yes' ELSE 'no' END AS late_for_payer,
     v.days_since_same_procedure, v.same_procedure_in_year,
     f.rendering_provider, f.referring_provider, f.ordering_provider, f.supervising_provider, f.attending_provider,
     f.drug_number, f.ordered_by, f.billing_taxonomy, f.rendering_taxonomy, f.revenue_code, u.units_in_day,
@@ -44,6 +45,7 @@ LEFT JOIN provider_credentialing_share s1 ON s1.rendering_npi = f.rendering_npi 
 LEFT JOIN procedure_denied_share s2 ON s2.payer_name = f.payer_name AND s2.procedure = f.procedure
     AND s2.sent_on = f.sent_on
 LEFT JOIN location_denied_share s3 ON s3.location = f.location AND s3.sent_on = f.sent_on
+ASOF LEFT JOIN late_denials k ON k.payer_name = f.payer_name AND f.sent_on > k.decided_on
 ASOF LEFT JOIN patient_denials e ON e.patient_key = f.patient_key AND e.payer_name = f.payer_name
     AND f.sent_on > e.decided_on
 ASOF LEFT JOIN coverage_denials h ON h.patient_key = f.patient_key AND h.payer_name = f.payer_name
