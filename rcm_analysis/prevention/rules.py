@@ -332,32 +332,33 @@ def _proven(cases: _Cases, split: _Split, settings: Learning) -> list[_Proof]:
     for condition, category in _candidates(cases, split, settings).items():
         if split.way == "among" and any(term.feature in settings.of_patients for term in condition):
             continue  # a patient's claims stand on both sides
-        before = count_cases(searched[cases.columns.matches(condition, searched)], cases.hit, cases.case)
-        proof = _counted(cases, condition, split.tested, settings)
-        searched_for = {"category": category, "searched": before[0], "found": before[1], "way": split.way}
-        proofs.append(proof._replace(**searched_for))
+        found = {"category": category, "way": split.way}
+        proofs.append(_counted(cases, condition, split.tested, searched, settings)._replace(**found))
     return proofs
 
 
 def _of_known(cases: _Cases, settings: Learning) -> list[_Proof]:
     """The record of conditions that nobody searched for, in all cases."""
-    every = np.arange(len(cases.day))
+    every, none = np.arange(len(cases.day)), np.arange(0)
     known = [one for one in settings.known if all(term.feature in cases.columns.names for term in one)]
-    proofs = [_counted(cases, condition, every, settings)._replace(way="known") for condition in known]
+    proofs = [_counted(cases, condition, every, none, settings)._replace(way="known") for condition in known]
     return [proof for proof in proofs if proof.cases]
 
 
-def _counted(cases: _Cases, condition: Condition, tested: np.ndarray, settings: Learning) -> _Proof:
-    """A condition's record in the rows that prove it, and in the newest months."""
+def _counted(
+    cases: _Cases, condition: Condition, tested: np.ndarray, searched: np.ndarray, settings: Learning
+) -> _Proof:
+    """A condition's record in the rows that prove it, in those that showed it, and in the newest months."""
     from scipy.stats import binom
 
-    newest = np.flatnonzero(cases.day >= _tested_from(cases.day[-1], min(settings.tested_months)))
-    base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
-    (n, k), last = (
-        count_cases(rows[cases.columns.matches(condition, rows)], cases.hit, cases.case) for rows in (tested, newest)
+    match = cases.columns.matches(condition, np.arange(len(cases.day)))
+    newest = np.arange(np.searchsorted(cases.day, _tested_from(cases.day[-1], min(settings.tested_months))), len(match))
+    (n, k), before, last = (
+        count_cases(rows[match[rows]], cases.hit, cases.case) for rows in (tested, searched, newest)
     )
+    base = np.divide(*count_cases(tested, cases.hit, cases.case)[::-1]) if len(tested) else 0.0
     p_value = float(binom.sf(k - 1, n, base)) if n else 1.0
-    return _Proof(condition, "", tested, n, k, p_value, base, newest=last[0], newest_hits=last[1])
+    return _Proof(condition, "", tested, n, k, p_value, base, *before, *last)
 
 
 def _candidates(cases: _Cases, split: _Split, settings: Learning) -> dict[Condition, str]:

@@ -28,6 +28,9 @@ COLUMNS = {"outcome": "outcome", "case": "submission_id", "amount": "denied_amou
 MIN_PRECISION = 1 / 3  # of what a rule holds, refused: at worst two clean claims are looked at for each one met
 # Of one reason, in what is searched: refusals for other reasons come on top before a rule is held to MIN_PRECISION
 MIN_RATE = 0.9 * MIN_PRECISION
+# A narrower beam than the search's own: in eight practices with known truth it met as many of the claims that are surely refused,
+# but for two of 29 in one, and takes a fifth less work
+BEAM, LATE_BEAM = 16, 12
 # What the practice's own files say is wrong with a claim; no search has to find it
 KNOWN = tuple(
     (Term(name, "in", ("yes",)),)
@@ -36,7 +39,7 @@ KNOWN = tuple(
 LEARNING: dict[str, Any] = {
     **COLUMNS, "date": "sent_on", "features": features.FEATURES,
     "settings": rules.Learning(min_precision=MIN_PRECISION, of_patients=features.OF_PATIENTS, known=KNOWN,
-                               search=BeamSearch(min_rate=MIN_RATE, correlates=features.CORRELATES)),
+                               search=BeamSearch(width=BEAM, late_width=LATE_BEAM, min_rate=MIN_RATE, correlates=features.CORRELATES)),
 }  # fmt: skip
 
 
