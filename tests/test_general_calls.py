@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
-from rcm_analysis.charts import risk
+from rcm_analysis.charts import common, risk
 from rcm_analysis.clusters import grouping
 from rcm_analysis.models import leaks
 from rcm_analysis.models.outcome import OutcomeModel
@@ -186,3 +187,14 @@ def test_a_model_of_any_table_has_a_card_and_a_plot(table):
     drawn = risk.calibration(told, title="Lost parcels", outcome="lost")
     assert drawn.axes[0].lines and "written off" not in str([text.get_text() for text in drawn.findobj(Text)])
     assert "share lost" in str([text.get_text() for text in drawn.findobj(Text)])
+
+
+def test_ticks_that_stand_close_are_told_apart():
+    table = pd.DataFrame(
+        {"holds_per_day": [0.0, 0.04, 0.08], "avoided_usd": [0.0, 210.0, 685.0], "precision": [1.0, 0.5, 0.67]}
+    )
+    fig = common.hold_curve(table, title="")
+    axis = fig.axes[0].xaxis
+    told = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+    plt.close(fig)
+    assert len(set(told)) == len(told), told

@@ -111,19 +111,25 @@ def short(name: object) -> str:
 MOST_CHARACTERS = 42  # of a label
 
 
-class _Percent(Formatter):
-    """Shares as percent, with the decimals that the step between ticks needs and no more."""
+class _Stepped(Formatter):
+    """Numbers with the decimals that the step between ticks needs and no more."""
 
     places: Sequence[float] = ()
 
     def set_locs(self, locs: Sequence[float]) -> None:
         self.places = [float(place) for place in locs]
 
-    def __call__(self, value: float, pos: int | None = None) -> str:
+    def decimals(self, *, times: float = 1.0) -> int:
         places = sorted(self.places) if len(self.places) > 1 else [0.0, 1.0]
-        step = (places[1] - places[0]) * 100
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
-        return f"{value * 100:.{decimals}f}%".replace("-", "−")
+        step = (places[1] - places[0]) * times
+        most = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+        # steps of 2.5 need one more than their size tells
+        return most if round(step, most) == round(step, most + 1) else most + 1
+
+
+class _Percent(_Stepped):
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return f"{value * 100:.{self.decimals(times=100)}f}%".replace("-", "−")
 
 
 class _Dollars(Formatter):
@@ -133,9 +139,9 @@ class _Dollars(Formatter):
         return f"${value / 1000:,.1f}k".replace(".0k", "k") if abs(value) >= 1000 else usd(value)
 
 
-class _Counts(Formatter):
+class _Counts(_Stepped):
     def __call__(self, value: float, pos: int | None = None) -> str:
-        return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+        return f"{value:,.0f}" if value == round(value) else f"{value:,.{max(1, self.decimals())}f}"
 
 
 def _ticks(axis: Axis, form: Formatter, *, most: int = 5, whole: bool = False) -> None:
