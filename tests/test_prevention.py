@@ -12,6 +12,7 @@ from conftest import claim_837, remittance
 from rcm_analysis import parallel
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest as intake_ingest
+from rcm_analysis.pages import prevention as page
 from rcm_analysis.prevention import cache, process_gaps, scrub, trial, wording
 from rcm_analysis.prevention import features as prevention_features
 from rcm_analysis.prevention import rules as prevention_rules
@@ -241,6 +242,12 @@ def test_an_empty_table_gives_no_rule_and_a_missing_column_is_named(world):
     assert list(prevention_rules.learn_rules(world[:0], **ARGUMENTS).columns) == list(prevention_rules.COLUMNS)
     with pytest.raises(KeyError, match="payer_name"):
         prevention_rules.learn_rules(world.drop(columns="payer_name"), **ARGUMENTS)
+
+
+def test_a_check_proven_on_other_months_does_not_boast_of_the_latest(learned):
+    assert "worked on the latest months" in page.offered(learned).sentence
+    among = learned.assign(learned_through=learned["tested_to"])
+    assert "worked on months that they were not found in" in page.offered(among).sentence
 
 
 def test_a_rule_reads_as_a_sentence(learned):

@@ -25,11 +25,17 @@ def offered(rules: pd.DataFrame) -> Finding:
     """How many checks work and what they catch a month."""
     monthly = rules["avoidable_usd_per_month"].sum()
     said = (
-        f"Your {len(rules)} checks worked on the latest months. They catch denials of about "
+        f"Your {len(rules)} checks worked on {_proof(rules)}. They catch denials of about "
         f"{words.about(monthly)} billed a month before the claims go out."
     )
     none = "No check is proven on this practice's claims. Nothing known before submission predicts a denial well enough to hold a claim for it."
     return Finding(said if len(rules) else none, rank=3, amount_usd=float(monthly))
+
+
+def _proof(rules: pd.DataFrame) -> str:
+    """The months that prove the checks: a short history has too few that come after all that the search may see."""
+    later = rules["learned_through"].isna() | rules["learned_through"].lt(rules["tested_from"])
+    return "the latest months" if later.all() else "months that they were not found in"
 
 
 def had_they_run(curve: pd.DataFrame, *, cut: date, days: int, holds_per_day: float) -> Finding:
@@ -72,7 +78,7 @@ def key_figures(rules: pd.DataFrame, kept: pd.DataFrame, *, cut: date) -> Number
     )
     return Numbers(
         [
-            ("Checks to turn on", words.count(len(rules)), "they worked on the latest months"),
+            ("Checks to turn on", words.count(len(rules)), f"they worked on {_proof(rules)}"),
             (
                 "Denials caught a month",
                 words.about(rules["avoidable_usd_per_month"].sum()),
