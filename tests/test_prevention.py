@@ -437,6 +437,22 @@ def test_a_proof_among_known_months_promises_less_than_one_of_later_months():
     assert prevention_rules._offered([ended], settings) == []
 
 
+def test_rules_proven_on_unlike_months_are_weighed_over_the_same_cases():
+    """The broad condition was proven on a third of its cases, the narrow one within it on all of its own."""
+    rows = np.arange(100)
+    table = pd.DataFrame({"cut": np.where(rows < 60, "yes", "no"), "code": np.where(rows < 30, "E11", "I10")})
+    hit = (rows < 21) | ((rows >= 30) & (rows < 49))
+    cases = prevention_rules._Cases(Columns(table, ["cut", "code"]), np.datetime64("2026-01-01") + rows, rows, np.where(hit, "coding", ""),
+                                    hit, np.zeros(100), rows, True)  # fmt: skip
+
+    def proof(name: str, value: str, tested: np.ndarray, cases: int, hits: int) -> prevention_rules._Proof:
+        return prevention_rules._Proof((Term(name, "in", (value,)),), "", tested, cases, hits, 0.0)
+
+    broad, narrow = proof("cut", "yes", np.arange(20, 40), 20, 13), proof("code", "E11", rows, 30, 21)
+    settings = prevention_rules.Learning(min_precision=1 / 3)
+    assert prevention_rules._without_overlap(cases, [(narrow, 0.5), (broad, 0.4)], settings) == [(broad, 0.4)]
+
+
 def test_every_loophole_counts_denials_there_are(demo_con):
     lines = prevention_features.sent(demo_con)
     total = demo_con.execute(

@@ -515,18 +515,25 @@ def _q_values(proofs: Sequence[_Proof]) -> np.ndarray:
 
 
 def _without_overlap(cases: _Cases, offered: list[tuple[_Proof, float]], settings: Learning):
-    """From the most denials beyond their price on, each rule that catches enough that none before it does."""
+    """From the most denials beyond their price on, each rule that catches enough that none before it does.
+
+    Proofs are of unlike lengths: each rule counts by the rate of its own, over the cases of all of them.
+    """
+    if not offered:
+        return []
     covered = np.zeros(int(cases.case[-1]) + 1, bool)
+    every = np.unique(np.concatenate([proof.tested for proof, _ in offered]))
+    matched = [every[cases.columns.matches(proof.condition, every)] for proof, _ in offered]
+    gains = [
+        _lead(proof.condition, (proof.hits / proof.cases - settings.min_precision) * len(np.unique(cases.case[rows])), settings)
+        for (proof, _), rows in zip(offered, matched, strict=True)
+    ]  # fmt: skip
     kept = []
-    recent = np.unique(np.concatenate([p.tested for p, _ in offered])) if offered else np.arange(0)
-    for proof, lower in sorted(
-        offered, key=lambda o: -_lead(o[0].condition, o[0].hits - settings.min_precision * o[0].cases, settings)
-    ):
-        rows = recent[cases.columns.matches(proof.condition, recent)]
-        hits = np.unique(cases.case[rows[cases.hit[rows]]])
+    for i in np.argsort(-np.array(gains), kind="stable"):
+        hits = np.unique(cases.case[matched[i][cases.hit[matched[i]]]])
         if len(hits) and (~covered[hits]).mean() >= settings.min_new_share:
-            covered[np.unique(cases.case[rows])] = True
-            kept.append((proof, lower))
+            covered[np.unique(cases.case[matched[i]])] = True
+            kept.append(offered[i])
     return kept
 
 
