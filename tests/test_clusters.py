@@ -242,6 +242,22 @@ def test_no_person_is_named_whom_the_place_explains():
     assert "BASE" in label and "provider" not in label
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_silent_payers_denials_have_the_cause_of_like_claims_where_that_is_proven(told):
+    chance = np.random.default_rng(5)
+    causes = {"modifier": ("N519", "99213"), "units": ("M53", "97110"), "diagnosis": ("M76", "80061")}
+    table = planted(5, {name: {"carc": ["16"], "rarcs": [rarc], "procedure": [procedure]} for name, (rarc, procedure) in causes.items()})  # fmt: skip
+    silent = table["payer_name"].eq("GAMMA")
+    table.loc[silent, "rarcs"] = ""
+    if not told:
+        table["procedure"] = chance.permutation(table["procedure"])
+    prepared, _ = clusters_features.prepared(table, FEATURES)
+    heads = prepared["reason"].str.split("/").str[0]
+    assert heads[~silent].eq(table["cause"][~silent]).all()
+    assert heads[silent].eq(table["cause"][silent]).mean() == (1.0 if told else 0.0)
+    assert told or heads[silent].eq("claim_data").all()
+
+
 def test_no_payer_is_named_because_one_patient_is_denied_often():
     others = {code: {"carc": [code]} for code in ("31", "197", "226")}
     table = planted(3, {"late": {"carc": ["29"]}, **others})

@@ -32,6 +32,12 @@ MAX_TEXT_SHARE, MIN_TEXT_ROWS = 0.5, 5  # words in more than half or in a handfu
 OWN_REASONS = {"19": "liability", "20": "liability", "21": "liability"}
 FEW, FEW_SHARE = 8, 0.002  # denials, and share of all, from which a cause stands by itself
 SLOW_MONTHS, LONG_HISTORY = 3, 12
+CATCH_ALL = ("claim_data", MISSING)  # "lacks information", and no code at all: what was wrong is not told
+# What a claim shows before anybody answers it, by which a denial without a reason is told from others
+SHOWN = ("procedure", "modifiers", "diagnoses", "place_of_service", "prior_authorization", "whole_claim", "frequency")
+SURE = 0.8  # chance from which the cause of like claims is taken; and share of right ones where the cause is known
+MOST_LEARNED, FOLDS = 20_000, 4
+SILENT_SHARE = 0.02  # of all denials; fewer are not worth the learning
 UPHELD = ("193",)  # "original payment decision is being maintained": the reason is that of the denial before
 FAMILIES = ((1999, "anesthesia"), (36399, "surgery"), (36419, "venipuncture"), (69999, "surgery"), (79999, "imaging"),
             (89999, "laboratory"), (90459, "medicine"), (90759, "vaccine"), (92999, "medicine"), (93999, "cardiology"),
@@ -180,7 +186,8 @@ def prepared(denials: pd.DataFrame, features: Sequence[str]) -> tuple[pd.DataFra
             told = table["category"].where(table["carc"].isna())
             reasons = reasons.where(reasons.ne(MISSING) | told.isna(), told)
         causes = _causes(pairs, reasons, table.get("leaf"))
-        table["reason"] = _gathered(_upheld(table, causes), _upheld(table, reasons))
+        gathered = _gathered(_upheld(table, causes), _upheld(table, reasons))
+        table["reason"] = likened(table, gathered, _silent(pairs, gathered), names)
         names = ["reason", *[name for name in names if name not in ("reason", "category")]]
     if "procedure" in names and "family" not in names:
         known = {code: service_family(code) for code in table["procedure"].unique()}
@@ -238,6 +245,75 @@ def _gathered(causes: pd.Series, reasons: pd.Series) -> pd.Series:
     ):
         into.setdefault(cause, heads.get(cause.split("/")[0]) or by_reason.get(reason) or reason)
     return causes.replace(into)
+
+
+def _silent(pairs: pd.DataFrame, causes: pd.Series) -> pd.Series:
+    """Denials whose code says that something lacks and whose remarks say nothing."""
+    filled, remarks = _as_text(pairs), _categories("rarc")
+    told = {text: any(remarks.get(word) for word in text.split()) for text in filled["rarcs"].unique()}
+    coded = filled["carc"].ne("") & ~filled["carc"].isin(UPHELD)
+    return coded & ~filled["rarcs"].map(told).astype(bool) & causes.str.split("/").str[0].isin(CATCH_ALL)
+
+
+def likened(table: pd.DataFrame, causes: pd.Series, silent: pd.Series, names: Sequence[str]) -> pd.Series:
+    """The causes; where the payer is silent that of like claims, where the other payers leave next to no doubt.
+
+    It is taken only where it is right of payers that it was not learned from: else what a claim shows tells no cause here.
+
+    procedure  modifiers  payer  cause                         cause
+    99213                 ATLAS  modifier/coding_modifier      the same
+    99213                 BEST   claim_data/claim_data     ->  modifier/coding_modifier
+    """
+    counts = causes.value_counts()
+    known = ~causes.str.split("/").str[0].isin(CATCH_ALL) & causes.map(counts).ge(max(FEW, FEW_SHARE * len(causes)))
+    shown = [name for name in SHOWN if name in names and name in table]
+    if "at_first_decision" in table:  # a later denial may be of how the first was answered, as a duplicate is
+        known &= table["at_first_decision"].eq(True)
+    if (
+        silent.sum() < max(FEW, SILENT_SHARE * len(causes))
+        or not shown
+        or "payer_name" not in table
+        or causes[known].nunique() < 2
+    ):
+        return causes
+    cells = table[shown].astype(object).fillna("").astype(str)
+    if "diagnoses" in cells:
+        cells = cells.assign(diagnoses=cells["diagnoses"].str[:1])  # the chapter of the first
+    if "procedure" in cells:
+        cells = cells.assign(family=cells["procedure"].map({c: service_family(c) for c in cells["procedure"].unique()}))
+    payers = table["payer_name"].astype(object).fillna("").astype(str)
+    order = {payer: place for place, payer in enumerate(payers[known].value_counts().index)}
+    fold = payers.map(order).fillna(0).astype(int) % FOLDS
+    right = sure = 0
+    for number in range(FOLDS):
+        asked = known & fold.eq(number)
+        cause, chance = _like(cells, causes, known & ~asked, asked)
+        firm = chance >= SURE
+        right, sure = right + int((cause[firm] == causes[asked][firm]).sum()), sure + int(firm.sum())
+    if not sure or right < SURE * sure:
+        return causes
+    cause, chance = _like(cells, causes, known, silent)
+    return causes.where(~silent, cause.where(chance >= SURE, causes[silent]).reindex(causes.index))
+
+
+def _like(cells: pd.DataFrame, causes: pd.Series, learned: pd.Series, asked: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The likeliest cause of the denials asked, and its chance, from those learned (multinomial logistic regression)."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder
+
+    seen = np.flatnonzero(learned)
+    seen = seen[:: -(-len(seen) // MOST_LEARNED) or 1]
+    nothing = pd.Series(0.0, causes.index[asked])
+    if causes.iloc[seen].nunique() < 2 or not asked.any():
+        return nothing.astype(str), nothing
+    alike = cells.iloc[seen].assign(cause=causes.iloc[seen].astype(str)).value_counts(sort=False).reset_index(name="n")
+    coded = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=FEW).fit(cells.iloc[seen])
+    model = LogisticRegression(max_iter=100, tol=1e-3).fit(
+        coded.transform(alike[list(cells)]), alike["cause"], alike["n"]
+    )
+    chances = model.predict_proba(coded.transform(cells[asked]))
+    best = chances.argmax(1)
+    return pd.Series(model.classes_[best], nothing.index), pd.Series(chances.max(1), nothing.index)
 
 
 def _upheld(table: pd.DataFrame, reasons: pd.Series) -> pd.Series:

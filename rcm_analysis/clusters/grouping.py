@@ -21,6 +21,7 @@ import pandas as pd
 from rcm_analysis import words
 from rcm_analysis.clusters import labels as clusters_labels
 from rcm_analysis.clusters.features import (
+    CATCH_ALL,
     FEW,
     FEW_SHARE,
     MISSING,
@@ -51,7 +52,6 @@ NAMING_ONLY = ("payer_name", "payer_id", "rendering_npi", "billing_npi", "locati
                "diagnosis_chapters", "frequency", "prior_authorization", "whole_claim", "group_code", "carc", "rarc", "rarcs",
                "procedure")  # fmt: skip
 SERVICE = ("family",)
-CATCH_ALL = ("claim_data", MISSING)  # "lacks information", and no code at all: what was wrong is not told
 ONE_CODE = 0.95  # of a cause's denials; from here on its codes can't tell parts of it apart
 NUMBERS = (
     "denials",
