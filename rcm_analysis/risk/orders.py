@@ -38,7 +38,7 @@ FOLLOWED_DAYS = 90  # of younger months only the quick ends are known
 FEWEST_CLAIMS, FEWEST_IN_MONTH = 60, 5  # of fewer, one large claim decides
 DRAWS = 200
 # what a denial's chance when worked is told by, C of scikit-learn, and the fewest worked denials: docs/risk.md
-WON_BY = ("category", "carc", "rarc", "codes", "payer_name", "payer_class", "procedure_family")
+WON_BY = ("category", "carc", "codes", "payer_name", "payer_class", "procedure_family")
 WON_STRENGTH, FEWEST_WORKED = 0.3, 30
 AGAIN_PULL = 1.0  # further claims that draw what a second denial takes off to nothing
 EFFECT_MIN = 10  # claims worked and claims left alone; a difference between fewer is an anecdote
