@@ -184,7 +184,7 @@ def frequency(claims: pd.DataFrame, lines: pd.DataFrame) -> Iterator[Found]:
     part_b = claims["filing_code"].eq("MB") & ~claims["kind"].eq("837I")
     yield Found(claims["frequency"].isin(["7", "8"]) & part_b, "hold", "frequency-part-b",
                 "A Part B contractor takes no replacement: ask for a reopening of a clerical error, or appeal; what was called "
-                "unprocessable (MA130) is sent as a new claim.", "CLM05-3 = " + claims["frequency"].fillna("") + ", SBR09 = MB")  # fmt: skip
+                "unprocessable (MA130) is submitted as a new claim.", "CLM05-3 = " + claims["frequency"].fillna("") + ", SBR09 = MB")  # fmt: skip
     yield Found(claims["frequency"].eq("1") & ~unnamed, "warn", "frequency-reference",
                 "An original claim names an earlier payer claim number: is it a replacement (7)?", "CLM05-3 = 1 with REF*F8")  # fmt: skip
 
