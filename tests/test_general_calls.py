@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
-from rcm_analysis.charts import common, risk
+from rcm_analysis.charts import common, risk, trends
 from rcm_analysis.clusters import grouping
 from rcm_analysis.models import leaks
 from rcm_analysis.models.outcome import OutcomeModel
@@ -198,3 +198,12 @@ def test_ticks_that_stand_close_are_told_apart():
     told = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
     plt.close(fig)
     assert len(set(told)) == len(told), told
+
+
+@pytest.mark.parametrize(("values", "below"), [([0.1, 0.16, 0.13], True), ([0.1, 0.12, 0.15], False)])
+def test_the_last_value_stands_where_its_line_does_not_come_from(values, below):
+    table = pd.DataFrame({"month": ["2026-08", "2026-09", "2026-10"], "value": values, "center": 0.1})
+    fig = trends.change(table, title="", since="2026-09", says="Rise begins")
+    label = next(text for text in fig.axes[0].texts if text.get_text() == f"{values[-1]:.1%}")
+    plt.close(fig)
+    assert (label.xyann[1] < 0) is below

@@ -171,14 +171,18 @@ def unit(ax: Axes, text: str) -> None:
     ax.set_ylabel("")
 
 
-def end_label(ax: Axes, x: float, y: float, text: str, *, color: str = ACCENT) -> None:
-    """The last value, written at the line's end."""
+def end_label(ax: Axes, x: float, values: Sequence[float], text: str, *, color: str = ACCENT) -> None:
+    """The last value, written at the line's end, on the side that the line does not come from."""
+    before = [float(value) for value in list(values)[-4:-1] if pd.notna(value)]
+    last = float(list(values)[-1])
+    falls = bool(before) and max(before) > last
     ax.annotate(
         text,
-        (x, y),
-        xytext=(0, 9),
+        (x, last),
+        xytext=(0, -9 if falls else 9),
         textcoords="offset points",
         ha="right",
+        va="top" if falls else "bottom",
         color=color,
         weight="bold",
         annotation_clip=False,
@@ -242,7 +246,7 @@ def rate_by_month(
     _thin_months(ax, table["month"].tolist())
     unit(ax, "share of adjudicated claims")
     if pd.notna(last["value"]):
-        end_label(ax, len(table) - 1, last["value"], share(last["value"]))
+        end_label(ax, len(table) - 1, table["value"], share(last["value"]))
         ax.scatter([len(table) - 1], [last["value"]], color=ACCENT, s=26, zorder=4)
     if target is not None:
         ax.axhline(target, color=NOTE, lw=1, ls=(0, (3, 3)))

@@ -55,7 +55,7 @@ def change(table: pd.DataFrame, *, title: str, since: str, says: str, averaged: 
     _thin_months(ax, months)
     unit(ax, "share of submitted claims, 3-month average" if averaged else "share of submitted claims")
     last = int(table["value"].last_valid_index() or 0)
-    end_label(ax, last, table["value"].iloc[last], share(table["value"].iloc[last]))
+    end_label(ax, last, table["value"].iloc[: last + 1], share(table["value"].iloc[last]))
     ax.scatter([last], [table["value"].iloc[last]], color=ACCENT, s=26, zorder=4)
     # at its end, which the rate has left
     ax.annotate(
