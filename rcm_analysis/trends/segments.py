@@ -21,6 +21,15 @@ NOT_NAMED = "not named"
 MOST_KEYS = 20_000_000
 
 
+def _exposed(codes: dict[str, np.ndarray], segment: dict[str, int], rows: int) -> np.ndarray:
+    """Which rows lie in the segment by the dimensions that they have; reasons, which they don't, are passed over."""
+    mask = np.ones(rows, bool)
+    for name, code in segment.items():
+        if name in codes:
+            mask &= codes[name] == code
+    return mask
+
+
 @dataclass(frozen=True)
 class Visits:
     """What each patient's denials are counted over: a row per patient, period and crossing of exposure dimensions.
@@ -35,11 +44,7 @@ class Visits:
 
     def rows(self, segment: dict[str, int]) -> np.ndarray:
         """Which rows lie in the segment; reasons don't matter."""
-        mask = np.ones(len(self.n), bool)
-        for name, code in segment.items():
-            if name in self.codes:
-                mask &= self.codes[name] == code
-        return mask
+        return _exposed(self.codes, segment, len(self.n))
 
 
 @dataclass
@@ -71,11 +76,7 @@ class Unit:
 
     def exposed(self, segment: dict[str, int]) -> np.ndarray:
         """Which exposure rows lie in the segment; reasons don't matter."""
-        mask = np.ones(len(self.n), bool)
-        for name, code in segment.items():
-            if name in self.exposure:
-                mask &= self.exposure_codes[name] == code
-        return mask
+        return _exposed(self.exposure_codes, segment, len(self.n))
 
     def series(self, segment: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
         """Numerator and denominator of the segment by period."""
