@@ -217,6 +217,32 @@ def learned(
     return content.unpacked(files)
 
 
+def made_of(view: View, what: str, inputs: Content, make: Callable[[], Content]) -> Content:
+    """What `make` gives of the inputs and of nothing else, kept by what they hold: whatever day asks, the same inputs
+    find it.
+
+    made_of(view, "groups", Content({"denials": denials}, {"months": 24}), lambda: Content({"clusters": found(denials, 24)}))
+    """
+    from rcm_analysis.store import content
+
+    practice = Practice(view.store, view.practice)
+    if not engine.keeps(view.con) or not practice.exists():
+        return content.unpacked(content.packed(make()))
+    name = _name_of_inputs(practice, what, content.packed(inputs))
+    with _alone(practice, what) if _whole(practice, name) is None else nullcontext():
+        files = _files(_whole(practice, name))
+        if files is None:
+            files = content.packed(make())
+            _keep_files(practice, name, view.as_of, what, files)
+    return content.unpacked(files)
+
+
+def _name_of_inputs(practice: Practice, what: str, inputs: Mapping[str, bytes]) -> str:
+    parts = [practice.name, what, *map(_version, LEARNED_BY), package_fingerprint(TELL_LEARNED)]
+    parts += [f"{file} {hashlib.sha256(inputs[file]).hexdigest()}" for file in sorted(inputs)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
 def is_learned(view: View, what: str, *, day: date | None = None, asked: Mapping[str, Any] | None = None) -> bool:
     """Whether `learned` would only read."""
     practice = Practice(view.store, view.practice)
