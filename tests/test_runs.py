@@ -17,6 +17,7 @@ from rcm_analysis import settings
 from rcm_analysis.intake import ingest
 from rcm_analysis.reports import fork_server
 from rcm_analysis.reports import run as reports_run
+from rcm_analysis.reports.kernels import Session
 from rcm_analysis.store.practice import Practice
 
 FORKS = pytest.mark.skipif(not fork_server.possible(), reason="no forked kernels here")
@@ -35,7 +36,8 @@ def run(tmp_path, *cells: str, **more) -> reports_run.Status:
 )  # fmt: skip
 @pytest.mark.parametrize("fork", [True, False], ids=["forked", "plain"])
 def test_a_notebook_that_only_seems_to_run_is_refused(tmp_path, cell, words, fork):
-    status = run(tmp_path, cell, GOOD, fork=fork)
+    with Session(fork=fork) as session:
+        status = run(tmp_path, cell, GOOD, session=session)
     assert not status.ok
     assert words in status.message and "QUILL" not in status.message
 
@@ -103,7 +105,8 @@ def test_forked_and_plain_kernels_give_the_same(demo_store, tmp_path, name):
     outputs = []
     for fork in (True, False):
         path = tmp_path / f"{fork}.ipynb"
-        assert reports_run.run(ROOT / f"notebooks/{name}.ipynb", path, told, fork=fork).ok
+        with Session(fork=fork) as session:
+            assert reports_run.run(ROOT / f"notebooks/{name}.ipynb", path, told, session=session).ok
         outputs.append(essence(path))
     assert outputs[0] == outputs[1]
 
@@ -113,8 +116,29 @@ def test_a_forked_kernel_starts_fresh_and_with_what_it_is_told(tmp_path):
     cells = ("import os\nprint(os.environ.get('TOLD'), oct(os.umask(0o077)), __name__)",
              "import builtins\nprint(hasattr(builtins, 'left'))\nbuiltins.left = 1")  # fmt: skip
     for _ in range(2):
-        assert run(tmp_path, *cells, environment={"TOLD": "yes"}).ok
+        with Session({"TOLD": "yes"}) as session:
+            assert run(tmp_path, *cells, session=session).ok
         assert printed(tmp_path / "out.ipynb") == ["yes 0o77 __main__\n", "False\n"]
+
+
+@pytest.mark.parametrize("fork", [False, pytest.param(True, marks=FORKS)])
+def test_a_kernel_forgets_one_notebook_before_the_next(tmp_path, fork):
+    cells = (
+        "import os\nprint(os.getpid())",
+        "import matplotlib as mpl\nprint('left' in globals(), 9 in Out.values(), mpl.rcParams['font.size'])",
+        "left = 1\nmpl.rcParams['font.size'] = 33\n9",
+    )
+    told = []
+    with Session(fork=fork) as session:
+        for end in (GOOD, "1 / 0", GOOD):
+            status = run(tmp_path, *cells, end, session=session)
+            assert status.ok is (end == GOOD), status.message
+            content = json.loads((tmp_path / "out.ipynb").read_text())
+            told.append(printed(tmp_path / "out.ipynb"))
+            counts = [cell["execution_count"] for cell in content["cells"] if cell["cell_type"] == "code"]
+            assert counts == list(range(1, len(counts) + 1))
+    assert told[0][0] == told[1][0] != told[2][0]  # what failed leaves no kernel behind
+    assert told[0][1] == told[1][1] == told[2][1] == "False False 10.0\n"
 
 
 SCRIPT = """
@@ -208,9 +232,9 @@ def test_a_slow_query_prints_no_progress_bar(tmp_path, fork):
         "for con in both:\n    with suppress(Exception):\n        con.execute('SET progress_bar_time = 1')\n"
         f"    con.execute({SLOW!r}).fetchall()"
     )
-    status = reports_run.run(
-        notebook(tmp_path / "01_x.ipynb", GOOD, opened, off, slow), tmp_path / "out.ipynb", {}, fork=fork
-    )
+    book = notebook(tmp_path / "01_x.ipynb", GOOD, opened, off, slow)
+    with Session(fork=fork) as session:
+        status = reports_run.run(book, tmp_path / "out.ipynb", {}, session=session)
     assert status.ok, status.message
     assert printed(tmp_path / "out.ipynb") == []
 

@@ -2,9 +2,9 @@
 
     papermill --engine rcm notebooks/02_denial_overview.ipynb out.ipynb -p practice riverbend
 
-A plain kernel spends some three seconds on imports before its first cell; a fork of the server has them. Each notebook
-still gets a process of its own, so nothing of one practice is left for the next. Where a process can't be forked
-(Windows) or the server is gone, the plain kernel starts instead and gives the same outputs.
+A plain kernel spends some three seconds on imports before its first cell; a fork of the server has them. Where a process
+can't be forked (Windows) or the server is gone, the plain kernel starts instead and gives the same outputs. The notebooks
+of one report that run one after another share a kernel (`Session`), which forgets all between them; no two practices do.
 
 Kernel traffic runs over sockets in a private folder: over TCP anybody on the machine could read along.
 """
@@ -16,17 +16,22 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_core.utils import run_sync
 from traitlets import Bool, Dict
 from traitlets.config import Config
 
 from rcm_analysis import settings
 from rcm_analysis.reports import fork_server
+
+# what a kernel does between two notebooks
+FORGET = "import rcm_analysis.reports.fork_server as _server; _server.forget()"
+FORGET_WITHIN_S = 60
 
 
 class Engine:
@@ -37,17 +42,17 @@ class Engine:
 
     @classmethod
     def execute_notebook(
-        cls, nb: Any, kernel_name: str, *, environment: dict[str, str] | None = None, fork: bool = True,
-        reached: Path | None = None, **options: Any,
+        cls, nb: Any, kernel_name: str, *, session: Session | None = None, reached: Path | None = None, **options: Any,
     ) -> Any:  # fmt: skip
-        """`environment` is added to the kernel's own; `fork=False` asks for a plain kernel. A notebook that does not come
-        to its end, its kernel dead or a cell too long, is written to `reached` as far as it came."""
-        with sockets() as config:
-            config.merge(Config({"Manager": {"environment": environment or {}, "fork": fork}}))
+        """In the session's kernel, or in one of its own. A notebook that does not come to its end, its kernel dead or a
+        cell too long, is written to `reached` as far as it came."""
+        with nullcontext(session) if session else Session() as session:
             try:
-                return _usual().execute_notebook(
-                    nb, kernel_name, config=config, kernel_manager_class=Manager, **options
-                )
+                with session.kernel(kernel_name) as manager:
+                    run = _usual().execute_notebook(nb, kernel_name, km=manager, **options)
+                    if run.metadata.papermill.exception:  # papermill raises only when it has written the notebook
+                        session.end()
+                    return run
             except Exception:
                 if reached:
                     _write(nb, reached)
@@ -60,6 +65,53 @@ class Engine:
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
         return _usual().nb_language(nb, language)
+
+
+class Session:
+    """A kernel for notebooks that run one after another, started by the first of them and ended with the block.
+
+    with Session() as session:
+        run(first, session=session)
+        run(second, session=session)     # in the same process, with nothing of the first left
+
+    `environment` is added to the kernel's own; `fork=False` asks for a plain kernel. After a notebook that did not come to
+    its end the next one gets another kernel.
+    """
+
+    def __init__(self, environment: dict[str, str] | None = None, *, fork: bool = True) -> None:
+        self.environment, self.fork = environment or {}, fork
+        self._manager: Manager | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    @contextmanager
+    def kernel(self, name: str) -> Iterator[Manager]:
+        """The manager of a kernel that knows nothing of an earlier notebook."""
+        manager = self._manager or self._start(name)
+        try:
+            yield manager
+            if manager is self._manager:
+                manager.forget()
+        except BaseException:
+            self.end(now=True)
+            raise
+
+    def _start(self, name: str) -> Manager:
+        config = self._open.enter_context(sockets())
+        self._manager = Manager(kernel_name=name, config=config, environment=self.environment, fork=self.fork)
+        return self._manager
+
+    def end(self, *, now: bool = False) -> None:
+        """Ends the kernel, if there is one; `now` without asking it."""
+        manager, self._manager = self._manager, None
+        if manager:
+            manager.end(now=now)
+        self._open.close()
 
 
 def _write(nb: Any, path: Path) -> None:
@@ -88,8 +140,34 @@ def sockets() -> Iterator[Config]:
 class Manager(AsyncKernelManager):
     """A kernel manager whose kernels are forked; everything above it (timeouts, dead kernels) stays as it is."""
 
-    environment = Dict(help="Added to the kernel's environment.").tag(config=True)
-    fork = Bool(True, help="Whether kernels may be forked.").tag(config=True)
+    environment = Dict(help="Added to the kernel's environment.")
+    fork = Bool(True, help="Whether kernels may be forked.")
+    told: Any = None  # the client of the notebook that ran last
+
+    def client(self, **options: Any) -> Any:
+        self.told = super().client(**options)
+        return self.told
+
+    def forget(self) -> None:
+        """Clears the kernel of what a notebook left there. Raises RuntimeError where that fails."""
+        reply = run_sync(self._forgotten)()
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError("the kernel keeps what a notebook left there")
+
+    async def _forgotten(self) -> Any:
+        try:
+            return await self.told.execute(
+                FORGET, silent=True, store_history=False, reply=True, timeout=FORGET_WITHIN_S
+            )
+        finally:
+            self.told.stop_channels()
+
+    def end(self, *, now: bool) -> None:
+        if self.told:
+            self.told.stop_channels()
+        if self.has_kernel:
+            run_sync(self._async_shutdown_kernel)(now=now)
+        run_sync(self._async_cleanup_resources)()
 
     async def _async_pre_start_kernel(self, **options: Any) -> Any:
         options["env"] = {**(options.get("env") or settings.environment()), **self.environment}

@@ -1,4 +1,4 @@
-"""Notebooks run by papermill, each in a process of its own, and judged: what only seems to have run is a failure.
+"""Notebooks run by papermill, and judged: what only seems to have run is a failure.
 
 papermill passes over an unknown parameter with a warning, reports success when a cell ends the run early, and leaves
 half a file behind when it is killed. Here each of these fails the notebook, with a message that names the cell and
@@ -14,15 +14,20 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rcm_analysis import errors, settings
 from rcm_analysis.errors import RcmError
 from rcm_analysis.reports import fork_server
+
+if TYPE_CHECKING:
+    from rcm_analysis.reports.kernels import Session
 
 MAX_OUTPUT_BYTES = 50_000_000
 Progress = Callable[[str, bool], None]
@@ -124,31 +129,51 @@ def run_all(
     """Runs the notebooks into `folder`, `jobs` at a time; a status for each, in their order.
 
     Each gets those of the parameters that it has. `environment` is added to that of the kernels; `fork=False` starts plain kernels. A failed notebook is run up to
-    `retries` times more.
+    `retries` times more, each time in a new kernel.
     """
+    _import()
+    from rcm_analysis.reports.kernels import Session
 
-    def one(notebook: Path) -> Status:
-        known = parameters_of(notebook)
-        own = {name: value for name, value in parameters.items() if name in known}
-        for _ in range(retries + 1):
-            status = run(notebook, folder / notebook.name, own, environment=environment, fork=fork)
-            if status.ok:
-                break
-        return status
+    told, at_a_time = progress or (lambda name, ok: None), max(1, min(jobs, len(notebooks)))
+    environment = {**fair_shares(at_a_time), **(environment or {})}
+    waiting: deque[tuple[Path, Future[Status]]] = deque((notebook, Future()) for notebook in notebooks)
+    promised = [status for _, status in waiting]
 
-    told = progress or (lambda name, ok: None)
-    environment = {**fair_shares(min(jobs, len(notebooks))), **(environment or {})}
+    def work() -> None:
+        with Session(environment, fork=fork) as session:
+            while waiting:
+                with suppress(IndexError):  # another took the last one
+                    notebook, status = waiting.popleft()
+                    _fulfil(status, lambda: _tried(notebook, folder, parameters, session, retries))  # noqa: B023
+
     statuses = []
-    with ThreadPoolExecutor(max(1, min(jobs, len(notebooks)))) as pool:
-        for status in pool.map(one, notebooks):
+    with ThreadPoolExecutor(at_a_time) as pool:
+        for _ in range(at_a_time):
+            pool.submit(work)
+        for status in (one.result() for one in promised):
             statuses.append(status)
             told(status.notebook, status.ok)
     return statuses
 
 
-def run(
-    notebook: Path, output: Path, parameters: dict[str, Any], *, environment: dict[str, str] | None = None, fork: bool = True,
-) -> Status:  # fmt: skip
+def _fulfil(promise: Future[Status], make: Callable[[], Status]) -> None:
+    try:
+        promise.set_result(make())
+    except BaseException as error:
+        promise.set_exception(error)
+
+
+def _tried(notebook: Path, folder: Path, parameters: dict[str, Any], session: Session, retries: int) -> Status:
+    known = parameters_of(notebook)
+    own = {name: value for name, value in parameters.items() if name in known}
+    for _ in range(retries + 1):
+        status = run(notebook, folder / notebook.name, own, session=session)
+        if status.ok:
+            break
+    return status
+
+
+def run(notebook: Path, output: Path, parameters: dict[str, Any], *, session: Session | None = None) -> Status:
     """Runs one notebook and writes it to `output`, which holds what was reached if it failed."""
     _import()
     import papermill
@@ -161,8 +186,8 @@ def run(
     try:
         papermill.execute_notebook(
             str(notebook), str(output), parameters=parameters, kernel_name="python3", engine_name="rcm",
-            progress_bar=False, log_output=False, execution_timeout=settings.CELL_TIMEOUT_S.number, environment=environment, fork=fork,
-            reached=output, request_save_on_cell_execute=False,  # it would write and check the whole notebook after each cell
+            progress_bar=False, log_output=False, execution_timeout=settings.CELL_TIMEOUT_S.number, session=session, reached=output,
+            request_save_on_cell_execute=False,  # it would write and check the whole notebook after each cell
         )  # fmt: skip
     except Exception as error:
         message = _told(error)
