@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -23,6 +24,7 @@ import rcm_analysis as rcm
 from rcm_analysis import cli, export, settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
+from rcm_analysis.measures import by_month
 from rcm_analysis.risk import worklist
 from rcm_analysis.store import content, kept
 from rcm_analysis.store.content import Content
@@ -360,3 +362,46 @@ def test_lists_are_the_same_whatever_became_of_what_was_kept(tmp_path_factory, m
         kept.clear(own)
         anew = worklist.risk(derive.open_practice(own.root, own.name, as_of=day))
         assert content.packed(Content({"risk": found})) == content.packed(Content({"risk": anew}))
+
+
+def test_no_statement_takes_whichever_row_came_first():
+    """Threads finish in another order each time, so that `mode` and lists without an order give another answer."""
+    whichever = re.compile(r"(?<![\w.])mode\(\w|string_agg\((?:(?!ORDER BY)[^()]|\([^()]*\))*\)")
+    assert whichever.search("SELECT mode(carc)") and whichever.search("string_agg(DISTINCT coalesce(carc, ''), ' ')")
+    assert not whichever.search("string_agg(DISTINCT carc, ' ' ORDER BY carc)")
+    found = [
+        f"{path.name}: {match[0]}"
+        for path in sorted([*kept.PACKAGE.rglob("*.sql"), *kept.PACKAGE.rglob("*.py")])
+        for match in whichever.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+def test_equally_common_words_give_one_of_them_always(demo_con):
+    for rows in (("a", "b"), ("b", "a")):
+        con = demo_con.con.cursor()
+        con.execute(f"CREATE OR REPLACE TEMP TABLE told AS SELECT 'x' AS part_of, unnest({list(rows)}) AS owner")
+        asked = f"SELECT part_of, {by_month.commonest('owner', 'part_of')} FROM told GROUP BY part_of"
+        assert con.execute(asked).fetchall() == [("x", "b")]
+
+
+def test_what_rests_on_inputs_alone_is_made_once_for_the_same_inputs(tmp_path):
+    place, made = practice(tmp_path), []
+    frame = pd.DataFrame({"carc": ["197", "16"], "denied": [2, 1]})
+
+    def asked(frame: pd.DataFrame, day: date, what: str = "counts") -> pd.DataFrame:
+        view = rcm.open_practice(place.root, "clinic", as_of=day)
+        make = lambda: made.append(1) or Content({"out": frame.assign(twice=frame["denied"] * 2)})  # noqa: E731
+        return kept.made_of(view, what, Content({"in": frame}, {"months": 24}), make).frames["out"]
+
+    first = asked(frame, AS_OF)
+    later = asked(frame.copy(), AS_OF + timedelta(days=3))
+    pd.testing.assert_frame_equal(first, later)
+    assert len(made) == 1
+    asked(frame.assign(denied=[2, 3]), AS_OF)
+    asked(frame, AS_OF, "others")
+    assert len(made) == 3
+    for state in kept.kept(place):
+        (state.folder / "out.arrow").write_bytes(b"cut") if (state.folder / "out.arrow").exists() else None
+    pd.testing.assert_frame_equal(asked(frame, AS_OF), first)
+    assert len(made) == 4

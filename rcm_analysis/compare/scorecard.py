@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rcm_analysis.measures import by_month
 from rcm_analysis.measures.measures import MEASURES
 from rcm_analysis.stats import wilson
 
@@ -138,9 +139,11 @@ def reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
     """
     first, last = view.window(months)
     table = view.execute(f"""
-        SELECT coalesce(payer_name, '{NOT_NAMED}') AS payer_name, coalesce(category, 'other') AS category, count(*) AS claims,
-            sum(denied_amount) AS denied_amount, mode(carc) AS carc
-        FROM claims WHERE initially_denied AND first_decided_on BETWEEN DATE '{first}' AND DATE '{last}' GROUP BY 1, 2""").df()
+        WITH told AS (SELECT *, payer_name || '  ' || category AS place FROM (
+            SELECT coalesce(payer_name, '{NOT_NAMED}') AS payer_name, coalesce(category, 'other') AS category, denied_amount, carc
+            FROM claims WHERE initially_denied AND first_decided_on BETWEEN DATE '{first}' AND DATE '{last}'))
+        SELECT payer_name, category, count(*) AS claims, sum(denied_amount) AS denied_amount, {by_month.commonest("carc", "place")}
+        FROM told GROUP BY payer_name, category, place""").df()
     table = table.astype({"denied_amount": float})
     table = table.assign(share=table["claims"] / table.groupby("payer_name")["claims"].transform("sum"),
                          ask=table["category"].map(ASK).fillna(ASK_ANY).astype(object))  # fmt: skip

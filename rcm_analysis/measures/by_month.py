@@ -273,12 +273,13 @@ def denied_by(view: View, dimension: str, *, months: int | None = None) -> pd.Da
 
 def denial_reasons(view: View, *, months: int | None = None) -> pd.DataFrame:
     """First denials by category: claims, denied_amount, expected_cash, share, top code, owner and fix of the most frequent code."""
-    table = _frame(view, "SELECT c.category, count(*) AS claims, sum(c.denied_amount) AS denied_amount, sum(t.expected_cash) AS expected_cash, mode(c.carc) AS carc, "
-                   "mode(t.owner) AS owner, mode(t.fix) AS fix, sum(CASE WHEN t.preventable = 'yes' THEN 1 ELSE 0 END) AS preventable "
+    table = _frame(view, "WITH told AS (SELECT c.category, c.carc, c.denied_amount, t.expected_cash, t.owner, t.fix, t.preventable "
                    "FROM claims c LEFT JOIN (SELECT claim_number, sum(expected_cash) AS expected_cash, max_by(owner, (denied_amount, line_number)) AS owner, "
                    "max_by(fix, (denied_amount, line_number)) AS fix, max_by(preventable, (denied_amount, line_number)) AS preventable "
-                   f"FROM denials WHERE at_first_decision AND NOT is_partial GROUP BY claim_number) t USING (claim_number) WHERE c.initially_denied AND {_between('c.first_decided_on', view, months)} "
-                   "GROUP BY c.category", ("denied_amount", "expected_cash"))  # fmt: skip
+                   f"FROM denials WHERE at_first_decision AND NOT is_partial GROUP BY claim_number) t USING (claim_number) WHERE c.initially_denied AND {_between('c.first_decided_on', view, months)}) "
+                   "SELECT category, count(*) AS claims, sum(denied_amount) AS denied_amount, sum(expected_cash) AS expected_cash, "
+                   f"{commonest('carc', 'category')}, {commonest('owner', 'category')}, {commonest('fix', 'category')}, "
+                   "sum(CASE WHEN preventable = 'yes' THEN 1 ELSE 0 END) AS preventable FROM told GROUP BY category", ("denied_amount", "expected_cash"))  # fmt: skip
     table = table.assign(share=table["claims"] / max(table["claims"].sum(), 1))
     return table.sort_values(["claims", "category"], ascending=[False, True], ignore_index=True)
 
@@ -330,14 +331,22 @@ def rejected_claims(view: View) -> pd.DataFrame:
                   ("charge", "open_balance", "written_off", "expected_allowed"))  # fmt: skip
 
 
+def commonest(column: str, by: str) -> str:
+    """A column of `told` as its commonest value within each `by`; of equally common ones the last in the alphabet, since
+    `mode` takes whichever thread came first."""
+    counted = f"SELECT {by} AS part, {column} AS one, count(*) AS n FROM told WHERE {column} IS NOT NULL GROUP BY 1, 2"
+    return f"(SELECT max_by(one, (n, one)) FROM ({counted}) WHERE part = told.{by}) AS {column}"
+
+
 # --- what is given up ----------------------------------------------------------------------------------------------
 
 
 def write_offs_by_leaf(view: View, *, months: int | None = None) -> pd.DataFrame:
     """root, leaf, label, postings, claims, amount, expected_allowed, share of all, owner, fix; contractual and regulatory included."""
-    table = _frame(view, "SELECT w.root, w.leaf, f.label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
-                   "sum(amount) AS amount, sum(expected_allowed) AS expected_allowed, mode(w.owner) AS owner, mode(w.fix) AS fix FROM write_offs w "
-                   f"JOIN write_off_leaves f USING (leaf) WHERE {_between('posted_on', view, months)} GROUP BY w.root, w.leaf, f.label",
+    table = _frame(view, "WITH told AS (SELECT w.*, f.label, w.root || ' ' || w.leaf AS place FROM write_offs w JOIN write_off_leaves f USING (leaf) "
+                   f"WHERE {_between('posted_on', view, months)}) SELECT root, leaf, label, count(*) AS postings, count(DISTINCT claim_number) AS claims, "
+                   f"sum(amount) AS amount, sum(expected_allowed) AS expected_allowed, {commonest('owner', 'place')}, {commonest('fix', 'place')} "
+                   "FROM told GROUP BY root, leaf, label, place",
                    ("amount", "expected_allowed"))  # fmt: skip
     return table.assign(share=table["amount"] / max(table["amount"].sum(), 0.01)).sort_values(
         ["amount", "leaf"], ascending=[False, True], ignore_index=True

@@ -110,7 +110,7 @@ _KNOWN = """
             max_by(coalesce(owner, ''), weight) AS owner, max_by(coalesce(route, ''), weight) AS route, max_by(coalesce(fix, ''), weight) AS fix, max_by(coalesce(group_code, ''), weight) AS group_code,
             max_by(coalesce(carc, ''), weight) AS carc, max_by(coalesce(rarc, ''), weight) AS rarc,
             max_by(coalesce(procedure, ''), weight) AS procedure, bool_or(unprocessable AND decided_on = latest) AS unprocessable,
-            coalesce(string_agg(DISTINCT carc, ' '), '') || ' ' || coalesce(string_agg(DISTINCT rarcs, ' '), '') AS codes
+            coalesce(string_agg(DISTINCT carc, ' ' ORDER BY carc), '') || ' ' || coalesce(string_agg(DISTINCT rarcs, ' ' ORDER BY rarcs), '') AS codes
         FROM (SELECT *, (decided_on = latest, NOT is_partial, coalesce(carc, '') <> '193', denied_amount, -line_number) AS weight FROM seen)
         GROUP BY claim_number, known_on),
     paid AS (
@@ -119,13 +119,13 @@ _KNOWN = """
             ON d.number = m.claim_number AND d.day <= m.known_on GROUP BY ALL),
     sent AS (
         SELECT m.claim_number, m.known_on, min(s.day) AS submitted_on, max(s.day) AS last_submitted_on, count(*) AS times,
-            min_by(s.location, s.day) AS location
+            min_by(s.location, (s.day, coalesce(s.location, ''))) AS location
         FROM moments m JOIN (SELECT claim_number AS number, known_on AS day, location FROM submissions) s
             ON s.number = m.claim_number AND s.day <= m.known_on GROUP BY ALL),
     clocks AS (
-        SELECT s.claim_number, s.known_on, max_by(p.days, p.confirmed) FILTER (WHERE p.clock = 'corrected_claim') AS correct,
-            max_by(p.days, p.confirmed) FILTER (WHERE p.clock = 'appeal_level_1') AS appeal,
-            max_by(p.days, p.confirmed) FILTER (WHERE p.clock = 'initial_filing') AS filing,
+        SELECT s.claim_number, s.known_on, max_by(p.days, (p.confirmed, -p.days)) FILTER (WHERE p.clock = 'corrected_claim') AS correct,
+            max_by(p.days, (p.confirmed, -p.days)) FILTER (WHERE p.clock = 'appeal_level_1') AS appeal,
+            max_by(p.days, (p.confirmed, -p.days)) FILTER (WHERE p.clock = 'initial_filing') AS filing,
             max(p.years) FILTER (WHERE p.clock = 'initial_filing') AS usual_years,
             bool_or(p.confirmed) FILTER (WHERE p.clock = 'initial_filing') AS filing_confirmed
         FROM standing s JOIN first_decisions f ON f.claim_number = s.claim_number

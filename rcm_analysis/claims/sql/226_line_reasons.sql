@@ -15,8 +15,9 @@ WITH keyed AS (
     LEFT JOIN line_remarks m ON m.remittance_id = a.remittance_id AND m.line_number = a.line_number
     LEFT JOIN line_remarks n ON n.remittance_id = a.remittance_id AND n.line_number = 0),
 bases AS (
-    SELECT remittance_id, line_number, max_by(carc, amount) AS carc, max_by(rarcs, amount) AS rarcs, max_by(families, amount) AS families,
-        max_by(facts, amount) AS facts
+    SELECT remittance_id, line_number, max_by(carc, (amount, -position)) AS carc, max_by(rarcs, (amount, -position)) AS rarcs,
+        max_by(families, (amount, -position)) AS families,
+        max_by(facts, (amount, -position)) AS facts
     FROM keyed WHERE class IN ('denial', 'bundling', 'coordination', 'duplicate') AND amount > 0 GROUP BY remittance_id, line_number)
 SELECT k.remittance_id, k.line_number, k.group_code, k.carc, k.amount, k.position, k.payer_class,
     coalesce(b.carc, k.carc) AS meant_carc, trim(coalesce(b.rarcs, k.rarcs)) AS rarcs, coalesce(b.families, k.families) AS families,

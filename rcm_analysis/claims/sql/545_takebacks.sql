@@ -20,15 +20,15 @@ collected AS (
     JOIN payments y ON y.payment_id = p.payment_id AND coalesce(y.payer_id, y.payer_name, '') = d.payer
     GROUP BY d.reference, d.payer),
 numbers AS (
-    SELECT payer_claim_number, max(claim_number) AS claim_number, max_by(payer_name, known_on) AS payer_name, min(known_on) AS paid_on
+    SELECT payer_claim_number, max(claim_number) AS claim_number, max_by(payer_name, (known_on, remittance_id)) AS payer_name, min(known_on) AS paid_on
     FROM decisions WHERE paid > 0 AND payer_claim_number IS NOT NULL GROUP BY payer_claim_number HAVING count(DISTINCT claim_number) = 1),
 reasons_told AS (
-    SELECT d.remittance_id, max_by(a.category, a.amount) AS category FROM decisions d JOIN classified_adjustments a USING (remittance_id)
+    SELECT d.remittance_id, max_by(a.category, (a.amount, -a.line_number, -a.position)) AS category FROM decisions d JOIN classified_adjustments a USING (remittance_id)
     WHERE a.refuses AND a.amount > 0 GROUP BY d.remittance_id),
 meant AS (
     SELECT t.*, c.class AS told_class, coalesce(x.category, '') AS carc_category
     FROM take_back_pairs t
-    LEFT JOIN (SELECT remittance_id, max_by(carc, amount) AS carc FROM adjustment_classes
+    LEFT JOIN (SELECT remittance_id, max_by(carc, (amount, -line_number, -position)) AS carc FROM adjustment_classes
         WHERE class IN ('denial', 'coordination', 'bundling', 'duplicate') AND amount > 0 GROUP BY remittance_id) n ON n.remittance_id = t.new_remittance_id
     LEFT JOIN carc c ON c.carc = n.carc LEFT JOIN carc x ON x.carc = n.carc),
 taken AS (
@@ -66,7 +66,7 @@ patients AS (
         AND p.known_on >= t.taken_back_on AND p.kind = 'payment' AND coalesce(p.posted_by, '') <> 'insurance' GROUP BY 1, 2),
 -- the contract of the day it was taken back; else the usual one, which only warns
 disputes AS (
-    SELECT t.claim_number, t.taken_back_on, max_by(d.days, d.confirmed) AS days, bool_or(d.confirmed) AS confirmed
+    SELECT t.claim_number, t.taken_back_on, max_by(d.days, (d.confirmed, -d.days)) AS days, bool_or(d.confirmed) AS confirmed
     FROM taken t JOIN claim_facts f USING (claim_number) JOIN payer_deadlines d ON d.clock = 'take_back_dispute' AND d.payer_class = f.payer_class
         AND d.payer_name = coalesce(t.payer_name, '') AND t.taken_back_on BETWEEN d.valid_from AND d.valid_to
     GROUP BY t.claim_number, t.taken_back_on)

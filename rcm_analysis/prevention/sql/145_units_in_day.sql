@@ -7,7 +7,7 @@ WITH own AS (
     SELECT submission_id, claim_number, patient_key, procedure, served_on, sent_on, sum(units) AS units
     FROM line_facts GROUP BY ALL),
 billed AS (
-    SELECT patient_key, procedure, served_on, claim_number, min(sent_on) AS sent_on, min_by(units, sent_on) AS units
+    SELECT patient_key, procedure, served_on, claim_number, min(sent_on) AS sent_on, min_by(units, (sent_on, submission_id)) AS units
     FROM own WHERE patient_key IS NOT NULL GROUP BY 1, 2, 3, 4),
 several AS (SELECT * FROM billed QUALIFY count(*) OVER (PARTITION BY patient_key, procedure, served_on) > 1),
 others AS (

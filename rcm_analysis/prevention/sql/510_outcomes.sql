@@ -7,7 +7,7 @@ WITH refused AS (
     SELECT a.submission_id, r.line_number, r.line_key, r.procedure, r.category
     FROM answers a JOIN refused_lines r USING (remittance_id) WHERE a.rejected_on IS NULL AND NOT r.is_partial),
 matched AS (
-    SELECT f.submission_id, f.line_number, min_by(r.category, r.line_number) AS category
+    SELECT f.submission_id, f.line_number, min_by(r.category, (r.line_number, r.category)) AS category
     FROM line_facts f JOIN refused r ON r.submission_id = f.submission_id AND (r.line_number = 0
         OR r.line_key = f.line_control OR (r.procedure = f.procedure AND r.line_key IS NOT DISTINCT FROM r.procedure))
     GROUP BY 1, 2)
