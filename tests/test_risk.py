@@ -491,3 +491,31 @@ def test_without_a_model_the_list_says_which_rate_stands_in(learned, table):
     few = replace(learned.model, card={**learned.model.card, "too_few": True, "chosen": "base_rate"})
     said = worklist.reasons(table, worklist.replace(learned, model=few))
     assert set(said) == {"the practice's own rate: too few closed denials for a score"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_areas_and_precision_are_those_of_the_library(seed):
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    drawn = np.random.default_rng(seed)
+    size = int(drawn.integers(2, 400))
+    chance = drawn.beta(1, 3, size).round(seed % 4 + 1)  # many are equal
+    outcome = (drawn.random(size) < chance + 0.1).astype(float)
+    weight = drawn.random(size) + 0.1
+    outcome[:2] = [0, 1]
+    for own, theirs in (
+        (models_scores.area, roc_auc_score),
+        (models_scores.average_precision, average_precision_score),
+    ):
+        assert own(outcome, chance) == pytest.approx(theirs(outcome, chance), abs=1e-12)
+        assert own(outcome, chance, weight) == pytest.approx(theirs(outcome, chance, sample_weight=weight), abs=1e-12)
+    assert np.isnan(models_scores.area(np.ones(3), np.arange(3.0))) and np.isnan(
+        models_scores.average_precision(np.zeros(3), np.arange(3.0))
+    )
+
+
+def test_equal_chances_stay_in_one_group_and_their_error_counts_by_cases():
+    chance, outcome = np.repeat([0.1, 0.5], [30, 10]), np.repeat([0.0, 1.0, 1.0], [24, 6, 10])
+    table = models_scores.calibration(outcome, chance, np.ones(40), bins=4)
+    assert table[["chance", "observed", "cases"]].round(9).to_numpy().tolist() == [[0.1, 0.2, 30], [0.5, 1.0, 10]]
+    assert models_scores.calibration_error(outcome, chance, np.ones(40)) == pytest.approx((30 * 0.1 + 10 * 0.5) / 40)

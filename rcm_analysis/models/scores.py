@@ -49,14 +49,31 @@ def known_by(
 
 
 def area(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """AUROC; missing when all outcomes are alike."""
-    from sklearn.metrics import roc_auc_score
-
-    return (
-        float(roc_auc_score(outcome, chance, sample_weight=weight))
-        if 0 < outcome.sum() < len(outcome)
-        else float("nan")
+    """AUROC; missing when all outcomes are alike. Equal to scikit-learn's, which checks its arguments longer than it counts;
+    intervals ask for it two hundred times."""
+    if not 0 < outcome.sum() < len(outcome):
+        return float("nan")
+    hits, misses = _found(outcome, chance, weight)
+    return float(
+        np.sum(np.diff(misses, prepend=0) * (hits + np.concatenate([[0], hits[:-1]]))) / (2 * hits[-1] * misses[-1])
     )
+
+
+def average_precision(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Precision over all recalls, each step by what it adds; missing when all outcomes are alike."""
+    if not 0 < outcome.sum() < len(outcome):
+        return float("nan")
+    hits, misses = _found(outcome, chance, weight)
+    return float(np.sum(np.diff(hits, prepend=0) * hits / np.maximum(hits + misses, 1e-300)) / hits[-1])
+
+
+def _found(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of the cases with and without the outcome down to each chance that there is, the highest first."""
+    order = np.argsort(-chance, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(chance[order]) != 0, True))
+    weights = np.ones(len(order)) if weight is None else weight[order]
+    with_it = np.asarray(outcome, float)[order] * weights
+    return np.cumsum(with_it)[ends], np.cumsum(weights - with_it)[ends]
 
 
 def log_loss(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> float:
@@ -66,16 +83,13 @@ def log_loss(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> flo
 
 def figures(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> dict[str, float]:
     """Every score of chances against outcomes; the names are those of METRICS in the notebook's definitions."""
-    from sklearn.metrics import average_precision_score
-
     rate = float(np.average(outcome, weights=weight))
     brier = float(np.average((chance - outcome) ** 2, weights=weight))
-    both = 0 < outcome.sum() < len(outcome)
     top = np.argsort(-chance, kind="stable")[: max(len(chance) // 10, 1)]
     return {
         "brier": brier, "brier_skill": 1 - brier / max(rate * (1 - rate), 1e-9), "log_loss": log_loss(outcome, chance, weight),
         "auroc": area(outcome, chance, weight), "calibration_error": calibration_error(outcome, chance, weight),
-        "average_precision": float(average_precision_score(outcome, chance, sample_weight=weight)) if both else float("nan"),
+        "average_precision": average_precision(outcome, chance, weight),
         "predicted_minus_observed": float(np.average(chance, weights=weight)) - rate, "base_rate": rate,
         "lift_top_tenth": float(np.average(outcome[top], weights=weight[top])) / max(rate, 1e-9),
     }  # fmt: skip
@@ -113,10 +127,8 @@ def calibration(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray, *, 
     frame = pd.DataFrame({"chance": chance, "outcome": outcome, "weight": weight})[weight > 0]
     if not len(frame):
         return pd.DataFrame(columns=["chance", "observed", "lower", "upper", "cases"])
-    groups = pd.qcut(frame["chance"].rank(method="average"), bins, duplicates="drop", labels=False)
-    groups = groups.fillna(0)  # chances that are all alike have no edges between them
     rows = []
-    for _, part in frame.groupby(groups):
+    for _, part in frame.groupby(_groups(frame["chance"].to_numpy(float), bins)):
         rate = np.average(part["outcome"], weights=part["weight"])
         effective = part["weight"].sum() ** 2 / (part["weight"] ** 2).sum()
         rows.append(
@@ -130,9 +142,23 @@ def calibration(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray, *, 
     return pd.DataFrame(rows, columns=["chance", "observed", "lower", "upper", "cases"])
 
 
+def _groups(chance: np.ndarray, bins: int) -> np.ndarray:
+    """The group of each chance among `bins` of equal count; all in one where they are all alike."""
+    _, place, counts = np.unique(chance, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    edges = np.unique(np.quantile(rank, np.linspace(0, 1, bins + 1)))
+    return np.maximum(np.searchsorted(edges, rank, "left") - 1, 0)
+
+
 def calibration_error(outcome: np.ndarray, chance: np.ndarray, weight: np.ndarray) -> float:
-    table = calibration(outcome, chance, weight)
-    return float(np.average((table["chance"] - table["observed"]).abs(), weights=table["cases"]))
+    """Mean distance of the groups' observed rates from their mean chance, each by its cases."""
+    held = weight > 0
+    if not held.any():
+        return float("nan")
+    outcome, chance, weight = outcome[held], chance[held], weight[held]
+    group = _groups(chance, BINS)
+    apart = np.bincount(group, weight * (chance - outcome)) / np.maximum(np.bincount(group, weight), 1e-300)
+    return float(np.average(np.abs(apart), weights=np.bincount(group)))
 
 
 def captured(
