@@ -222,6 +222,16 @@ def test_the_memory_limit_is_set_or_named(demo_store, monkeypatch):
         Practice(demo_store, "riverbend").connect()
 
 
+def test_a_small_practice_is_derived_by_one_thread(demo_store, monkeypatch):
+    threads = "SELECT CAST(current_setting('threads') AS INTEGER)"
+    assert Practice(demo_store, "riverbend").connect().execute(threads).fetchone() == (1,)
+    monkeypatch.setattr(store, "ONE_THREAD_BYTES", 0)
+    assert (
+        Practice(demo_store, "riverbend").connect().execute(threads).fetchone()
+        == store.connection().execute(threads).fetchone()
+    )
+
+
 def test_too_little_memory_is_said_in_one_line(demo_store, tmp_path, monkeypatch, capsys):
     from rcm_analysis import cli
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
+# Facts of about 70,000 claims; of fewer, threads cost more work to start and join than they save a user's time
+ONE_THREAD_BYTES = 16_000_000
 FORGOTTEN = ".forgotten."  # begins the name of a folder that is being deleted; no practice has such a name
 # folder of a practice -> the batches of the snapshot in which this thread is
 _PINNED: ContextVar[dict[str, list[str] | None]] = ContextVar("pinned", default={})  # noqa: B039 (never changed, only replaced)
@@ -254,6 +256,8 @@ class Practice:
         self.check()
         con = connection()
         con.execute("SET preserve_insertion_order = false")
+        if self._stored_bytes() < ONE_THREAD_BYTES:
+            con.execute("SET threads = 1")
         # a folder for each process: two that spill into one would overwrite each other
         con.execute(f"SET temp_directory = '{_quoted(self.folder / f'.spill-{os.getpid()}')}'")
         limit = memory_limit or settings.MEMORY_LIMIT.value
@@ -267,6 +271,10 @@ class Practice:
         for table in schema.FACTS:
             con.execute(f'CREATE VIEW "{table.name}" AS {self._select(con, table, as_of)}')
         return con
+
+    def _stored_bytes(self) -> int:
+        place = self.folder / "batches"
+        return sum(path.stat().st_size for batch in self.batches() for path in (place / batch).glob("*.parquet"))
 
     def _select(self, con: duckdb.DuckDBPyConnection, table: schema.Table, as_of: date | None) -> str:
         columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
