@@ -66,6 +66,20 @@ def test_an_opened_practice_is_read_and_not_derived(tmp_path, monkeypatch):
     assert tables(own) == first and len(first["denials"][1]) == 1
 
 
+def test_opening_makes_no_table_and_no_view_of_what_is_kept(tmp_path):
+    """Each would cost work in every page; what is asked for is looked up in the file."""
+    own = practice(tmp_path)
+    tables(own)
+    view = derive.open_practice(own.root, own.name, as_of=AS_OF)
+    made = "SELECT table_name FROM duckdb_tables() WHERE temporary UNION ALL SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal"
+    assert view.execute(made).fetchall() == []
+    assert (
+        view.execute("SELECT count(*) FROM episode_steps").fetchone()
+        == view.execute("SELECT count(*) FROM kept.episode_steps").fetchone()
+    )
+    view.close()
+
+
 def test_another_ingest_day_or_package_is_another_state(tmp_path, monkeypatch):
     own = practice(tmp_path)
     names = {kept.key(own, AS_OF), kept.key(own, AS_OF - timedelta(1))}

@@ -38,7 +38,7 @@ class StepBench:
 
     def __init__(self, whole: View):
         self.whole = whole
-        self.known = {name for (name,) in whole.execute("SELECT table_name FROM duckdb_tables() WHERE temporary "
+        self.known = {name for (name,) in whole.execute("SELECT table_name FROM duckdb_tables() "
                       "UNION SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}  # fmt: skip
         self.con = duckdb.connect()
         steps.set_values(self.con, VALUES)

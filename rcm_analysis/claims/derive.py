@@ -144,8 +144,12 @@ def understand_ledgers(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
 
 
 def _offer(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """Makes views of the tables that one page or none needs; they are derived when somebody asks."""
-    steps.run(con, [step for step in steps.steps(SQL) if step.is_view], {**VALUES, "as_of": as_of})
+    """Sets what the kept views ask for, and makes those that were not kept with the tables."""
+    there = {
+        name for (name,) in con.execute("SELECT view_name FROM duckdb_views() WHERE database_name = 'kept'").fetchall()
+    }
+    lacking = [step for step in steps.steps(SQL) if step.is_view and step.table not in there]
+    steps.run(con, lacking, {**VALUES, "as_of": as_of})
 
 
 def _let_go(con: duckdb.DuckDBPyConnection) -> None:
@@ -190,7 +194,7 @@ def open_practice(
         )
         if keeps:
             _let_go(con)
-            kept.keep(con, own, as_of)
+            kept.keep(con, own, as_of, views=[step.table for step in steps.steps(SQL) if step.is_view])
     return View(practice, as_of, months, Path(store), con)
 
 

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rcm_analysis import settings
-from rcm_analysis.store import engine, folders
+from rcm_analysis.store import engine, folders, schema
 from rcm_analysis.store.practice import Practice
 
 if TYPE_CHECKING:
@@ -110,14 +110,18 @@ def _told_by(practice: Practice, as_of: date) -> list[str]:
 @lru_cache(maxsize=4096)
 def _first_known(batch: Path) -> date | None:
     """The first day of which a batch tells; None where one of its files does not say. Batches never change."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(batch / "files.parquet", columns=["status", "kind", "first_known_on"]).to_pylist()
+        with pq.ParquetFile(batch / "files.parquet") as file:  # read_table would load what reads whole folders
+            rows = file.read(columns=["status", "kind", "first_known_on"])
+        status, kind = (pc.fill_null(rows[name].cast(pa.string()), "") for name in ("status", "kind"))
+        telling = pc.and_(pc.not_equal(status, "rejected"), pc.not_equal(kind, TELLS_NOTHING))
+        days = pc.unique(rows["first_known_on"].filter(telling)).to_pylist()
     except (OSError, ValueError, KeyError):
         return None
-    telling = [row for row in rows if row["status"] != "rejected" and row["kind"] != TELLS_NOTHING]
-    days = [row["first_known_on"] for row in telling]
     return None if None in days else min(days, default=date.max)
 
 
@@ -132,8 +136,9 @@ def attach(con: Any, practice: Practice, as_of: date) -> bool:
     try:
         con.execute(f"ATTACH '{_quoted(folder / TABLES)}' AS kept (READ_ONLY)")
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'kept'").fetchall()
-        for (name,) in names:
-            con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS SELECT * FROM kept."{name}"')
+        for (name,) in {*names} & {(table.name,) for table in schema.FACTS}:
+            con.execute(f'DROP VIEW "{name}"')  # the kept one stands in its place
+        con.execute("SET search_path = 'memory.main,kept.main'")  # a view of each table would cost more than all else
     except Exception:  # another process may have cleared it away since: then it is made anew
         with suppress(Exception):
             con.execute("DETACH kept")
@@ -143,8 +148,9 @@ def attach(con: Any, practice: Practice, as_of: date) -> bool:
     return True
 
 
-def keep(con: Any, practice: Practice, as_of: date, *, beside: Path | None = None) -> bool:
-    """Keeps the temporary tables of the connection for the next use; False where that folder can't be written.
+def keep(con: Any, practice: Practice, as_of: date, *, views: Iterable[str] = (), beside: Path | None = None) -> bool:
+    """Keeps the temporary tables of the connection, and these of its views, for the next use; False where that folder
+    can't be written.
 
     Written beside its place and renamed: nobody reads half of it, and of two processes the first stays. `beside` is a
     folder in place of the practice's own.
@@ -153,7 +159,7 @@ def keep(con: Any, practice: Practice, as_of: date, *, beside: Path | None = Non
     made = con.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchall()[0][0]
     if final.exists() or not made or not _is_plain(final):
         return final.exists()
-    put = _put(final, practice, as_of, DERIVED, lambda work: _write(con, work / TABLES))
+    put = _put(final, practice, as_of, DERIVED, lambda work: _write(con, work / TABLES, views))
     if put and beside is None:
         shrink(practice, keeping=final)
     return put
@@ -170,19 +176,24 @@ def for_kernels(con: Any, practice: Practice, as_of: date) -> Iterator[dict[str,
         yield {settings.KEPT_TABLES.name: place}
 
 
-def _write(con: Any, path: Path) -> None:
+def _write(con: Any, path: Path, views: Iterable[str]) -> None:
     con.execute(f"ATTACH '{_quoted(path)}' AS keeping")
     try:
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_oid").fetchall()
         con.execute("BEGIN")  # else the file is written through for each table
         for (name,) in names:
             con.execute(f'CREATE TABLE keeping."{name}" AS SELECT * FROM temp."{name}"')
+        con.execute("SET search_path = 'keeping.main,memory.main'")
+        for name in views:  # which name no database: they are looked up where they are read
+            told = con.execute("SELECT sql FROM duckdb_views() WHERE temporary AND view_name = $1", [name]).fetchall()
+            con.execute(told[0][0].replace("TEMP VIEW", "VIEW", 1))
         con.execute("COMMIT")
     except Exception:
         with suppress(Exception):
             con.execute("ROLLBACK")
         raise
     finally:
+        con.execute("SET search_path = 'memory.main'")
         con.execute("DETACH keeping")
 
 
