@@ -23,6 +23,7 @@ NOISE = {
     "payer_name": ["ALPHA", "BETA", "GAMMA"],
     "rendering_npi": ["1", "2", "3", "4"],
 }
+DECIDED = pd.DataFrame({"family": [clusters_features.service_family(code) for code in NOISE["procedure"]] * 100})
 
 
 def planted(seed: int, causes: dict[str, dict]) -> pd.DataFrame:
@@ -51,8 +52,7 @@ def test_causes_that_share_a_code_are_told_apart_and_one_behind_several_codes_is
         "late": {"carc": ["29"]},
     }
     table = planted(seed, causes)
-    decided = pd.DataFrame({"family": [clusters_features.service_family(code) for code in NOISE["procedure"]] * 100})
-    found, members = grouping.find_clusters(table, features=FEATURES, exposure=decided)
+    found, members = grouping.find_clusters(table, features=FEATURES, exposure=DECIDED)
     score = v_measure_score(table["cause"], members["cluster_id"])
     assert score > v_measure_score(table["cause"], table["carc"]) + 0.1 and score >= 0.95
     assert members.loc[table["cause"] == "records under two codes", "cluster_id"].nunique() == 1
@@ -74,6 +74,13 @@ def test_a_service_is_a_cause_of_its_own_where_payers_use_other_codes_for_it():
     _, members = grouping.find_clusters(table, features=FEATURES, exposure=decided)
     assert members.groupby(table["cause"])["cluster_id"].nunique().eq(1).all()
     assert members["cluster_id"].nunique() == 4
+
+
+def test_a_service_can_be_carved_out_of_all_the_reasons_that_few_clusters_have_no_room_for():
+    often = ["70551", "70551", "70551", *NOISE["procedure"]]
+    causes = {f"of {code}": {"carc": [code], "procedure": often} for code in ("18", "22", "27", "29", "50", "197")}
+    found, members = grouping.find_clusters(planted(7, causes), features=FEATURES, exposure=DECIDED, clusters=2)
+    assert found["label"].str.startswith("Everything else").any() and found["denials"].sum() == len(members)
 
 
 def test_the_label_names_the_payer_and_provider_behind_a_cluster():

@@ -352,7 +352,7 @@ def _tells_apart(cut: Cut, told: np.ndarray, inside: np.ndarray, carving: Carvin
     A service that is denied more often for one cause, such as drugs for records, is no cause of its own.
     """
     one_code = np.bincount(told).max() >= ONE_CODE * len(told)
-    if one_code or cut.path[0][1].split("/")[0] in CATCH_ALL:
+    if one_code or not cut.path or cut.path[0][1].split("/")[0] in CATCH_ALL:
         return True
     return bool(association(told, inside) >= carving.min_told)
 
