@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ import pandas as pd
 from rcm_analysis.reference import codes
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csc_matrix, csr_matrix
 
     from rcm_analysis.store.view import View
 
@@ -56,6 +56,37 @@ class Feature:
     kind: str
     columns: tuple[str, ...]
     matrix: csr_matrix
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """The column of each row, the first of several; the first of all where a row has none."""
+        if self._one_each:
+            return self.matrix.indices
+        return np.asarray(self.matrix.argmax(1)).ravel()
+
+    @cached_property
+    def _one_each(self) -> bool:
+        return bool((np.diff(self.matrix.indptr) == 1).all())
+
+    @cached_property
+    def _by_column(self) -> csc_matrix:
+        return self.matrix.tocsc()
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {value: place for place, value in enumerate(self.columns)}
+
+    def has(self, value: str) -> np.ndarray:
+        """Which rows have the value. Raises KeyError for one that none has."""
+        columns, place = self._by_column, self._places[value]
+        there = np.zeros(columns.shape[0], bool)
+        there[columns.indices[columns.indptr[place] : columns.indptr[place + 1]]] = True
+        return there
+
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """How many of these rows have each value."""
+        seen = self.matrix.indices[rows] if self._one_each else self.matrix[rows].indices
+        return np.bincount(seen, minlength=len(self.columns)).astype(float)
 
 
 def service_family(procedure: Any) -> str:

@@ -267,7 +267,7 @@ def _carve(
     told: np.ndarray | None = None,
 ) -> list[Cut]:
     """Best first: of all parts of all clusters, the one with the largest excess in likelihood is carved out next."""
-    values = np.asarray(base.matrix[rows].argmax(1)).ravel()
+    values = base.first[rows]
     leaves = {Cut(((base.name, base.columns[v]),)): rows[values == v] for v in np.unique(values)}
     enough = max(carving.min_rows * (len(rows) / max(base.matrix.shape[0], 1)), carving.min_share * len(rows))
     said = any(f.kind == "text" and f.columns for f in cutting)  # a text may tell what no code does
@@ -319,7 +319,7 @@ def _best_part(
     for f, rate in zip(cutting, rates, strict=True):
         if f.name in used:
             continue
-        counts = np.asarray(f.matrix[part].sum(0), float).ravel()
+        counts = f.counts(part)
         gone = sum(rate[f.columns.index(value)] for name, value in removed if name == f.name and f.kind == "code")
         expected = rate / max(1 - gone, 1e-9) * len(part)
         lift = counts / np.maximum(expected, 1e-9)
@@ -330,7 +330,7 @@ def _best_part(
         for j in np.argsort(-gain, kind="stable"):
             if gain[j] <= best[0]:
                 break
-            inside = np.asarray(f.matrix[part][:, [j]].todense()).ravel() > 0
+            inside = f.has(f.columns[j])[part]
             if told is None or f.name not in SERVICE or _tells_apart(cut, told[part], inside, carving):
                 best = (float(gain[j]), Cut((*cut.path, (f.name, f.columns[j]))), inside)
                 break
@@ -383,8 +383,7 @@ def _assign(cuts: list[Cut], base: Feature, cutting: list[Feature], rows: np.nda
     for k in sorted(range(len(cuts)), key=lambda i: (len(cuts[i].path), -i)):
         inside = np.ones(len(rows), bool)
         for name, value in cuts[k].path:
-            f = by_name[name]
-            inside &= np.asarray(f.matrix[rows][:, [f.columns.index(value)]].todense()).ravel() > 0
+            inside &= by_name[name].has(value)[rows]
         labels[inside] = k
     return labels
 

@@ -28,6 +28,7 @@ SHOWN_FEATURES = {"family": "", "procedure": "procedure ", "payer_name": "", "re
                   "reason_text": "the text says "}  # fmt: skip
 COLUMNS = ("cluster_id", "label", "denials", "denied_amount", "share", "trend", "owner", "fix", "features",
            "preventable_share", "preventable_amount", "expected_cash", "preventable_cash", "recovered_share", "examples")  # fmt: skip
+TOLD = ("claim_number", "month", "owner", "fix", "preventable", "recovered", "expected_cash")  # beside the features
 SERVICE = ("family", "procedure")
 PERSON, PERSON_SHARE = "rendering_npi", 0.5
 NAMED = ("procedure", "payer_name", "rendering_npi", "location")
@@ -52,11 +53,12 @@ def describe(
     known = rates or {}
     overall = [known[f.name] if f.name in known else np.asarray(f.matrix.mean(0), float).ravel() for f in encoded]
     money = table[amount].astype(float).to_numpy() if amount in table else np.zeros(len(table))
-    months = _months(table)
-    rows = [_row(table, labels == k, cut.path, ids[k], encoded, _usual(labels == k, cut.path, encoded, overall), money, months)
+    months, whose = _months(table), _whose(table)
+    told = table[[name for name in TOLD if name in table]]  # a part of few columns is cut out sooner
+    rows = [_row(told, labels == k, cut.path, ids[k], encoded, _usual(labels == k, cut.path, encoded, overall), money, months, whose)
             for k, cut in enumerate(cuts)]  # fmt: skip
     if (labels < 0).any():
-        rest = _row(table, labels < 0, (), "unclustered", encoded, overall, money, months)
+        rest = _row(told, labels < 0, (), "unclustered", encoded, overall, money, months, whose)
         rows.append({**rest, "label": "Not in any cluster", "owner": None, "fix": None})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -69,8 +71,7 @@ def _usual(inside: np.ndarray, path: Steps, encoded: list[Feature], overall: lis
     by_name = {f.name: f for f in encoded}
     alike = np.ones(len(inside), bool)
     for name, value in path[1:]:
-        f = by_name[name]
-        alike &= np.asarray(f.matrix[:, [f.columns.index(value)]].todense()).ravel() > 0
+        alike &= by_name[name].has(value)
     if len(path) < 2 or (alike & ~inside).sum() < MIN_OTHERS:
         return overall
     rows = np.flatnonzero(alike)
@@ -88,13 +89,13 @@ def _months(table: pd.DataFrame) -> list[str]:
 
 def _row(
     table: pd.DataFrame, inside: np.ndarray, path: Steps, name: str, encoded: list[Feature], usual: list[np.ndarray],
-    money: np.ndarray, months: list[str],
+    money: np.ndarray, months: list[str], whose: np.ndarray,
 ) -> dict[str, Any]:  # fmt: skip
     part, dollars = table[inside], money[inside]
     cash = part["expected_cash"].fillna(0).to_numpy(float) if "expected_cash" in part else np.zeros(len(part))
     conditions = _conditions(inside, encoded, usual)
     _explain_persons(inside, conditions, encoded)
-    _doubt(inside, conditions, encoded, _whose(part))
+    _doubt(inside, conditions, encoded, whose[inside])
     trend = part["month"].value_counts().reindex(months, fill_value=0) if months else pd.Series(dtype=int)
     prevent = part["preventable"].eq("yes").to_numpy() if "preventable" in part else np.zeros(len(part), bool)
     claims = part["claim_number"] if "claim_number" in part else pd.Series(part.index.astype(str), part.index)
@@ -115,7 +116,7 @@ def _conditions(inside: np.ndarray, encoded: list[Feature], usual: list[np.ndarr
     found: list[dict[str, Any]] = []
     rows = np.flatnonzero(inside)
     for f, rate in zip(encoded, usual, strict=True):
-        counts = np.asarray(f.matrix[rows].sum(0), float).ravel()
+        counts = f.counts(rows)
         share = counts / max(len(rows), 1)
         lift = share / np.maximum(rate, 1e-9)
         for j in np.flatnonzero((share >= 0.1) & (lift >= 1.2)):
@@ -128,11 +129,10 @@ def _conditions(inside: np.ndarray, encoded: list[Feature], usual: list[np.ndarr
 
 def _explain_persons(inside: np.ndarray, conditions: list[dict[str, Any]], encoded: list[Feature]) -> None:
     """Marks a provider as explained whom the place and service of the cluster lead to expect as often among all denials."""
-    columns = {(f.name, value): (f, j) for f in encoded for j, value in enumerate(f.columns)}
+    by_name = {f.name: f for f in encoded}
 
     def has(c: dict[str, Any]) -> np.ndarray:
-        f, j = columns[c["feature"], c["value"]]
-        return np.asarray(f.matrix[:, [j]].todense()).ravel() > 0
+        return by_name[c["feature"]].has(c["value"])
 
     around = [c for c in conditions if c["feature"] in ("location", "family") and c["share"] >= PERSON_SHARE]
     alike = np.logical_and.reduce([np.ones(len(inside), bool), *(has(c) for c in around)])
@@ -142,23 +142,25 @@ def _explain_persons(inside: np.ndarray, conditions: list[dict[str, Any]], encod
             c["explained"] = bool(c["share"] < MIN_LIFT * max(usual, 1e-9))
 
 
-def _whose(part: pd.DataFrame) -> np.ndarray:
+def _whose(table: pd.DataFrame) -> np.ndarray:
     """The patient of each denial, else the claim: what is denied together and so says one thing once."""
-    names = [name for name in ("patient", "claim_number") if name in part]
-    whose = part[names].bfill(axis=1).iloc[:, 0] if names else pd.Series(part.index, part.index)
+    known = [table[name].astype(object) for name in ("patient", "claim_number") if name in table]
+    whose = known[0] if known else pd.Series(table.index, table.index)
+    for other in known[1:]:
+        whose = whose.fillna(other)
     return pd.factorize(whose.astype(str))[0]
 
 
 def _doubt(inside: np.ndarray, conditions: list[dict[str, Any]], encoded: list[Feature], whose: np.ndarray) -> None:
     """Marks what chance alone puts into so much of a cluster, of all values that could be named and by patients."""
-    columns = {(f.name, value): (f, j) for f in encoded for j, value in enumerate(f.columns)}
-    tried = {f.name: len(f.columns) * len(NAMED) for f in encoded}  # each feature has its part of the level
+    by_name = {f.name: f for f in encoded}
     rows = np.flatnonzero(inside)
     for c in conditions:
         if c["feature"] in (*NAMED, "family") and _is_strong(c):
-            f, j = columns[c["feature"], c["value"]]
-            there = np.asarray(f.matrix[rows][:, [j]].todense()).ravel() > 0
-            c["by_chance"] = bool(tried[f.name] * stats.chance_of_so_many(there, whose, c["expected"]) > BY_CHANCE)
+            f = by_name[c["feature"]]
+            tried = len(f.columns) * len(NAMED)  # each feature has its part of the level
+            there = f.has(c["value"])[rows]
+            c["by_chance"] = bool(tried * stats.chance_of_so_many(there, whose, c["expected"]) > BY_CHANCE)
 
 
 def label(path: tuple[tuple[str, str], ...], conditions: list[dict[str, Any]]) -> str:
