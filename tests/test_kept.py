@@ -29,6 +29,7 @@ from rcm_analysis.risk import worklist
 from rcm_analysis.store import content, kept
 from rcm_analysis.store.content import Content
 from rcm_analysis.store.practice import Practice
+from rcm_analysis.trends import followed, signals
 
 DERIVED = ("claims", "denials", "write_offs", "episode_steps", "rejected_claims")
 
@@ -314,6 +315,33 @@ def test_files_of_later_days_leave_an_earlier_days_state(tmp_path):
     assert calls == [day] and len(counted(own)) == len(before) + 1
     kept.clear(own)
     pd.testing.assert_frame_equal(counted(own, day), before)  # and it is what the day's facts tell
+
+
+def test_the_changes_of_a_month_ago_are_searched_again_only_where_what_was_decided_by_then_changed(
+    tmp_path, monkeypatch
+):
+    own, calls, look = practice(tmp_path), [], signals.unpriced
+    monkeypatch.setattr(signals, "unpriced", lambda *given: calls.append(given) or look(*given))
+
+    def answered(*months: str) -> None:
+        for month in months:
+            told = remittance(f"CLP*B{month}*1*100*0**CI*X{month}", "SVC*HC:99213*100*0", "CAS*CO*45*20**197*80")
+            (tmp_path / f"{month}.835").write_bytes(told.replace(b"202603", month.encode()))
+        ingest.ingest(own, [tmp_path / f"{month}.835" for month in months])
+
+    def searched(day: date) -> int:
+        view = rcm.open_practice(own.root, own.name, as_of=day)
+        followed.a_month_ago(view)
+        told = view.sql("SELECT count(*) AS claims FROM trend_claims")["claims"].iloc[0]
+        assert told == len(view.sql("SELECT 1 FROM claims WHERE first_decided_on <= ?", [view.window(1)[1]]))
+        view.close()
+        return len(calls)
+
+    assert searched(date(2026, 5, 31)) == 1
+    answered("202605", "202606")
+    assert searched(date(2026, 6, 12)) == 1
+    answered("202604")
+    assert searched(date(2026, 6, 12)) == 2
 
 
 def test_models_learn_up_to_the_end_of_the_last_whole_month(tmp_path):

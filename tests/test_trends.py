@@ -438,6 +438,26 @@ def test_a_lattice_holds_the_sums_of_its_rows():
 # --- mix and rate ----------------------------------------------------------------------------------------------------
 
 
+def test_no_change_rests_on_the_cash_expected_of_it():
+    view = Tables(sent_claims(1, rise=0.3))
+    view.execute("""CREATE TABLE trend_claims AS SELECT claim_number, patient_key AS patient, payer_name, strftime(submitted_on, '%Y-%m') AS period,
+        strftime(date_trunc('week', submitted_on), '%Y-%m-%d') AS week, rejected AS denied, code AS category, CAST(NULL AS VARCHAR) AS carc,
+        CAST(NULL AS VARCHAR) AS rarc, CAST(charge AS DECIMAL(12, 2)) AS amount, CAST(9.10 AS DECIMAL(12, 2)) AS cash,
+        '0-14' AS waited, '0-60' AS sent, 'none' AS mainly FROM given""")  # fmt: skip
+    found = trends_signals.unpriced(view, "submission_month", "initial_denial_rate", ("payer_name",), 0.05)
+    (row,) = trends_signals.priced(view, found).to_dict("records")
+    assert row["excess_cash_usd"] == pytest.approx(9.10 * row["excess_count"], rel=0.01) and row["excess_count"] > 5
+    view.execute("UPDATE trend_claims SET cash = 2 * cash")
+    pd.testing.assert_frame_equal(
+        found, trends_signals.unpriced(view, "submission_month", "initial_denial_rate", ("payer_name",), 0.05)
+    )
+    (twice,) = trends_signals.priced(view, found).to_dict("records")
+    assert twice["excess_cash_usd"] == pytest.approx(2 * row["excess_cash_usd"], abs=0.02)
+    assert trends_signals.priced(view, found, where="period < '2025-12'")["excess_cash_usd"].iloc[0] == 0
+    whole = trends_signals.searched(view, "submission_month", "initial_denial_rate", ("payer_name",), 0.05)
+    pd.testing.assert_frame_equal(whole, pd.DataFrame([twice])[list(whole.columns)], check_dtype=False)
+
+
 class Tables:
     """A connection with the two tables that rejections are searched in, and a window of all months."""
 

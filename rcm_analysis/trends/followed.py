@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rcm_analysis.store import kept
+from rcm_analysis.store import engine, kept
 from rcm_analysis.store.content import Content
 from rcm_analysis.trends import signals
 
@@ -31,16 +31,18 @@ MOSTLY = 0.8  # of the denials of a change, from here on it is worked
 def a_month_ago(view: View, *, months: int = 36, dimensions: Sequence[str] = signals.DIMENSIONS) -> pd.DataFrame:
     """The changes of the denial rate that were to be seen a month before, in what was decided by then."""
 
-    def make() -> Content:
-        until = view.window(1)[0] - timedelta(days=1)
-        basis = signals.prepare(view, months=months, until=until)
-        return Content({"signals": signals.searched(view, basis, "initial_denial_rate", dimensions, signals.LEVEL)})
+    until = view.window(1)[0] - timedelta(days=1)
+    basis, known = signals.prepared(view, months=months), signals.told_until(until)
 
-    found = kept.learned(view, "signals-before", make, asked={"months": months, "dimensions": list(dimensions)}).frames[
-        "signals"
-    ]
-    signals.prepare(view, months=months)  # the tables of today again
-    return found
+    def make() -> Content:
+        before = signals.prepare(view, months=months, until=until)
+        found = signals.unpriced(view, before, "initial_denial_rate", dimensions, signals.LEVEL)
+        signals.prepare(view, months=months)  # the tables of today again
+        return Content({"signals": found})
+
+    asked = {"months": months, "dimensions": list(dimensions), "basis": basis}
+    inputs = Content(facts=asked, files=signals.ground(view, where=known)) if engine.keeps(view.con) else Content()
+    return signals.priced(view, kept.made_of(view, "signals-before", inputs, make).frames["signals"], where=known)
 
 
 def became(view: View, before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:

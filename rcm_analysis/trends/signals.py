@@ -11,14 +11,16 @@ import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pyarrow import ipc
 
 from rcm_analysis import words as plain_words
 from rcm_analysis.stats import wilson
-from rcm_analysis.store import kept
+from rcm_analysis.store import engine, kept
 from rcm_analysis.store.content import Content
 from rcm_analysis.trends import redefinitions, scan, segments, stories
 from rcm_analysis.trends.search import Change, Search, search
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 SIGNALS = ("measure", "kind", "dimensions", "segment", "first_month", "last_month", "before", "after", "excess_count",
            "excess_amount_usd", "excess_cash_usd", "q_value", "headline", "basis", "first_week", "before_lower", "before_upper", "after_lower", "after_upper",
            "before_count", "before_cases", "after_count", "after_cases", "ongoing", "change", "segments")  # fmt: skip
+FIGURES = (*(name for name in SIGNALS if name not in ("excess_cash_usd", "headline")),
+           "excess", "counted", "first_counted", "last_counted", "of_patient")  # fmt: skip
 DIMENSIONS = ("payer_name", "location", "rendering_npi", "family", "procedure")
 PROCEDURE = ("family", "procedure")
 MEASURES = ("initial_denial_rate", "rejection_rate")
@@ -48,6 +52,13 @@ SENT = """CASE WHEN date_diff('day', service_date, submitted_on) <= 60 THEN '0-6
     WHEN date_diff('day', service_date, submitted_on) <= 365 THEN '181-365' ELSE '366-' END"""
 WAITED = """CASE WHEN date_diff('day', submitted_on, first_decided_on) <= 14 THEN '0-14' WHEN date_diff('day', submitted_on, first_decided_on) <= 28 THEN '15-28'
     WHEN date_diff('day', submitted_on, first_decided_on) <= 45 THEN '29-45' WHEN date_diff('day', submitted_on, first_decided_on) <= 75 THEN '46-75' ELSE '76-' END"""
+CLAIM = ("claim_number", "patient", "payer_name", "location", "rendering_npi", "period", "week", "denied", "category",
+         "carc", "rarc", "amount", *HELD)  # fmt: skip
+GROUND = {
+    "trend_claims": (CLAIM, "claim_number"),
+    "trend_procedures": ((*CLAIM, *PROCEDURE), "claim_number, procedure"),
+}
+PREPARED, TODAY = "trend_tables", "today"  # the variable that tells which tables `prepare` made
 LEVEL, OF_REJECTIONS = 0.05, 0.02
 NEVER = 10**6  # yearly counts have no season
 ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
@@ -239,15 +250,46 @@ def all_signals(view: View, *, months: int = 36, dimensions: Sequence[str] = DIM
 
 def searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
     """The changes in the tables of `prepare`."""
+    return priced(view, unpriced(view, basis, measure, dimensions, level))
+
+
+def unpriced(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
+    """The changes in the tables of `prepare`, without the cash that is expected of them: no change rests on it, and each
+    payment moves it a little. A row per segment, strongest first, with what `priced` needs."""
     periods = _whole(view.execute("SELECT DISTINCT period FROM trend_claims").df()["period"])
     if len(periods) < FEWEST_PERIODS:
-        return _table([], [], [])
+        return pd.DataFrame(columns=[*FIGURES, "counted_by"])
     plain = tuple(name for name in dimensions if name not in PROCEDURE)
     dims = [plain, *(((*plain, *PROCEDURE[: i + 1])) for i, name in enumerate(PROCEDURE) if name in dimensions)]
     units = [_unit(view, (*one, *HELD), periods) for one in dims]
     sets = [segments.crossings(one, REASONS, depth=3, nested=NESTED, must=one[len(plain) :][-1:]) for one in dims]
     found = search(units, sets, _rule(periods, level=level, depth=3, min_count=6.0), nested=NESTED, held_fixed=HELD)
-    return _told(view, _table(found, units, [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1)))
+    names = [(measure, basis)] + [("line_denial_rate", basis)] * (len(dims) - 1)
+    rows = [_figures(change, units[change.unit], *names[change.unit]) | {"counted_by": json.dumps(units[change.unit].exposure)}
+            for change in found]  # fmt: skip
+    table = pd.DataFrame(rows, columns=[*FIGURES, "counted_by"])
+    return table.assign(first_week=[_first_week(view, row) for row in rows])
+
+
+def priced(view: View, figures: pd.DataFrame, *, where: str = "true") -> pd.DataFrame:
+    """The changes of `unpriced` with the cash expected of them, those of one event together. `where` is the part of the
+    tables of `prepare` in which they were found."""
+    rows = [_worded(row, _cash(view, row, where)) for row in figures.to_dict("records")]
+    return _of_one_event(_in_order(rows))
+
+
+def _cash(view: View, row: dict, where: str) -> float:
+    """The cash expected of the denials that a row's mean is taken of, added up in the order of its unit."""
+    exposure, segment = json.loads(row["counted_by"]), json.loads(row["segment"])
+    places_ = [(name, value) for name, value in segment.items() if name not in REASON]
+    reasons = [(name, value) for name, value in segment.items() if name in REASON]
+    own = " AND ".join(
+        [where, "period BETWEEN ? AND ?", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in places_)]
+    )
+    why = " AND ".join(["denied", *(f"coalesce({name}, '{NOT_NAMED}') = ?" for name, _ in reasons)])
+    found = view.execute(_numerators(exposure, REASON[:3], where=own, why=why),
+                         [row["first_counted"], row["last_counted"], *(value for _, value in (*places_, *reasons))]).df()  # fmt: skip
+    return np.nan_to_num(found["cash"].to_numpy(float)).sum()
 
 
 def _rejections_searched(view: View, basis: str, measure: str, dimensions: Sequence[str], level: float) -> pd.DataFrame:
@@ -261,14 +303,15 @@ def _rejections_searched(view: View, basis: str, measure: str, dimensions: Seque
     found = search(
         [u], [segments.crossings(plain, [(), ("code",)], depth=3)], _rule(periods, level=level, depth=3, min_count=6.0)
     )
-    return _told(view, _table(found, [u], [(measure, basis)]))
+    table = _table(found, [u], [(measure, basis)])
+    return _of_one_event(table.assign(first_week=[_first_week(view, row) for row in table.to_dict("records")]))
 
 
-def _told(view: View, table: pd.DataFrame) -> pd.DataFrame:
-    """The changes with their weeks, those of one event together."""
+def _of_one_event(table: pd.DataFrame) -> pd.DataFrame:
+    """The changes, those of one event together."""
     if not len(table):
         return table
-    told = stories.told_together(table.assign(first_week=[_first_week(view, row) for row in table.to_dict("records")]))
+    told = stories.told_together(table)
     several = told["segments"].map(lambda text: len(json.loads(text)) > 1)
     anew = [headline(row, json.loads(row["segment"])) for row in told[several].to_dict("records")]
     told.loc[several, "headline"] = anew
@@ -337,7 +380,7 @@ def prepare(
     last = min(last, until) if until else last
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_claims AS
         SELECT claim_number, coalesce(patient_key, claim_number) AS patient, payer_name, location, rendering_npi, strftime({day}, '%Y-%m') AS period,
-            strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, initially_denied AS denied,
+            strftime(date_trunc('week', {day}), '%Y-%m-%d') AS week, {day} AS day, first_decided_on AS decided_on, initially_denied AS denied,
             CASE WHEN initially_denied THEN category END AS category, CASE WHEN initially_denied THEN carc END AS carc,
             CASE WHEN initially_denied THEN rarc END AS rarc, denied_amount AS amount, expected_cash AS cash,
             CASE WHEN submitted_on IS NULL THEN 'unknown' ELSE {WAITED} END AS waited,
@@ -346,9 +389,9 @@ def prepare(
             WHERE f.in_first QUALIFY row_number() OVER (PARTITION BY f.claim_number ORDER BY charge DESC, procedure) = 1) m USING (claim_number)
         WHERE first_decided_on IS NOT NULL AND {day} BETWEEN DATE '{first}' AND DATE '{last}'{known}""")
     view.execute(f"""CREATE OR REPLACE TEMP TABLE trend_procedures AS
-        SELECT claim_number, patient, payer_name, location, rendering_npi, waited, sent, mainly, period, week, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
+        SELECT claim_number, patient, payer_name, location, rendering_npi, waited, sent, mainly, period, week, day, decided_on, procedure, {FAMILY} AS family, bool_or(line_denied) AS denied,
             min(line_category) AS category, min(line_carc) AS carc, min(line_rarc) AS rarc, sum(line_amount) AS amount, sum(line_cash) AS cash
-        FROM (SELECT t.claim_number, t.patient, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, l.procedure,
+        FROM (SELECT t.claim_number, t.patient, t.payer_name, t.location, t.rendering_npi, t.waited, t.sent, t.mainly, t.period, t.week, t.day, t.decided_on, l.procedure,
                 r.claim_number IS NOT NULL AND NOT r.is_partial AS line_denied,
                 CASE WHEN NOT r.is_partial THEN r.category END AS line_category, CASE WHEN NOT r.is_partial THEN r.carc END AS line_carc,
                 CASE WHEN NOT r.is_partial THEN r.rarc END AS line_rarc, CASE WHEN NOT r.is_partial THEN r.charge END AS line_amount,
@@ -359,7 +402,40 @@ def prepare(
               LEFT JOIN expected_lines e ON e.remittance_id = r.remittance_id AND e.line_number = r.line_number
               WHERE l.procedure IS NOT NULL)
         GROUP BY ALL""")
-    return "submission_month" if by_submission else "decision_month"
+    basis = "submission_month" if by_submission else "decision_month"
+    view.execute(f"SET VARIABLE {PREPARED} = '{_asked(view, months)} {until or TODAY} {basis}'")
+    return basis
+
+
+def prepared(view: View, *, months: int | None = None) -> str:
+    """`prepare`, unless the tables of the same months are there already."""
+    if engine.keeps(view.con):
+        told = view.execute(f"SELECT getvariable('{PREPARED}')").fetchall()[0][0]
+        if told and told.startswith(f"{_asked(view, months)} {TODAY} "):
+            return str(told.split()[-1])
+    return prepare(view, months=months)
+
+
+def _asked(view: View, months: int | None) -> str:
+    return "{} {}".format(*view.window(months))
+
+
+def told_until(until: date) -> str:
+    """The part of the tables of `prepare` that was sent and decided by then."""
+    return f"decided_on <= DATE '{until}' AND day <= DATE '{until}'"
+
+
+def ground(view: View, *, where: str = "true") -> dict[str, bytes]:
+    """All that `unpriced` finds changes in, by table: the rows of `prepare` without their cash, as texts in one order."""
+    found = {}
+    for table, (columns, order) in GROUND.items():
+        texts = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in columns)
+        rows = engine.arrow(view.con, f"SELECT {texts} FROM {table} WHERE {where} ORDER BY {order}").combine_chunks()
+        with BytesIO() as out:
+            with ipc.new_stream(out, rows.schema) as stream:
+                stream.write_table(rows)
+            found[table] = out.getvalue()
+    return found
 
 
 def _prepare_rejections(view: View, months: int | None) -> str:
@@ -376,17 +452,11 @@ def _prepare_rejections(view: View, months: int | None) -> str:
 def _unit(view: View, exposure: Sequence[str], periods: Sequence[str], *, source: str = "",
           reason: Sequence[str] = REASON[:3]) -> segments.Unit:  # fmt: skip
     """A claim counts once per crossing of the dimensions: a claim with three denied laboratory lines is one denial."""
-    dims = ", ".join(exposure)
-    source = source or ("trend_procedures" if "family" in exposure else "trend_claims")
-    why = ", ".join(f"min({name}) AS {name}" for name in reason)
-    once = (f"(SELECT claim_number, patient, period, {dims}, bool_or(denied) AS denied, {why}, "
-            f"sum(amount) AS amount, sum(cash) AS cash FROM {source} GROUP BY ALL)")  # fmt: skip
+    source = source or _source(exposure)
     exposures = view.execute(
-        f"SELECT period, {dims}, count(*) AS denominator FROM {once} GROUP BY ALL ORDER BY ALL"
+        f"SELECT period, {', '.join(exposure)}, count(*) AS denominator FROM {_once(exposure, reason, source)} GROUP BY ALL ORDER BY ALL"
     ).df()
-    numerators = view.execute(
-        f"SELECT patient, period, {dims}, {', '.join(reason)}, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, CAST(sum(cash) AS DOUBLE) AS cash FROM {once} "
-        "WHERE denied GROUP BY ALL ORDER BY ALL").df()  # fmt: skip
+    numerators = view.execute(_numerators(exposure, reason, source=source)).df()
     u = segments.unit(numerators, exposures, exposure=exposure, reason=reason, periods=periods)
     named = ", ".join(("patient", "period", *(name for name in exposure if name not in HELD)))
     u.visits = cache(lambda: segments.visits(u, view.execute(
@@ -394,11 +464,31 @@ def _unit(view: View, exposure: Sequence[str], periods: Sequence[str], *, source
     return u
 
 
+def _source(exposure: Sequence[str]) -> str:
+    return "trend_procedures" if "family" in exposure else "trend_claims"
+
+
+def _once(exposure: Sequence[str], reason: Sequence[str], source: str, where: str = "true") -> str:
+    why = ", ".join(f"min({name}) AS {name}" for name in reason)
+    return (f"(SELECT claim_number, patient, period, {', '.join(exposure)}, bool_or(denied) AS denied, {why}, "
+            f"sum(amount) AS amount, sum(cash) AS cash FROM {source} WHERE {where} GROUP BY ALL)")  # fmt: skip
+
+
+def _numerators(exposure: Sequence[str], reason: Sequence[str], *, source: str = "", where: str = "true", why: str = "denied") -> str:  # fmt: skip
+    once = _once(exposure, reason, source or _source(exposure), where)
+    return (f"SELECT patient, period, {', '.join((*exposure, *reason))}, count(*) AS numerator, CAST(sum(amount) AS DOUBLE) AS amount, "
+            f"CAST(sum(cash) AS DOUBLE) AS cash FROM {once} WHERE {why} GROUP BY ALL ORDER BY ALL")  # fmt: skip
+
+
 # --- the table -----------------------------------------------------------------------------------------------------
 
 
 def _table(found: Sequence[Change], units: Sequence[segments.Unit], names: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    rows = [_row(change, units[change.unit], *names[change.unit]) for change in found]
+    rows = [_figures(change, units[change.unit], *names[change.unit]) for change in found]
+    return _in_order([_worded(row, _cash_counted(change, units[change.unit], row)) for change, row in zip(found, rows, strict=True)])  # fmt: skip
+
+
+def _in_order(rows: Sequence[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(SIGNALS))
     numbers = ["before", "after", "excess_count", "excess_amount_usd", "excess_cash_usd", "q_value"]
     table = table.astype(dict.fromkeys(numbers, float))
@@ -407,7 +497,9 @@ def _table(found: Sequence[Change], units: Sequence[segments.Unit], names: Seque
     )
 
 
-def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
+def _figures(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
+    """A row without cash and headline; `excess` are its cases, unrounded, `counted` those between the periods of which
+    the mean dollars of a case are taken."""
     y, n = u.series(change.segment)
     inside = slice(change.start, change.end + 1)
     y0, n0, y1, n1 = (
@@ -416,23 +508,34 @@ def _row(change: Change, u: segments.Unit, measure: str, basis: str) -> dict:
     lower, upper = wilson(np.array([y0, y1]), np.array([n0, n1]))
     before, after = y0 / n0 if n0 else np.nan, y1 / n1 if n1 else np.nan
     excess = y1 - n1 * before
-    rows = u.rows(change.segment)
-    inside_rows = rows & (u.when >= change.start) & (u.when <= change.end)
-    each, cash = (
-        money[inside_rows].sum() / y1 if y1 else money[rows].sum() / max(y.sum(), 1) for money in (u.amount, u.cash)
-    )
+    rows, (begin, end) = u.rows(change.segment), (change.start, change.end) if y1 else (0, len(y) - 1)
+    counted = y1 or float(max(y.sum(), 1))
+    each = u.amount[rows & (u.when >= begin) & (u.when <= end)].sum() / counted
     segment = u.named({name: change.segment[name] for name in (*u.exposure, *u.reason) if name in change.segment})
     codes = json.dumps(segment)
+    own = rows & (u.when >= change.start) & (u.when <= change.end)
+    of_patient = float(u.y[own & (u.patients[u.patient] == change.patient)].sum()) if change.patient else 0.0
     first, last = u.periods[change.start], u.periods[change.end]
-    row = {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": codes, "segments": f"[{codes}]",
-           "first_month": _month(first), "last_month": _month(last), "before": before, "after": after, "excess_count": round(excess, 1),
-           "excess_amount_usd": round(excess * each, 2), "excess_cash_usd": round(excess * cash, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
-           "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
-           "before_count": y0, "before_cases": n0, "after_count": y1, "after_cases": n1,
-           "ongoing": change.end == len(y) - 1, "change": change.group}  # fmt: skip
-    if change.kind == "one_patient":
-        own = inside_rows & (u.patients[u.patient] == change.patient)
-        return row | {"headline": of_one_patient(row, segment, float(u.y[own].sum()))}
+    return {"measure": measure, "kind": change.kind, "dimensions": " × ".join(segment) or "all", "segment": codes, "segments": f"[{codes}]",
+            "first_month": _month(first), "last_month": _month(last), "before": before, "after": after, "excess_count": round(excess, 1),
+            "excess_amount_usd": round(excess * each, 2), "q_value": change.q, "basis": basis, "first_week": _week(first),
+            "before_lower": lower[0], "before_upper": upper[0], "after_lower": lower[1], "after_upper": upper[1],
+            "before_count": y0, "before_cases": n0, "after_count": y1, "after_cases": n1,
+            "ongoing": change.end == len(y) - 1, "change": change.group,
+            "excess": excess, "counted": counted, "first_counted": u.periods[begin], "last_counted": u.periods[end], "of_patient": of_patient}  # fmt: skip
+
+
+def _cash_counted(change: Change, u: segments.Unit, row: dict) -> float:
+    begin, end = (u.periods.index(row[name]) for name in ("first_counted", "last_counted"))
+    return u.cash[u.rows(change.segment) & (u.when >= begin) & (u.when <= end)].sum()
+
+
+def _worded(row: dict, cash: float) -> dict:
+    """A row of `_figures` with the cash expected of its excess, and its sentence."""
+    segment = json.loads(row["segment"])
+    row = row | {"excess_cash_usd": round(row["excess"] * (cash / row["counted"]), 2)}
+    if row["kind"] == "one_patient":
+        return row | {"headline": of_one_patient(row, segment, row["of_patient"])}
     return row | {"headline": headline(row, segment)}
 
 
