@@ -12,6 +12,7 @@ estimated from successive differences (Laney 2002) and from what the best window
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,10 +35,7 @@ class Scan:
 
     def windows(self) -> np.ndarray:
         """Rows of first and last period; those that last to the end come first."""
-        last = self.periods - 1
-        steps = [(i, last) for i in range(self.min_before, self.periods)]
-        bursts = [(i, j) for i, _ in steps for j in range(i, min(last, i + self.longest_burst))]
-        return np.array(steps + bursts, int).reshape(-1, 2)
+        return _windows(self.periods, self.min_before, self.longest_burst)
 
     def looks(self, total: np.ndarray, lasting: np.ndarray) -> np.ndarray:
         """How many independent looks a window pays for, in a series with so many cases."""
@@ -47,6 +45,16 @@ class Scan:
         return 2 * np.where(
             lasting, np.minimum(steps, 3.6 * longer * cases**0.32), np.minimum(bursts, 14.0 * longer * cases**0.4)
         )
+
+
+@lru_cache(maxsize=16)  # asked for with each series looked at again
+def _windows(periods: int, min_before: int, longest_burst: int) -> np.ndarray:
+    last = periods - 1
+    steps = [(i, last) for i in range(min_before, periods)]
+    bursts = [(i, j) for i, _ in steps for j in range(i, min(last, i + longest_burst))]
+    found = np.array(steps + bursts, int).reshape(-1, 2)
+    found.setflags(write=False)
+    return found
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,11 @@ def unit(numerators: pd.DataFrame, exposures: pd.DataFrame, *, exposure: Sequenc
     for name in (*exposure, *reason):
         both = [numerators[name], exposures[name]] if name in exposure else [numerators[name]]
         if not all(isinstance(one.dtype, pd.CategoricalDtype) and one.dtype == both[0].dtype for one in both):
-            both = _alike(both)
-        labels[name] = np.asarray(both[0].cat.categories.astype(str))
-        codes[name], exposure_codes[name] = (one.cat.codes.to_numpy() for one in (both[0], both[-1]))
+            labels[name], alike = _alike(both)
+        else:
+            labels[name] = np.asarray(both[0].cat.categories.astype(str))
+            alike = [one.cat.codes.to_numpy() for one in both]
+        codes[name], exposure_codes[name] = alike[0], alike[-1]
     amount, cash = (
         np.nan_to_num(numerators[name].to_numpy(float)) if name in numerators else np.zeros(len(numerators))
         for name in ("amount", "cash")
@@ -126,28 +128,43 @@ def visits(u: Unit, table: pd.DataFrame) -> Visits:
     p1       2026-01  UNISON      3              ->   0        0     3  1
     p9       2026-01  UNISON      1                   1        0     1  1
     """
-    others = sorted(set(table["patient"].astype(str)) - set(u.patients))
+    each, seen = pd.factorize(table["patient"].astype(str))
+    others = sorted(set(seen) - set(u.patients))
     place = {name: i for i, name in enumerate([*u.patients, *others])}
+    who = np.array([place[name] for name in seen], np.int64)[each]
     codes = {}
     for name in u.exposure:
         if name in table:
-            texts = table[name].astype(object).where(table[name].notna(), NOT_NAMED).astype(str)
-            codes[name] = pd.Categorical(texts, categories=u.labels[name]).codes
-    who = table["patient"].astype(str).map(place).to_numpy(np.int64)
+            spot = {label: i for i, label in enumerate(u.labels[name])}
+            rows, texts = _texts(table[name])
+            codes[name] = np.array([spot.get(text, -1) for text in texts], np.int64)[rows]
     return Visits(who, _places(table["period"], u.periods), table["denominator"].to_numpy(float), codes)
 
 
 def _places(column: pd.Series, periods: Sequence[str]) -> np.ndarray:
-    coded = column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")
     place = {period: i for i, period in enumerate(periods)}
-    return np.array([place.get(str(one), -1) for one in coded.cat.categories], np.int64)[coded.cat.codes.to_numpy()]
+    rows, texts = _texts(column)
+    return np.array([place.get(text, -1) for text in texts], np.int64)[rows]
 
 
-def _alike(columns: Sequence[pd.Series]) -> list[pd.Series]:
-    """The columns as categories of one and the same list; a missing value is one of them."""
-    texts = [one.astype("object").where(one.notna(), NOT_NAMED).astype(str) for one in columns]
-    values = pd.CategoricalDtype(sorted(set().union(*(one.unique() for one in texts))))
-    return [one.astype(values) for one in texts]
+def _texts(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """For each row the place of its text in the list that follows; a missing value is a text too, the last.
+
+    >>> _texts(pd.Series(["B", None, "A", "B"]))
+    (array([ 0, -1,  1,  0]), ['B', 'A', 'not named'])
+    """
+    rows, values = pd.factorize(column)
+    return rows, [*map(str, values), NOT_NAMED]
+
+
+def _alike(columns: Sequence[pd.Series]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The texts of all columns in their order, and the rows of each as places among them."""
+    coded = [_texts(one) for one in columns]
+    named = [texts[: None if (rows < 0).any() else -1] for rows, texts in coded]
+    labels = sorted(set().union(*named))
+    place = {text: i for i, text in enumerate(labels)}
+    codes = [np.array([place.get(text, -1) for text in texts], np.int64)[rows] for rows, texts in coded]
+    return np.array(labels, object), codes
 
 
 @dataclass
