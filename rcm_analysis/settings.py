@@ -90,7 +90,7 @@ THREADS = Setting(
 CACHE_LIMIT_MB = Setting(
     "RCM_CACHE_LIMIT_MB",
     "2048",
-    "megabytes that a practice's derived tables and models may take on disk; oldest use goes first",
+    "megabytes that a practice's derived tables, models and pictures may take on disk; oldest use goes first",
 )
 OF_USERS = (
     ENGINE,

@@ -191,10 +191,11 @@ def open_practice(
     Raises RcmError when nothing was ingested for the practice, or `as_of` is no day.
     """
     from rcm_analysis.claims import derive
-    from rcm_analysis.pages import providers
+    from rcm_analysis.pages import pictures, providers
 
     view = derive.open_practice(store, practice, as_of=as_of, months=months, engine=engine)
     providers.know(view)
+    pictures.know(view)
     return PracticeView(view.practice, view.as_of, view.months, view.store, view.con)
 
 

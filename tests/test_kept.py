@@ -186,7 +186,7 @@ def test_the_command_shows_and_clears(tmp_path):
 
 
 def test_the_code_of_every_room_that_decides_counts():
-    for deciding in (kept.TELL_TABLES, kept.TELL_LEARNED):
+    for deciding in (kept.TELL_TABLES, kept.TELL_LEARNED, kept.TELL_PICTURES):
         above = set(deciding) - {
             "privacy",
             "spreadsheets",

@@ -14,7 +14,6 @@ from rcm_analysis.charts.common import (
     counts,
     is_narrow,
     short,
-    two_widths,
 )
 from rcm_analysis.charts.svg import pointed
 from rcm_analysis.words import count, month_short
@@ -22,7 +21,6 @@ from rcm_analysis.words import count, month_short
 MOST_LINES = 6
 
 
-@two_widths
 def months_of_clusters(table: pd.DataFrame, *, title: str) -> Figure:
     """A small chart per group, the first few, on one scale. Columns are groups by name, the index months, values denials."""
     if not table.size:

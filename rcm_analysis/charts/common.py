@@ -1,22 +1,23 @@
 """One function per picture: table in, figure out. Charts only draw; what they show is a column of their table.
 
 Blue is the subject, orange is loss, teal is recovered, gray is context; what color says, words say too. A figure is drawn twice,
-for a desk and for a phone (`two_widths`), because letters that shrink with the picture cannot be read.
+for a desk and for a phone (`charts.drawn`), because letters that shrink with the picture cannot be read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
-from typing import Any, ParamSpec
+from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.layout_engine import TightLayoutEngine
 from matplotlib.ticker import Formatter, MaxNLocator
 
@@ -33,28 +34,10 @@ ROOT_NAMES = {
     "unclassified": "not classified",
     "necessary": "necessary",
 }
+FAMILIES = ("Arial", "Liberation Sans", "Helvetica Neue", "DejaVu Sans")
 WIDE, NARROW = 860, 358  # pixels; a letter of 12 is 12 on both
 COLUMN, BESIDE_CARD = 620, 780  # beside another section, beside a finding's card
 _WIDTH: ContextVar[int] = ContextVar("width", default=WIDE)
-Given = ParamSpec("Given")
-
-
-def two_widths(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
-    """A picture that can be drawn once more for a phone: `figure.narrow()`."""
-
-    @wraps(draw)
-    def drawn(*args: Given.args, **named: Given.kwargs) -> Figure:
-        fig = draw(*args, **named)
-
-        def narrow() -> Figure:
-            with drawn_at(NARROW):
-                return draw(*args, **named)
-
-        fig.__dict__["narrow"] = narrow
-        fig.__dict__["heading"] = str(named.get("title", ""))
-        return fig
-
-    return drawn
 
 
 @contextmanager
@@ -67,9 +50,20 @@ def drawn_at(width: int) -> Iterator[None]:
         _WIDTH.reset(before)
 
 
+def width() -> int:
+    """Pixels across of the picture that is drawn now."""
+    return _WIDTH.get()
+
+
 def is_narrow() -> bool:
     """Whether the picture is drawn for a phone."""
     return _WIDTH.get() == NARROW
+
+
+@lru_cache(maxsize=1)
+def fonts() -> tuple[str, ...]:
+    """The files of the letters, regular and bold, that this machine has: the room that a label takes is theirs."""
+    return tuple(findfont(FontProperties(family=list(FAMILIES), weight=weight)) for weight in ("normal", "bold"))
 
 
 def _theme() -> None:
@@ -77,7 +71,7 @@ def _theme() -> None:
     import seaborn as sns
 
     sns.set_theme(context="paper", style="white", rc={
-        "font.family": "sans-serif", "font.sans-serif": ["Arial", "Liberation Sans", "Helvetica Neue", "DejaVu Sans"], "font.size": 12,
+        "font.family": "sans-serif", "font.sans-serif": list(FAMILIES), "font.size": 12,
         "axes.labelsize": 12, "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 12, "legend.title_fontsize": 12, "axes.spines.top": False,
         "axes.spines.right": False, "axes.spines.left": False, "axes.edgecolor": NOTE, "axes.grid": True, "axes.grid.axis": "y",
         "axes.axisbelow": True, "grid.color": RULE, "grid.linewidth": 1, "xtick.major.size": 0, "ytick.major.size": 0, "xtick.color": NOTE,
@@ -223,7 +217,6 @@ def _thin_months(ax: Axes, months: Sequence[str]) -> None:
         ax.set_xlim(-0.4, len(months) - 0.6)
 
 
-@two_widths
 def rate_by_month(
     table: pd.DataFrame, *, title: str, target: float | None = None, events: Sequence[tuple[str, str]] = ()
 ) -> Figure:
@@ -277,7 +270,6 @@ def _point_rates(ax: Axes, x: Sequence[int], table: pd.DataFrame, labels: Sequen
     pointed(ax, list(x), list(values), list(labels), said)
 
 
-@two_widths
 def bars(
     table: pd.DataFrame, *, label: str, value: str, title: str, unit: str, text: str | None = None, color: str = ACCENT
 ) -> Figure:
@@ -306,7 +298,6 @@ def bars(
     return fig
 
 
-@two_widths
 def rates_with_intervals(table: pd.DataFrame, *, label: str, title: str) -> Figure:
     """A dot per segment with its 95% range, largest on top. Columns: label, rate, lower, upper, decided."""
     if not len(table):
@@ -336,7 +327,6 @@ def heat_map(table: pd.DataFrame, *, title: str, unit: str) -> Heat:
     return Heat(table, title, unit)
 
 
-@two_widths
 def waterfall(table: pd.DataFrame, *, total: float, title: str) -> Figure:
     """From everything denied down through the outcomes. Columns: outcome, amount."""
     if total <= 0:
@@ -368,7 +358,6 @@ def waterfall(table: pd.DataFrame, *, total: float, title: str) -> Figure:
     return fig
 
 
-@two_widths
 def stacked_by_month(table: pd.DataFrame, *, title: str) -> Figure:
     """Dollars by month in stacks of root, the avoidable at the bottom. Columns: month, root, amount."""
     if not len(table):
@@ -397,7 +386,6 @@ def stacked_by_month(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-@two_widths
 def months_of(table: pd.DataFrame, *, title: str, unit_: str = "usual payment") -> Figure:
     """A bar per month, the last value written. Columns: month, amount."""
     if not len(table) or not table["amount"].sum():
@@ -418,7 +406,6 @@ def months_of(table: pd.DataFrame, *, title: str, unit_: str = "usual payment") 
     return fig
 
 
-@two_widths
 def hold_curve(table: pd.DataFrame, *, title: str) -> Figure:
     """Denied dollars that checks would have caught over held claims a day, a step for each check; from `prevention.simulate`."""
     if not len(table):
@@ -444,7 +431,6 @@ def hold_curve(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-@two_widths
 def hold_orders(table: pd.DataFrame, *, title: str) -> Figure:
     """Share of denied dollars that held claims would have caught over the share held, a line for each way to choose.
 

@@ -18,7 +18,6 @@ from rcm_analysis.charts.common import (
     dollars,
     is_narrow,
     percent,
-    two_widths,
 )
 from rcm_analysis.charts.svg import pointed
 from rcm_analysis.words import month_short, share, usd
@@ -27,7 +26,6 @@ VERDICT_COLORS = {"above": ORANGE, "below": GREEN}
 MOST = 24  # practices drawn; more would not be told apart
 
 
-@two_widths
 def money_and_rates(table: pd.DataFrame, *, title: str) -> Figure:
     """A row per practice: dollars lost and open on the left, the denial rate as it is and at equal mix on the right.
 
@@ -95,7 +93,6 @@ def _rates(ax: Axes, shown: pd.DataFrame) -> None:
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderpad=0, handletextpad=0.2)
 
 
-@two_widths
 def small_multiples(table: pd.DataFrame, *, title: str) -> Figure:
     """A small chart per practice in the table's order: its rate by month over the others' in grey, one scale for all.
 

@@ -15,14 +15,12 @@ from rcm_analysis.charts.common import (
     _nothing,
     bars,
     percent,
-    two_widths,
     unit,
 )
 from rcm_analysis.charts.svg import pointed
 from rcm_analysis.words import share
 
 
-@two_widths
 def calibration(table: pd.DataFrame, *, title: str, outcome: str = "written off") -> Figure:
     """Observed rate with its range over the predicted likelihood; on the diagonal, predictions come true.
 
@@ -64,7 +62,6 @@ def captured(table: pd.DataFrame, *, title: str) -> Figure:
     )
 
 
-@two_widths
 def decision_curve(table: pd.DataFrame, *, title: str) -> Figure:
     """Net benefit per case over the threshold at which working pays. Columns: threshold, model, work_all, work_none."""
     if not len(table):

@@ -28,7 +28,6 @@ from rcm_analysis.charts.common import (
     is_narrow,
     percent,
     short,
-    two_widths,
     unit,
 )
 from rcm_analysis.charts.heat import Heat
@@ -36,7 +35,6 @@ from rcm_analysis.charts.svg import pointed
 from rcm_analysis.words import count, month_name, month_short, share, still, titled, usd
 
 
-@two_widths
 def change(table: pd.DataFrame, *, title: str, since: str, says: str, averaged: bool = False) -> Figure:
     """One change over time: its rate in blue, what it was compared with in gray, the month in which it began marked.
 
@@ -74,7 +72,6 @@ def change(table: pd.DataFrame, *, title: str, since: str, says: str, averaged: 
     return fig
 
 
-@two_widths
 def control_charts(table: pd.DataFrame, *, title: str) -> Figure:
     """A small chart per change: the rate by month, its level before, the limits of chance, and the change's months.
 
@@ -127,7 +124,6 @@ def lag_triangle(table: pd.DataFrame, *, title: str) -> Heat:
     return Heat(named, title, "share of submitted claims, by months waited", form="percent", rows_called="Submitted")
 
 
-@two_widths
 def completed(table: pd.DataFrame, *, title: str) -> Figure:
     """Rate by month of submission as it stands (hollow) and where it will end, with its range.
 
@@ -161,7 +157,6 @@ def completed(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-@two_widths
 def contributions(table: pd.DataFrame, *, label: str, title: str) -> Figure:
     """What volume and denial rates of each segment did to the total, in points. Columns: label, mix, rate (shares 0–1)."""
     if not len(table):
@@ -183,7 +178,6 @@ def contributions(table: pd.DataFrame, *, label: str, title: str) -> Figure:
     return fig
 
 
-@two_widths
 def definitions(table: pd.DataFrame, *, title: str) -> Figure:
     """The denial rate under each definition, every step on top of the one before. Columns: label, rate, added."""
     if not len(table) or table["rate"].isna().all():
@@ -204,7 +198,6 @@ def definitions(table: pd.DataFrame, *, title: str) -> Figure:
     return fig
 
 
-@two_widths
 def forecast(history: pd.DataFrame, ahead: pd.DataFrame, *, title: str, unit: str) -> Figure:
     """A series and its next months with their range. Columns: month, value; ahead also lower and upper."""
     if not len(history) or not len(ahead):

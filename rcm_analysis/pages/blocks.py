@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import pandas as pd
 from rcm_analysis import settings
 from rcm_analysis.charts import svg
 from rcm_analysis.charts.heat import Heat
-from rcm_analysis.pages import providers, release
+from rcm_analysis.pages import pictures, providers, release
 from rcm_analysis.pages.columns import Column, named
 from rcm_analysis.words import FORMATS, NUMERIC, csv_text, escape, still, words
 
@@ -332,31 +333,47 @@ def _head(column: Column) -> str:
 
 @dataclass(frozen=True)
 class Figure(Block):
-    """A picture with alternative text and caption, drawn for a desk and for a phone; `data` is the table behind it.
+    """A picture with alternative text and caption; `data` is the table behind it.
 
-    A `Heat` becomes a table of shaded cells.
+    A function of `charts` that waits for its call is drawn for a desk and for a phone, unless it is kept. A figure that
+    was drawn elsewhere has one width. A `Heat` becomes a table of shaded cells.
+
+    Figure(partial(bars, table, label="payer_name", value="claims", ...), "denied_by_payer", "Bars of ...", "12 months.")
     """
 
-    fig: MatplotlibFigure | Heat
+    fig: partial[MatplotlibFigure] | MatplotlibFigure | Heat
     name: str
     alt: str
     caption: str
     data: pd.DataFrame | None = None
     svg: str | None = None  # drawn from `fig`
+    nothing: bool = False  # all that the picture says is that there is nothing to show
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
             raise ValueError(f"figure {self.name} needs a text that says what it shows")
         if self.svg is None:
-            object.__setattr__(self, "svg", _drawn(self))  # at once: the figure is closed, or Jupyter shows it too
+            self._draw()  # at once: the figure is closed, or Jupyter shows it too
+
+    def _draw(self) -> None:
+        fig, title = self.fig, self.heading or self.alt
+        if isinstance(fig, partial):
+            found = pictures.drawn(fig, self.name, title=title, desc=self.alt)
+            object.__setattr__(self, "svg", found.svg)
+            object.__setattr__(self, "nothing", found.nothing)
+        else:
+            one = fig.html() if isinstance(fig, Heat) else svg.written(fig, self.name, title=title, desc=self.alt)
+            object.__setattr__(self, "svg", one)
 
     @property
     def heading(self) -> str:
         """What the picture shows, in a few words."""
-        return self.fig.title if isinstance(self.fig, Heat) else str(self.fig.__dict__.get("heading", ""))
+        if isinstance(self.fig, Heat):
+            return self.fig.title
+        return str(self.fig.keywords.get("title", "")) if isinstance(self.fig, partial) else ""
 
     def html(self) -> str:
-        if not isinstance(self.fig, Heat) and self.fig.__dict__.get("nothing"):
+        if self.nothing:
             return f'<p class="none"><b>{escape(self.heading or self.name)}</b> Nothing to show in this period.</p>'
         link = "" if self.data is None or live() else csv_link(self.name, self.heading)
         if isinstance(self.fig, Heat):
@@ -382,19 +399,6 @@ class Figure(Block):
                 "csv": csv_text(self.data),
             }
         return bundle
-
-
-def _drawn(figure: Figure) -> str:
-    """The picture for a desk and, where it can be drawn so, for a phone; a page shows one of them."""
-    fig = figure.fig
-    if isinstance(fig, Heat):
-        return fig.html()
-    title = figure.heading or figure.alt
-    wide = svg.written(fig, figure.name, title=title, desc=figure.alt)
-    if "narrow" not in fig.__dict__:
-        return wide
-    narrow = svg.written(fig.__dict__["narrow"](), f"{figure.name}-n", title=title, desc=figure.alt)
-    return wide.replace("<svg", '<svg class="wide"', 1) + narrow.replace("<svg", '<svg class="narrow"', 1)
 
 
 @dataclass(frozen=True)

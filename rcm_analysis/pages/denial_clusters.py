@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -120,7 +121,7 @@ def by_month(lines: pd.DataFrame, clusters: pd.DataFrame) -> Figure:
     """Denied lines of the first groups by month; `lines` as from `labels.months`, named as in `clusters`."""
     names = {row.cluster_id: words.titled(str(row.label)) for row in clusters.itertuples()}
     return Figure(
-        charts.months_of_clusters(lines.rename(columns=names), title="Six groups by month"),
+        partial(charts.months_of_clusters, lines.rename(columns=names), title="Six groups by month"),
         name="cluster_months",
         alt=f"Monthly denied lines of {len(lines.columns[:6])} groups with most preventable cash",
         caption="Denied lines by month of remit. Groups with most preventable cash.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -88,7 +89,7 @@ def rate_by_month(view: View, rate: pd.DataFrame) -> Figure:
     """The rate as a line with its interval."""
     first, last = rate.iloc[0], rate.iloc[-1]
     return Figure(
-        common.rate_by_month(rate, title="Initial denial rate by month"),
+        partial(common.rate_by_month, rate, title="Initial denial rate by month"),
         name="denial_rate_by_month",
         alt=f"Line of the monthly initial denial rate, {words.share(first['value'])} in {words.month_name(first['month'])} "
         f"and {words.share(last['value'])} in {words.month_name(last['month'])}",
@@ -105,7 +106,7 @@ def reasons_chart(view: View, reasons: pd.DataFrame) -> Figure:
         words=reasons["share"].map(words.share),
     )
     return Figure(
-        common.bars(bars, label="name", value="claims", text="words",
+        partial(common.bars, bars, label="name", value="claims", text="words",
                     title="Initial denials by reason", unit="claims initially denied"),
         name="denial_reasons_chart",
         alt=f"Bars of initial denials by reason; the largest is {words.words(top['category'])} with {words.count(top['claims'])} claims",
@@ -122,7 +123,8 @@ def reasons(view: View, table: pd.DataFrame) -> Table:
 def payers_chart(view: View, payers: pd.DataFrame) -> Figure:
     """Each payer's rate with its interval."""
     return Figure(
-        common.rates_with_intervals(
+        partial(
+            common.rates_with_intervals,
             payers.assign(segment=payers["segment"].map(words.titled)),
             label="segment",
             title="Initial denial rate by payer",
@@ -167,8 +169,11 @@ def waterfall(view: View, flow: pd.DataFrame) -> Figure:
     parts, total = flow.set_index("outcome")["amount"], flow["amount"].sum()
     called = {"moved to the patient": "patient responsibility", "lost": "written off"}
     return Figure(
-        common.waterfall(
-            flow.assign(outcome=flow["outcome"].replace(called)), total=float(total), title="Where denied charges went"
+        partial(
+            common.waterfall,
+            flow.assign(outcome=flow["outcome"].replace(called)),
+            total=float(total),
+            title="Where denied charges went",
         ),
         name="waterfall",
         alt=f"Bars from {words.usd(total)} denied down to {words.usd(parts['recovered'])} recovered and {words.usd(parts['lost'])} written off",

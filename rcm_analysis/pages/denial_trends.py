@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -159,7 +160,7 @@ def figures(signals: pd.DataFrame) -> Table:
 def control_charts(view: View, signals: pd.DataFrame, series: pd.DataFrame) -> Figure:
     """The largest changes over time; `series` as from `tables.control_series`."""
     return Figure(
-        charts.control_charts(series, title="The largest changes"),
+        partial(charts.control_charts, series, title="The largest changes"),
         name="control_charts",
         alt=f"{len(signals.head(CHARTED))} small line charts of monthly denial rates with the limits of chance; months inside a change are marked",
         caption="Denial rate by month submitted. Gray: the level before the change and what chance allows. Diamonds: months of the change.",
@@ -187,7 +188,7 @@ def mix_and_rate(view: View, parts: pd.DataFrame) -> Figure:
     """What each payer did to the practice's rate, as bars."""
     shown = parts.head(BARS).assign(payer_name=[words.titled(str(name)) for name in parts["payer_name"].head(BARS)])
     return Figure(
-        charts.contributions(shown, label="payer_name", title="What moved the denial rate"),
+        partial(charts.contributions, shown, label="payer_name", title="What moved the denial rate"),
         name="mix_and_rate",
         alt=f"Bars of volume shift and rate change for {len(shown)} payers in points of the denial rate",
         caption=f"6 months to {words.month_name(view.month)} compared with the 6 before. The parts add up to the change.",
@@ -208,7 +209,7 @@ def completed(cohorts: pd.DataFrame) -> Figure:
     """Months of submission as decided by now and as expected in the end."""
     shown = cohorts.tail(COHORTS)
     return Figure(
-        charts.completed(shown, title="Where recent months will finish"),
+        partial(charts.completed, shown, title="Where recent months will finish"),
         name="completed_cohorts",
         alt=f"Denial rate of the last {len(shown)} months of submission, as it stands and where it will finish",
         caption=f"Initial denial rate by month submitted. {words.count(shown['submitted'].sum())} claims.",
@@ -231,7 +232,7 @@ def definitions(view: View, reading: pd.DataFrame) -> Figure:
     """The same claims under four definitions; `reading` as from `tables.definitions`."""
     rates = reading["rate"]
     return Figure(
-        charts.definitions(reading, title="Four ways to count"),
+        partial(charts.definitions, reading, title="Four ways to count"),
         name="definitions",
         alt="Bars of the denial rate under four definitions, "
         f"from {words.share(rates.iloc[0])} strict to {words.share(rates.iloc[-1])} with all",
@@ -267,7 +268,7 @@ def fix_effect(table: pd.DataFrame) -> Table:
 def forecast_denials(view: View, past: pd.DataFrame, ahead: pd.DataFrame) -> Figure:
     """Initial denials and the next three months; `past` as from `tables.to_forecast`, `ahead` from `forecast.ahead`."""
     return Figure(
-        charts.forecast(past, ahead, title="Initial denials a month", unit="claims initially denied"),
+        partial(charts.forecast, past, ahead, title="Initial denials a month", unit="claims initially denied"),
         name="forecast_denials",
         alt="Monthly initial denials and the next three months with ranges",
         caption="By month of remit, with 3 months ahead and 90% ranges.",
@@ -278,7 +279,7 @@ def forecast_denials(view: View, past: pd.DataFrame, ahead: pd.DataFrame) -> Fig
 def forecast_write_offs(view: View, past: pd.DataFrame, ahead: pd.DataFrame) -> Figure:
     """Write-offs after denials and the next three months."""
     return Figure(
-        charts.forecast(past, ahead, title="Written off after denials", unit="dollars written off"),
+        partial(charts.forecast, past, ahead, title="Written off after denials", unit="dollars written off"),
         name="forecast_write_offs",
         alt="Monthly denial write-offs and the next three months with ranges",
         caption="Avoidable write-offs without bad debt by month posted, with 3 months ahead and 90% ranges.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -80,7 +81,7 @@ def chart(view: View, name: str) -> Figure:
     table = by_month(measures.measure(view, names=(name,)), name, as_of=view.as_of, months=view.months)
     last, month = table.iloc[-1], words.month_name(table["month"].iloc[-1])
     return Figure(
-        common.rate_by_month(table, title=labels[name]),
+        partial(common.rate_by_month, table, title=labels[name]),
         name=f"explore_{name}",
         alt=f"Line of {labels[name]} by month, {words.share(last['value'])} in {month}",
         caption=f"{labels[name]} by month adjudicated, {view.months} months to {month}.",

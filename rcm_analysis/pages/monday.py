@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -263,7 +264,7 @@ def _change(view: View, changes: pd.DataFrame, series: pd.DataFrame) -> tuple[st
     drawn, averaged = _drawn(series)
     says = "Rise begins" if top["after"] > top["before"] else "Fall begins"
     figure = Figure(
-        charts.change(drawn, title="", since=top["first_month"], says=says, averaged=averaged), name="monday_change",
+        partial(charts.change, drawn, title="", since=top["first_month"], says=says, averaged=averaged), name="monday_change",
         alt=f"Line of {where} by month submitted: {words.share(top['before'])} before {words.month_name(top['first_month'])}, {words.share(top['after'])} since",
         caption=f"Share of submitted claims denied{'' if top['segment'] == '{}' else ' so'}. About {words.count(top['excess_count'])} extra denials.", data=drawn,
     )  # fmt: skip
@@ -279,12 +280,11 @@ def _rate_drawn(view: View) -> Figure | None:
         return None
     first, last = rate["month"].iloc[0], rate["month"].iloc[-1]
     with common.drawn_at(common.COLUMN):
-        drawn = common.rate_by_month(rate, title="", target=targets.of(view).get("initial_denial_rate"))
-    return Figure(
-        drawn, name="monday_rate",
-        alt=f"Line of the monthly initial denial rate, {words.month_name(first)} to {words.month_name(last)}",
-        caption="Claims initially denied divided by claims adjudicated in the month. Shaded: 95% range.", data=rate,
-    )  # fmt: skip
+        return Figure(
+            partial(common.rate_by_month, rate, title="", target=targets.of(view).get("initial_denial_rate")), name="monday_rate",
+            alt=f"Line of the monthly initial denial rate, {words.month_name(first)} to {words.month_name(last)}",
+            caption="Claims initially denied divided by claims adjudicated in the month. Shaded: 95% range.", data=rate,
+        )  # fmt: skip
 
 
 def _drawn(series: pd.DataFrame) -> tuple[pd.DataFrame, bool]:

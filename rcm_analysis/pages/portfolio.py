@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
 from rcm_analysis import words
@@ -135,7 +137,7 @@ def key_figures(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) ->
 def overview(ranked: pd.DataFrame, *, months: int, month: str, as_of: str) -> Figure:
     """Money and rates of each practice."""
     return Figure(
-        charts.money_and_rates(ranked, title="Money and denial rates, most money first"),
+        partial(charts.money_and_rates, ranked, title="Money and denial rates, most money first"),
         name="portfolio_overview",
         alt=f"Bars of dollars lost and open for {len(ranked)} practices, most in {ranked['practice'].iloc[0]}; "
         "beside them each one's denial rate at equal mix with its interval",
@@ -161,7 +163,7 @@ def practices(ranked: pd.DataFrame, reports: pd.DataFrame, *, months: int, month
 def trends(by_month: pd.DataFrame, *, practices: int, months: int, month: str) -> Figure:
     """Each practice's rate by month over that of the others; `by_month` as from `portfolio.by_month`."""
     return Figure(
-        charts.small_multiples(by_month, title="Initial denial rate by month"),
+        partial(charts.small_multiples, by_month, title="Initial denial rate by month"),
         name="portfolio_trends",
         alt=f"{min(practices, charts.MOST)} small line charts of monthly denial rates, one per practice, over the rate of the others",
         caption=f"Claims initially denied divided by claims adjudicated, {2 * months} months to {month}, {words.count(by_month['decided'].sum())} claims.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -67,7 +68,7 @@ def chart(view: View, found: pd.DataFrame) -> Figure:
     names = [_named(row) for row in found.itertuples()]
     bars = found.assign(name=names, worth=worth, words=[words.about(v) for v in worth])
     return Figure(
-        common.bars(bars, label="name", value="worth", text="words", title="Ten findings", unit="expected cash", color=common.ORANGE),
+        partial(common.bars, bars, label="name", value="worth", text="words", title="Ten findings", unit="expected cash", color=common.ORANGE),
         name="audit_chart",
         alt=f"Bars of the {len(found)} largest findings by expected cash",
         caption=f"Avoidable write-offs of 12 months at usual payment, and expected cash of what is open on {words.day(view.as_of)}.",
@@ -146,9 +147,9 @@ def _drawn(view: View, row: Any, part: pd.DataFrame) -> Figure | None:
     if (months["amount"] > 0).sum() < 2:
         return None
     alt = f"Bars of {row.label} by month posted, 12 months"
+    picture = partial(common.months_of, months, title="")
     with common.drawn_at(common.BESIDE_CARD):
-        drawn = common.months_of(months, title="")
-    return Figure(drawn, f"audit_{row.number:02}_months", alt, "Usual payment by month posted.")
+        return Figure(picture, f"audit_{row.number:02}_months", alt, "Usual payment by month posted.")
 
 
 def _worth_of(part: pd.DataFrame) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 import pandas as pd
 
@@ -106,7 +107,7 @@ def rules(table: pd.DataFrame) -> Table:
 def hold_curve(curve: pd.DataFrame, *, cut: date, claims: int) -> Figure:
     """Denied dollars caught by held claims a day."""
     return Figure(
-        draw_curve(curve, title="What held claims would have caught"),
+        partial(draw_curve, curve, title="What held claims would have caught"),
         name="hold_curve",
         alt=f"Steps of denied dollars caught over claims held a day, {len(curve)} checks",
         caption=f"Billed amount of denials caught, {words.count(claims)} claims submitted after {words.day(cut)}.",
@@ -135,8 +136,10 @@ def rules_later(kept: pd.DataFrame, *, cut: date) -> Table:
 def hold_orders(choices: pd.DataFrame, *, cut: date, claims: int) -> Figure:
     """Denied dollars caught by as many held claims, by how they are chosen."""
     return Figure(
-        draw_orders(
-            choices.assign(order=choices["order"].replace(ORDERS)), title="Denied dollars caught by held claims"
+        partial(
+            draw_orders,
+            choices.assign(order=choices["order"].replace(ORDERS)),
+            title="Denied dollars caught by held claims",
         ),
         name="hold_orders",
         alt="Share of denied dollars caught over the share of claims held, by how claims are chosen",

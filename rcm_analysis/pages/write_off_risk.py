@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -185,7 +186,7 @@ def likelihoods(open_claims: pd.DataFrame) -> Table:
 def calibration(table: pd.DataFrame) -> Figure:
     """Likelihood predicted and rates observed."""
     return Figure(
-        charts.calibration(table, title="Predicted and observed write-offs"),
+        partial(charts.calibration, table, title="Predicted and observed write-offs"),
         name="risk_calibration",
         alt=f"Observed write-off rate over the predicted likelihood, {len(table)} groups",
         caption=f"Groups of equal size by likelihood, {words.count(table['cases'].sum())} later cases.",
@@ -214,7 +215,7 @@ def models(table: pd.DataFrame) -> Table:
 def captured(table: pd.DataFrame, *, capacity: float) -> Figure:
     """Dollars later written off in the top of the list, by how it is ordered."""
     return Figure(
-        charts.captured(table, title=f"Working the top {capacity:.0%} of denials"),
+        partial(charts.captured, table, title=f"Working the top {capacity:.0%} of denials"),
         name="risk_captured",
         alt="Bars: share of the later written-off dollars in the top of the list, by the order of the list",
         caption="Share of the dollars later written off that lie in the top of the list.",
@@ -225,7 +226,7 @@ def captured(table: pd.DataFrame, *, capacity: float) -> Figure:
 def decision_curve(table: pd.DataFrame) -> Figure:
     """Whether choosing pays, by threshold."""
     return Figure(
-        charts.decision_curve(table, title="When does choosing pay?"),
+        partial(charts.decision_curve, table, title="When does choosing pay?"),
         name="risk_decision_curve",
         alt="Net benefit of working claims above a threshold, compared with working all or none",
         caption="Losses worked, less claims worked in vain at the odds of the threshold (Vickers and Elkin 2006).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -113,7 +114,7 @@ def _worth(cash: float, charges: float) -> str:
 def by_month(view: View, table: pd.DataFrame) -> Figure:
     """Dollars written off by month, avoidable and necessary."""
     return Figure(
-        common.stacked_by_month(table, title="Write-offs by month"),
+        partial(common.stacked_by_month, table, title="Write-offs by month"),
         name="write_offs_by_month",
         alt="Stacked bars of monthly write-offs, avoidable at the bottom",
         caption=f"Billed amount written off by month posted, {view.months} months to {words.month_name(view.month)}. Contractual and required adjustments are left out.",
@@ -131,7 +132,8 @@ def avoidable_chart(view: View, leaves: pd.DataFrame) -> Figure:
     lost = lost.sort_values(["worth", "leaf"], ascending=[False, True])
     bars = lost.head(12).assign(words=lost["worth"].map(words.about))
     return Figure(
-        common.bars(
+        partial(
+            common.bars,
             bars,
             label="label",
             value="worth",

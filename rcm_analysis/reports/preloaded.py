@@ -5,3 +5,4 @@ from rcm_analysis.store import kept
 # the package's own code is read to name what is kept; it can't change any more, since it is imported
 kept.package_fingerprint(kept.TELL_TABLES)
 kept.package_fingerprint(kept.TELL_LEARNED)
+kept.package_fingerprint(kept.TELL_PICTURES)

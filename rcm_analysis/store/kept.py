@@ -3,6 +3,7 @@
     data/store/riverbend/derived/5c0d…e1/tables.duckdb     every derived table of one day, types as they were made
     data/store/riverbend/derived/5c0d…e1/about.json        what it is, its day, size and SHA-256 of each file
     data/store/riverbend/derived/9b27…40/rules.arrow       what `kept.learned(view, "rules", make)` gave
+    data/store/riverbend/derived/pictures/7ac3…c2          a picture below the SHA-256 of its name and itself
 
 The name of a folder is a hash of all that its content depends on: the batches that tell something of the time up to the
 day, the day, the package's own code, SQL and tables, the practice's own tables and key, the libraries' versions, and for
@@ -44,8 +45,12 @@ GROUND = ("errors", "months", "parallel", "stats", "words")  # what every room m
 # the rooms whose code decides what a derived table holds
 TELL_TABLES = ("claims", "privacy", "reference", "spreadsheets", "store")
 TELL_LEARNED = (*TELL_TABLES, "clusters", "measures", "models", "prevention", "risk", "trends", "work")
+TELL_PICTURES = ("charts",)
 TELLS_NOTHING = "worklist"  # kind of file that nothing derived or learned rests on: what the team typed
 LEARNED_BY = ("duckdb", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+DRAWN_BY = ("matplotlib", "numpy", "pandas", "seaborn")
+PICTURES = "pictures"
+MOST_PICTURES = 600  # a report has some 30, of which half are another day's too
 
 
 @dataclass(frozen=True)
@@ -293,6 +298,65 @@ def _files(folder: Path | None) -> dict[str, bytes] | None:
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ABOUT}
     except OSError:
         return None
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------
+
+
+def drawn_by() -> str:
+    """The code and the libraries that decide what a picture looks like."""
+    return " ".join([package_fingerprint(TELL_PICTURES), *map(_version, DRAWN_BY)])
+
+
+def picture(practice: Practice, name: str) -> bytes | None:
+    """A kept picture; None where there is none that is whole. They are many and small: a file each, in one folder."""
+    path = practice.folder / FOLDER / PICTURES / name
+    try:
+        told, data = path.read_bytes().split(b"\n", 1)
+        if told != _sum_of(name, data):
+            return None
+        os.utime(path)
+        os.utime(path.parent / ABOUT)
+    except (OSError, ValueError):
+        return None
+    return data
+
+
+def keep_picture(practice: Practice, name: str, data: bytes) -> None:
+    """Keeps a picture for the next use, where that folder can be written; of too many the oldest use goes."""
+    folder = practice.folder / FOLDER / PICTURES
+    about = {"practice": practice.name, "as_of": "", "what": PICTURES, "files": {}}
+    with suppress(OSError):
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not (folder / ABOUT).exists():
+            _replace(folder / ABOUT, json.dumps(about).encode())
+        _replace(folder / name, _sum_of(name, data) + b"\n" + data)
+        _drop_oldest(folder)
+
+
+def _sum_of(name: str, data: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + data).hexdigest().encode()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Writes a file beside its place, for its owner alone, and renames it: nobody reads half of it."""
+    place, work = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with open(place, "wb") as file:
+            file.write(data)
+        os.replace(work, path)
+    except OSError:
+        Path(work).unlink(missing_ok=True)
+        raise
+
+
+def _drop_oldest(folder: Path) -> None:
+    if len(os.listdir(folder)) <= MOST_PICTURES + 1:
+        return
+    used = sorted((one.stat().st_mtime, one.path) for one in os.scandir(folder) if one.name != ABOUT)
+    for _, path in used[: len(used) // 2]:
+        Path(path).unlink(missing_ok=True)
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
