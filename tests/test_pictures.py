@@ -23,7 +23,7 @@ import rcm_analysis as rcm
 from rcm_analysis import cli
 from rcm_analysis.charts import common
 from rcm_analysis.charts import drawn as charts
-from rcm_analysis.pages import blocks, pictures
+from rcm_analysis.pages import blocks, denial_overview, pictures
 from rcm_analysis.store import kept
 from rcm_analysis.store.practice import Practice
 
@@ -97,6 +97,23 @@ def test_another_width_or_code_has_another_name(own, monkeypatch):
     monkeypatch.setattr(kept, "package_fingerprint", lambda rooms: f"another release of {rooms}")
     shown()
     assert len(files(own)) == 3
+
+
+def test_a_picture_is_the_same_whatever_the_session_sets(own):
+    first = shown()
+    kept.clear(own)
+    with plt.rc_context({"lines.linewidth": 9, "xtick.major.pad": 20, "patch.edgecolor": "red"}):
+        assert shown() == first
+        assert plt.rcParams["xtick.major.pad"] == 20
+
+
+def test_what_a_picture_does_not_show_is_not_in_its_name(own):
+    reasons = pd.DataFrame({"category": ["authorization", "coding"], "claims": [9, 4], "share": [0.7, 0.3], "expected_cash": [800.0, 120.0],
+                            "fix": ["Ask before the visit.", "Check the code."]})  # fmt: skip
+    view = rcm.view.PracticeView("clinic", AS_OF, 12, own.root, None)
+    denial_overview.reasons_chart(view, reasons)
+    denial_overview.reasons_chart(view, reasons.assign(expected_cash=[810.0, 120.0], fix="Call the payer."))
+    assert len(files(own)) == 1
 
 
 DAMAGES = {

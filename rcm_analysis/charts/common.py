@@ -36,6 +36,7 @@ ROOT_NAMES = {
 }
 FAMILIES = ("Arial", "Liberation Sans", "Helvetica Neue", "DejaVu Sans")
 WIDE, NARROW = 860, 358  # pixels; a letter of 12 is 12 on both
+RATES = ("rate", "lower", "upper", "decided")  # what `rates_with_intervals` shows of a segment
 COLUMN, BESIDE_CARD = 620, 780  # beside another section, beside a finding's card
 _WIDTH: ContextVar[int] = ContextVar("width", default=WIDE)
 

@@ -26,11 +26,15 @@ def drawn(picture: partial[Figure], name: str, *, title: str, desc: str) -> Draw
 
     drawn(partial(bars, table, label="payer_name", ...), "denied_by_payer", title="Denials by payer", desc="Bars of ...")
     """
-    fig = picture()
-    nothing = bool(fig.__dict__.get("nothing"))
-    wide = written(fig, name, title=title, desc=desc)
-    with drawn_at(NARROW):
-        narrow = written(picture(), f"{name}-n", title=title, desc=desc)
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a picture is the same whatever somebody's own file or session sets
+        fig = picture()
+        nothing = bool(fig.__dict__.get("nothing"))
+        wide = written(fig, name, title=title, desc=desc)
+        with drawn_at(NARROW):
+            narrow = written(picture(), f"{name}-n", title=title, desc=desc)
     return Drawn(
         wide.replace("<svg", '<svg class="wide"', 1) + narrow.replace("<svg", '<svg class="narrow"', 1), nothing
     )

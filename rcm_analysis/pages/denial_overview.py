@@ -106,8 +106,8 @@ def reasons_chart(view: View, reasons: pd.DataFrame) -> Figure:
         words=reasons["share"].map(words.share),
     )
     return Figure(
-        partial(common.bars, bars, label="name", value="claims", text="words",
-                    title="Initial denials by reason", unit="claims initially denied"),
+        partial(common.bars, bars[["name", "claims", "words"]], label="name", value="claims", text="words",
+                title="Initial denials by reason", unit="claims initially denied"),
         name="denial_reasons_chart",
         alt=f"Bars of initial denials by reason; the largest is {words.words(top['category'])} with {words.count(top['claims'])} claims",
         caption=f"Claims initially denied, 12 months to {words.month_name(view.month)}. {words.count(reasons['claims'].sum())} claims.",
@@ -125,7 +125,7 @@ def payers_chart(view: View, payers: pd.DataFrame) -> Figure:
     return Figure(
         partial(
             common.rates_with_intervals,
-            payers.assign(segment=payers["segment"].map(words.titled)),
+            payers.assign(segment=payers["segment"].map(words.titled))[["segment", *common.RATES]],
             label="segment",
             title="Initial denial rate by payer",
         ),

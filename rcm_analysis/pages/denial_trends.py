@@ -188,7 +188,12 @@ def mix_and_rate(view: View, parts: pd.DataFrame) -> Figure:
     """What each payer did to the practice's rate, as bars."""
     shown = parts.head(BARS).assign(payer_name=[words.titled(str(name)) for name in parts["payer_name"].head(BARS)])
     return Figure(
-        partial(charts.contributions, shown, label="payer_name", title="What moved the denial rate"),
+        partial(
+            charts.contributions,
+            shown[["payer_name", "mix", "rate"]],
+            label="payer_name",
+            title="What moved the denial rate",
+        ),
         name="mix_and_rate",
         alt=f"Bars of volume shift and rate change for {len(shown)} payers in points of the denial rate",
         caption=f"6 months to {words.month_name(view.month)} compared with the 6 before. The parts add up to the change.",

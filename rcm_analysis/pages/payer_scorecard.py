@@ -62,7 +62,12 @@ def rates_chart(view: View, cards: pd.DataFrame) -> Figure:
     """Each payer's rate with its interval."""
     shown = deciding(cards).assign(payer_name=[words.titled(str(name)) for name in deciding(cards)["payer_name"]])
     return Figure(
-        partial(common.rates_with_intervals, shown, label="payer_name", title="Initial denial rate by payer"),
+        partial(
+            common.rates_with_intervals,
+            shown[["payer_name", *common.RATES]],
+            label="payer_name",
+            title="Initial denial rate by payer",
+        ),
         name="scorecard_rates",
         alt=f"Initial denial rate of {len(shown)} payers with 95% ranges, most denials on top",
         caption=f"Claims initially denied divided by claims adjudicated, {view.months} months to {words.month_name(view.month)}. "

@@ -66,7 +66,7 @@ def chart(view: View, found: pd.DataFrame) -> Figure:
     """The findings as bars."""
     worth = [words.worth(cash, charges) for cash, charges in zip(found["cash"], found["amount"], strict=True)]
     names = [_named(row) for row in found.itertuples()]
-    bars = found.assign(name=names, worth=worth, words=[words.about(v) for v in worth])
+    bars = pd.DataFrame({"name": names, "worth": worth, "words": [words.about(v) for v in worth]})
     return Figure(
         partial(common.bars, bars, label="name", value="worth", text="words", title="Ten findings", unit="expected cash", color=common.ORANGE),
         name="audit_chart",

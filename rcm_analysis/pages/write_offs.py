@@ -134,7 +134,7 @@ def avoidable_chart(view: View, leaves: pd.DataFrame) -> Figure:
     return Figure(
         partial(
             common.bars,
-            bars,
+            bars[["label", "worth", "words"]],
             label="label",
             value="worth",
             text="words",
