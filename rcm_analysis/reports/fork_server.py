@@ -20,7 +20,7 @@ from typing import Any
 from rcm_analysis import settings
 
 # Not matplotlib_inline.backend_inline: loaded before the kernel is there, it turns figures into text silently.
-PRELOAD = ("pandas", "duckdb", "pyarrow.parquet", "matplotlib.pyplot", "matplotlib.backends.backend_svg", "seaborn",
+PRELOAD = ("pandas", "duckdb", "pyarrow.parquet", "matplotlib.pyplot", "matplotlib.backends.backend_svg", "scipy.special",
            "pyarrow.dataset", "pyarrow.pandas_compat", "ipykernel.kernelapp", "ipykernel.zmqshell", "rcm_analysis.charts.common",
            "rcm_analysis.claims.derive", "rcm_analysis.measures.by_month", "rcm_analysis.pages.explore", "rcm_analysis.reports.fork_server",
            "rcm_analysis.store.content", "rcm_analysis.view", "rcm_analysis.work.items", "rcm_analysis.reports.preloaded")  # fmt: skip
