@@ -403,6 +403,13 @@ def test_what_a_month_teaches_is_learned_once(demo_store, tmp_path, monkeypatch)
     few = lines[lines["submission_id"].isin(lines["submission_id"].unique()[:5])]
     assert again.chances.reasons(few) == first.chances.reasons(few)
 
+    made, gaps = cache.trial_of(views[0]), cache.line_gaps_of(views[0])
+    monkeypatch.setattr(cache, "lines_of", lambda view: pytest.fail("a page that is made again reads no lines"))
+    read, same = cache.trial_of(views[1]), cache.line_gaps_of(views[1])
+    assert read.weekdays == made.weekdays > 20 and len(read.claims) == len(made.claims) > 50
+    for one, other in ((read.within(5.0), made.within(5.0)), (read.kept(), made.kept()), *zip(same, gaps, strict=True)):
+        pd.testing.assert_frame_equal(one, other)
+
 
 def test_sound_claims_pass_the_edits(demo_folder):
     """The demo's claims are well formed: only those sent late, and replacements that Part B takes from nobody, are held."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from rcm_analysis.claims import derive
-from rcm_analysis.prevention import chance, features, trial, worth
+from rcm_analysis.prevention import chance, features, process_gaps, trial, worth
 from rcm_analysis.prevention import rules as prevention_rules
 from rcm_analysis.prevention.chance import Chances
 from rcm_analysis.prevention.trial import Trial
@@ -37,7 +38,7 @@ class Learned(NamedTuple):
 
 
 TOLD = "told."  # begins the names of frames that only show what rules and chances did
-LINES, RULES, CHANCES, TRIAL = "sent-lines", "rules", "denial-chances", "rules-tried"
+LINES, RULES, CHANCES, TRIAL, GAPS = "sent-lines", "rules", "denial-chances", "rules-tried", "process-gaps"
 
 
 def lines_of(view: View) -> pd.DataFrame:
@@ -47,20 +48,24 @@ def lines_of(view: View) -> pd.DataFrame:
     return kept.learned(view, LINES, made, day=day).frames["lines"]
 
 
-def rules_of_practice(view: View) -> pd.DataFrame:
+Lines = Callable[[], pd.DataFrame]  # `lines_of` a view, when they are needed
+
+
+def rules_of_practice(view: View, *, lines: Lines | None = None) -> pd.DataFrame:
     """The rules alone."""
-    made = lambda: Content({"rules": rules_of(lines_of(view))})  # noqa: E731
+    lines = lines or partial(lines_of, view)
+    made = lambda: Content({"rules": rules_of(lines())})  # noqa: E731
     return kept.learned(view, RULES, made, day=view.learning_day).frames["rules"]
 
 
-def chances_of_practice(view: View) -> Chances | None:
+def chances_of_practice(view: View, *, lines: Lines | None = None) -> Chances | None:
     """The chances alone; None where nothing was answered yet."""
-    day = view.learning_day
+    day, lines = view.learning_day, lines or partial(lines_of, view)
 
     def make() -> Content:
-        then, lines = derive.known_on(view, day), lines_of(view)
+        then, known = derive.known_on(view, day), lines()
         return chance.packed(
-            chance.learn(lines, as_of=day, ends=chance.ends(then), worth=worth.of(then, lines, until=day))
+            chance.learn(known, as_of=day, ends=chance.ends(then), worth=worth.of(then, known, until=day))
         )
 
     return chance.unpacked(kept.learned(view, CHANCES, make, day=day))
@@ -72,25 +77,43 @@ def of_practice(view: View, *, progress: Callable[[str], None] | None = None) ->
     for what, named in ((RULES, "rules"), (CHANCES, "the chances of a denial")):
         if progress and not kept.is_learned(view, what, day=day):
             progress(f"learning {named} from what was known on {day}: some seconds to a minute, once a month")
-    return Learned(rules_of_practice(view), chances_of_practice(view), day)
+    lines = lru_cache(maxsize=1)(partial(lines_of, view))  # both learn from them
+    return Learned(rules_of_practice(view, lines=lines), chances_of_practice(view, lines=lines), day)
 
 
 def trial_of(view: View) -> Trial:
     """`trial.last_quarter` of the learning day."""
-    day, lines = view.learning_day, lines_of(view)
+    day = view.learning_day
 
     def make() -> Content:
-        made = trial.last_quarter(lines, as_of=day, view=view)
+        made = trial.last_quarter(lines_of(view), as_of=day, view=view)
         told = chance.packed(made.chances)
-        shown = {"curve": made.curve(), "orders": pd.DataFrame(made.orders), "record": made.record()}
-        frames = {**told.frames, "rules": made.rules, **{f"{TOLD}{name}": table for name, table in shown.items()}}
+        frames = {
+            **told.frames,
+            "rules": made.rules,
+            **{f"{TOLD}{name}": table for name, table in made.shown().items()},
+        }
         return Content(frames, {**told.facts, "cut": made.cut.isoformat()}, told.files)
 
     content = kept.learned(view, TRIAL, make, day=day)
     frames = content.frames
     told = {name.removeprefix(TOLD): frame for name, frame in frames.items() if name.startswith(TOLD)}
     cut = date.fromisoformat(content.facts["cut"])
-    return trial.of_parts(lines, cut=cut, rules=frames["rules"], chances=chance.unpacked(content), told=told)
+    return trial.of_shown(cut, frames["rules"], chance.unpacked(content), told)
+
+
+def line_gaps_of(view: View) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the lines of `lines_of` say of the practice's process: `process_gaps.authorization_requirements` and
+    `.ambulance_papers`."""
+
+    def make() -> Content:
+        lines = lines_of(view)
+        return Content(
+            {"needs": process_gaps.authorization_requirements(lines), "papers": process_gaps.ambulance_papers(lines)}
+        )
+
+    frames = kept.learned(view, GAPS, make, day=view.learning_day).frames
+    return frames["needs"], frames["papers"]
 
 
 def rules_of(lines: pd.DataFrame) -> pd.DataFrame:

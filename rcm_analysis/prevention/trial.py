@@ -54,9 +54,17 @@ class Trial:
     claims: pd.DataFrame
     told: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)  # what was computed before, by name
 
+    def shown(self) -> dict[str, pd.DataFrame]:
+        """All that a page shows of it, by name: `told` of a trial that is put together without its lines."""
+        days = pd.DataFrame({"weekdays": [self.weekdays]})
+        return {"curve": self.curve(), "orders": pd.DataFrame(self.orders), "record": self.record(), "kept": self.kept(),
+                "days": days, "claims": self.claims[["submission_id", "refused", "denied_usd"]]}  # fmt: skip
+
     @property
     def weekdays(self) -> int:
         """Weekdays from the first to the last day on which claims were sent."""
+        if "days" in self.told:
+            return int(self.told["days"]["weekdays"].iloc[0])
         return rules.weekdays(self.lines["sent_on"])
 
     def curve(self) -> pd.DataFrame:
@@ -67,6 +75,8 @@ class Trial:
 
     def kept(self) -> pd.DataFrame:
         """Each rule with what became of it."""
+        if "kept" in self.told:
+            return self.told["kept"]
         return wording.described(self.rules).merge(rules.record(self.rules, self.lines, **COLUMNS), on="rule_id")
 
     @cached_property
@@ -105,13 +115,10 @@ def last_quarter(lines: pd.DataFrame, *, as_of: date, view: View | None = None) 
     then = features.as_known(lines, as_of=cut)
     known = worth.of(view, then, until=cut) if view else worth.NOTHING_KNOWN
     chances = chance.learn(then, as_of=cut, worth=known)
-    return of_parts(lines, cut=cut, rules=rules.learn_rules(then, **LEARNING), chances=chances)
-
-
-def of_parts(
-    lines: pd.DataFrame, *, cut: date, rules: pd.DataFrame, chances: Chances | None,
-    told: Mapping[str, pd.DataFrame] | None = None,
-) -> Trial:  # fmt: skip
-    """Rules and chances of a day, and those of the lines that were sent since."""
     since = lines[lines["sent_on"] > str(cut)]
-    return Trial(cut, rules, chances, since, chance.claim_rows(since), told or {})
+    return Trial(cut, rules.learn_rules(then, **LEARNING), chances, since, chance.claim_rows(since))
+
+
+def of_shown(cut: date, rules: pd.DataFrame, chances: Chances | None, shown: Mapping[str, pd.DataFrame]) -> Trial:
+    """A trial that was made before, from what `Trial.shown` gave; its lines stay away."""
+    return Trial(cut, rules, chances, pd.DataFrame(), shown["claims"], shown)
