@@ -103,7 +103,8 @@ def findings(found: pd.DataFrame, *, top: int = 10, sent: pd.DataFrame | None = 
     """
     found = found if "cash" in found else found.assign(cash=0.0)
     base = found if sent is None else sent
-    rows = [_finding(kind, cause, part, base) for (kind, cause), part in found.groupby(["kind", "cause"])]
+    parts = dict(list(found.groupby(["kind", "cause"])))
+    rows = [_finding(kind, cause, part) for (kind, cause), part in parts.items()]
     columns = [
         "kind",
         "cause",
@@ -114,7 +115,6 @@ def findings(found: pd.DataFrame, *, top: int = 10, sent: pd.DataFrame | None = 
         "cash",
         "owner",
         "fix",
-        "mostly",
         "confidence",
         "why_sure",
     ]
@@ -122,10 +122,15 @@ def findings(found: pd.DataFrame, *, top: int = 10, sent: pd.DataFrame | None = 
     order = ["cash", "amount", "kind", "cause"] if table["cash"].gt(0).any() else ["amount", "kind", "cause"]
     table = table[table["amount"] > 0].sort_values(order, ascending=[name in ("kind", "cause") for name in order])
     table = table.head(top).reset_index(drop=True)
+    told = [parts[key] for key in zip(table["kind"], table["cause"], strict=True)]
+    mostly = [places.said(part.assign(worth=worth_of(part)), base) for part in told]
+    table.insert(
+        columns.index("confidence"), "mostly", pd.Series(mostly, table.index, dtype="str" if mostly else object)
+    )
     return table.assign(number=range(1, len(table) + 1))
 
 
-def _finding(kind: str, cause: str, part: pd.DataFrame, base: pd.DataFrame) -> dict:
+def _finding(kind: str, cause: str, part: pd.DataFrame) -> dict:
     claims, amount, cash = part["claim_number"].nunique(), round(part["amount"].sum(), 2), round(part["cash"].sum(), 2)
     by_sure = part.groupby("sure")["amount"].sum()
     sure = (
@@ -135,7 +140,7 @@ def _finding(kind: str, cause: str, part: pd.DataFrame, base: pd.DataFrame) -> d
     label = words.words(cause) if kind == AT_STAKE else part["label"].iloc[0]
     return {"kind": kind, "cause": cause, "label": label, "category": _commonest(part["category"]), "claims": claims,
             "amount": amount, "cash": cash, "owner": _commonest(part["owner"]) or "biller", "fix": _commonest(part["fix"]) or "Find the reason first.",
-            "mostly": places.said(part.assign(worth=worth_of(part)), base), "confidence": confidence, "why_sure": _why(kind, sure, claims)}  # fmt: skip
+            "confidence": confidence, "why_sure": _why(kind, sure, claims)}  # fmt: skip
 
 
 def _commonest(values: pd.Series) -> str | None:

@@ -8,7 +8,7 @@ LAKEVIEW        MERIDIAN           ORCHARD CLINIC  688
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -47,33 +47,42 @@ def where(part: pd.DataFrame, base: pd.DataFrame) -> Place | None:
     `part` has the dimensions and worth (USD), a row per claim, and the patient where claims of one patient are to weigh
     together; `base` the dimensions of all claims.
     """
+    return _first(_denser(part, base))
+
+
+def _first(denser: list[Place]) -> Place | None:
+    """Of denser places the one that holds most beyond its share of claims; none where all may be chance."""
     return max(
-        (place for place in _denser(part, base) if place.by_chance <= BY_CHANCE),
+        (place for place in denser if place.by_chance <= BY_CHANCE),
         key=lambda place: place.share - place.usual, default=None,
     )  # fmt: skip
 
 
 def _denser(part: pd.DataFrame, base: pd.DataFrame) -> list[Place]:
     """The places that hold much more of the loss than of claims, be it by chance or not."""
-    names = [name for name in DIMENSIONS if name in part and name in base and base[name].nunique() > 1]
-    tried = sum(int(base[name].nunique()) for name in names)
-    found = [place for name in names for place in _places(part, base, name, tried=tried)]
-    return [place for place in found if place.share >= LEAST_SHARE and place.lift >= LEAST_LIFT and place.usual > 0]
+    kinds = {name: int(base[name].nunique()) for name in DIMENSIONS if name in part and name in base}
+    names = [name for name, kind in kinds.items() if kind > 1]
+    return [place for name in names for place in _places(part, base, name, tried=sum(kinds[name] for name in names))]
 
 
 def _places(part: pd.DataFrame, base: pd.DataFrame, name: str, *, tried: int) -> list[Place]:
-    known = part[part[name].notna()]
     total = float(part["worth"].sum())
     if total <= 0:
         return []
+    known = part.loc[part[name].notna(), [column for column in (name, "worth", "patient") if column in part]]
     shares = known.groupby(name)["worth"].sum() / total
+    shares = shares[shares >= LEAST_SHARE]
+    if not len(shares):
+        return []
     claims, usual = known[name].value_counts(), base[name].value_counts(normalize=True)
     whose = known["patient"] if "patient" in known else pd.Series(range(len(known)), known.index)
-    return [
-        Place(name, str(value), float(share), float(usual.get(value, 0.0)),
-              tried * stats.chance_of_so_many(known[name].eq(value), whose, float(usual.get(value, 0.0))))
-        for value, share in shares.items() if claims[value] >= FEWEST
-    ]  # fmt: skip
+    found = []
+    for value, share in shares.items():
+        place = Place(name, str(value), float(share), float(usual.get(value, 0.0)))
+        if claims[value] >= FEWEST and place.usual > 0 and place.lift >= LEAST_LIFT:
+            chance = tried * stats.chance_of_so_many(known[name].eq(value), whose, place.usual)
+            found.append(replace(place, by_chance=chance))
+    return found
 
 
 def said(part: pd.DataFrame, base: pd.DataFrame) -> str:
@@ -82,17 +91,19 @@ def said(part: pd.DataFrame, base: pd.DataFrame) -> str:
     >>> said(part, base)  # doctest: +SKIP
     '77% at Orchard Clinic, 22% of claims'
     """
-    place = where(part, base)
+    denser = _denser(part, base)
+    place = _first(denser)
     if place is None:
-        return "Too few claims to tell" if _denser(part, base) else "Spread evenly"
+        return "Too few claims to tell" if denser else "Spread evenly"
     at = {"location": "at", "payer_name": "with", "rendering_npi": "with provider"}[place.dimension]
     return f"{place.share:.0%} {at} {words.titled(place.value)}, {place.usual:.0%} of claims"
 
 
 def sentence(part: pd.DataFrame, base: pd.DataFrame) -> str:
     """The same as a sentence of a finding."""
-    place = where(part, base)
-    if place is None and _denser(part, base):
+    denser = _denser(part, base)
+    place = _first(denser)
+    if place is None and denser:
         return "There are too few claims to say where the loss sits."
     if place is None:
         there = [called for name, called in DIMENSIONS.items() if name in base and base[name].nunique() > 1]
