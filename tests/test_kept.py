@@ -24,7 +24,7 @@ import rcm_analysis as rcm
 from rcm_analysis import cli, export, settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
-from rcm_analysis.measures import by_month
+from rcm_analysis.measures import by_month, measures
 from rcm_analysis.risk import worklist
 from rcm_analysis.store import content, kept
 from rcm_analysis.store.content import Content
@@ -232,6 +232,20 @@ def test_the_page_of_groups_and_the_work_queue_share_one_grouping(tmp_path):
     view.clusters()
     export.frame(view, "work_items")
     assert [one.what for one in kept.kept(own)].count("clusters") == 1
+
+
+def test_pages_that_ask_for_some_measures_share_one_count_of_all(tmp_path, monkeypatch):
+    own = practice(tmp_path)
+    view = rcm.open_practice(own.root, own.name, as_of=AS_OF)
+    names = ("overturn_rate", "initial_denial_rate")
+    apart = measures._counted(view, [m for m in measures.MEASURES if m.name in names])
+    every = measures.measure(view)
+    monkeypatch.setattr(measures, "_rows", lambda *given: pytest.fail("counted again"))
+    pd.testing.assert_frame_equal(measures.measure(view, names=names), apart)
+    pd.testing.assert_frame_equal(measures.measure(view), every)
+    assert set(every["measure"]) > set(apart["measure"])
+    with pytest.raises(KeyError, match="a_rate"):
+        measures.measure(view, names=("a_rate",))
 
 
 def test_frames_come_back_as_they_were():

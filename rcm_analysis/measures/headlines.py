@@ -27,6 +27,7 @@ OPEN_STATES = "('denied_open', 'open_past_window', 'unpaid_no_reason', 'taken_ba
 YEAR = 12  # months of every number that does not name another window
 MONTHLY = ("initial_denial_rate", "initial_denial_rate_amount", "line_denial_rate", "rejection_rate")
 YEARLY = ("overturn_rate", "final_denial_rate", "net_collection_rate", "denial_write_off_share")
+DAYS = ("days_to_submit", "days_to_decision")
 WAITING_DAYS = 30  # from which on a claim without an answer is late
 
 
@@ -123,7 +124,8 @@ def rejected_open(view: View) -> pd.DataFrame:
 
 
 def _all(view: View) -> pd.DataFrame:
-    rows = [*_of_month(view), *_of_year(view), *_of_today(view), *_of_money(view), *_of_write_offs(view)]
+    told = measures.measure(view, names=(*MONTHLY, *YEARLY, *DAYS))
+    rows = [*_of_month(view, told), *_of_year(view, told), *_of_today(view), *_of_money(view), *_of_write_offs(view)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     numbers = ["value", "cases", "whole"]
     return table.assign(
@@ -134,9 +136,8 @@ def _all(view: View) -> pd.DataFrame:
 Row = tuple[str, Any, Any, Any, str]
 
 
-def _of_month(view: View) -> list[Row]:
-    """Rates of the last month, and of what was known to the practice in it."""
-    table = measures.measure(view, names=MONTHLY)
+def _of_month(view: View, table: pd.DataFrame) -> list[Row]:
+    """Rates of the last month, and of what was known to the practice in it; `table` as from `measures.measure`."""
     month, rows = view.month, []
     for noun in MONTHLY:
         basis = "submission_month" if noun == "rejection_rate" else "decision_month"
@@ -164,12 +165,11 @@ def _of_month(view: View) -> list[Row]:
                      zip(("adjudicated_month", "denied_month", "submitted_month"), counted, strict=True))]  # fmt: skip
 
 
-def _of_year(view: View) -> list[Row]:
-    over = by_month.over_months(view, measures.measure(view, names=YEARLY), months=YEAR)
+def _of_year(view: View, table: pd.DataFrame) -> list[Row]:
+    over = by_month.over_months(view, table[table["measure"].isin(YEARLY)], months=YEAR)
     rows: list[Row] = [(noun, over.get(noun), None, None, "12 months") for noun in YEARLY]
-    days = measures.measure(view, names=("days_to_submit", "days_to_decision"))
-    for noun in ("days_to_submit", "days_to_decision"):
-        own = days[(days["measure"] == noun) & (days["dimension"] == "all") & (days["month"] <= view.month)]
+    for noun in DAYS:
+        own = table[(table["measure"] == noun) & (table["dimension"] == "all") & (table["month"] <= view.month)]
         rows.append(
             (
                 noun,

@@ -18,6 +18,8 @@ import pandas as pd
 
 from rcm_analysis.months import month_end
 from rcm_analysis.stats import wilson
+from rcm_analysis.store import engine, kept
+from rcm_analysis.store.content import Content
 
 if TYPE_CHECKING:
     from rcm_analysis.store.view import View
@@ -142,10 +144,19 @@ MEASURES = (
 def measure(view: View, *, names: tuple[str, ...] = ()) -> pd.DataFrame:
     """All measures (or those named) by month and segment, from a connection on which `claims.derive` has run.
 
-    Money is exact in the engine and becomes a float here, at the border to pandas. Raises KeyError for an unknown name.
+    Money is exact in the engine and becomes a float here, at the border to pandas. All are counted once and kept, since
+    several pages ask for some. Raises KeyError for an unknown name.
     """
     known = {m.name: m for m in MEASURES}
     chosen = [known[name] for name in names] if names else list(MEASURES)
+    if not engine.keeps(view.con):
+        return _counted(view, chosen)
+    made = lambda: Content({"measures": _counted(view, list(MEASURES))})  # noqa: E731
+    table = kept.learned(view, "measures", made).frames["measures"]
+    return table[table["measure"].isin(names)].reset_index(drop=True) if names else table
+
+
+def _counted(view: View, chosen: list[Measure]) -> pd.DataFrame:
     parts = [_rows(view, together, basis) for together, basis in _counted_together(chosen)]
     table = pd.concat(parts, ignore_index=True)
     lower, upper = wilson(table["numerator"].where(table["counts"]), table["denominator"].where(table["counts"]))
