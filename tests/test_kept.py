@@ -25,7 +25,7 @@ from rcm_analysis import cli, export, settings
 from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import by_month, measures
-from rcm_analysis.risk import worklist
+from rcm_analysis.risk import features, worklist
 from rcm_analysis.store import content, kept
 from rcm_analysis.store.content import Content
 from rcm_analysis.store.practice import Practice
@@ -246,6 +246,15 @@ def test_pages_that_ask_for_some_measures_share_one_count_of_all(tmp_path, monke
     assert set(every["measure"]) > set(apart["measure"])
     with pytest.raises(KeyError, match="a_rate"):
         measures.measure(view, names=("a_rate",))
+
+
+def test_both_models_are_asked_about_open_denials_looked_up_once(tmp_path, monkeypatch):
+    own = practice(tmp_path, "A1", "A2")
+    view = rcm.open_practice(own.root, own.name, as_of=AS_OF)
+    found = worklist.standing(view)
+    monkeypatch.setattr(features, "features", lambda *given: pytest.fail("looked up again"))
+    pd.testing.assert_frame_equal(worklist.standing(view), found)
+    assert list(found["claim_number"]) == ["A1", "A2"] and found.loc[0, features.CODES] == ("197",)
 
 
 def test_frames_come_back_as_they_were():

@@ -222,7 +222,11 @@ def _risk(view: View, trained: Trained | None) -> pd.DataFrame:
 
 
 def standing(view: View) -> pd.DataFrame:
-    """Open denied claims with their features on the day and their open balance."""
+    """Open denied claims with their features on the day and their open balance; two models are asked about them."""
+    return kept.learned(view, "open-denials", lambda: Content({"open": _standing(view)})).frames["open"]
+
+
+def _standing(view: View) -> pd.DataFrame:
     cases = features.cases(view)
     left = cases.loc[cases["outcome"].isna(), ["claim_number"]].assign(known_on=pd.Timestamp(view.as_of))
     found = features.features(view, left)

@@ -121,17 +121,15 @@ def this_week(found: pd.DataFrame) -> pd.DataFrame:
     Prevent  3     Turn on the check: MRI without authorization Coder 2026-11-06 31            1660.00     This week
     """
     collect = found[found["need"].ne(needs.RULE) & found["is_first"] & found["expected_cash"].gt(0)]
-    rows = []
-    for (step, owner, tab), part in collect.groupby(["step", "owner", "tab"], sort=False):
-        rows.append({
-            "group": COLLECT, "action": step, "why": where(part), "owner": owner, "due": _first_due(part),
-            "claims": len(part), "need": part["need"].iloc[0], "expected_cash": float(part["expected_cash"].sum()), "monthly_usd": float("nan"), "tab": tab,
-            "project": _project(part),
-        })  # fmt: skip
-    rows = sorted(
-        (row for row in rows if row["expected_cash"] >= LEAST_USD),
-        key=lambda row: (-row["expected_cash"], row["action"]),
-    )[:MOST_COLLECT]
+    steps = [(float(part["expected_cash"].sum()), step, owner, tab, part)
+             for (step, owner, tab), part in collect.groupby(["step", "owner", "tab"], sort=False)]  # fmt: skip
+    worth = sorted((one for one in steps if one[0] >= LEAST_USD), key=lambda one: (-one[0], one[1]))
+    rows = [
+        {"group": COLLECT, "action": step, "why": where(part), "owner": owner, "due": _first_due(part),
+         "claims": len(part), "need": part["need"].iloc[0], "expected_cash": usd, "monthly_usd": float("nan"), "tab": tab,
+         "project": _project(part)}
+        for usd, step, owner, tab, part in worth[:MOST_COLLECT]
+    ]  # fmt: skip
     checks = found[found["need"].eq(needs.RULE)].sort_values("monthly_usd", ascending=False).head(MOST_PREVENT)
     rows += [
         {"group": PREVENT, "action": row.step, "why": row.reason, "owner": row.owner, "due": row.due, "claims": int(row.claims), "need": needs.RULE,
