@@ -35,9 +35,7 @@ def months_of_clusters(table: pd.DataFrame, *, title: str) -> Figure:
         ax.set_title(short(name)[:38], color=INK)
         ax.set_ylim(0, None)
         counts(ax.yaxis)
-        _thin_months(ax, table.index.tolist())
-        places = sorted({0, len(table) - 1})
-        ax.set_xticks(places, [month_short(table.index[i]) for i in places])
+        _thin_months(ax, table.index.tolist(), sorted({0, len(table) - 1}))
         pointed(
             ax,
             list(range(len(table))),

@@ -205,12 +205,19 @@ def _nothing(title: str) -> Figure:
     return fig
 
 
-def _thin_months(ax: Axes, months: Sequence[str]) -> None:
-    """Months as Oct ’26, every third of them, on a phone every sixth, the newest always."""
-    step = 6 if is_narrow() else 3
-    if len(months) <= 8 and not is_narrow():
-        step = 1
-    places = list(range(len(months)))[::-1][::step][::-1]
+def every(step: int, months: Sequence[str]) -> list[int]:
+    """The places of each so many months, counted from the newest.
+
+    >>> every(3, ["2026-07", "2026-08", "2026-09", "2026-10"])
+    [0, 3]
+    """
+    return list(range(len(months)))[::-1][::step][::-1]
+
+
+def _thin_months(ax: Axes, months: Sequence[str], places: Sequence[int] | None = None) -> None:
+    """Months as Oct ’26, those in the given places, or every third, on a phone every sixth, and the newest always."""
+    if places is None:
+        places = every(6 if is_narrow() else 3 if len(months) > 8 else 1, months)
     ax.set_xticks(places, [month_short(months[i]) for i in places])
     ax.set_xlabel("")
     ax.grid(axis="x", visible=False)

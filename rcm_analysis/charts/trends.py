@@ -25,6 +25,7 @@ from rcm_analysis.charts.common import (
     dollars,
     end_label,
     event,
+    every,
     is_narrow,
     percent,
     short,
@@ -100,10 +101,8 @@ def _control(ax: Axes, part: pd.DataFrame, name: str) -> None:
     ax.set_title("\n".join(textwrap.wrap(titled(still(name)), 52, max_lines=2, placeholder=" …")), color=INK)
     ax.set_ylim(0, None)
     percent(ax.yaxis)
-    _thin_months(ax, part["month"].tolist())
-    step = 6
-    places = list(range(len(part)))[::-1][::step][::-1]
-    ax.set_xticks(places, [month_short(part["month"][i]) for i in places])
+    months = part["month"].tolist()
+    _thin_months(ax, months, every(6, months))
     pointed(
         ax,
         list(x),
