@@ -261,6 +261,18 @@ def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
         assert [printed(tmp_path / str(jobs) / book.name) for book in books] == [[f"{threads}\n"]] * 2
 
 
+def test_who_interrupts_a_run_waits_for_no_further_notebook(tmp_path):
+    books = [notebook(tmp_path / f"0{i}_x.ipynb", GOOD) for i in range(1, 5)]
+
+    def interrupt(name: str, ok: bool) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        reports_run.run_all(books, tmp_path / "out", parameters={}, progress=interrupt)
+    assert len(list((tmp_path / "out").iterdir())) < len(books)
+
+
 WORKER = """
 import multiprocessing, sys
 from pathlib import Path

@@ -150,9 +150,12 @@ def run_all(
     with ThreadPoolExecutor(at_a_time) as pool:
         for _ in range(at_a_time):
             pool.submit(work)
-        for status in (one.result() for one in promised):
-            statuses.append(status)
-            told(status.notebook, status.ok)
+        try:
+            for status in (one.result() for one in promised):
+                statuses.append(status)
+                told(status.notebook, status.ok)
+        finally:
+            waiting.clear()  # who interrupts does not wait for those that have not begun
     return statuses
 
 
