@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import replace
@@ -53,6 +54,16 @@ def shown(table: pd.DataFrame = TABLE, *, name: str = "by_payer", alt: str = "Ba
     return blocks.Figure(picture, name, alt, "12 months.").html()
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Drawings that tell their table and take no time."""
+
+    def told(picture: partial, *texts: str, **more: str) -> charts.Drawn:
+        return charts.Drawn(f"<svg>{picture.args[0].to_csv()}</svg>")
+
+    monkeypatch.setattr(charts, "drawn", told)
+
+
 def files(own) -> list:
     folder = own.folder / kept.FOLDER / kept.PICTURES
     return sorted(path for path in folder.glob("*") if path.name != kept.ABOUT)
@@ -83,7 +94,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_another_picture_has_another_name(own, other):
+def test_another_picture_has_another_name(own, quick, other):
     shown()
     OTHERS[other]()
     assert len(files(own)) == 2
@@ -107,7 +118,7 @@ def test_a_picture_is_the_same_whatever_the_session_sets(own):
         assert plt.rcParams["xtick.major.pad"] == 20
 
 
-def test_what_a_picture_does_not_show_is_not_in_its_name(own):
+def test_what_a_picture_does_not_show_is_not_in_its_name(own, quick):
     reasons = pd.DataFrame({"category": ["authorization", "coding"], "claims": [9, 4], "share": [0.7, 0.3], "expected_cash": [800.0, 120.0],
                             "fix": ["Ask before the visit.", "Check the code."]})  # fmt: skip
     view = rcm.view.PracticeView("clinic", AS_OF, 12, own.root, None)
@@ -128,7 +139,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_is_drawn_anew(own, damage):
+def test_what_is_damaged_is_drawn_anew(own, quick, damage):
     first = shown()
     (one,) = files(own)
     shown(TABLE.head(1))
@@ -137,7 +148,7 @@ def test_what_is_damaged_is_drawn_anew(own, damage):
     assert kept.picture(own, one.name) is not None
 
 
-def test_pictures_are_their_owners_alone_shown_cleared_and_forgotten(own):
+def test_pictures_are_their_owners_alone_shown_cleared_and_forgotten(own, quick):
     shown()
     folder = own.folder / kept.FOLDER / kept.PICTURES
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
@@ -151,7 +162,7 @@ def test_pictures_are_their_owners_alone_shown_cleared_and_forgotten(own):
     assert not folder.exists()
 
 
-def test_a_practice_that_is_opened_is_known(opened, monkeypatch):
+def test_a_practice_that_is_opened_is_known(opened, quick, monkeypatch):
     monkeypatch.setattr(pictures, "_OPENED", {})
     rcm.open_practice(opened.store, opened.practice, as_of=AS_OF)
     shown()
@@ -169,14 +180,27 @@ def test_of_many_pictures_the_oldest_use_goes(own, monkeypatch):
     assert {path.name for path in files(own)} == {names[0], names[3], "another"}
 
 
-def test_a_store_that_cannot_be_written_is_drawn_from(own):
+def test_a_store_that_cannot_be_written_is_drawn_from(own, quick):
     first = shown()
     kept.clear(own)
     (own.folder / kept.FOLDER).write_text("no folder")
     assert shown() == first
 
 
-def test_nothing_is_kept_without_a_practice_or_of_several(own, opened, tmp_path, monkeypatch):
+@pytest.mark.parametrize("call", ["mkdir", "open", "replace", "unlink", "utime", "listdir"])
+def test_a_disk_that_fails_costs_the_picture_and_nothing_else(own, quick, monkeypatch, call):
+    def fail(*args, **more):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(kept, "MOST_PICTURES", 0)
+    with monkeypatch.context() as failing:
+        failing.setattr(os, call, fail)
+        first, second = shown(), shown()
+    assert first == second == shown() and "60.0" in first
+    assert not [path for path in files(own) if path.name.startswith(".new-")]
+
+
+def test_nothing_is_kept_without_a_practice_or_of_several(own, quick, opened, tmp_path, monkeypatch):
     other = known(opened, tmp_path / "store", "other")
     shown()
     assert not files(own) and not files(other)
