@@ -257,6 +257,19 @@ def test_both_models_are_asked_about_open_denials_looked_up_once(tmp_path, monke
     assert list(found["claim_number"]) == ["A1", "A2"] and found.loc[0, features.CODES] == ("197",)
 
 
+def test_who_only_reads_the_changes_found_makes_no_tables_to_look_for_them(tmp_path, monkeypatch):
+    own, calls, prepare = practice(tmp_path), [], signals.prepare
+    rcm.open_practice(own.root, own.name, as_of=AS_OF).signals()
+    monkeypatch.setattr(signals, "prepare", lambda view, **asked: calls.append(asked) or prepare(view, **asked))
+    view = rcm.open_practice(own.root, own.name, as_of=AS_OF)
+    signals.practice_signals(view, months=24)
+    signals.practice_signals(view, months=36)
+    assert calls == [{"months": 24, "measure": "initial_denial_rate"}]  # which was not learned yet
+    for _ in range(2):
+        assert signals.counted(view, {"payer_name": "ACME HEALTH"})["denominator"].sum() == 1
+    assert calls[1:] == [{"months": 36}]
+
+
 def test_frames_come_back_as_they_were():
     frame = pd.DataFrame(
         {

@@ -175,6 +175,7 @@ def test_rules_and_risk_learned_by_dask_workers_are_the_same(demo_con):
 def test_what_signals_are_found_in_is_equal_on_both_engines(demo_con, spark_con):
     ours, theirs = (signals.practice_signals(con) for con in (demo_con, spark_con))
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, check_dtype=False)
+    signals.prepare(demo_con, months=36)
     for table in ("trend_claims", "trend_procedures"):
         ours, theirs = (in_order(con.execute(f"SELECT * FROM {table}").df()) for con in (demo_con, spark_con))
         assert len(ours) > 2000

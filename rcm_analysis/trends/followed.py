@@ -84,6 +84,7 @@ def _is_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 def _worked(view: View, row: Mapping[str, Any]) -> tuple[int, float]:
     """Denied claims of a change, and the share of them that something was done about, or that ended."""
+    signals.ready(view)
     numbers: set[str] = set()
     for segment in json.loads(row["segments"]):
         source = "trend_procedures" if set(signals.PROCEDURE) & set(segment) else "trend_claims"

@@ -87,11 +87,7 @@ def complete(decisions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
 
 def _complete_payer(name: str, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     sent = rows[rows["lag"] < 0].groupby("cohort")["decided"].sum()
-    decided, denied = (
-        rows[rows["lag"] >= 0].pivot_table(index="cohort", columns="lag", values=value, aggfunc="sum", fill_value=0)
-        .reindex(index=sent.index, columns=range(LONGEST_MONTHS + 1), fill_value=0).to_numpy(float)
-        for value in ("decided", "denied")
-    )  # fmt: skip
+    decided, denied = (_by_lag(rows[rows["lag"] >= 0], sent.index, value) for value in ("decided", "denied"))
     seen = _seen(sent.index, as_of)
     growth, spread = _growth(decided.cumsum(axis=1), seen)
     old = decided.sum(axis=1)[seen[:, SETTLED]][-RECENT:], denied.sum(axis=1)[seen[:, SETTLED]][-RECENT:]
@@ -115,6 +111,15 @@ def _complete_payer(name: str, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
                     max(final - half, 0.0), min(final + half, 1.0), have / expected if expected else np.nan))  # fmt: skip
     return pd.DataFrame(out, columns=["payer_name", "cohort", "submitted", "decided", "denied", "expected_decided", "rate", "final_rate", "lower",
                                       "upper", "maturity"])  # fmt: skip
+
+
+def _by_lag(rows: pd.DataFrame, cohorts: pd.Index, name: str) -> np.ndarray:
+    """A row per cohort, a column per month waited."""
+    grid = np.zeros((len(cohorts), LONGEST_MONTHS + 1))
+    place, lag = cohorts.get_indexer(rows["cohort"]), rows["lag"].to_numpy(int)
+    inside = (place >= 0) & (lag <= LONGEST_MONTHS)
+    np.add.at(grid, (place[inside], lag[inside]), rows[name].to_numpy(float)[inside])
+    return grid
 
 
 def _growth(reached: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -58,7 +58,8 @@ GROUND = {
     "trend_claims": (CLAIM, "claim_number"),
     "trend_procedures": ((*CLAIM, *PROCEDURE), "claim_number, procedure"),
 }
-PREPARED, TODAY = "trend_tables", "today"  # the variable that tells which tables `prepare` made
+PREPARED = "trend_tables"  # the variable that tells which tables `prepare` made, or is to make when they are needed
+WANTED, TODAY = "wanted", "today"
 LEVEL, OF_REJECTIONS = 0.05, 0.02
 NEVER = 10**6  # yearly counts have no season
 ENOUGH_SUBMITTED = 0.8  # share of decided claims with a submission date, to go by submission month
@@ -220,10 +221,18 @@ def practice_signals(view: View, *, months: int = 36, measure: str = "initial_de
         raise KeyError(
             f"unknown: {', '.join(sorted(unknown))}; measures are {', '.join(MEASURES)}, dimensions {', '.join(DIMENSIONS)}"
         )
-    basis = prepare(view, months=months, measure=measure)
     asked = {"months": months, "measure": measure, "dimensions": list(dimensions), "level": level}
     look = _rejections_searched if measure == REJECTIONS else searched
-    made = lambda: Content({"signals": look(view, basis, measure, dimensions, level)})  # noqa: E731
+
+    def made() -> Content:
+        return Content(
+            {"signals": look(view, prepare(view, months=months, measure=measure), measure, dimensions, level)}
+        )
+
+    if measure == REJECTIONS or not engine.keeps(view.con):
+        prepare(view, months=months, measure=measure)
+    else:
+        view.execute(f"SET VARIABLE {PREPARED} = '{WANTED} {months}'")
     return kept.learned(view, "signals", made, asked=asked).frames["signals"]
 
 
@@ -345,8 +354,9 @@ def counted(
 ) -> pd.DataFrame:
     """period, numerator, denominator of a segment by month (or `week`); a claim counts once in each.
 
-    Needs the tables of `prepare`, which runs with `practice_signals`.
+    Needs the tables of `prepare`, or that `practice_signals` ran.
     """
+    ready(view)
     claims = "trend_rejections" if measure == REJECTIONS else "trend_claims"
     source = "trend_procedures" if set(PROCEDURE) & set(segment) else claims
     reasons = [(name, str(value)) for name, value in segment.items() if name in REASON]
@@ -414,6 +424,14 @@ def prepared(view: View, *, months: int | None = None) -> str:
         if told and told.startswith(f"{_asked(view, months)} {TODAY} "):
             return str(told.split()[-1])
     return prepare(view, months=months)
+
+
+def ready(view: View) -> None:
+    """Makes the tables of the last `practice_signals`, where they are not there yet: many pages only read what it found."""
+    if engine.keeps(view.con):
+        told = view.execute(f"SELECT getvariable('{PREPARED}')").fetchall()[0][0]
+        if told and told.startswith(f"{WANTED} "):
+            prepare(view, months=int(told.split()[-1]))
 
 
 def _asked(view: View, months: int | None) -> str:

@@ -67,7 +67,7 @@ def control_series(view: View, signals: pd.DataFrame, *, months: int | None = No
     name      month    numerator  denominator  value  center  lower  upper  signal  outside
     UNISON …  2026-05  12         40           .30    .06     .00    .17    True    True
 
-    Needs the tables of `trends.prepare`, which ran with `trends.practice_signals`.
+    Needs the tables of `trends.prepare`, or that `trends.practice_signals` ran.
     """
     parts = [_control(view, row) for row in signals.to_dict("records")]
     columns = ["name", "month", "numerator", "denominator", "value", "center", "lower", "upper", "signal", "outside"]
