@@ -116,38 +116,43 @@ def _apply(
     found: pd.DataFrame, table: pd.DataFrame, fits: list[np.ndarray], keys: pd.DataFrame, use: np.ndarray
 ) -> None:
     """Lays the rows over what the codes say, the most specific last."""
+    says = {name: found[name].to_numpy(object, copy=True) for name in [*DECIDES, "refuses", "situation", "decided_by"]}
+    rows_ = table.to_dict("records")
     for i in np.flatnonzero(use):
-        row, here = table.iloc[i], fits[i]
+        row, here = rows_[i], np.flatnonzero(fits[i])
         if row["told"]:
-            asked = row["told"].split()
-            here = here & (found["category"].isin(asked) | found["route"].isin(asked)).to_numpy()
-        if not here.any():
+            asked = set(row["told"].split())
+            told_as = zip(says["category"][here], says["route"][here], strict=True)
+            here = here[np.array([not asked.isdisjoint(one) for one in told_as], bool)]
+        if not len(here):
             continue
-        told = [name for name in [*DECIDES, "refuses"] if row[name]]
-        for name in told:
-            found.loc[here, name] = row[name]
-            found.loc[here, "decided_by"] += f" {name}={row['situation'].replace(' ', '_')}"
-        found.loc[here, "situation"] = row["situation"]
+        for name in [name for name in [*DECIDES, "refuses"] if row[name]]:
+            says[name][here] = row[name]
+            says["decided_by"][here] += f" {name}={row['situation'].replace(' ', '_')}"
+        says["situation"][here] = row["situation"]
+    for name, values in says.items():
+        found[name] = pd.Series(values, found.index)
 
 
 def _fits(keys: pd.DataFrame, table: pd.DataFrame) -> list[np.ndarray]:
     """For each row which combinations meet its conditions, what is told apart."""
     seen: dict[tuple[str, str], np.ndarray] = {}
+    coded = {name: pd.factorize(keys[name].to_numpy(object)) for name in KEYS}
     masks = []
-    for _, row in table.iterrows():
+    for row in table.to_dict("records"):
         mask = np.ones(len(keys), bool)
         for name in [name for name in WEIGHTS if name != "told" and row[name]]:
             column = OF_KEY.get(name, name)
             if (column, row[name]) not in seen:
-                seen[column, row[name]] = _holds(keys[column], set(row[name].split()))
+                seen[column, row[name]] = _holds(coded[column], set(row[name].split()))
             mask &= seen[column, row[name]]
         masks.append(mask)
     return masks
 
 
-def _holds(values: pd.Series, wanted: set[str]) -> np.ndarray:
-    meets = {value: not wanted.isdisjoint(str(value).split() or [NONE]) for value in values.unique()}
-    return values.map(meets).to_numpy(bool)
+def _holds(coded: tuple[np.ndarray, np.ndarray], wanted: set[str]) -> np.ndarray:
+    codes_, values = coded
+    return np.array([not wanted.isdisjoint(str(value).split() or [NONE]) for value in values], bool)[codes_]
 
 
 def _by_codes(keys: pd.DataFrame) -> pd.DataFrame:
