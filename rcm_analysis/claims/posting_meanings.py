@@ -137,11 +137,11 @@ def _means_of_codes(likelihood: np.ndarray, group: np.ndarray) -> np.ndarray:
     A code whose postings agree weighs much in each of them; one that stands for several things weighs little.
     """
     share = likelihood / likelihood.sum(axis=1, keepdims=True)
+    groups, leaves = group.max() + 1, share.shape[1]
+    place = (group[:, None] * leaves + np.arange(leaves)).ravel()
     for _ in range(TURNS):
         prior = share.mean(axis=0) + 1e-6
-        counts = np.stack(
-            [np.bincount(group, weights=share[:, i], minlength=group.max() + 1) for i in range(share.shape[1])], axis=1
-        )
+        counts = np.bincount(place, weights=share.ravel(), minlength=groups * leaves).reshape(groups, leaves)
         mean = (counts + PRIOR * prior / prior.sum()) / (counts.sum(axis=1, keepdims=True) + PRIOR)
         share = likelihood * mean[group]
         share /= share.sum(axis=1, keepdims=True)
@@ -467,9 +467,9 @@ class _Witness:
 
     def _gone(self) -> np.ndarray:
         """Whether the patient had no service after the posting, and would have been seen if there were one."""
-        last = self.tables["sent"].groupby("patient_key")["service_date"].max().to_dict()
+        last = self.tables["sent"].groupby("patient_key")["service_date"].max()
         seen_to = self.day.max() - pd.Timedelta(days=WATCHED_DAYS)
-        after = pd.to_datetime(pd.Series([last.get(member) for member in self.member], dtype="datetime64[ns]"))
+        after = pd.Series(last.reindex(self.member).to_numpy())
         return ((after <= self.day) & (self.day <= seen_to)).to_numpy()
 
     def _discount(self) -> np.ndarray:
