@@ -67,7 +67,7 @@ def gather(read: Callable[[str, list[str]], pa.Table | None]) -> Known:
     if paid is None or not paid.num_rows:
         return Known(claims)
     payments = pd.DataFrame({
-        "remittance_id": paid["remittance_id"].to_numpy(), "claim_number": paid["claim_number"].to_pandas(),
+        "remittance_id": paid["remittance_id"].to_numpy(), "claim_number": _texts(paid["claim_number"]),
         "day": paid["known_on"].to_pandas().astype("datetime64[s]"), "cents": _cents(paid["paid"]),
     })  # fmt: skip
     return Known(claims, payments[["claim_number", "day", "cents"]], _cuts(cut, payments))
@@ -75,8 +75,8 @@ def gather(read: Callable[[str, list[str]], pa.Table | None]) -> Known:
 
 def _claims(table: pa.Table) -> pd.DataFrame:
     return pd.DataFrame({
-        "claim_number": table["claim_number"].to_pandas(), "charge": _cents(table["charge"]),
-        "service": table["service_date"].to_pandas().astype("datetime64[s]"), "payer": table["payer_name"].to_pandas(),
+        "claim_number": _texts(table["claim_number"]), "charge": _cents(table["charge"]),
+        "service": table["service_date"].to_pandas().astype("datetime64[s]"), "payer": _texts(table["payer_name"]),
     })  # fmt: skip
 
 
@@ -88,6 +88,13 @@ def _cuts(cut: pa.Table | None, payments: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame({"remittance_id": cut["remittance_id"].to_numpy(), "cents": _cents(cut["amount"])})
     sums = frame.groupby("remittance_id", as_index=False)["cents"].sum()
     return sums.merge(payments[["remittance_id", "claim_number", "day"]], on="remittance_id")[list(_PAID)]
+
+
+def _texts(column: pa.ChunkedArray) -> pd.Series:
+    """Texts as Python's own, each distinct one once: what is looked up by them knows its hash already."""
+    coded = column.combine_chunks().dictionary_encode()
+    values = np.array([*coded.dictionary.to_pylist(), None], object)
+    return pd.Series(values[pc.fill_null(coded.indices, -1).to_numpy()], dtype=object)
 
 
 def _cents(column: pa.ChunkedArray) -> np.ndarray:

@@ -110,12 +110,12 @@ def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame) -> list[Comparis
         return []
     rows = rows[known.claims.index.get_indexer(rows.index) >= 0]
     first, last = (pd.Timestamp(bound(ledger["known_on"]).as_py()) for bound in (pc.min, pc.max))
-    days = known.payments.groupby("claim_number")["day"].agg(["min", "max"])
+    days = known.payments.groupby("claim_number", sort=False)["day"].agg(["min", "max"])
     inside = days.index[(days["min"] >= first) & (days["max"] <= last - pd.Timedelta(days=SETTLED_DAYS))]
-    old = rows[rows.index.isin(inside)]
+    old = rows[inside.get_indexer(rows.index) >= 0]
     charge = known.claims["charge"].reindex(rows.index)
-    paid = known.payments.groupby("claim_number")["cents"].sum().reindex(old.index)
-    cut = known.cuts.groupby("claim_number")["cents"].sum().reindex(old.index)
+    paid = known.payments.groupby("claim_number", sort=False)["cents"].sum().reindex(old.index)
+    cut = known.cuts.groupby("claim_number", sort=False)["cents"].sum().reindex(old.index)
     has_charges, has_cuts, has_paid = rows["charge"] != 0, cut > 0, paid != 0
     out = [_compared("charges", rows["charge"][has_charges], charge[has_charges])]
     if has_paid.sum() >= MIN_CLAIMS:
@@ -123,7 +123,7 @@ def compare(ledger: pa.Table, known: Known, rows: pd.DataFrame) -> list[Comparis
         out.append(_compared("insurer payments", old["paid"][has_paid], paid[has_paid], named))
     else:
         answered = days.index[days["max"].between(first, last)]
-        out.append(_looked_for(ledger, known, answered[answered.isin(rows.index)]))
+        out.append(_looked_for(ledger, known, answered[rows.index.get_indexer(answered) >= 0]))
     covered = np.minimum(old["adjusted"], cut)
     out.append(_compared("contractual cuts", covered[has_cuts], cut[has_cuts]))
     return out

@@ -134,8 +134,9 @@ def from_tables(sheets: Iterable[dict[str, Any]], cells_: pa.Table) -> Ledger:
     """A file's ledger from its rows of `ledger_sheets` and `ledger_cells`."""
     sheets = sorted(sheets, key=lambda sheet: sheet["sheet"])
     numbers = np.asarray(cells_["row"], np.int64)
-    order = np.argsort(numbers, kind="stable")
-    cells_, numbers = cells_.take(pa.array(order)), numbers[order]
+    if (np.diff(numbers) < 0).any():
+        order = np.argsort(numbers, kind="stable")
+        cells_, numbers = cells_.take(pa.array(order)), numbers[order]
     of_sheet = (numbers - 1) // schema.SHEET_ROWS
     pages = []
     for sheet in sheets:

@@ -15,8 +15,10 @@ taken over: see `reconciliation`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,7 @@ MAX_CODES = 400  # a column with more different cells is no column of codes
 PAYMENT_DAYS = (-7, 75)  # from the remittance to its posting
 PATIENT = re.compile(r"(self.?pay|patient|pat|pt|guarantor|self|guar)", re.I)
 SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d{1,3}", re.I)  # what a spreadsheet makes of a long number
+_SERIAL_DAY = re.compile(r"\d{5}(?:\.\d+)?")
 _MONEY = re.compile(r"[(+$\s-]*[\d.,\s]*[.,]\d{2}\s*(?:\)|-|CR|DR)?|\(\$?[\d,]+\)|-?\$[\d,]+|[\d,.]+\s?(?:CR|DR)", re.I)
 PROCEDURE = re.compile(r"(?:\d{4}[0-9AFTU]|[A-Z]\d{4})(?:[-: ].*)?", re.I)
 _PERSON = re.compile(r"[^\W\d_][\w'-]*(?:\s[\w.'-]+)*\s?,\s?[^\W\d_][\w.' -]*")
@@ -149,7 +152,7 @@ def column(place: int, heading: str, cells_: Cells) -> Column:
 
 
 def _looks_dated(values: list[str]) -> bool:
-    some = [v for v in values if v and not re.fullmatch(r"\d{5}(?:\.\d+)?", v)][:100]
+    some = list(islice((v for v in values if v and not _SERIAL_DAY.fullmatch(v)), 100))
     order = cells.date_order(some)
     read = cells.days(some, order if order in cells.ORDERS else cells.MONTH_FIRST)
     return bool(some) and sum(day is not None for day in read) > 0.8 * len(some)
@@ -234,14 +237,21 @@ class _Facts:
     def equal(self, cents: np.ndarray, posted: pd.Series, paid: pd.DataFrame) -> np.ndarray:
         """Rows whose amount, without its sign, is one of those of their claim, posted in due time."""
         at = np.flatnonzero(self.is_known & (cents != 0))
-        mine = pd.DataFrame(
-            {"claim": self.claim[at], "cents": np.abs(cents[at]), "posted": posted.to_numpy()[at], "row": at}
-        )
         theirs = paid.assign(cents=paid["cents"].abs())
-        both = mine.merge(theirs[theirs["cents"] > 0].drop_duplicates(), on=["claim", "cents"])
-        lag = (both["posted"] - both["day"]).dt.days
+        theirs = theirs[theirs["cents"] > 0].drop_duplicates()
+        size, sizes = pd.factorize(np.concatenate([np.abs(cents[at]), theirs["cents"].to_numpy(float)]))
+        key = np.concatenate([self.claim[at], theirs["claim"].to_numpy(int)]) * len(sizes) + size
+        order = np.argsort(key[len(at) :], kind="stable")
+        there = key[len(at) :][order]
+        first, last = (np.searchsorted(there, key[: len(at)], side=side) for side in ("left", "right"))
+        some = np.flatnonzero(last > first)
+        count = (last - first)[some]
+        mine = np.repeat(some, count)
+        place = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first[some], count)
+        lag = posted.to_numpy()[at][mine] - theirs["day"].to_numpy()[order][place]
+        least, most = (np.timedelta64(days, "D") for days in PAYMENT_DAYS)
         out = np.zeros(len(cents), bool)
-        out[both["row"].to_numpy(int)[lag.between(*PAYMENT_DAYS).to_numpy()]] = True
+        out[at[mine[(lag >= least) & (lag <= most)]]] = True
         return out
 
     def steady(self, one: Column) -> float:
@@ -278,8 +288,13 @@ def _find_claims(
 
 def _unique(numbers: Iterable[str], read: Callable[[str], str]) -> dict[str, str]:
     """Numbers by what a rule makes of them; those that it makes alike are left out, so that no two claims become one."""
-    made = pd.Series(list(numbers), [read(number) for number in numbers])
-    return made[~made.index.duplicated(keep=False)].to_dict()
+    every = np.asarray(numbers, object).tolist()
+    made = [read(number) for number in every]
+    found = dict(zip(made, every, strict=True))
+    if len(found) == len(made):
+        return found
+    alike = Counter(made)
+    return {key: number for key, number in found.items() if alike[key] == 1}
 
 
 def _better(best: tuple, one: Column, rule: str, joined: dict[str, str], known: int) -> tuple:
@@ -611,14 +626,9 @@ class _Flags:
         self.paid = facts.equal(cents, posted, paid[paid["cents"] > 0])
         self.back = facts.equal(cents, posted, paid[paid["cents"] < 0])
         self.cut = facts.equal(cents, posted, facts.cuts)
-        key = pd.DataFrame(
-            {
-                "claim": facts.claim,
-                "day": posted.to_numpy().astype("datetime64[D]").astype(np.int64),
-                "cents": np.abs(cents),
-            }
-        )
-        group = key.groupby(["claim", "day", "cents"], sort=False).ngroup().to_numpy()
+        day, size = (pd.factorize(values)[0] for values in (posted.to_numpy(), np.abs(cents)))
+        group = pd.factorize(facts.claim * (day.max(initial=0) + 2) + day)[0]  # a day that can't be read is -1
+        group = pd.factorize(group * (size.max(initial=0) + 1) + size)[0]
         sums = np.bincount(group, weights=np.sign(cents))
         self.pair = (sums[group] == 0) & (cents != 0)
         days = (posted - facts.service[facts.claim].reset_index(drop=True)).dt.days.to_numpy()
@@ -639,7 +649,7 @@ def _evidence(keys: np.ndarray, facts: _Facts, flags: _Flags, least: int = 0) ->
     for name in ("pair", "at_once", "first"):
         out[name] /= out["rows"].clip(lower=1)
     both = keys.astype(np.int64)[at] * facts.count + facts.claim[at]
-    group, where = np.unique(both, return_inverse=True)
+    where, group = pd.factorize(both)
     sums = np.bincount(where, weights=cents[at], minlength=len(group))
     same = np.abs(np.abs(sums) - facts.charge[group % facts.count]) < 1
     claims = np.bincount(group // facts.count, minlength=size)
