@@ -27,7 +27,8 @@ def morning(demo_folder, demo_store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("morning")
     told = {"practice": "riverbend", "as_of": AS_OF.isoformat(), "store": str(demo_store), "out": str(folder / "out"),
             "unsent": str(demo_folder / "edi/837")}  # fmt: skip
-    status = run.run(ROOT / "notebooks/00_start.ipynb", folder / "00_start.ipynb", told, fork=False)
+    with Session(fork=False) as session:
+        status = run.run(ROOT / "notebooks/00_start.ipynb", folder / "00_start.ipynb", told, session=session)
     return status, folder
 
 
