@@ -16,6 +16,7 @@ from rcm_analysis.intake import ingest
 from rcm_analysis.measures import measures
 from rcm_analysis.pages import blocks, explore
 from rcm_analysis.reports import render, run
+from rcm_analysis.reports.kernels import Session
 from rcm_analysis.store.practice import Practice
 
 YEAR = {"months": 12}
