@@ -219,7 +219,7 @@ WRITERS = {
     "store/kept:_put": "tests/test_kept.py", "store/kept:_keep_files.write": "tests/test_kept.py", "store/kept:_alone": "tests/test_kept.py",
     "store/kept:_is_whole": "tests/test_kept.py", "store/kept:shrink": "tests/test_kept.py", "store/kept:clear": "cache",
     "store/kept:keep_picture": "tests/test_pictures.py", "store/kept:_replace": "tests/test_pictures.py", "store/kept:_drop_oldest": "tests/test_pictures.py",
-    "store/kept:for_kernels": WORK, "store/content:_frame_bytes": READ, "store/dictionary:-": "a page of the docs, by hand",
+    "store/kept:for_kernels": WORK, "store/content:_frame_bytes": READ, "trends/signals:ground": "to memory", "store/dictionary:-": "a page of the docs, by hand",
     "export:_write": "csv, parquet", "export:_write_workbook": "xlsx", "work/workbook:write": WHOLE,
     "words:csv_text": READ, "view:_in_private": "workbook", "prevention/scrub:annotate": "scrub",
     "prevention/scrub:read": WORK, "models/learners:write": "an analyst's own file", "models/learners:written": READ,
