@@ -9,10 +9,13 @@
 -- change the modifiers.
 WITH lines AS (
     SELECT l.remittance_id, l.line_number, l.charge, l.paid, l.allowed, l.procedure, l.service_date, l.line_control,
-        coalesce(l.billed_procedure, l.procedure) AS billed, bool_and(l.line_control IS NOT NULL) OVER (PARTITION BY d.claim_number) AS numbered
-    FROM remittance_lines l JOIN decisions d ON d.remittance_id = l.remittance_id)
+        coalesce(l.billed_procedure, l.procedure) AS billed, coalesce(d.claim_number, '') AS claim_number
+    FROM remittance_lines l JOIN decisions d ON d.remittance_id = l.remittance_id),
+unnumbered AS (SELECT DISTINCT claim_number FROM lines WHERE line_control IS NULL)
+SELECT remittance_id, line_number, charge, paid, allowed, procedure, service_date, line_control AS line_key
+FROM lines ANTI JOIN unnumbered USING (claim_number)
+UNION ALL
 SELECT remittance_id, line_number, charge, paid, allowed, procedure, service_date,
-    CASE WHEN numbered THEN line_control ELSE coalesce(billed || ' ' || CAST(row_number() OVER (
-        PARTITION BY remittance_id, billed ORDER BY line_number) AS VARCHAR), CAST(line_number AS VARCHAR)) END AS line_key
-FROM lines
+    coalesce(billed || ' ' || CAST(row_number() OVER (PARTITION BY remittance_id, billed ORDER BY line_number) AS VARCHAR), CAST(line_number AS VARCHAR))
+FROM lines SEMI JOIN unnumbered USING (claim_number)
 UNION ALL SELECT remittance_id, 0, charge, paid, NULL, NULL, service_date, '' FROM decisions

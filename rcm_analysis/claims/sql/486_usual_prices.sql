@@ -11,12 +11,11 @@ near AS (
     SELECT a.rung, a.price_key, a.month, p.unit_price, p.lines,
         abs(a.month - p.month) + CASE WHEN floor((a.month - 1) / 12) <> floor((p.month - 1) / 12) THEN getvariable('year_months') ELSE 0 END AS distance
     FROM asked a JOIN price_rungs p ON p.rung = a.rung AND p.price_key = a.price_key),
-counted AS (
-    SELECT *, sum(lines) OVER (PARTITION BY rung, price_key, month ORDER BY distance) AS so_far,
-        sum(lines) OVER (PARTITION BY rung, price_key, month, distance) AS as_far
+nearer AS (
+    SELECT *, sum(lines) OVER (PARTITION BY rung, price_key, month ORDER BY distance RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS nearer_lines
     FROM near),
 weighed AS (
-    SELECT *, lines * power(getvariable('price_fade'), distance) AS weight FROM counted WHERE so_far - as_far < getvariable('enough_prices')),
+    SELECT *, lines * power(getvariable('price_fade'), distance) AS weight FROM nearer WHERE coalesce(nearer_lines, 0) < getvariable('enough_prices')),
 placed AS (
     SELECT *, sum(weight) OVER (PARTITION BY rung, price_key, month ORDER BY unit_price) / sum(weight) OVER (PARTITION BY rung, price_key, month) AS place
     FROM weighed)
