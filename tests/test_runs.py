@@ -261,6 +261,15 @@ def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
         assert [printed(tmp_path / str(jobs) / book.name) for book in books] == [[f"{threads}\n"]] * 2
 
 
+def test_the_longest_begin_first_and_statuses_keep_the_order(tmp_path):
+    books, told = [notebook(tmp_path / f"0{i}_x.ipynb", GOOD) for i in (1, 2, 3)], []
+    (tmp_path / "out").mkdir()
+    statuses = reports_run.run_all(books, tmp_path / "out", parameters={}, longest=("03_x", "02_x", "09_x"),
+                                   progress=lambda name, ok: told.append(name))  # fmt: skip
+    assert told == ["03_x", "02_x", "01_x"]
+    assert [status.notebook for status in statuses] == ["01_x", "02_x", "03_x"]
+
+
 def test_who_interrupts_a_run_waits_for_no_further_notebook(tmp_path):
     books = [notebook(tmp_path / f"0{i}_x.ipynb", GOOD) for i in range(1, 5)]
 

@@ -39,6 +39,7 @@ from rcm_analysis.store.practice import Practice
 
 MONDAY = "00_monday"  # becomes the index
 START = "00_start"  # for JupyterLab, no page of a report unless asked for
+LONGEST = ("07_prevention", "06_write_off_risk")  # what they learn others use
 FOR_ANALYSTS = "analyst"  # tag of cells that speak to who opens the notebook, not to who reads the report
 MOST_FINDINGS = 4  # under each heading of the index
 WORKLISTS = "worklists"  # folder beside the periods: the team's workbooks that came back, and their notes
@@ -144,7 +145,7 @@ def render(
                 else {settings.WORKLISTS.name: str(final.parent / WORKLISTS)}
             )
             statuses = run.run_all(books, work / "executed", parameters=parameters, jobs=jobs, progress=progress,
-                                    environment=kernels, retries=retries)  # fmt: skip
+                                    environment=kernels, retries=retries, longest=LONGEST)  # fmt: skip
         context = _context(request, store) | {"last": last}
         if request.deidentified:
             parameters, context = _coarse(parameters), _coarse(context) | {"day": context["day"]}

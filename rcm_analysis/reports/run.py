@@ -15,8 +15,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,20 +124,22 @@ def _keep_folder(path: Path) -> None:
 
 def run_all(
     notebooks: list[Path], folder: Path, *, parameters: dict[str, Any], jobs: int = 1, progress: Progress | None = None,
-    environment: dict[str, str] | None = None, fork: bool = True, retries: int = 0,
+    environment: dict[str, str] | None = None, fork: bool = True, retries: int = 0, longest: Sequence[str] = (),
 ) -> list[Status]:  # fmt: skip
     """Runs the notebooks into `folder`, `jobs` at a time; a status for each, in their order.
 
     Each gets those of the parameters that it has. `environment` is added to that of the kernels; `fork=False` starts plain kernels. A failed notebook is run up to
-    `retries` times more, each time in a new kernel.
+    `retries` times more, each time in a new kernel. Those named `longest` begin first, so that none of them is waited for
+    alone in the end; `progress` hears of each when it is done.
     """
     _import()
     from rcm_analysis.reports.kernels import Session
 
     told, at_a_time = progress or (lambda name, ok: None), max(1, min(jobs, len(notebooks)))
     environment = {**fair_shares(at_a_time), **(environment or {})}
-    waiting: deque[tuple[Path, Future[Status]]] = deque((notebook, Future()) for notebook in notebooks)
-    promised = [status for _, status in waiting]
+    promised: list[Future[Status]] = [Future() for _ in notebooks]
+    order = {name: place for place, name in enumerate(longest)}
+    waiting = deque(sorted(zip(notebooks, promised, strict=True), key=lambda one: order.get(one[0].stem, len(order))))
 
     def work() -> None:
         with Session(environment, fork=fork) as session:
@@ -146,17 +148,15 @@ def run_all(
                     notebook, status = waiting.popleft()
                     _fulfil(status, lambda: _tried(notebook, folder, parameters, session, retries))  # noqa: B023
 
-    statuses = []
     with ThreadPoolExecutor(at_a_time) as pool:
         for _ in range(at_a_time):
             pool.submit(work)
         try:
-            for status in (one.result() for one in promised):
-                statuses.append(status)
+            for status in (one.result() for one in as_completed(promised)):
                 told(status.notebook, status.ok)
         finally:
             waiting.clear()  # who interrupts does not wait for those that have not begun
-    return statuses
+    return [one.result() for one in promised]
 
 
 def _fulfil(promise: Future[Status], make: Callable[[], Status]) -> None:
