@@ -74,25 +74,19 @@ def _holds_tuples(column: pd.Series) -> bool:
 def _frame(data: bytes) -> pd.DataFrame:
     with ipc.open_file(pa.BufferReader(data)) as file:
         table = file.read_all()
-    tuples, objects = (json.loads((table.schema.metadata or {}).get(told, b"[]")) for told in (_TUPLES, _OBJECTS))
-    lists = {name: table[name] for name in tuples}
-    for name in tuples:  # pandas would make an array of each cell
-        table = table.set_column(table.schema.get_field_index(name), name, pa.nulls(len(table)))
     frame = table.to_pandas()
+    tuples, objects = (json.loads((table.schema.metadata or {}).get(told, b"[]")) for told in (_TUPLES, _OBJECTS))
     texts = [name for name in objects if name not in tuples and frame[name].dtype != object]  # pandas makes them text
     return frame.assign(
-        **{name: pd.Series(_shared_tuples(cells), frame.index, dtype=object) for name, cells in lists.items()},
+        **{name: _shared_tuples(frame[name]) for name in tuples},
         **{name: pd.Series(table[name].to_pylist(), frame.index, dtype=object) for name in texts},
     )
 
 
-def _shared_tuples(column: pa.ChunkedArray) -> list[tuple | None]:
-    """Lists as tuples; rows of the same codes share one, since a million lines hold some thousand different ones."""
-    cells: list[tuple | None] = []
+def _shared_tuples(column: pd.Series) -> pd.Series:
+    """Arrays as tuples; rows of the same codes share one, since a million lines hold some thousand different ones."""
     seen: dict[tuple, tuple] = {}
-    for chunk in column.chunks:
-        values, places = chunk.values.to_pylist(), chunk.offsets.to_pylist()
-        for there, start, end in zip(chunk.is_valid().to_pylist(), places, places[1:], strict=False):
-            cell = tuple(values[start:end])
-            cells.append(seen.setdefault(cell, cell) if there else None)
-    return cells
+    cells = [None if cell is None else tuple(cell) for cell in column]
+    return pd.Series(
+        [cell if cell is None else seen.setdefault(cell, cell) for cell in cells], column.index, dtype=object
+    )
