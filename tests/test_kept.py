@@ -275,6 +275,8 @@ def test_frames_come_back_as_they_were():
         {
             "payer": pd.Categorical(["b", "a", None], categories=["c", "b", "a"]),
             "codes": pd.Series([("1", "2"), (), None], dtype=object),
+            "same": pd.Series([("é",), None, ("é",)], dtype=object),
+            "only": pd.Series([("1", "2", "3")] * 3, dtype=object),
             "told": pd.Series(["x", None, "y"], dtype=object),
             "on": pd.to_datetime(["2026-03-01", None, "2026-03-02"]).astype("datetime64[ns]"),
             "n": pd.array([1, None, 3], dtype="Int64"),
@@ -282,6 +284,7 @@ def test_frames_come_back_as_they_were():
     )
     again = content.unpacked(content.packed(Content({"t": frame}, {"p": 0.1}))).frames["t"]
     pd.testing.assert_frame_equal(again, frame)
+    assert again.loc[0, "same"] is again.loc[2, "same"] and again["codes"].tolist() == frame["codes"].tolist()
     assert again.loc[0, "codes"] == ("1", "2") and list(again["payer"].cat.categories) == ["c", "b", "a"]
 
 

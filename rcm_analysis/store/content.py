@@ -10,16 +10,18 @@ order of categories.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import ipc
 
 FRAME, FACTS = ".arrow", "facts.json"
 _TUPLES, _OBJECTS = b"rcm_tuples", b"rcm_objects"  # columns of tuples of text, and those of plain Python objects
+_SEVERAL = (tuple, list, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,11 @@ def unpacked(files: Mapping[str, bytes]) -> Content:
 def _frame_bytes(frame: pd.DataFrame) -> bytes:
     objects = [name for name in frame if frame[name].dtype == object]
     tuples = [name for name in objects if _holds_tuples(frame[name])]
-    lists = frame.assign(**{name: frame[name].map(list, na_action="ignore") for name in tuples})
-    table = pa.Table.from_pandas(lists)
+    coded = {name: _coded(frame[name]) for name in tuples}
+    table = pa.Table.from_pandas(frame.assign(**{name: codes for name, (codes, _) in coded.items()}))
     told = {
         **(table.schema.metadata or {}),
-        _TUPLES: json.dumps(tuples).encode(),
+        _TUPLES: json.dumps({name: each for name, (_, each) in coded.items()}).encode(),
         _OBJECTS: json.dumps(objects).encode(),
     }
     table = table.replace_schema_metadata(told)
@@ -71,22 +73,29 @@ def _holds_tuples(column: pd.Series) -> bool:
     return len(there) > 0 and isinstance(there.iloc[0], tuple)
 
 
+def _coded(column: pd.Series) -> tuple[pd.Series, list[tuple]]:
+    """Each cell as its place among the different tuples, -1 for a missing one: a million lines hold some thousand."""
+    seen: dict[tuple, int] = {}
+    codes = [seen.setdefault(tuple(cell), len(seen)) if isinstance(cell, _SEVERAL) else -1 for cell in column]
+    return pd.Series(codes, column.index, dtype="int32"), list(seen)
+
+
 def _frame(data: bytes) -> pd.DataFrame:
     with ipc.open_file(pa.BufferReader(data)) as file:
         table = file.read_all()
     frame = table.to_pandas()
-    tuples, objects = (json.loads((table.schema.metadata or {}).get(told, b"[]")) for told in (_TUPLES, _OBJECTS))
+    told = table.schema.metadata or {}
+    tuples, objects = json.loads(told.get(_TUPLES, b"{}")), json.loads(told.get(_OBJECTS, b"[]"))
     texts = [name for name in objects if name not in tuples and frame[name].dtype != object]  # pandas makes them text
     return frame.assign(
-        **{name: _shared_tuples(frame[name]) for name in tuples},
+        **{name: _shared_tuples(frame[name], each) for name, each in tuples.items()},
         **{name: pd.Series(table[name].to_pylist(), frame.index, dtype=object) for name in texts},
     )
 
 
-def _shared_tuples(column: pd.Series) -> pd.Series:
-    """Arrays as tuples; rows of the same codes share one, since a million lines hold some thousand different ones."""
-    seen: dict[tuple, tuple] = {}
-    cells = [None if cell is None else tuple(cell) for cell in column]
-    return pd.Series(
-        [cell if cell is None else seen.setdefault(cell, cell) for cell in cells], column.index, dtype=object
-    )
+def _shared_tuples(codes: pd.Series, each: Sequence[Sequence[str]]) -> pd.Series:
+    """The tuples of `_coded`; cells of the same share one."""
+    known = np.full(len(each) + 1, None, object)
+    for place, cell in enumerate(each):
+        known[place] = tuple(cell)
+    return pd.Series(known[codes.to_numpy()], codes.index, dtype=object)
