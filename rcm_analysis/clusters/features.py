@@ -283,7 +283,13 @@ def _silent(pairs: pd.DataFrame, causes: pd.Series) -> pd.Series:
     filled, remarks = _as_text(pairs), _categories("rarc")
     told = {text: any(remarks.get(word) for word in text.split()) for text in filled["rarcs"].unique()}
     coded = filled["carc"].ne("") & ~filled["carc"].isin(UPHELD)
-    return coded & ~filled["rarcs"].map(told).astype(bool) & causes.str.split("/").str[0].isin(CATCH_ALL)
+    return coded & ~filled["rarcs"].map(told).astype(bool) & _catches_all(causes)
+
+
+def _catches_all(causes: pd.Series) -> pd.Series:
+    """Whether each cause is one of those that say nothing; of some dozen causes each is looked at once."""
+    those = [cause for cause in causes.unique() if isinstance(cause, str) and cause.split("/")[0] in CATCH_ALL]
+    return causes.isin(those)
 
 
 def likened(table: pd.DataFrame, causes: pd.Series, silent: pd.Series, names: Sequence[str]) -> pd.Series:
@@ -296,7 +302,7 @@ def likened(table: pd.DataFrame, causes: pd.Series, silent: pd.Series, names: Se
     99213                 BEST   claim_data/claim_data     ->  modifier/coding_modifier
     """
     counts = causes.value_counts()
-    known = ~causes.str.split("/").str[0].isin(CATCH_ALL) & causes.map(counts).ge(max(FEW, FEW_SHARE * len(causes)))
+    known = ~_catches_all(causes) & causes.map(counts).ge(max(FEW, FEW_SHARE * len(causes)))
     shown = [name for name in SHOWN if name in names and name in table]
     if "at_first_decision" in table:  # a later denial may be of how the first was answered, as a duplicate is
         known &= table["at_first_decision"].eq(True)

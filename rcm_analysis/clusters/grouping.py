@@ -120,9 +120,42 @@ def find_clusters(
         C01         Coverage not active                1344     98,112.40      0.13   steady   0.99
         C02         Documentation · ambulance          958      310,220.00     0.09   growing  0.97
     """
+    made = _clustered(
+        denials,
+        features=features,
+        kinds=kinds,
+        exposure=exposure,
+        clusters=clusters,
+        earlier=earlier,
+        carving=carving,
+    )
+    if made is None:
+        return _nothing()
+    return _described(made, amount=amount, earlier=earlier, decided=decided), made.members
+
+
+@dataclass(frozen=True)
+class _Clustered:
+    """Clusters of a table before they are told in words, and what these need."""
+
+    table: pd.DataFrame
+    encoded: list[Feature]
+    rates: dict[str, np.ndarray]
+    cuts: list[Cut]
+    labels: np.ndarray
+    ids: list[str]
+    refits: list[Refit]
+    members: pd.DataFrame
+
+
+def _clustered(
+    denials: pd.DataFrame, *, features: Sequence[str], kinds: dict[str, str] | None = None, exposure: pd.DataFrame | None = None,
+    clusters: int | None = None, earlier: pd.DataFrame | None = None, carving: Carving = Carving(),
+) -> _Clustered | None:  # fmt: skip
+    """The clusters of `find_clusters` and their members; None without denials."""
     table, names = prepared(denials, features)
     if not len(table):
-        return _nothing()
+        return None
     encoded = encode(table, names, kinds)
     base = _base(encoded)
     cutting = [f for f in encoded if f is not base and f.kind != "number" and f.name not in NAMING_ONLY]
@@ -136,13 +169,25 @@ def find_clusters(
         found = _kept(found, labels, refits, carving, _known(table, earlier))
         labels = _assign(found, base, cutting, everything)
     ids = _identify(labels, found, table, earlier)
-    members = _members(table, labels, ids, encoded)
     by_exposure = {f.name: rate for f, rate in zip(cutting, rates, strict=True)}
-    described = clusters_labels.describe(table, labels, found, ids, encoded, amount=amount, rates=by_exposure)
-    described["stability"] = [_stability(labels == k, refits) for k in range(len(found))] + [np.nan] * (
-        len(described) - len(found)
+    members = _members(table, labels, ids, encoded)
+    return _Clustered(table, encoded, by_exposure, found, labels, ids, refits, members)
+
+
+def _described(
+    made: _Clustered,
+    *,
+    amount: str = "denied_amount",
+    earlier: pd.DataFrame | None = None,
+    decided: pd.Series | None = None,
+) -> pd.DataFrame:
+    """The clusters in words and figures, with their course."""
+    described = clusters_labels.describe(
+        made.table, made.labels, made.cuts, made.ids, made.encoded, amount=amount, rates=made.rates
     )
-    return _with_status(described, table, labels, earlier, ids, decided), members
+    stability = [_stability(made.labels == k, made.refits) for k in range(len(made.cuts))]
+    described["stability"] = stability + [np.nan] * (len(described) - len(stability))
+    return _with_status(described, made.table, made.labels, earlier, made.ids, decided)
 
 
 def _nothing() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -538,15 +583,17 @@ def _of_practice(
     )
     decided = decided_by_month(view)
     decided = decided if months is None else decided.iloc[-months:]
-    settled = denials[denials["month"] < f"{view.as_of.year}-01"]
+    settled, before = denials[denials["month"] < f"{view.as_of.year}-01"], None
     if clusters is None and settled["month"].nunique() >= SETTLED_MONTHS:
-        before, earlier = find_clusters(settled, features=features, kinds=TEXTS, exposure=exposure)
+        before = _clustered(settled, features=features, kinds=TEXTS, exposure=exposure)
+        earlier = before and before.members
     found, members = find_clusters(
         denials, features=features, kinds=TEXTS, exposure=exposure, clusters=clusters, earlier=earlier, decided=decided
     )
-    if earlier is not None:
-        lost = found["denials"].eq(0)
-        found.loc[lost, "label"] = found.loc[lost, "cluster_id"].map(before.set_index("cluster_id")["label"])
+    lost = found["denials"].eq(0)
+    if before is not None and lost.any():
+        labels = _described(before).set_index("cluster_id")["label"]
+        found.loc[lost, "label"] = found.loc[lost, "cluster_id"].map(labels)
     return denials.drop(columns="patient"), found, members
 
 
