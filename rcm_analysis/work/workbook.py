@@ -197,6 +197,7 @@ class _Writer:
     def __init__(self, book: Any, made: Content):
         self.book, self.made, self.rows = book, made, rows(made)
         self.formats: dict[tuple, Any] = {}
+        self.cells: dict[tuple, Any] = {}
 
     def form(self, **how: Any) -> Any:
         key = tuple(sorted(how.items()))
@@ -205,13 +206,16 @@ class _Writer:
         return self.formats[key]
 
     def cell_form(self, column: Column, **more: Any) -> Any:
-        how = {
-            "num_format": FORMATS[column.kind],
-            "text_wrap": column.kind == WRAPPED,
-            "bottom": 1,
-            "bottom_color": LINE,
-        }
-        return self.form(**how, **({"bg_color": YELLOW} if column in TEAM else {}), **more)
+        key = (column, *more.items())
+        if key not in self.cells:  # thousands of cells have one of some dozen forms
+            how = {
+                "num_format": FORMATS[column.kind],
+                "text_wrap": column.kind == WRAPPED,
+                "bottom": 1,
+                "bottom_color": LINE,
+            }
+            self.cells[key] = self.form(**how, **({"bg_color": YELLOW} if column in TEAM else {}), **more)
+        return self.cells[key]
 
     def all_tabs(self) -> None:
         owners = [owner for owner in dict.fromkeys(actions.OWNERS.values()) if (self.rows["tab"] == owner).any()]
