@@ -387,6 +387,7 @@ def test_the_command_writes_findings_and_two_files(demo_store, tmp_path, monkeyp
     assert result.exit_code == 0 and "2 claims, 0 held, 0 findings; expected loss $" in result.output
 
 
+@pytest.mark.slow
 def test_what_a_month_teaches_is_learned_once(demo_store, tmp_path, monkeypatch):
     copy_of(demo_store / "riverbend", tmp_path / "riverbend")
     calls, learn = [], chance.learn
