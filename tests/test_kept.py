@@ -26,7 +26,7 @@ from rcm_analysis.claims import derive
 from rcm_analysis.intake import ingest
 from rcm_analysis.measures import by_month, measures
 from rcm_analysis.risk import features, worklist
-from rcm_analysis.store import content, kept
+from rcm_analysis.store import content, kept, schema
 from rcm_analysis.store.content import Content
 from rcm_analysis.store.practice import Practice
 from rcm_analysis.trends import followed, signals
@@ -72,13 +72,37 @@ def test_opening_makes_no_table_and_no_view_of_what_is_kept(tmp_path):
     own = practice(tmp_path)
     tables(own)
     view = derive.open_practice(own.root, own.name, as_of=AS_OF)
-    made = "SELECT table_name FROM duckdb_tables() WHERE temporary UNION ALL SELECT view_name FROM duckdb_views() WHERE temporary AND NOT internal"
-    assert view.execute(made).fetchall() == []
-    assert (
-        view.execute("SELECT count(*) FROM episode_steps").fetchone()
-        == view.execute("SELECT count(*) FROM kept.episode_steps").fetchone()
-    )
+    made = view.execute(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name <> 'kept' "
+        "UNION SELECT table_name FROM duckdb_tables() WHERE temporary"
+    ).fetchall()
+    assert not {name for (name,) in made} & {"claims", "episode_steps", "files", "remittances", "remittance_lines"}
+    assert len(view.execute("SELECT * FROM episode_steps").fetchall()) > 0
     view.close()
+
+
+def facts(own: Practice, day: date) -> dict[str, tuple]:
+    view, found = derive.open_practice(own.root, own.name, as_of=day), {}
+    for table in schema.FACTS:
+        result = view.execute(f"SELECT * FROM {table.name} ORDER BY ALL")
+        found[table.name] = ([(column[0], str(column[1])) for column in result.description], result.fetchall())
+    view.close()
+    return found
+
+
+def test_facts_are_the_same_read_beside_kept_tables_whatever_came_since(tmp_path):
+    own, day = practice(tmp_path), date(2026, 3, 31)
+    first = facts(own, day)
+    assert facts(own, day) == first
+    later = remittance("CLP*A9*1*100*20**CI*XA9", "SVC*HC:99213*100*20", paid="20").replace(b"202603", b"202604")
+    (tmp_path / "later.835").write_bytes(later)
+    ingest.ingest(own, [tmp_path / "later.835"])
+    since = facts(own, day)  # the tables of the day are those kept before
+    assert len(kept.kept(own)) == 1 and len(since["files"][1]) == len(first["files"][1]) + 1
+    moved = Practice(own.root.rename(tmp_path / "moved"), own.name)
+    assert facts(moved, day) == since
+    kept.clear(moved)
+    assert facts(moved, day) == since
 
 
 def test_another_ingest_day_or_package_is_another_state(tmp_path, monkeypatch):

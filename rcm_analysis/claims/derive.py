@@ -179,12 +179,14 @@ def open_practice(
     """
     as_of = day_of(as_of)
     own = Practice(Path(store), practice)
-    con: Any = store_engine.connect(own, as_of=as_of, engine=engine)
+    con: Any = store_engine.connect(own, as_of=as_of, engine=engine, facts=False)
     phrases = postings.own_phrases(own.own_tables("write_off_phrases"))
     keeps = store_engine.keeps(con)
     if keeps and kept.attach(con, own, as_of):
         _offer(con, as_of)
     else:
+        if keeps:
+            own.lay_facts(con, as_of)
         derive(
             con,
             as_of=as_of,

@@ -65,16 +65,16 @@ def _from_settings(path: Path) -> str | None:
 
 
 def connect(
-    practice: Practice, *, as_of: date, engine: str | None = None
+    practice: Practice, *, as_of: date, engine: str | None = None, facts: bool = True
 ) -> duckdb.DuckDBPyConnection | SparkConnection:
-    """A connection on which every fact table is what was known on `as_of`.
+    """A connection on which every fact table is what was known on `as_of`; without `facts` DuckDB's has none yet.
 
     Raises RcmError when nothing was ingested, Spark is not installed, or no engine has this name.
     """
     chosen = named(practice.root, engine)
-    return (
-        practice.connect(as_of=as_of) if chosen == "duckdb" else SparkConnection(practice, as_of=as_of, address=chosen)
-    )
+    if chosen == "duckdb":
+        return practice.connect(as_of=as_of, facts=facts)
+    return SparkConnection(practice, as_of=as_of, address=chosen)
 
 
 @contextmanager

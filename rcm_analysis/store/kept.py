@@ -134,15 +134,24 @@ def _first_known(batch: Path) -> date | None:
 
 
 def attach(con: Any, practice: Practice, as_of: date) -> bool:
-    """Makes the kept tables of the day visible on a DuckDB connection; False where there are none that are whole."""
+    """Makes the kept tables of the day, and the facts, visible on a DuckDB connection; False where none are whole."""
     folder = _whole(practice, key(practice, as_of))
     if folder is None:
         return False
     try:
         con.execute(f"ATTACH '{_quoted(folder / TABLES)}' AS kept (READ_ONLY)")
-        names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'kept'").fetchall()
-        for (name,) in {*names} & {(table.name,) for table in schema.FACTS}:
-            con.execute(f'DROP VIEW "{name}"')  # the kept one stands in its place
+        tables, views = (
+            {
+                name
+                for (name,) in con.execute(
+                    f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE database_name = 'kept'"
+                ).fetchall()
+            }
+            for kind in ("table", "view")
+        )
+        for name in tables & {table.name for table in schema.FACTS}:
+            con.execute(f'DROP VIEW IF EXISTS "{name}"')  # the kept one stands in its place
+        practice.lay_facts(con, as_of, tables=tables, views=views)
         con.execute("SET search_path = 'memory.main,kept.main'")  # a view of each table would cost more than all else
     except Exception:  # another process may have cleared it away since: then it is made anew
         with suppress(Exception):
@@ -164,7 +173,9 @@ def keep(con: Any, practice: Practice, as_of: date, *, views: Iterable[str] = ()
     made = con.execute("SELECT count(*) FROM duckdb_tables() WHERE temporary").fetchall()[0][0]
     if final.exists() or not made or not _is_plain(final):
         return final.exists()
-    put = _put(final, practice, as_of, DERIVED, lambda work: _write(con, work / TABLES, views))
+    put = _put(
+        final, practice, as_of, DERIVED, lambda work: _write(con, work / TABLES, views, practice.views_by_name(as_of))
+    )
     if put and beside is None:
         shrink(practice, keeping=final)
     return put
@@ -181,13 +192,17 @@ def for_kernels(con: Any, practice: Practice, as_of: date) -> Iterator[dict[str,
         yield {settings.KEPT_TABLES.name: place}
 
 
-def _write(con: Any, path: Path, views: Iterable[str]) -> None:
+def _write(con: Any, path: Path, views: Iterable[str], facts: Mapping[str, tuple[str, str]]) -> None:
     con.execute(f"ATTACH '{_quoted(path)}' AS keeping")
     try:
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY table_oid").fetchall()
         con.execute("BEGIN")  # else the file is written through for each table
         for (name,) in names:
             con.execute(f'CREATE TABLE keeping."{name}" AS SELECT * FROM temp."{name}"')
+        for name in sorted(facts.keys() - {name for (name,) in names}):
+            told, select = facts[name]
+            con.execute(told)
+            con.execute(f'CREATE VIEW keeping."{name}" AS {select}')
         con.execute("SET search_path = 'keeping.main,memory.main'")
         for name in views:  # which name no database: they are looked up where they are read
             told = con.execute("SELECT sql FROM duckdb_views() WHERE temporary AND view_name = $1", [name]).fetchall()

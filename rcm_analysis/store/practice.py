@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 122_880  # what DuckDB reads in one go
 KEY_BYTES = 32
+_FILES = "files_of_"  # begins the name of a variable of the engine
+# a folder above the store named paid=0 is no column of ours
+_OPTIONS = "union_by_name = true, hive_partitioning = false"
 # Facts of about 70,000 claims; of fewer, threads cost more work to start and join than they save a user's time
 ONE_THREAD_BYTES = 16_000_000
 FORGOTTEN = ".forgotten."  # begins the name of a folder that is being deleted; no practice has such a name
@@ -171,6 +174,17 @@ class Practice:
         paths = [(path, frozenset(replaced.get(path.parent.name.split("-")[0], ()))) for path in self.paths(table)]
         return [(path, gone) for path, gone in paths if not gone or not self._all_replaced(path.parent, gone)]
 
+    def _every_part(self) -> dict[str, list[tuple[Path, frozenset[str]]]]:
+        """`parts` of every fact, for which each batch is looked through once."""
+        replaced = self._replaced()
+        found: dict[str, list[tuple[Path, frozenset[str]]]] = {table.name: [] for table in schema.FACTS}
+        for batch in ((self.folder / "batches").resolve() / name for name in self.batches()):
+            gone, there = frozenset(replaced.get(batch.name.split("-")[0], ())), set(os.listdir(batch))
+            if not gone or not self._all_replaced(batch, gone):
+                for name in (name for name in found if f"{name}.parquet" in there):
+                    found[name].append((batch / f"{name}.parquet", gone))
+        return found
+
     def replaced_names(self) -> list[str]:
         """The same as lines of text: batch and file of what was read again."""
         return [f"{batch} {file_id}" for batch, ids in sorted(self._replaced().items()) for file_id in sorted(ids)]
@@ -242,8 +256,12 @@ class Practice:
         running = StoreError(f"another ingest into {self.name} is running; wait until it has ended")
         return folders.lock(self.folder / ".lock", wait=waiting, error=running)
 
-    def connect(self, *, as_of: date | None = None, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, *, as_of: date | None = None, memory_limit: str | None = None, facts: bool = True
+    ) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection in which every fact table is a view of what was known on `as_of` (all of it if None).
+
+        Without `facts` they are left to `lay_facts`.
 
         `memory_limit` such as 8GB or 40%, else the variable RCM_MEMORY_LIMIT; what does not fit lies on disk. Raises
         StoreError when nothing was ingested for the practice, or for a limit that is none.
@@ -268,30 +286,46 @@ class Practice:
                 raise StoreError(
                     f"a memory limit is written as 8GB or 40%, not {limit} ({settings.MEMORY_LIMIT.name})"
                 ) from None
-        for table in schema.FACTS:
-            con.execute(f'CREATE VIEW "{table.name}" AS {self._select(con, table, as_of)}')
+        if facts:
+            self.lay_facts(con, as_of)
         return con
+
+    def lay_facts(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        as_of: date | None,
+        *,
+        tables: Container[str] = (),
+        views: Container[str] = (),
+    ) -> None:
+        """Makes a view of every fact but those that stand in `tables`; one of the `views` is only told its files.
+
+        A view opens every file when it is made: with hundreds of ingests that is most of what opening costs.
+        """
+        parts = self._every_part()
+        for table in schema.FACTS:
+            whole = _whole_files(parts[table.name])
+            if table.name not in tables and table.name in views and whole:
+                con.execute(_told_files(table, whole))
+            elif table.name not in tables:
+                con.execute(f'CREATE OR REPLACE VIEW "{table.name}" AS {_select(table, as_of, parts[table.name])}')
+
+    def views_by_name(self, as_of: date) -> dict[str, tuple[str, str]]:
+        """Of each fact the statement that tells its files, and the view that looks there for them whenever it is read.
+
+        Facts without files, and those of which files were read again, are left out.
+        """
+        found, parts = {}, self._every_part()
+        for table in schema.FACTS:
+            if whole := _whole_files(parts[table.name]):
+                files = f"read_parquet(getvariable('{_FILES}{table.name}'), {_OPTIONS})"
+                select = _columns(table, [f"SELECT * FROM {files} WHERE {_until(table, as_of)}"])
+                found[table.name] = (_told_files(table, whole), select)
+        return found
 
     def _stored_bytes(self) -> int:
         place = self.folder / "batches"
-        return sum(path.stat().st_size for batch in self.batches() for path in (place / batch).glob("*.parquet"))
-
-    def _select(self, con: duckdb.DuckDBPyConnection, table: schema.Table, as_of: date | None) -> str:
-        columns = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
-        nothing = f"SELECT {columns} WHERE false"
-        parts = self.parts(table.name)
-        if not parts:
-            return nothing
-        dated = any(column.name == "known_on" for column in table.columns)
-        until = f"known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else "true"
-        # batches written before a column existed give it as NULL
-        # a folder above the store named paid=0 is no column of ours
-        options = "union_by_name = true, hive_partitioning = false"
-        whole = ", ".join(f"'{_pattern(path)}'" for path, gone in parts if not gone)
-        selects = [f"SELECT * FROM read_parquet([{whole}], {options}) WHERE {until}"] if whole else []
-        selects += [f"SELECT * FROM read_parquet(['{_pattern(path)}'], {options}) WHERE {until} AND {without(gone)}"
-                    for path, gone in parts if gone]  # fmt: skip
-        return " UNION ALL BY NAME ".join([*selects, nothing])
+        return sum(file.stat().st_size for batch in self.batches() for file in os.scandir(place / batch))
 
     def known(self) -> bool:
         """Whether something is stored of the practice, what an interrupted `forget` left among it."""
@@ -491,9 +525,40 @@ def _quoted(path: Path) -> str:
     return str(path.resolve()).replace("'", "''")
 
 
-def _pattern(path: Path) -> str:
-    """The path as a pattern of DuckDB that fits this file alone."""
-    return re.sub(r"[*?[]", r"[\g<0>]", _quoted(path))
+def _text(path: Path) -> str:
+    """The whole path as a text of SQL that DuckDB takes for a pattern of this file alone."""
+    return "'{}'".format(re.sub(r"[*?[]", r"[\g<0>]", str(path)).replace("'", "''"))
+
+
+def _whole_files(parts: list[tuple[Path, frozenset[str]]]) -> list[Path]:
+    """The files where every row of them counts, else none."""
+    return [] if any(gone for _, gone in parts) else [path for path, _ in parts]
+
+
+def _select(table: schema.Table, as_of: date | None, parts: list[tuple[Path, frozenset[str]]]) -> str:
+    until = _until(table, as_of)
+    whole = ", ".join(_text(path) for path, gone in parts if not gone)
+    selects = [f"SELECT * FROM read_parquet([{whole}], {_OPTIONS}) WHERE {until}"] if whole else []
+    selects += [f"SELECT * FROM read_parquet([{_text(path)}], {_OPTIONS}) WHERE {until} AND {without(gone)}"
+                for path, gone in parts if gone]  # fmt: skip
+    return _columns(table, selects)
+
+
+def _told_files(table: schema.Table, paths: Iterable[Path]) -> str:
+    files = ", ".join(map(_text, paths))
+    return f"SET VARIABLE {_FILES}{table.name} = [{files}]"
+
+
+def _until(table: schema.Table, as_of: date | None) -> str:
+    dated = any(column.name == "known_on" for column in table.columns)
+    return f"known_on <= DATE '{as_of.isoformat()}'" if as_of and dated else "true"
+
+
+def _columns(table: schema.Table, selects: Iterable[str]) -> str:
+    """The columns of the schema in its order; batches written before a column existed give it as NULL."""
+    nothing = ", ".join(f"NULL::{_sql_type(c.type)} AS {c.name}" for c in table.columns)
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"SELECT {names} FROM ({' UNION ALL BY NAME '.join([*selects, f'SELECT {nothing} WHERE false'])})"
 
 
 def _sql_type(type_: pa.DataType) -> str:
