@@ -335,7 +335,7 @@ def commonest(column: str, by: str) -> str:
     """A column of `told` as its commonest value within each `by`; of equally common ones the last in the alphabet, since
     `mode` takes whichever thread came first."""
     counted = f"SELECT {by} AS part, {column} AS one, count(*) AS n FROM told WHERE {column} IS NOT NULL GROUP BY 1, 2"
-    return f"(SELECT max_by(one, (n, one)) FROM ({counted}) WHERE part = told.{by}) AS {column}"
+    return f"max((SELECT max_by(one, (n, one)) FROM ({counted}) WHERE part = told.{by})) AS {column}"  # all rows say the same
 
 
 # --- what is given up ----------------------------------------------------------------------------------------------
