@@ -540,6 +540,7 @@ def test_without_835_the_ledgers_insurance_payments_are_decisions(tmp_path):
     ]  # fmt: skip  (600 of 900 stand in the ledger, some payers allow a year)
 
 
+@pytest.mark.slow
 def test_denials_without_what_was_paid_are_said_to_be_one_sided(tmp_path):
     def said(name, *files):
         (tmp_path / name).mkdir()

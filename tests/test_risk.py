@@ -127,6 +127,7 @@ def test_no_feature_knows_what_came_later(two_looks):
     )
 
 
+@pytest.mark.slow
 def test_a_store_that_never_saw_later_files_tells_the_same(demo_folder, demo_store, tmp_path):
     """The list of that day, learned and ranked, once from all files and once from those that were there on the day."""
     there = [path for path in sorted((demo_folder / "edi").rglob("*.*")) if day_of(path) <= EARLIER]

@@ -399,6 +399,7 @@ def test_a_bad_definition_stops_no_other(place, monkeypatch):
 EVIL = "a@example.org\nBcc: eve@example.org"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("to", "words"), [
     ((EVIL, "nobody"), "delivery.mail.to is no address"), (("boss@example.org", EVIL, "refused@example.org"), "not to address 2, 3 of the 3"),
 ])  # fmt: skip
@@ -420,7 +421,12 @@ def test_a_bad_address_stops_no_report_and_no_other_address(place, server, to, w
     assert len(again) == (2 if to[0] == EVIL else 0)  # who was reached gets no second mail
 
 
-@pytest.mark.parametrize("state", ['{"monthly": {"do', "[]", '{"monthly": {"done": "soon"}}', '{"monthly": 5}'])
+SLOW = [
+    pytest.param(state, marks=pytest.mark.slow) for state in ("[]", '{"monthly": {"done": "soon"}}', '{"monthly": 5}')
+]
+
+
+@pytest.mark.parametrize("state", ['{"monthly": {"do', *SLOW])
 def test_a_damaged_state_is_mended_and_said(place, state):
     both = definition(practices=("riverbend", "lakeside"))
     assert all(outcome.ok for outcome in go(place, both))
@@ -569,6 +575,7 @@ def test_the_mail_has_the_link_and_no_claim(place, server, demo_store):
     assert len(server.got) == 1
 
 
+@pytest.mark.slow
 def test_the_page_of_all_is_mailed_once_when_nothing_is_missing(place, server):
     mail = deliver.Mail(("boss@example.org",), "reports@example.org", f"127.0.0.1:{server.server_address[1]}", "none")
     both = definition(practices=("riverbend", "lakeside"), mail=mail)

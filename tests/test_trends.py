@@ -690,6 +690,7 @@ def test_a_rate_that_stands_still_is_said_to_stand_still():
     assert "+8.0 points" in denial_trends.movement_sentence(parts(240, 120), months=6)
 
 
+@pytest.mark.slow
 def test_a_practice_without_events_has_no_signal(tmp_path):
     for seed in (901, 902):
         practice.write_practice(tmp_path / str(seed), claims=2500, months=18, seed=seed, events=False)
@@ -726,7 +727,7 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize("day", ENDS, ids=str)
+@pytest.mark.parametrize("day", [ENDS[0], *(pytest.param(day, marks=pytest.mark.slow) for day in ENDS[1:])], ids=str)
 def test_no_signal_uses_later_knowledge(whole, tmp_path, day):
     root, everything = whole
     early = [path for path in everything if _day_of(path.name) <= f"{day:%Y%m%d}"]

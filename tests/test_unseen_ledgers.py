@@ -87,6 +87,7 @@ WAYS = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(how=WAYS)
 def test_dollars_are_equal_or_the_ledger_is_refused(seen, how):

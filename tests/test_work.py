@@ -441,6 +441,7 @@ def test_two_peoples_copies_add_up_and_say_where_they_disagree(desk, claims):
     assert again[TEAM].equals(last[TEAM])
 
 
+@pytest.mark.slow
 def test_a_workbook_of_weeks_ago_does_not_undo_newer_work(desk, claims):
     desk_then = rcm.open_practice(desk.store, "riverbend", as_of="2026-10-10")
     old = desk.folder / "old.xlsx"
