@@ -384,3 +384,12 @@ def test_no_name_is_taken_from_a_file_that_is_read_in_part(tmp_path):
     own = Practice(tmp_path / "s", "p")
     kept = everything(own, ingest.ingest(own, [tmp_path / "cut"]))
     assert "fenwick" not in kept and "moss" not in kept
+
+
+@pytest.mark.parametrize(("digits", "near"), [
+    ("20260305", True), ("03052026", True), ("260305", True), ("030526", True), ("202603051430", True), ("20260305143059", True),
+    ("00260305", False), ("19260305", False), ("20261305", False), ("2026030", False), ("20260431", False), ("690305", False),
+])  # fmt: skip
+def test_a_day_stays_in_a_file_name_where_it_is_the_files_own(digits, near):
+    march = (date(2026, 3, 1), date(2026, 3, 9))
+    assert names.file_name(f"a_{digits}.835", [], march) == (f"a_{digits}.835" if near else "a_~.835")

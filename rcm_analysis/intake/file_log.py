@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,12 +187,13 @@ def provider_names(tallies: list[Tally], key: bytes) -> pa.Table:
     3f1c…    2026-03-05  1881703456  JO FENN
     77ab…    2026-03-06  1033003502  ANN MOSS
     """
+    digests = lru_cache(maxsize=None)(partial(edi_names.digests, key=key))  # the same few provide in all files
     rows = [
         {"file_id": tally.file_id, "known_on": np.datetime64(day, "D").astype(object), "npi": npi, "name": name}
         for tally in tallies
         if not _left_out(tally) and (day := tally.own_day or min(tally.days, default=None)) is not None
         for npi, name in sorted(tally.providers)
-        if not edi_names.digests(name, key) & tally.patients
+        if not digests(name) & tally.patients
     ]
     return pa.Table.from_pylist(rows, schema=schema.TABLES["provider_names"].arrow())
 
