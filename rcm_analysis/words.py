@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -168,6 +169,7 @@ KEPT = {"EMS", "MRI", "CT", "VA", "BCBS", "BCBSA", "HMO", "PPO", "POS", "LLC", "
 _CAPITALS = re.compile(r"\b[A-Z][A-Z&'’.-]*[A-Z](?:\s+(?:[A-Z&][A-Z&'’.-]*|\d+))*\b")
 
 
+@lru_cache(maxsize=2048)  # a list names a few payers and places thousands of times
 def titled(text: str) -> str:
     """Names that files shout, as people write them; codes and initials stay.
 
