@@ -15,7 +15,7 @@ from conftest import AS_OF, GOOD, ROOT, notebook, printed, remittance
 
 from rcm_analysis import settings
 from rcm_analysis.intake import ingest
-from rcm_analysis.reports import fork_server
+from rcm_analysis.reports import fork_server, kernels, render
 from rcm_analysis.reports import run as reports_run
 from rcm_analysis.reports.kernels import Session
 from rcm_analysis.store.practice import Practice
@@ -126,6 +126,7 @@ def test_a_kernel_forgets_one_notebook_before_the_next(tmp_path, fork):
     cells = (
         "import os\nprint(os.getpid())",
         "import matplotlib as mpl\nprint('left' in globals(), 9 in Out.values(), mpl.rcParams['font.size'])",
+        f"print(os.getcwd() == {os.getcwd()!r})\nos.chdir('/')",
         "left = 1\nmpl.rcParams['font.size'] = 33\n9",
     )
     told = []
@@ -139,6 +140,17 @@ def test_a_kernel_forgets_one_notebook_before_the_next(tmp_path, fork):
             assert counts == list(range(1, len(counts) + 1))
     assert told[0][0] == told[1][0] != told[2][0]  # what failed leaves no kernel behind
     assert told[0][1] == told[1][1] == told[2][1] == "False False 10.0\n"
+    assert told[0][2] == told[1][2] == told[2][2] == "True\n"
+
+
+def test_a_kernel_that_cannot_forget_spoils_no_notebook(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "FORGET", "nothing_of_this_name")
+    pids = set()
+    with Session() as session:
+        for _ in range(2):
+            assert run(tmp_path, "import os\nprint(os.getpid())", GOOD, session=session).ok
+            pids |= set(printed(tmp_path / "out.ipynb"))
+    assert len(pids) == 2
 
 
 SCRIPT = """
@@ -262,6 +274,7 @@ def test_kernels_side_by_side_share_the_cores(tmp_path, monkeypatch):
 
 
 def test_the_longest_begin_first_and_statuses_keep_the_order(tmp_path):
+    assert set(render.LONGEST) <= {path.stem for path in render.notebooks([])}
     books, told = [notebook(tmp_path / f"0{i}_x.ipynb", GOOD) for i in (1, 2, 3)], []
     (tmp_path / "out").mkdir()
     statuses = reports_run.run_all(books, tmp_path / "out", parameters={}, longest=("03_x", "02_x", "09_x"),

@@ -126,13 +126,15 @@ def run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
     IPKernelApp.launch_instance(argv=[*arguments, "--IPKernelApp.parent_handle=1", "--log-level=50"])
 
 
-def forget() -> None:
-    """Clears the kernel that this runs in of what a notebook left: its names, its results, its figures and their look."""
+def forget(folder: str) -> None:
+    """Clears the kernel that this runs in of what a notebook left: its names, its results, its figures and their look, and
+    the folder that it went to."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
     from IPython.core.getipython import get_ipython
 
     shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    os.chdir(folder)
     plt.close("all")
     mpl.rcParams.update(mpl.rcParamsOrig)
     shell.reset(new_session=True, aggressive=False)

@@ -23,14 +23,14 @@ from typing import Any
 from jupyter_client import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import run_sync
-from traitlets import Bool, Dict
+from traitlets import Bool, Dict, Unicode
 from traitlets.config import Config
 
 from rcm_analysis import settings
 from rcm_analysis.reports import fork_server
 
 # what a kernel does between two notebooks
-FORGET = "import rcm_analysis.reports.fork_server as _server; _server.forget()"
+FORGET = "import rcm_analysis.reports.fork_server as _server; _server.forget"
 FORGET_WITHIN_S = 60
 
 
@@ -95,15 +95,19 @@ class Session:
         manager = self._manager or self._start(name)
         try:
             yield manager
-            if manager is self._manager:
-                manager.forget()
         except BaseException:
             self.end(now=True)
             raise
+        if (
+            manager is self._manager and not manager.forgets()
+        ):  # what came to its end stays whole; the next gets another
+            self.end(now=True)
 
     def _start(self, name: str) -> Manager:
         config = self._open.enter_context(sockets())
-        self._manager = Manager(kernel_name=name, config=config, environment=self.environment, fork=self.fork)
+        self._manager = Manager(
+            kernel_name=name, config=config, environment=self.environment, fork=self.fork, folder=os.getcwd()
+        )
         return self._manager
 
     def end(self, *, now: bool = False) -> None:
@@ -143,22 +147,23 @@ class Manager(AsyncKernelManager):
     environment = Dict(help="Added to the kernel's environment.")
     fork = Bool(True, help="Whether kernels may be forked.")
     told: Any = None  # the client of the notebook that ran last
+    folder = Unicode(help="Where the kernel begins, and each notebook.")
 
     def client(self, **options: Any) -> Any:
         self.told = super().client(**options)
         return self.told
 
-    def forget(self) -> None:
-        """Clears the kernel of what a notebook left there. Raises RuntimeError where that fails."""
-        reply = run_sync(self._forgotten)()
-        if reply["content"]["status"] != "ok":
-            raise RuntimeError("the kernel keeps what a notebook left there")
+    def forgets(self) -> bool:
+        """Clears the kernel of what a notebook left there, and says whether it could."""
+        try:
+            return bool(run_sync(self._forgotten)()["content"]["status"] == "ok")
+        except Exception:  # it does not answer any more
+            return False
 
     async def _forgotten(self) -> Any:
+        asked = f"{FORGET}({self.folder!r})"
         try:
-            return await self.told.execute(
-                FORGET, silent=True, store_history=False, reply=True, timeout=FORGET_WITHIN_S
-            )
+            return await self.told.execute(asked, silent=True, store_history=False, reply=True, timeout=FORGET_WITHIN_S)
         finally:
             self.told.stop_channels()
 

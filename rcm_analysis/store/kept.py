@@ -234,18 +234,8 @@ def learned(
     be read, so that the first use and every later one are the same. Of two processes that ask at once the second waits
     for what the first makes.
     """
-    from rcm_analysis.store import content
-
-    practice, day = Practice(view.store, view.practice), day or view.as_of
-    if not engine.keeps(view.con) or not practice.exists():
-        return content.unpacked(content.packed(make()))
-    name = key(practice, day, what, asked)
-    with _alone(practice, what) if _whole(practice, name) is None else nullcontext():
-        files = _files(_whole(practice, name))
-        if files is None:
-            files = content.packed(make())
-            _keep_files(practice, name, day, what, files)
-    return content.unpacked(files)
+    day = day or view.as_of
+    return _made_once(view, what, make, day, lambda practice: key(practice, day, what, asked))
 
 
 def made_of(view: View, what: str, inputs: Content, make: Callable[[], Content]) -> Content:
@@ -256,15 +246,26 @@ def made_of(view: View, what: str, inputs: Content, make: Callable[[], Content])
     """
     from rcm_analysis.store import content
 
+    return _made_once(
+        view, what, make, view.as_of, lambda practice: _name_of_inputs(practice, what, content.packed(inputs))
+    )
+
+
+def _made_once(
+    view: View, what: str, make: Callable[[], Content], day: date, named: Callable[[Practice], str]
+) -> Content:
+    """What is kept under the name, else what `make` gives, kept from now on."""
+    from rcm_analysis.store import content
+
     practice = Practice(view.store, view.practice)
     if not engine.keeps(view.con) or not practice.exists():
         return content.unpacked(content.packed(make()))
-    name = _name_of_inputs(practice, what, content.packed(inputs))
+    name = named(practice)
     with _alone(practice, what) if _whole(practice, name) is None else nullcontext():
         files = _files(_whole(practice, name))
         if files is None:
             files = content.packed(make())
-            _keep_files(practice, name, view.as_of, what, files)
+            _keep_files(practice, name, day, what, files)
     return content.unpacked(files)
 
 
